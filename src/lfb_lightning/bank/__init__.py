@@ -1,0 +1,14 @@
+"""The feature bank on disk: one safetensors file a video, one manifest, one contiguous read a window.
+
+    <bank_dir>/<split>/<video>.safetensors   features [N,C], timestamps [N], boxes [N,4], scores [N], statistics
+    <bank_dir>/<split>/manifest.json         what made the bank, and every video's rows and checksum; written last
+
+Knows neither Lightning nor Hydra: `FeatureBank.open(dir).window(keyframe, spec)` works alone.
+"""
+
+from lfb_lightning.bank.manifest import Manifest, Provenance, finish_bank
+from lfb_lightning.bank.reader import FeatureBank
+from lfb_lightning.bank.window import WindowSpec
+from lfb_lightning.bank.writer import BankWriter
+
+__all__ = ["BankWriter", "FeatureBank", "Manifest", "Provenance", "WindowSpec", "finish_bank"]

@@ -1,0 +1,157 @@
+"""The manifest: what made a bank and what is in it, written last and atomically.
+
+A folder without a manifest is an unfinished bank. The manifest is made from the headers of the finished files, so any
+process can write it, and two that do write the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+
+from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
+from lfb_lightning.errors import InputError
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Everything that decides a bank's content; two banks of equal provenance and videos are equal."""
+
+    checkpoint_digest: str  # of the whole detector
+    backbone_digest: str  # of the part that makes features
+    backbone: str
+    channels: int
+    precision: str
+    clip: Mapping[str, Any]  # frames, stride, rate, resizing
+    keyframes: str  # "proposals"
+    score_threshold: float
+    split: str
+    package_version: str
+
+    @property
+    def digest(self) -> str:
+        """Identifies the provenance; the package version is recorded, not compared."""
+        content = {key: value for key, value in asdict(self).items() if key != "package_version"}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()
+
+    def differences(self, other: Provenance) -> list[str]:
+        """`field: this, other` for all that differs, the package version aside."""
+        names = [entry.name for entry in fields(self) if entry.name != "package_version"]
+        return [
+            f"{name}: {getattr(self, name)!r} there, {getattr(other, name)!r} here"
+            for name in names
+            if _plain(getattr(self, name)) != _plain(getattr(other, name))
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoEntry:
+    """A finished video: its number of rows and the SHA-256 of its tensors."""
+
+    rows: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A finished bank. `mean` and `std` are the features' per-channel statistics over all rows."""
+
+    provenance: Provenance
+    videos: dict[str, VideoEntry]
+    mean: list[float]
+    std: list[float]
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def num_rows(self) -> int:
+        """Features in the bank."""
+        return sum(entry.rows for entry in self.videos.values())
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest of a bank folder; raises InputError for an unfinished, missing or foreign one."""
+        path = folder / MANIFEST
+        if not path.is_file():
+            state = "is unfinished (no manifest.json)" if any(folder.glob(f"*{SUFFIX}")) else "does not exist"
+            raise InputError(
+                f"bank {folder}: {state}; run `lfb-extract split={folder.name} ckpt_path=<baseline>/checkpoints/best.ckpt "
+                f"bank.dir={folder.parent}`."
+            )
+        try:
+            content = json.loads(path.read_text())
+            if content.pop("format") != _VERSION:
+                raise ValueError(f"its format is not {_VERSION}")
+            return cls(
+                provenance=Provenance(**content.pop("provenance")),
+                videos={key: VideoEntry(**value) for key, value in content.pop("videos").items()},
+                **content,
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"bank manifest {path}: cannot be read ({error}).") from error
+
+    def write(self, folder: Path) -> Path:
+        """Write the manifest under a temporary name, then rename it."""
+        content = {"format": _VERSION, **asdict(self)}
+        path = folder / MANIFEST
+        write_durably(path, json.dumps(content, sort_keys=True, indent=1, default=dict).encode())
+        return path
+
+
+def finish_bank(
+    folder: Path, provenance: Provenance, video_ids: Sequence[str], failed: Mapping[str, str] | None = None
+) -> Manifest:
+    """Gather the finished files of `video_ids` into a manifest and write it.
+
+    Raises InputError when a video has neither a file nor an entry in `failed`.
+    """
+    failed = dict(failed or {})
+    videos: dict[str, VideoEntry] = {}
+    total, squares = np.zeros(provenance.channels), np.zeros(provenance.channels)
+    for video_id in sorted(set(video_ids) - failed.keys()):
+        path = folder / file_name(video_id)
+        if not path.is_file():
+            raise InputError(f"bank {folder}: {path.name} is missing; run the same lfb-extract command again to finish it.")
+        metadata, _ = read_header(path)
+        videos[video_id] = VideoEntry(rows=metadata.rows, checksum=metadata.checksum)
+        with safe_open(path, framework="np") as file:
+            total += file.get_tensor("channel_sum")
+            squares += file.get_tensor("channel_square_sum")
+    rows = max(sum(entry.rows for entry in videos.values()), 1)
+    mean = total / rows
+    std = np.sqrt(np.clip(squares / rows - mean**2, 0, None))
+    manifest = Manifest(provenance, videos, mean.tolist(), std.tolist(), failed)
+    manifest.write(folder)
+    return manifest
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write, flush to the disk, rename into place, and flush the folder: readers see the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}).") from error
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=dict))

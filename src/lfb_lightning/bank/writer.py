@@ -1,0 +1,96 @@
+"""Writes finished videos into a bank folder; a video is there whole or not at all.
+
+Any number of processes may write into one folder: each file is written under a name of its own and renamed, equal
+inputs make equal bytes, and a file that is there already is not made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Float64, Int
+from safetensors.torch import save
+from torch import Tensor
+
+from lfb_lightning.bank.layout import MANIFEST, SUFFIX, VideoMetadata, file_name, read_header
+from lfb_lightning.bank.manifest import Manifest, Provenance, write_durably
+from lfb_lightning.bank.precision import encode
+from lfb_lightning.errors import InputError
+
+
+class BankWriter:
+    """Writes the videos of one split's bank. Raises InputError if the folder holds a bank of another provenance."""
+
+    def __init__(self, folder: str | Path, provenance: Provenance) -> None:
+        self.folder = Path(folder)
+        self.provenance = provenance
+        self._digest = provenance.digest
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"bank {self.folder}: cannot be made ({error.strerror}); set bank.dir.") from error
+        self._refuse_other_bank()
+
+    def is_finished(self, video_id: str) -> bool:
+        """Whether the video's file is there, whole, and made by this provenance."""
+        path = self.folder / file_name(video_id)
+        if not path.is_file():
+            return False
+        metadata, _ = read_header(path)
+        if metadata.provenance != self._digest:
+            raise InputError(
+                f"bank file {path} was made by another checkpoint or configuration; choose another bank.dir or delete "
+                f"{self.folder}."
+            )
+        return True
+
+    def write(
+        self,
+        video_id: str,
+        *,
+        timestamps: Int[Tensor, " N"],
+        boxes: Float64[Tensor, "N 4"],
+        scores: Float64[Tensor, " N"],
+        features: Float[Tensor, "N C"],
+    ) -> Path:
+        """Write one video, rows sorted by timestamp (rows of a second keep their order)."""
+        order = torch.argsort(timestamps, stable=True)
+        stored = encode(features[order], self.provenance.precision)
+        exact = stored.double()
+        tensors = {
+            "features": stored,
+            "timestamps": timestamps[order].to(torch.int32),
+            "boxes": boxes[order].to(torch.float32),
+            "scores": scores[order].to(torch.float32),
+            "channel_sum": exact.sum(dim=0),
+            "channel_square_sum": exact.square().sum(dim=0),
+        }
+        metadata = VideoMetadata(video_id, len(order), self._digest, checksum(tensors))
+        path = self.folder / file_name(video_id)
+        write_durably(path, save(tensors, metadata.to_entry()))
+        return path
+
+    def _refuse_other_bank(self) -> None:
+        if not (self.folder / MANIFEST).is_file():
+            return
+        differences = Manifest.read(self.folder).provenance.differences(self.provenance)
+        if differences:
+            raise InputError(
+                f"bank {self.folder} was made otherwise ({'; '.join(differences)}); choose another bank.dir or delete it."
+            )
+
+    def remove_stale(self) -> None:
+        """Delete temporary files that a killed run left behind (call it before any process writes)."""
+        for path in self.folder.glob(f".*{SUFFIX}.*.tmp"):
+            path.unlink(missing_ok=True)
+
+
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over the tensors' names, dtypes, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,9 @@
+"""The one exception that a user can mend.
+
+Everything that reads a file, a config key or a bank raises `InputError` with what was found, what was expected and the
+next thing to do; the console commands print it as one message, without a traceback. Our own mistakes stay `assert`s.
+"""
+
+
+class InputError(ValueError):
+    """Bad input from the user: a file, a row, a config field, a checkpoint or a bank that does not fit."""

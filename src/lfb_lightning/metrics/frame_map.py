@@ -1,0 +1,125 @@
+"""Frame-mAP as a torchmetrics.Metric: collects detections on every rank, counts each keyframe once.
+
+A keyframe is identified by a hash of its video id and its timestamp, so that ranks exchange numbers only. A keyframe
+that a distributed sampler gave to two ranks, or twice to one, counts as it was first seen by the lowest rank.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.distributed as dist
+from jaxtyping import Int64
+from torch import Tensor
+from torchmetrics import Metric
+
+from lfb_lightning.ava.annotations import BOX_COLUMNS, Annotations
+from lfb_lightning.metrics.frame_ap import BoxRows, FrameAP, Protocol, evaluate
+from lfb_lightning.structures import Detections
+
+_MASK = 0x7FFFFFFFFFFFFFFF
+
+
+class FrameMeanAP(Metric):
+    """mAP@0.5 over keyframes of the given annotations; `compute()` returns a `FrameAP`.
+
+    `action_ids` are the evaluated classes (default: those of the label map).
+    """
+
+    full_state_update = False
+    higher_is_better = True
+
+    keys: list[Tensor]
+    values: list[Tensor]
+
+    def __init__(
+        self, annotations: Annotations, *, action_ids: list[int] | None = None, protocol: Protocol = "official"
+    ) -> None:
+        super().__init__()
+        self.annotations = annotations
+        self.action_ids = list(action_ids) if action_ids is not None else annotations.label_map.ids
+        self.protocol = protocol
+        self.detections = pd.DataFrame()
+        # [rows, 3]: video hash, timestamp, order of arrival; [rows, 4 + actions]: box, scores of `action_ids`
+        self.add_state("keys", default=[], dist_reduce_fx="cat")
+        self.add_state("values", default=[], dist_reduce_fx="cat")
+        self._arrivals = 0
+
+    def update(self, detections: Detections) -> None:
+        """Add a batch of keyframes."""
+        if len(detections.boxes) == 0:
+            return
+        video = torch.tensor([video_hash(keyframe.video_id) for keyframe in detections.keyframes])
+        timestamp = torch.tensor([keyframe.timestamp for keyframe in detections.keyframes])
+        rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+        arrival = (rank << 48) + self._arrivals + torch.arange(len(detections.keyframes))
+        self._arrivals += len(detections.keyframes)
+        clip = detections.clip_of_roi.long().cpu()
+        self.keys.append(torch.stack([video, timestamp, arrival], dim=1)[clip].to(self.device))
+        scores = detections.scores.double()[:, self.action_ids]
+        self.values.append(torch.cat([detections.boxes.double(), scores], dim=1).to(self.device))
+
+    def _sync_dist(self, dist_sync_fn=None, process_group=None) -> None:  # type: ignore[no-untyped-def]
+        # A rank without a single person takes part in the gathering with zero rows; torchmetrics would leave it out.
+        if not self.keys:
+            self.keys.append(torch.zeros(0, 3, dtype=torch.long, device=self.device))
+            self.values.append(torch.zeros(0, 4 + len(self.action_ids), dtype=torch.double, device=self.device))
+        super()._sync_dist(*([dist_sync_fn] if dist_sync_fn else []), process_group=process_group)
+
+    def compute(self) -> FrameAP:
+        """Evaluate; the detections of all ranks are then in `.detections`, a row per person and action."""
+        keys, values = self._unique_rows()
+        truth = self.annotations.rows
+        names = {video_hash(name): name for name in truth["video_id"].unique()}
+        truth_keys = np.stack(
+            [
+                truth["video_id"].map({name: key for key, name in names.items()}).to_numpy(dtype=np.int64),
+                truth["timestamp"].to_numpy(dtype=np.int64),
+            ],
+            axis=1,
+        ).reshape(-1, 2)
+        frames = np.unique(np.concatenate([truth_keys, keys[:, :2]]), axis=0, return_inverse=True)[1].reshape(-1)
+        ground_truth = BoxRows(
+            frames[: len(truth)],
+            truth["action_id"].to_numpy(dtype=np.int64),
+            truth[BOX_COLUMNS].to_numpy(dtype=np.float64),
+            truth["person_id"].to_numpy(dtype=np.float64),
+        )
+        num_actions = len(self.action_ids)
+        detections = BoxRows(
+            np.repeat(frames[len(truth) :], num_actions),
+            np.tile(np.array(self.action_ids, dtype=np.int64), len(keys)),
+            np.repeat(values[:, :4], num_actions, axis=0),
+            values[:, 4:].reshape(-1),
+        )
+        self.detections = pd.DataFrame(detections.boxes, columns=BOX_COLUMNS)
+        self.detections["video_hash"] = np.repeat(keys[:, 0], num_actions)
+        self.detections["timestamp"] = np.repeat(keys[:, 1], num_actions)
+        self.detections["action_id"] = detections.classes
+        self.detections["score"] = detections.scores
+        return evaluate(ground_truth, detections, self.action_ids, protocol=self.protocol)
+
+    def _unique_rows(self) -> tuple[Int64[np.ndarray, "N 3"], np.ndarray]:
+        if not len(self.keys):
+            return np.zeros((0, 3), dtype=np.int64), np.zeros((0, 4 + len(self.action_ids)))
+        keys = _joined(self.keys).cpu().numpy()
+        values = _joined(self.values).cpu().numpy()
+        order = np.lexsort((keys[:, 2], keys[:, 1], keys[:, 0]))
+        keys, values = keys[order], values[order]
+        new = np.ones(len(keys), dtype=bool)
+        new[1:] = (keys[1:, :2] != keys[:-1, :2]).any(axis=1)
+        first_arrival = keys[:, 2][new][np.cumsum(new) - 1]
+        kept = keys[:, 2] == first_arrival
+        return keys[kept], values[kept]
+
+
+def video_hash(video_id: str) -> int:
+    """63 bits that stand for a video id among the ranks."""
+    return int.from_bytes(hashlib.blake2b(video_id.encode(), digest_size=8).digest(), "little") & _MASK
+
+
+def _joined(state: list[Tensor] | Tensor) -> Tensor:
+    return torch.cat(state) if isinstance(state, list) else state

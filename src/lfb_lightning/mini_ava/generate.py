@@ -1,0 +1,143 @@
+"""Writes mini-AVA to disk: videos, annotations, exclusions, label map and both forms of proposals.
+
+Every video has a generator of its own, seeded by (seed, split, number), so the files do not depend on how many processes
+write them. A finished folder is recognised by its `mini_ava.json` (written last) and left as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+
+import av
+import numpy as np
+
+from lfb_lightning.ava.annotations import write_annotations
+from lfb_lightning.ava.label_map import write_label_map
+from lfb_lightning.errors import InputError
+from lfb_lightning.mini_ava.actions import ACTION_NAMES
+from lfb_lightning.mini_ava.drawing import SIZE, actor_box, draw_frame
+from lfb_lightning.mini_ava.scenario import Actor, draw_scenario
+from lfb_lightning.structures import Keyframe
+
+ORIGIN_SECOND = 900  # AVA's cuts start at second 900 of the movie
+_SPLITS = ("train", "val")
+_PROPOSAL_JITTER = 0.008  # standard deviation of a proposal's corners, of the frame's side
+_MISS_RATE, _FALSE_POSITIVE_RATE = 0.03, 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class MiniAVA:
+    """The recipe of a mini-AVA: equal recipes give equal bytes with the same FFmpeg."""
+
+    seed: int = 0
+    num_train: int = 120
+    num_val: int = 20
+    seconds: int = 60
+    fps: int = 10
+
+    def videos(self, split: str) -> list[str]:
+        """Ids of a split's videos."""
+        return [f"mini-{split}-{number:03d}" for number in range(self.num_train if split == "train" else self.num_val)]
+
+
+def generate(
+    out_dir: str | Path,
+    recipe: MiniAVA,
+    *,
+    processes: int = 1,
+    on_video: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Write the data set; `on_video(done, total)` reports progress.
+
+    Raises InputError if the folder holds a finished mini-AVA of another recipe.
+    """
+    out_dir = Path(out_dir)
+    stamp = out_dir / "mini_ava.json"
+    if stamp.is_file():
+        found = json.loads(stamp.read_text())
+        if found != asdict(recipe):
+            raise InputError(f"{out_dir} holds a mini-AVA made with {found}, not {asdict(recipe)}: choose another folder.")
+        return
+    (out_dir / "videos").mkdir(parents=True, exist_ok=True)
+    jobs = [(recipe, split, number) for split in _SPLITS for number in range(len(recipe.videos(split)))]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        results = pool.map(_write_video, [out_dir / "videos"] * len(jobs), *zip(*jobs, strict=True))
+        for done, _ in enumerate(results, 1):
+            on_video(done, len(jobs))
+    write_label_map(out_dir / "mini_ava_action_list.pbtxt", ACTION_NAMES)
+    for split in _SPLITS:
+        _write_tables(out_dir, recipe, split)
+    stamp.write_text(json.dumps(asdict(recipe)))
+
+
+def scenario_of(recipe: MiniAVA, split: str, number: int) -> tuple[list[Actor], np.random.Generator]:
+    """The actors of a video, and its generator for whatever is drawn next."""
+    rng = np.random.default_rng([recipe.seed, _SPLITS.index(split), number])
+    return draw_scenario(rng, seconds=recipe.seconds), rng
+
+
+def _write_video(folder: Path, recipe: MiniAVA, split: str, number: int) -> None:
+    actors, _ = scenario_of(recipe, split, number)
+    path = folder / f"{recipe.videos(split)[number]}.mp4"
+    temporary = path.with_suffix(".partial.mp4")
+    with av.open(str(temporary), "w") as container:
+        # B-frames, and key pictures five seconds apart: what a seek to the nearest key picture gets wrong shows here.
+        options = {"crf": "20", "preset": "veryfast", "bf": "2", "g": str(5 * recipe.fps), "threads": "1"}
+        stream = container.add_stream("libx264", rate=recipe.fps, options=options)
+        stream.width = stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, recipe.fps)
+        for index in range(recipe.seconds * recipe.fps):
+            frame = av.VideoFrame.from_ndarray(draw_frame(actors, index / recipe.fps), format="rgb24")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    temporary.replace(path)
+
+
+def _write_tables(out_dir: Path, recipe: MiniAVA, split: str) -> None:
+    annotated, proposed, excluded = [], {}, []
+    for number, video_id in enumerate(recipe.videos(split)):
+        actors, rng = scenario_of(recipe, split, number)
+        for second in range(1, recipe.seconds):
+            keyframe = Keyframe(video_id, ORIGIN_SECOND + second)
+            if rng.random() < 0.002:
+                excluded.append(keyframe)
+                continue
+            boxes = [actor_box(actor, second) for actor in actors]
+            for person_id, (actor, box) in enumerate(zip(actors, boxes, strict=True)):
+                annotated += [(keyframe, box, action_id, person_id) for action_id in actor.action_ids(second)]
+            proposed[keyframe] = _draw_proposals(rng, boxes)
+    write_annotations(out_dir / f"mini_ava_{split}.csv", annotated)
+    (out_dir / f"mini_ava_{split}_excluded_timestamps.csv").write_text(
+        "".join(f"{keyframe}\n" for keyframe in excluded)
+    )
+    _write_proposals(out_dir / f"mini_ava_{split}_proposals", proposed)
+
+
+def _draw_proposals(rng: np.random.Generator, boxes: list[tuple[float, float, float, float]]) -> np.ndarray:
+    rows = []
+    for box in boxes:
+        jitter = rng.normal(0, _PROPOSAL_JITTER, 4).clip(-0.03, 0.03)
+        score = rng.uniform(0.3, 0.8) if rng.random() < _MISS_RATE else rng.uniform(0.92, 1.0)
+        rows.append([*(np.array(box) + jitter), score])
+    if rng.random() < _FALSE_POSITIVE_RATE:
+        x, y = rng.uniform(0, 0.7, 2)
+        rows.append([x, y, x + 0.29, y + 0.29, rng.uniform(0.05, 0.7)])
+    return np.array(rows).clip(0, 1).round(6)
+
+
+def _write_proposals(stem: Path, proposed: dict[Keyframe, np.ndarray]) -> None:
+    with stem.with_suffix(".pkl").open("wb") as file:
+        pickle.dump({str(keyframe): rows for keyframe, rows in proposed.items()}, file, protocol=4)
+    with stem.with_suffix(".csv").open("w") as file:
+        for keyframe, rows in proposed.items():
+            for *box, score in rows.tolist():
+                file.write(f"{keyframe},{','.join(map(repr, box))},,{score!r}\n")

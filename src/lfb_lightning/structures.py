@@ -1,0 +1,161 @@
+"""The values that travel between the rooms, and their shapes.
+
+Frozen dataclasses: a batch is made once and moved (`.to()`, `.pin_memory()`), never edited. Letters: B clips, T frames,
+H x W pixels, R regions of interest (persons in clips), A action columns, S window slots, C feature channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, Shaped, UInt8
+from torch import Tensor
+
+T = TypeVar("T", bound="_Movable")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Keyframe:
+    """A second of a video: `video_id` as in the csv files, `timestamp` in whole seconds of the original video."""
+
+    video_id: str
+    timestamp: int
+
+    def __str__(self) -> str:
+        return f"{self.video_id},{self.timestamp:04d}"
+
+
+class _Movable:
+    """`.to()` and `.pin_memory()` over every tensor field, nested ones included."""
+
+    def _map(self: T, method: str, *args: Any, **kwargs: Any) -> T:
+        changes = {}
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor | _Movable):
+                changes[field.name] = getattr(value, method)(*args, **kwargs)
+        return replace(self, **changes)  # type: ignore[type-var]
+
+    def to(self: T, *args: Any, **kwargs: Any) -> T:
+        """Copy with every tensor moved as `Tensor.to` would."""
+        return self._map("to", *args, **kwargs)
+
+    def pin_memory(self: T) -> T:
+        """Copy with every tensor in page-locked memory."""
+        return self._map("pin_memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """Detected persons of one keyframe: normalised xyxy boxes and detector scores, best first or not."""
+
+    boxes: Float64[np.ndarray, "P 4"]
+    scores: Float64[np.ndarray, " P"]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """Annotated persons of one keyframe: normalised xyxy boxes, multi-hot actions (column = action id)."""
+
+    boxes: Float64[np.ndarray, "P 4"]
+    labels: Bool[np.ndarray, "P A"]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class BankWindow(_Movable):
+    """The slice of the feature bank around each clip, once per clip.
+
+    Slots run second by second (`features_per_second` slots each), filled from the front of each second; an empty slot
+    is zero in `features` and False in `mask`. `features` keep the precision that the bank is stored in.
+    """
+
+    features: Shaped[Tensor, "B S C"]
+    mask: Bool[Tensor, "B S"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One keyframe before batching: a clip *or* its persons' stored short-term features.
+
+    `rois` are pixel xyxy boxes in the transformed clip, `boxes` the untouched normalised ones that evaluation reports,
+    `labels` multi-hot float actions (None where nothing is annotated for use), `scores` the proposals' confidences.
+    """
+
+    keyframe: Keyframe
+    clip: UInt8[Tensor, "3 T H W"] | None
+    rois: Float[Tensor, "P 4"]
+    boxes: Float64[Tensor, "P 4"]
+    scores: Float64[Tensor, " P"]
+    labels: Float[Tensor, "P A"] | None = None
+    short_term: Float[Tensor, "P C"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipBatch(_Movable):
+    """A batch of keyframes: `rois[:, 0]` names the clip that each person belongs to.
+
+    `clips` are uint8 until the datamodule normalises them on the device, or None when `short_term` carries the
+    persons' features instead (training on a bank with a frozen backbone). `window` is None for models without FBO.
+    """
+
+    keyframes: list[Keyframe]
+    clips: UInt8[Tensor, "B 3 T H W"] | Float[Tensor, "B 3 T H W"] | None
+    rois: Float[Tensor, "R 5"]
+    boxes: Float64[Tensor, "R 4"]
+    scores: Float64[Tensor, " R"]
+    labels: Float[Tensor, "R A"] | None = None
+    short_term: Float[Tensor, "R C"] | None = None
+    window: BankWindow | None = None
+
+    @property
+    def clip_of_roi(self) -> Tensor:
+        """Index of each person's clip, `[R]` int64."""
+        return self.rois[:, 0].long()
+
+
+@dataclass(frozen=True, slots=True)
+class Detections(_Movable):
+    """Scores of a batch: for person r of `keyframes[clip_of_roi[r]]`, `scores[r, a]` for action id `a`."""
+
+    keyframes: list[Keyframe]
+    clip_of_roi: Shaped[Tensor, " R"]
+    boxes: Float64[Tensor, "R 4"]
+    scores: Float[Tensor, "R A"]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFailure(_Movable):
+    """What a streaming reader yields in place of the rest of a video that it could not read."""
+
+    video_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFeatures(_Movable):
+    """Short-term features of the persons of one video's next keyframes, on their way into the bank."""
+
+    keyframes: list[Keyframe]
+    clip_of_roi: Shaped[Tensor, " R"]
+    boxes: Float64[Tensor, "R 4"]
+    scores: Float64[Tensor, " R"]
+    features: Float[Tensor, "R C"]
+
+
+def empty_proposals() -> Proposals:
+    """No persons."""
+    return Proposals(boxes=np.zeros((0, 4)), scores=np.zeros(0))
+
+
+def rows_of_clips(counts: list[int]) -> Tensor:
+    """Clip index of every row when clip i owns `counts[i]` rows, `[R]` int64."""
+    return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts, dtype=torch.long))

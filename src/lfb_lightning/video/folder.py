@@ -1,0 +1,50 @@
+"""Frames of a folder of JPEGs extracted at a constant rate, numbered in order (`*_000001.jpg`, `img_00001.jpg`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+from PIL import Image, UnidentifiedImageError
+
+from lfb_lightning.errors import InputError
+
+_NUMBER = re.compile(r"(\d+)\.jpe?g$", re.IGNORECASE)
+
+
+class FrameFolder:
+    """A folder of JPEGs of `fps` frames a second; frame 0 is the lowest number. Times beyond the ends are clamped."""
+
+    def __init__(self, path: str | Path, *, fps: float) -> None:
+        self.path = Path(path)
+        self.fps = fps
+
+    def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
+        """RGB frames nearest to the times, in seconds since the first frame."""
+        indices = np.ceil(times * self.fps - 0.5 - 1e-6).astype(int)  # nearest; halfway goes to the earlier one
+        return np.stack([self._read(index) for index in indices.clip(0, len(self._files) - 1)])
+
+    def stream(self, clip_times: Float64[np.ndarray, "K T"]) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
+        """The clips in order."""
+        for times in clip_times:
+            yield self.clip(times)
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        if not self.path.is_dir():
+            raise InputError(f"frames {self.path}: no such folder.")
+        numbered = [(int(match[1]), path) for path in self.path.iterdir() if (match := _NUMBER.search(path.name))]
+        if not numbered:
+            raise InputError(f"frames {self.path}: no numbered .jpg in it.")
+        return [path for _, path in sorted(numbered)]
+
+    def _read(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
+        try:
+            with Image.open(self._files[index]) as image:
+                return np.asarray(image.convert("RGB"))
+        except (OSError, UnidentifiedImageError) as error:
+            raise InputError(f"frame {self._files[index]}: cannot be read ({error}).") from error

@@ -1,0 +1,36 @@
+"""Finds a video by its id: `<video_dir>/<id>.<ending>` for files, `<video_dir>/<id>/` for JPEG folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.video.file import VideoFile
+from lfb_lightning.video.folder import FrameFolder
+from lfb_lightning.video.protocol import Video
+
+
+@dataclass(frozen=True, slots=True)
+class VideoLibrary:
+    """The videos of a data set; `fps` is the rate of extracted JPEGs (video files carry their own time stamps)."""
+
+    video_dir: Path
+    source: Literal["video", "frames"] = "video"
+    fps: float = 30.0
+    endings: Sequence[str] = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+
+    def open(self, video_id: str) -> Video:
+        """The video of an id; raises InputError if there is none, or if the id would leave `video_dir`."""
+        if not video_id or Path(video_id).name != video_id or video_id in (".", ".."):
+            raise InputError(f"video id {video_id!r} is not a plain file name; it would leave {self.video_dir}.")
+        if self.source == "frames":
+            return FrameFolder(self.video_dir / video_id, fps=self.fps)
+        for ending in self.endings:
+            path = self.video_dir / f"{video_id}{ending}"
+            if path.is_file():
+                return VideoFile(path)
+        tried = ", ".join(self.endings)
+        raise InputError(f"video {self.video_dir / video_id}: no file with one of the endings {tried}; see data.video_dir.")
