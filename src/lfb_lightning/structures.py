@@ -121,6 +121,10 @@ class ClipBatch(_Movable):
         """Index of each person's clip, `[R]` int64."""
         return self.rois[:, 0].long()
 
+    def with_window(self, window: BankWindow) -> ClipBatch:
+        """The same batch with its clips' bank windows."""
+        return replace(self, window=window)
+
 
 @dataclass(frozen=True, slots=True)
 class Detections(_Movable):

@@ -63,7 +63,10 @@ def test_case_equals_the_official_tool(folder, version):
         assert value == pytest.approx(case["ap_min"], abs=1e-12)
         if case["mixed_tie_groups"] == 0:
             assert value == pytest.approx(case["ap"], abs=1e-12)
-        assert (result.num_ground_truth[int(key)], result.num_true_positives[int(key)]) == (case["num_gt"], case["num_tp"])
+        assert (result.num_ground_truth[int(key)], result.num_true_positives[int(key)]) == (
+            case["num_gt"],
+            case["num_tp"],
+        )
         assert result.num_detections[int(key)] == case["num_det"]
     if expected["mAP"] is None:
         assert np.isnan(result.mean)

@@ -17,8 +17,8 @@ from lfb_lightning.errors import InputError
 def read_csv_rows(path: str | Path, columns: list[str], *, what: str, optional: int = 0) -> pd.DataFrame:
     """Read a headerless csv as text columns.
 
-    The last `optional` columns may be missing from a row, and are then NaN. Raises InputError, naming the file and the row, for a
-    missing file or a row of another width.
+    The last `optional` columns may be missing from a row, and are then NaN. Raises InputError, naming the file and the
+    row, for a missing file or a row of another width.
     """
     path = Path(path)
     if not path.is_file():

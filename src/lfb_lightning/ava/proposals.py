@@ -71,7 +71,9 @@ def _rows_from_csv(path: Path) -> pd.DataFrame:
 def _rows_from_pickle(path: Path) -> pd.DataFrame:
     content = load_arrays(path)
     if not isinstance(content, dict):
-        raise InputError(f"proposals {path}: holds a {type(content).__name__}, expected a dict of 'VIDEO,0902' -> boxes.")
+        raise InputError(
+            f"proposals {path}: holds a {type(content).__name__}, expected a dict of 'VIDEO,0902' -> boxes."
+        )
     video_ids: list[str] = []
     timestamps: list[int] = []
     arrays: list[np.ndarray] = []
@@ -99,7 +101,13 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     _ALLOWED = frozenset(
         (module, name)
-        for module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
+        for module in (
+            "numpy",
+            "numpy.core.multiarray",
+            "numpy._core.multiarray",
+            "numpy.core.numeric",
+            "numpy._core.numeric",
+        )
         for name in ("ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer")
     )
 
@@ -121,6 +129,14 @@ def load_arrays(path: Path) -> Any:
                 continue
             except InputError as error:
                 raise InputError(f"proposals {path}: {error}") from error
-            except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, ImportError, IndexError) as error:
+            except (
+                pickle.UnpicklingError,
+                EOFError,
+                ValueError,
+                TypeError,
+                AttributeError,
+                ImportError,
+                IndexError,
+            ) as error:
                 raise InputError(f"proposals {path}: not a readable pickle ({error}).") from error
     raise InputError(f"proposals {path}: strings are neither ASCII nor latin1.")

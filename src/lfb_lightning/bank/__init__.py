@@ -6,9 +6,10 @@
 Knows neither Lightning nor Hydra: `FeatureBank.open(dir).window(keyframe, spec)` works alone.
 """
 
+from lfb_lightning.bank.config import BankConfig
 from lfb_lightning.bank.manifest import Manifest, Provenance, finish_bank
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.bank.window import WindowSpec
 from lfb_lightning.bank.writer import BankWriter
 
-__all__ = ["BankWriter", "FeatureBank", "Manifest", "Provenance", "WindowSpec", "finish_bank"]
+__all__ = ["BankConfig", "BankWriter", "FeatureBank", "Manifest", "Provenance", "WindowSpec", "finish_bank"]

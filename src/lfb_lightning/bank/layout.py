@@ -28,7 +28,9 @@ def file_name(video_id: str) -> str:
     if encoded.startswith("."):
         encoded = "%2E" + encoded[1:]
     if not 0 < len(encoded) <= _LONGEST_NAME:
-        raise InputError(f"video id {video_id!r} makes a file name of {len(encoded)} characters, expected 1 to {_LONGEST_NAME}.")
+        raise InputError(
+            f"video id {video_id!r} makes a file name of {len(encoded)} characters, expected 1 to {_LONGEST_NAME}."
+        )
     return encoded + SUFFIX
 
 
@@ -81,5 +83,7 @@ def read_header(path: Path) -> tuple[VideoMetadata, dict[str, TensorSpan]]:
         if max(span.end for span in spans.values()) != size:
             raise ValueError(f"{size} bytes, but its header speaks of {max(span.end for span in spans.values())}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"bank file {path}: not a whole bank file ({error}); delete it and run lfb-extract again.") from error
+        raise InputError(
+            f"bank file {path}: not a whole bank file ({error}); delete it and run lfb-extract again."
+        ) from error
     return metadata, spans

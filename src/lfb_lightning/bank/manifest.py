@@ -120,7 +120,9 @@ def finish_bank(
     for video_id in sorted(set(video_ids) - failed.keys()):
         path = folder / file_name(video_id)
         if not path.is_file():
-            raise InputError(f"bank {folder}: {path.name} is missing; run the same lfb-extract command again to finish it.")
+            raise InputError(
+                f"bank {folder}: {path.name} is missing; run the same lfb-extract command again to finish it."
+            )
         metadata, _ = read_header(path)
         videos[video_id] = VideoEntry(rows=metadata.rows, checksum=metadata.checksum)
         with safe_open(path, framework="np") as file:

@@ -53,9 +53,7 @@ class FeatureBank:
         """Channels of the features."""
         return self.manifest.provenance.channels
 
-    def window(
-        self, keyframe: Keyframe, spec: WindowSpec, generator: np.random.Generator | None = None
-    ) -> BankWindow:
+    def window(self, keyframe: Keyframe, spec: WindowSpec, generator: np.random.Generator | None = None) -> BankWindow:
         """The window around one keyframe, as a batch of one: `features [1, S, C]` as stored, `mask [1, S]`."""
         return self.windows([keyframe], spec, None if generator is None else [generator])
 
@@ -72,9 +70,7 @@ class FeatureBank:
         A video that is not in the bank, or a second without features, leaves its slots empty.
         """
         dtype = stored_dtype(self.manifest.provenance.precision)
-        features = torch.zeros(
-            len(keyframes), spec.num_slots, self.channels, dtype=dtype, pin_memory=pin_memory
-        )
+        features = torch.zeros(len(keyframes), spec.num_slots, self.channels, dtype=dtype, pin_memory=pin_memory)
         mask = torch.zeros(len(keyframes), spec.num_slots, dtype=torch.bool)
         for index, keyframe in enumerate(keyframes):
             video = self._video(keyframe.video_id)

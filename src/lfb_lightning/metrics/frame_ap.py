@@ -152,9 +152,7 @@ def _true_positives(ground_truth: BoxRows, detections: BoxRows) -> Bool[np.ndarr
     return is_true
 
 
-def _pairwise_iou(
-    first: Float64[np.ndarray, "N 4"], second: Float64[np.ndarray, "N 4"]
-) -> Float64[np.ndarray, " N"]:
+def _pairwise_iou(first: Float64[np.ndarray, "N 4"], second: Float64[np.ndarray, "N 4"]) -> Float64[np.ndarray, " N"]:
     """IoU row by row, in the official tool's order of operations, so that 0.5 means the same to the last bit."""
     height = np.maximum(0.0, np.minimum(first[:, 3], second[:, 3]) - np.maximum(first[:, 1], second[:, 1]))
     width = np.maximum(0.0, np.minimum(first[:, 2], second[:, 2]) - np.maximum(first[:, 0], second[:, 0]))
@@ -186,9 +184,7 @@ def _average_precisions(
     return FrameAP(per_class, num_truth, num_detections, num_true)
 
 
-def average_precision(
-    scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarray, " N"], num_positives: int
-) -> float:
+def average_precision(scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarray, " N"], num_positives: int) -> float:
     """Area under the interpolated precision-recall curve of detections by descending score; NaN without positives."""
     if num_positives == 0:
         return float("nan")

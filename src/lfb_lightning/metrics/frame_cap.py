@@ -40,9 +40,7 @@ def keep_best(
     return kept
 
 
-def _replay_heap(
-    rows: np.ndarray, scores: np.ndarray, classes: np.ndarray, boxes: np.ndarray, cap: int
-) -> list[int]:
+def _replay_heap(rows: np.ndarray, scores: np.ndarray, classes: np.ndarray, boxes: np.ndarray, cap: int) -> list[int]:
     heap: list[tuple[float, ...]] = []
     for row, score, label, (x1, y1, x2, y2) in zip(
         rows.tolist(), scores[rows].tolist(), classes[rows].tolist(), boxes[rows].tolist(), strict=True

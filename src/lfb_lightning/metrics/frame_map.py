@@ -7,6 +7,8 @@ that a distributed sampler gave to two ranks, or twice to one, counts as it was 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ import torch.distributed as dist
 from jaxtyping import Int64
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lfb_lightning.ava.annotations import BOX_COLUMNS, Annotations
 from lfb_lightning.metrics.frame_ap import BoxRows, FrameAP, Protocol, evaluate
@@ -24,7 +27,10 @@ _MASK = 0x7FFFFFFFFFFFFFFF
 
 
 class FrameMeanAP(Metric):
-    """mAP@0.5 over keyframes of the given annotations; `compute()` returns a `FrameAP`.
+    """mAP@0.5 over keyframes of the given annotations.
+
+    `compute()` returns it as a float64 scalar in 0..1; the APs behind it are then in `.result`, and the detections of all
+    ranks, a row per person and action, in `.detections`.
 
     `action_ids` are the evaluated classes (default: those of the label map).
     """
@@ -43,6 +49,7 @@ class FrameMeanAP(Metric):
         self.action_ids = list(action_ids) if action_ids is not None else annotations.label_map.ids
         self.protocol = protocol
         self.detections = pd.DataFrame()
+        self.result: FrameAP | None = None
         # [rows, 3]: video hash, timestamp, order of arrival; [rows, 4 + actions]: box, scores of `action_ids`
         self.add_state("keys", default=[], dist_reduce_fx="cat")
         self.add_state("values", default=[], dist_reduce_fx="cat")
@@ -62,15 +69,15 @@ class FrameMeanAP(Metric):
         scores = detections.scores.double()[:, self.action_ids]
         self.values.append(torch.cat([detections.boxes.double(), scores], dim=1).to(self.device))
 
-    def _sync_dist(self, dist_sync_fn=None, process_group=None) -> None:  # type: ignore[no-untyped-def]
+    def _sync_dist(self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: Any = None) -> None:
         # A rank without a single person takes part in the gathering with zero rows; torchmetrics would leave it out.
         if not self.keys:
             self.keys.append(torch.zeros(0, 3, dtype=torch.long, device=self.device))
             self.values.append(torch.zeros(0, 4 + len(self.action_ids), dtype=torch.double, device=self.device))
-        super()._sync_dist(*([dist_sync_fn] if dist_sync_fn else []), process_group=process_group)
+        super()._sync_dist(dist_sync_fn, process_group=process_group)
 
-    def compute(self) -> FrameAP:
-        """Evaluate; the detections of all ranks are then in `.detections`, a row per person and action."""
+    def compute(self) -> Tensor:
+        """Evaluate what all ranks have collected."""
         keys, values = self._unique_rows()
         truth = self.annotations.rows
         names = {video_hash(name): name for name in truth["video_id"].unique()}
@@ -100,7 +107,8 @@ class FrameMeanAP(Metric):
         self.detections["timestamp"] = np.repeat(keys[:, 1], num_actions)
         self.detections["action_id"] = detections.classes
         self.detections["score"] = detections.scores
-        return evaluate(ground_truth, detections, self.action_ids, protocol=self.protocol)
+        self.result = evaluate(ground_truth, detections, self.action_ids, protocol=self.protocol)
+        return torch.tensor(self.result.mean, dtype=torch.float64)
 
     def _unique_rows(self) -> tuple[Int64[np.ndarray, "N 3"], np.ndarray]:
         if not len(self.keys):

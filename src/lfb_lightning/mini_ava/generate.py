@@ -63,7 +63,9 @@ def generate(
     if stamp.is_file():
         found = json.loads(stamp.read_text())
         if found != asdict(recipe):
-            raise InputError(f"{out_dir} holds a mini-AVA made with {found}, not {asdict(recipe)}: choose another folder.")
+            raise InputError(
+                f"{out_dir} holds a mini-AVA made with {found}, not {asdict(recipe)}: choose another folder."
+            )
         return
     (out_dir / "videos").mkdir(parents=True, exist_ok=True)
     jobs = [(recipe, split, number) for split in _SPLITS for number in range(len(recipe.videos(split)))]
@@ -88,8 +90,8 @@ def _write_video(folder: Path, recipe: MiniAVA, split: str, number: int) -> None
     path = folder / f"{recipe.videos(split)[number]}.mp4"
     temporary = path.with_suffix(".partial.mp4")
     with av.open(str(temporary), "w") as container:
-        # B-frames, and key pictures five seconds apart: what a seek to the nearest key picture gets wrong shows here.
-        options = {"crf": "20", "preset": "veryfast", "bf": "2", "g": str(5 * recipe.fps), "threads": "1"}
+        # B-frames, and key pictures a second and a half apart: what a seek to the nearest key picture gets wrong shows here.
+        options = {"crf": "20", "preset": "veryfast", "bf": "2", "g": str(3 * recipe.fps // 2), "threads": "1"}
         stream = container.add_stream("libx264", rate=recipe.fps, options=options)
         stream.width = stream.height = SIZE
         stream.pix_fmt = "yuv420p"

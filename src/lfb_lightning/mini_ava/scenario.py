@@ -13,7 +13,7 @@ import numpy as np
 
 from lfb_lightning.mini_ava.actions import AFTER_IDS, COLOUR_IDS, CUE_IDS, MOTION_IDS
 
-EVENT_SECONDS = 1.3  # a glyph is on for this long, centred on its second
+CUE_SECONDS, PULSE_SECONDS = 2.2, 1.3  # on for this long, centred on their second: three keyframes, and one
 NEAREST, FARTHEST = 3, 7  # seconds between a pulse and the cue that decides it
 WINDOW_HALF = 8  # half of the 16 s window that the presets use
 
@@ -41,7 +41,7 @@ class Actor:
     def event_at(self, seconds: float) -> Event | None:
         """The cue or pulse that is visible at a time."""
         for event in self.events:
-            if abs(event.second - seconds) <= EVENT_SECONDS / 2:
+            if abs(event.second - seconds) <= (CUE_SECONDS if event.is_cue else PULSE_SECONDS) / 2:
                 return event
         return None
 
@@ -55,8 +55,8 @@ class Actor:
 
 
 def draw_scenario(rng: np.random.Generator, *, seconds: int) -> list[Actor]:
-    """Three or four actors of distinct colours, each in a cell of its own."""
-    number = int(rng.integers(3, 5))
+    """Two to four actors of distinct colours, each in a cell of its own."""
+    number = int(rng.integers(2, 5))
     cells = rng.permutation(4)[:number]
     colours = rng.permutation(len(COLOUR_IDS))[:number]
     return [
@@ -84,7 +84,7 @@ def _draw_events(rng: np.random.Generator, seconds: int) -> tuple[Event, ...]:
         events += [Event(cue, kind, True), *(Event(second, kind, False) for second in pulses)]
         # The next cue must lie outside the window of the last pulse, and the next pulse's window outside this cue.
         cue_gap = max([cue + FARTHEST, *(second + WINDOW_HALF for second in pulses)]) + 1
-        earliest_pulse = cue + WINDOW_HALF + 1
+        earliest_pulse = cue + WINDOW_HALF + 2
         cue = cue_gap + int(rng.integers(0, 4))
     return tuple(sorted(events, key=lambda event: event.second))
 

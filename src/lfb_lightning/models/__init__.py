@@ -1,7 +1,7 @@
 """Plain `nn.Module`s: backbones, RoI features, feature bank operators, the detector. No Lightning, no Hydra.
 
-    clips [B,3,T,H,W] -> backbone -> [B,C,T,h,w] -> RoI features -> short-term [R,C] --+--> head -> logits [R,A]
-                                                                  bank window -> FBO --+
+clips [B,3,T,H,W] -> backbone -> [B,C,T,h,w] -> RoI features -> short-term [R,C] --+--> head -> logits [R,A]
+                                                              bank window -> FBO --+
 """
 
 from lfb_lightning.models.checkpoint import build_detector, load_detector, state_digest

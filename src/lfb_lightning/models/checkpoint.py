@@ -30,11 +30,15 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.T
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"checkpoint {path}: no such file; `lfb-train fbo=none` makes one (checkpoints/best.ckpt of its run).")
+        raise InputError(
+            f"checkpoint {path}: no such file; `lfb-train fbo=none` makes one (checkpoints/best.ckpt of its run)."
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"checkpoint {path}: not a readable checkpoint of tensors and plain data ({error}).") from error
+        raise InputError(
+            f"checkpoint {path}: not a readable checkpoint of tensors and plain data ({error})."
+        ) from error
     config = content.get("hyper_parameters", {}).get("config") if isinstance(content, dict) else None
     if config is None or "state_dict" not in content:
         raise InputError(f"checkpoint {path}: was not written by lfb-train (no configuration in it).")

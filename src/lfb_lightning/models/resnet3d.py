@@ -94,9 +94,7 @@ class ResNet3d(nn.Module):
             width = base_channels * 2**index
             stage = nn.Sequential()
             for block in range(number):
-                stage.append(
-                    Bottleneck(channels, width, stride=stride if block == 0 else 1, temporal_kernel=kernel)
-                )
+                stage.append(Bottleneck(channels, width, stride=stride if block == 0 else 1, temporal_kernel=kernel))
                 channels = width * _EXPANSION
             self.stages.append(stage)
             self.stride *= stride

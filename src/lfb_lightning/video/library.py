@@ -33,4 +33,6 @@ class VideoLibrary:
             if path.is_file():
                 return VideoFile(path)
         tried = ", ".join(self.endings)
-        raise InputError(f"video {self.video_dir / video_id}: no file with one of the endings {tried}; see data.video_dir.")
+        raise InputError(
+            f"video {self.video_dir / video_id}: no file with one of the endings {tried}; see data.video_dir."
+        )

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The whole path on generated video: data, baseline, banks, FBO nl / max / avg, evaluation, pictures.
+# Usage: bash scripts/quickstart.sh [--out quickstart] [--seed 0] ...   (--help lists the rest)
+# Interrupt it at any time and run it again: finished stages are skipped.
+set -euo pipefail
+root="$(cd "$(dirname "$0")/.." && pwd)"
+bash "$root/scripts/install.sh"
+exec "$root/.venv/bin/python" "$root/scripts/quickstart.py" "$@"

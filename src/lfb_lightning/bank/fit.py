@@ -1,0 +1,23 @@
+"""Refuses a bank that does not fit what is about to read it, and says what differs and what to do."""
+
+from __future__ import annotations
+
+from lfb_lightning.bank.reader import FeatureBank
+from lfb_lightning.errors import InputError
+
+
+def refuse_unfit(bank: FeatureBank, *, split: str, channels: int, backbone_digest: str | None = None) -> None:
+    """Raise InputError unless the bank is of this split and width and, where a digest is given, of this backbone."""
+    found = bank.manifest.provenance
+    differences = []
+    if found.split != split:
+        differences.append(f"it holds split {found.split!r}, expected {split!r}")
+    if found.channels != channels:
+        differences.append(f"its features have {found.channels} channels, the detector's {channels}")
+    if backbone_digest is not None and found.backbone_digest != backbone_digest:
+        differences.append(f"backbone {found.backbone_digest[:12]} made it, the detector's is {backbone_digest[:12]}")
+    if differences:
+        raise InputError(
+            f"bank {bank.folder} does not fit: {'; '.join(differences)}. Make one with "
+            f"`lfb-extract split={split} ckpt_path=<the baseline's checkpoint> bank.dir=<new folder>`, or set bank.dir."
+        )

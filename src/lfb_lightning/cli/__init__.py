@@ -1,0 +1,1 @@
+"""Console commands: compose a configuration, build the objects it names, call them; nothing else. Knows Hydra."""

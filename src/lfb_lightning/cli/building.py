@@ -1,0 +1,81 @@
+"""Builds the objects that a configuration names."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import Callback, Trainer
+
+from lfb_lightning.bank import BankConfig
+from lfb_lightning.data import AvaData
+from lfb_lightning.errors import InputError
+from lfb_lightning.models.checkpoint import read_checkpoint
+
+_log = logging.getLogger(__name__)
+
+
+def build(node: DictConfig) -> Any:
+    """Instantiate a node; its plain parts become plain Python."""
+    return instantiate(node, _convert_="all")
+
+
+def build_data(cfg: DictConfig) -> tuple[AvaData, BankConfig]:
+    """The data set and the bank of a configuration."""
+    return AvaData(**_plain(cfg.data)), BankConfig(**_plain(cfg.bank))
+
+
+def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, logging_on: bool) -> Trainer:
+    """The trainer, with the run folder as its root; `num_threads` is applied here."""
+    if cfg.num_threads is not None:
+        torch.set_num_threads(cfg.num_threads)
+    loggers = [build(node) for node in cfg.logger.values()] if logging_on else False
+    return build_with(cfg.trainer, default_root_dir=str(run_dir), callbacks=callbacks, logger=loggers)
+
+
+def build_with(node: DictConfig, **objects: Any) -> Any:
+    """Instantiate a node with built objects as further arguments."""
+    return instantiate(node, _convert_="all", _partial_=True)(**objects)
+
+
+def adopt_checkpoint(cfg: DictConfig, overrides: list[str], sections: tuple[str, ...]) -> DictConfig:
+    """Take sections of the configuration from the checkpoint's run, keeping what the command line sets.
+
+    So `lfb-test ckpt_path=...` needs no more. A section chosen as a group (`data=...`), and all of them where an
+    override changes what sections refer to (`paths.*`, `experiment=`), are as composed.
+    """
+    stored, _ = read_checkpoint(required_checkpoint(cfg))
+    names = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
+    if any(name == "experiment" or name.startswith("paths") for name in names):
+        return cfg
+    cfg = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[assignment]
+    OmegaConf.set_struct(cfg, False)
+    for section in sections:
+        if section in names or section not in stored:
+            continue
+        composed, cfg[section] = cfg[section], stored[section]
+        for name in names:
+            if name.startswith(f"{section}."):
+                key = name.removeprefix(f"{section}.")
+                OmegaConf.update(cfg[section], key, OmegaConf.select(composed, key))
+    return cfg
+
+
+def required_checkpoint(cfg: DictConfig) -> Path:
+    """`ckpt_path`; raises InputError, with the command that makes one, where it is not set."""
+    if cfg.ckpt_path is None:
+        raise InputError(
+            "ckpt_path is not set: give the checkpoint of a trained detector, ckpt_path=<run>/checkpoints/best.ckpt; "
+            "`lfb-train fbo=none` trains the baseline and makes one."
+        )
+    return Path(cfg.ckpt_path)
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    content = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}

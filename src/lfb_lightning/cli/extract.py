@@ -1,0 +1,87 @@
+"""`lfb-extract`: run a detector over a split's videos and store its persons' features as a bank."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from pytorch_lightning import seed_everything
+
+from lfb_lightning.bank import BankConfig, BankWriter, Provenance
+from lfb_lightning.cli.app import launch, write_config
+from lfb_lightning.cli.building import (
+    adopt_checkpoint,
+    build,
+    build_data,
+    build_trainer,
+    build_with,
+    required_checkpoint,
+)
+from lfb_lightning.data import AvaData
+from lfb_lightning.models import ActionDetector, load_detector, state_digest
+from lfb_lightning.tasks import ExtractionDataModule, ExtractionTask
+from lfb_lightning.tasks.bank_writing import BankWriting
+from lfb_lightning.tasks.test_outputs import write_json
+from lfb_lightning.version import __version__
+
+_log = logging.getLogger(__name__)
+
+
+def extract(cfg: DictConfig, run_dir: Path) -> int:
+    """Extract as configured; returns the exit status: 1 if a video failed."""
+    seed_everything(cfg.seed, workers=True, verbose=False)
+    checkpoint = required_checkpoint(cfg)
+    cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task"))
+    detector = load_detector(checkpoint)
+    data, bank = build_data(cfg)
+    write_config(cfg, run_dir)
+    writer = BankWriter(bank.folder(cfg.split), provenance(detector, data, bank, cfg.split))
+    datamodule = ExtractionDataModule(data, cfg.split, is_finished=writer.is_finished, on_error=bank.on_error)
+    writing = BankWriting(writer, datamodule)
+    callbacks = [build(node) for node in cfg.callbacks.values() if node is not None]
+    trainer = build_trainer(cfg, run_dir, [*callbacks, writing], logging_on=False)
+    task: ExtractionTask = build_with(cfg.extraction, detector=detector, channels_last=cfg.task.channels_last)
+    trainer.predict(task, datamodule, return_predictions=False)
+    manifest = writing.manifest
+    if manifest is None:  # another rank than the first
+        return 0
+    summary = {"bank": str(writer.folder), "videos": len(manifest.videos), "rows": manifest.num_rows}
+    write_json(run_dir / "metrics.json", summary | {"failed": manifest.failed})
+    _log.info(
+        "bank %s: %d features of %d videos, %d failed",
+        writer.folder,
+        manifest.num_rows,
+        len(manifest.videos),
+        len(manifest.failed),
+    )
+    for video_id, reason in manifest.failed.items():
+        _log.error("not in the bank: %s: %s", video_id, reason)
+    return 1 if manifest.failed else 0
+
+
+def provenance(detector: ActionDetector, data: AvaData, bank: BankConfig, split: str) -> Provenance:
+    """What decides the content of the bank that is about to be written."""
+    backbone = detector.backbone
+    return Provenance(
+        checkpoint_digest=state_digest(detector),
+        backbone_digest=state_digest(backbone),
+        backbone=f"{type(backbone).__name__}, stages of {', '.join(str(len(stage)) for stage in backbone.stages)} blocks",  # type: ignore[arg-type]
+        channels=detector.channels,
+        precision=bank.precision,
+        clip=data.describe_clips(),
+        keyframes="proposals",
+        score_threshold=data.bank_threshold,
+        split=split,
+        package_version=__version__,
+    )
+
+
+def main() -> None:
+    """Console entry."""
+    launch("extract", extract)
+
+
+if __name__ == "__main__":
+    main()

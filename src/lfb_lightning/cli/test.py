@@ -1,0 +1,68 @@
+"""`lfb-test`: evaluate a trained detector; writes `results.csv` and `metrics.json`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from pytorch_lightning import seed_everything
+
+from lfb_lightning.cli.app import launch, write_config
+from lfb_lightning.cli.building import (
+    adopt_checkpoint,
+    build,
+    build_data,
+    build_trainer,
+    build_with,
+    required_checkpoint,
+)
+from lfb_lightning.models import FBONone, load_detector, state_digest
+from lfb_lightning.tasks import AvaDataModule, DetectionTask
+
+_log = logging.getLogger(__name__)
+
+
+def test(cfg: DictConfig, run_dir: Path) -> int:
+    """Test as configured; returns the exit status."""
+    seed_everything(cfg.seed, workers=True, verbose=False)
+    checkpoint = required_checkpoint(cfg)
+    cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task"))
+    detector = load_detector(checkpoint)
+    data, bank = build_data(cfg)
+    datamodule = AvaDataModule(
+        data,
+        bank,
+        seed=cfg.seed,
+        channels=detector.channels,
+        reads_bank=not isinstance(detector.fbo, FBONone),
+        backbone_digest=state_digest(detector.backbone),
+        test_split=cfg.split,
+    )
+    task: DetectionTask = build_with(
+        cfg.task,
+        detector=detector,
+        loss=build(cfg.loss),
+        optimisation=build(cfg.optim),
+        class_groups=data.class_groups,
+        config_text=write_config(cfg, run_dir),
+    )
+    callbacks = [build(node) for node in cfg.callbacks.values() if node is not None]
+    trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
+    trainer.test(task, datamodule, verbose=False)
+    if trainer.is_global_zero:
+        assert task.result is not None
+        groups = {name: task.result.mean_over(list(ids)) for name, ids in data.class_groups.items()}
+        _log.info("mAP@0.5 %.4f %s", task.result.mean, {name: round(value, 4) for name, value in groups.items()})
+        _log.info("%s and metrics.json are in %s", "results.csv", run_dir)
+    return 0
+
+
+def main() -> None:
+    """Console entry."""
+    launch("test", test)
+
+
+if __name__ == "__main__":
+    main()

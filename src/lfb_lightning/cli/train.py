@@ -1,0 +1,92 @@
+"""`lfb-train`: train a detector and leave a run folder."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from omegaconf import DictConfig
+from pytorch_lightning import Trainer, seed_everything
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from lfb_lightning.cli.app import launch, write_config
+from lfb_lightning.cli.building import build, build_data, build_trainer, build_with
+from lfb_lightning.errors import InputError
+from lfb_lightning.models import ActionDetector, FBONone, state_digest
+from lfb_lightning.models.initialise import start_from
+from lfb_lightning.tasks import AvaDataModule, DetectionTask
+from lfb_lightning.tasks.test_outputs import describe_result, write_json
+
+_log = logging.getLogger(__name__)
+
+
+def train(cfg: DictConfig, run_dir: Path) -> int:
+    """Train as configured; returns the exit status."""
+    seed_everything(cfg.seed, workers=True, verbose=False)
+    config_text = write_config(cfg, run_dir)
+    detector: ActionDetector = build(cfg.model)
+    if cfg.init_from is not None:
+        _log.info("%s", start_from(detector, cfg.init_from))
+    data, bank = build_data(cfg)
+    if data.short_term == "bank" and not detector.frozen_backbone:
+        raise InputError(
+            "data.short_term=bank needs model.frozen_backbone=true: without pixels no backbone can be trained."
+        )
+    datamodule = AvaDataModule(
+        data,
+        bank,
+        seed=cfg.seed,
+        channels=detector.channels,
+        reads_bank=not isinstance(detector.fbo, FBONone),
+        backbone_digest=state_digest(detector.backbone),
+    )
+    task: DetectionTask = build_with(
+        cfg.task,
+        detector=detector,
+        loss=build(cfg.loss),
+        optimisation=build(cfg.optim),
+        class_groups=data.class_groups,
+        config_text=config_text,
+    )
+    callbacks = [build(node) for node in cfg.callbacks.values() if node is not None]
+    trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
+    trainer.fit(task, datamodule, ckpt_path=_resume_path(cfg, run_dir), weights_only=True)
+    if trainer.is_global_zero:
+        _write_summary(trainer, task, run_dir)
+    return 0
+
+
+def _resume_path(cfg: DictConfig, run_dir: Path) -> str | None:
+    if cfg.ckpt_path is None:
+        return None
+    path = run_dir / "checkpoints" / "last.ckpt" if cfg.ckpt_path == "last" else Path(cfg.ckpt_path)
+    if not path.is_file():
+        raise InputError(
+            f"ckpt_path={cfg.ckpt_path}: there is no {path}; to resume a run give its folder too, "
+            "hydra.run.dir=<run> ckpt_path=last."
+        )
+    return str(path)
+
+
+def _write_summary(trainer: Trainer, task: DetectionTask, run_dir: Path) -> None:
+    checkpoint = next(callback for callback in trainer.callbacks if isinstance(callback, ModelCheckpoint))  # type: ignore[attr-defined]
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    summary: dict[str, object] = {"logged": logged, "epochs": trainer.current_epoch, "steps": trainer.global_step}
+    summary["best_checkpoint"] = checkpoint.best_model_path
+    best = checkpoint.best_model_score
+    summary["best_mAP"] = None if best is None else float(best)
+    if task.result is not None:
+        datamodule = task.datamodule
+        names = datamodule.split("val").label_map.names
+        summary |= describe_result(task.result, task.class_groups, names)
+    write_json(run_dir / "metrics.json", summary)
+    _log.info("run folder %s; best checkpoint %s", run_dir, checkpoint.best_model_path)
+
+
+def main() -> None:
+    """Console entry."""
+    launch("train", train)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Where a data set in AVA's formats lies and how it is read: the `data` group of the configuration as a plain value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lfb_lightning.data.clip_sampling import ClipSampling
+from lfb_lightning.data.transforms import ClipTransform
+from lfb_lightning.errors import InputError
+from lfb_lightning.video import VideoLibrary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvaData:
+    """Every field is a key of `conf/data/*.yaml`, documented there; `{split}` in a path becomes train, val or test."""
+
+    video_dir: str
+    label_map: str
+    annotations: str
+    proposals: str
+    excluded: str | None = None
+    source: Literal["video", "frames"] = "video"
+    fps: float = 30.0
+    origin_second: float = 900
+    first_second: int = 902
+    last_second: int = 1798
+    num_frames: int = 4
+    frame_stride: int = 16
+    train_threshold: float = 0.9
+    eval_threshold: float = 0.85
+    bank_threshold: float = 0.9
+    match_iou: float = 0.9
+    train_short_side: Sequence[int] | None = (256, 320)
+    train_crop: int | None = 256
+    train_flip: float = 0.5
+    eval_short_side: int | None = 256
+    mean: Sequence[float] = (0.45, 0.45, 0.45)
+    std: Sequence[float] = (0.225, 0.225, 0.225)
+    class_groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    short_term: Literal["clips", "bank"] = "clips"
+    batch_size: int = 8
+    num_workers: int = 4
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("source", self.source, ("video", "frames")),
+            ("short_term", self.short_term, ("clips", "bank")),
+        ):
+            if value not in known:
+                raise InputError(f"data.{name} is {value!r}, expected one of {', '.join(known)}.")
+        if self.batch_size < 1:
+            raise InputError(f"data.batch_size is {self.batch_size}, expected at least 1 (clips per rank).")
+
+    @property
+    def clip_sampling(self) -> ClipSampling:
+        """Which frames make a clip."""
+        return ClipSampling(self.num_frames, self.frame_stride, self.fps, self.origin_second)
+
+    @property
+    def videos(self) -> VideoLibrary:
+        """Where the frames come from."""
+        return VideoLibrary(Path(self.video_dir), self.source, self.fps)
+
+    @property
+    def train_transform(self) -> ClipTransform:
+        """Random resizing, cropping and flipping."""
+        sides = None if self.train_short_side is None else (self.train_short_side[0], self.train_short_side[-1])
+        return ClipTransform(short_side=sides, crop=self.train_crop, flip=self.train_flip)
+
+    @property
+    def eval_transform(self) -> ClipTransform:
+        """Resizing only."""
+        sides = None if self.eval_short_side is None else (self.eval_short_side, self.eval_short_side)
+        return ClipTransform(short_side=sides)
+
+    def describe_clips(self) -> dict[str, object]:
+        """What decides the pixels of a clip, for the bank's manifest."""
+        return {
+            "num_frames": self.num_frames,
+            "frame_stride": self.frame_stride,
+            "fps": self.fps,
+            "origin_second": self.origin_second,
+            "short_side": self.eval_short_side,
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }

@@ -1,0 +1,72 @@
+"""Which samples make which batch on which rank: global batches, dealt like cards.
+
+N ranks with batches of B see in step k exactly the samples that one rank with a batch of N*B sees, in an order that
+depends on (seed, epoch) alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import Sampler
+
+
+@dataclass(frozen=True, slots=True)
+class SampleKey:
+    """A sample's index and the epoch it is drawn in: all that its augmentation depends on, beside the seed."""
+
+    index: int
+    epoch: int
+
+
+class DealtBatches(Sampler[list[SampleKey]]):
+    """Batches of `batch_size` for one rank.
+
+    While training (`shuffle`), each rank needs a share of every step, so of a last global batch smaller than the number
+    of ranks the rest is left for another epoch's order. In evaluation nothing is left out and nothing repeated.
+    """
+
+    def __init__(
+        self, num_samples: int, *, batch_size: int, seed: int, shuffle: bool, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self.num_samples = num_samples
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order is drawn next (Lightning calls this)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._starts())
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        order = list(range(self.num_samples))
+        if self.shuffle:
+            generator = torch.Generator().manual_seed((self.seed << 20) + self.epoch)
+            order = torch.randperm(self.num_samples, generator=generator).tolist()
+        for start in self._starts():
+            dealt = order[start : start + self.batch_size * self.world_size][self.rank :: self.world_size]
+            yield [SampleKey(index, self.epoch) for index in dealt]
+
+    def _starts(self) -> list[int]:
+        starts = list(range(0, self.num_samples, self.batch_size * self.world_size))
+        needed = self.world_size if self.shuffle else self.rank + 1
+        return [start for start in starts if self.num_samples - start >= needed]
+
+
+def deal_longest_first(lengths: dict[str, int], num_hands: int) -> list[list[str]]:
+    """Deal names to hands, the longest first, each to the hand with the least so far; the same for equal input."""
+    hands: list[list[str]] = [[] for _ in range(num_hands)]
+    totals = [0] * num_hands
+    for name in sorted(lengths, key=lambda name: (-lengths[name], name)):
+        hand = totals.index(min(totals))
+        hands[hand].append(name)
+        totals[hand] += lengths[name]
+    return hands

@@ -1,0 +1,121 @@
+"""One split of a data set: its tables, which keyframes are used for what, and the persons of each."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from lfb_lightning.ava import (
+    Annotations,
+    LabelMap,
+    ProposalTable,
+    read_annotations,
+    read_excluded,
+    read_label_map,
+    read_proposals,
+)
+from lfb_lightning.boxes import iou_matrix
+from lfb_lightning.data.ava_data import AvaData
+from lfb_lightning.errors import InputError
+from lfb_lightning.structures import GroundTruth, Keyframe, Proposals
+
+
+class Split:
+    """The tables of `data` for the split `name`, read when first needed. Excluded keyframes are in none of them."""
+
+    def __init__(self, data: AvaData, name: str) -> None:
+        self.data = data
+        self.name = name
+
+    def path(self, template: str) -> Path:
+        """A path of the configuration for this split."""
+        return Path(template.replace("{split}", self.name))
+
+    @cached_property
+    def label_map(self) -> LabelMap:
+        """The data set's actions."""
+        return read_label_map(self.path(self.data.label_map))
+
+    @cached_property
+    def excluded(self) -> frozenset[Keyframe]:
+        """Keyframes that are not used."""
+        return read_excluded(None if self.data.excluded is None else self.path(self.data.excluded))
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Ground truth."""
+        return read_annotations(self.path(self.data.annotations), self.label_map).without(self.excluded)
+
+    @cached_property
+    def proposals(self) -> ProposalTable:
+        """Detected persons; raises InputError when none of them is on an annotated keyframe."""
+        path = self.path(self.data.proposals)
+        table = read_proposals(path)
+        if self.has_annotations and not any(keyframe in self.annotations for keyframe in table.keyframes):
+            ours = next(iter(self.annotations.keyframes), None)
+            theirs = next(iter(table.keyframes), None)
+            raise InputError(
+                f"proposals {path}: none of {len(table.keyframes)} keyframes is annotated in "
+                f"{self.path(self.data.annotations)}; one there is '{theirs}', one here '{ours}'."
+            )
+        return table
+
+    @property
+    def has_annotations(self) -> bool:
+        """Whether there is an annotation file (the test split has none)."""
+        return self.path(self.data.annotations).is_file()
+
+    def training_keyframes(self) -> list[Keyframe]:
+        """Annotated keyframes in the used range of seconds with at least one listed action."""
+        return [
+            keyframe for keyframe in self.annotations.keyframes if self._used(keyframe) and self._labelled(keyframe)
+        ]
+
+    def proposal_keyframes(self, threshold: float) -> list[Keyframe]:
+        """Keyframes in the used range with at least one proposal of at least `threshold`."""
+        return [
+            keyframe
+            for keyframe in self.proposals.keyframes
+            if self._used(keyframe) and len(self.proposals.above(keyframe, threshold))
+        ]
+
+    def training_persons(self, keyframe: Keyframe) -> tuple[GroundTruth, np.ndarray]:
+        """Ground truth, and proposals that match it, with their labels; and a score each (1 for ground truth).
+
+        A proposal takes the actions of the box it overlaps most, if by `match_iou` at least; one that matches nobody
+        would carry no loss (Wu et al.'s code and mmaction2 alike) and is left out.
+        """
+        truth = self.annotations[keyframe]
+        proposals = self.proposals.above(keyframe, self.data.train_threshold)
+        labels, matched = self.match(truth, proposals.boxes)
+        return (
+            GroundTruth(
+                boxes=np.concatenate([truth.boxes, proposals.boxes[matched]]),
+                labels=np.concatenate([truth.labels, labels[matched]]),
+            ),
+            np.concatenate([np.ones(len(truth)), proposals.scores[matched]]),
+        )
+
+    def match(self, truth: GroundTruth, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Labels `[P, A]` of boxes by their best overlapping ground truth, and which overlap it by `match_iou`."""
+        if len(truth) == 0 or len(boxes) == 0:
+            return np.zeros((len(boxes), truth.labels.shape[1]), dtype=bool), np.zeros(len(boxes), dtype=bool)
+        iou = iou_matrix(boxes, truth.boxes)
+        return truth.labels[iou.argmax(axis=1)], iou.max(axis=1) >= self.data.match_iou
+
+    def evaluation_persons(self, keyframe: Keyframe) -> Proposals:
+        """Proposals that are scored in evaluation."""
+        return self.proposals.above(keyframe, self.data.eval_threshold)
+
+    def bank_persons(self, keyframe: Keyframe) -> Proposals:
+        """Proposals whose features the bank stores."""
+        return self.proposals.above(keyframe, self.data.bank_threshold)
+
+    def _used(self, keyframe: Keyframe) -> bool:
+        in_range = self.data.first_second <= keyframe.timestamp <= self.data.last_second
+        return in_range and keyframe not in self.excluded
+
+    def _labelled(self, keyframe: Keyframe) -> bool:
+        return bool(self.annotations[keyframe].labels.any())

@@ -1,0 +1,63 @@
+"""Clips and their boxes, resized, cropped and flipped together (torchvision's v2 functions on tv_tensors).
+
+Random choices come from a generator of the sample's own, so that the number of workers changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, UInt8
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
+
+from lfb_lightning.boxes import pixels_from_normalised
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTransform:
+    """Short side drawn from `short_side` (None: as it is), random `crop` (None: whole), flip with probability `flip`."""
+
+    short_side: tuple[int, int] | None = None
+    crop: int | None = None
+    flip: float = 0.0
+
+    def __call__(
+        self,
+        frames: UInt8[np.ndarray, "T H W 3"],
+        boxes: Float64[np.ndarray, "P 4"],
+        generator: torch.Generator | None = None,
+    ) -> tuple[UInt8[Tensor, "3 T h w"], Float[Tensor, "P 4"], Bool[Tensor, " P"]]:
+        """The clip, the pixel boxes in it (clipped to it), and which boxes still have an area there."""
+        height, width = frames.shape[1:3]
+        video = tv_tensors.Video(torch.from_numpy(frames).permute(0, 3, 1, 2))
+        rois = tv_tensors.BoundingBoxes(
+            torch.from_numpy(pixels_from_normalised(boxes, height, width)).float(),
+            format=tv_tensors.BoundingBoxFormat.XYXY,
+            canvas_size=(height, width),
+        )
+        if self.short_side is not None:
+            side = int(torch.randint(self.short_side[0], self.short_side[1] + 1, (), generator=generator))
+            video, rois = F.resize(video, [side], antialias=True), F.resize(rois, [side])
+        if self.crop is not None:
+            video, rois = self._crop(video, rois, self.crop, generator)
+        if self.flip > 0 and float(torch.rand((), generator=generator)) < self.flip:
+            video, rois = F.horizontal_flip(video), F.horizontal_flip(rois)
+        rois = F.clamp_bounding_boxes(rois)
+        plain = rois.as_subclass(Tensor)
+        kept = (plain[:, 2] - plain[:, 0] >= 1) & (plain[:, 3] - plain[:, 1] >= 1)  # a pixel at least
+        return video.as_subclass(Tensor).permute(1, 0, 2, 3).contiguous(), plain, kept
+
+    @staticmethod
+    def _crop(
+        video: tv_tensors.Video, rois: tv_tensors.BoundingBoxes, size: int, generator: torch.Generator | None
+    ) -> tuple[tv_tensors.Video, tv_tensors.BoundingBoxes]:
+        height, width = video.shape[-2:]
+        crop_height, crop_width = min(size, height), min(size, width)
+        top = int(torch.randint(0, height - crop_height + 1, (), generator=generator))
+        left = int(torch.randint(0, width - crop_width + 1, (), generator=generator))
+        area = (top, left, crop_height, crop_width)
+        return F.crop(video, *area), F.crop(rois, *area)

@@ -1,0 +1,92 @@
+"""The callback that turns predicted features into finished bank files, and the last one into a manifest."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from lfb_lightning.bank import BankWriter, Manifest, finish_bank
+from lfb_lightning.structures import PersonFeatures, VideoFailure
+from lfb_lightning.tasks.extraction_data import ExtractionDataModule
+
+_log = logging.getLogger(__name__)
+
+
+class BankWriting(Callback):
+    """Collects a video's features until its last keyframe, then writes it; `manifest` is there after the run."""
+
+    def __init__(self, writer: BankWriter, data: ExtractionDataModule) -> None:
+        self.writer = writer
+        self.data = data
+        self.manifest: Manifest | None = None
+        self._parts: dict[str, list[PersonFeatures]] = {}
+        self._failed: dict[str, str] = {}
+        self._clips = 0
+        self._started = 0.0
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what is left to do."""
+        self._started = time.monotonic()
+        if trainer.is_global_zero:
+            left, total = len(self.data.todo), len(self.data.video_ids)
+            _log.info("%s: %d of %d videos to do (%d finished before)", self.writer.folder, left, total, total - left)
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the batch; write its video if it is complete."""
+        if isinstance(outputs, VideoFailure):
+            self._failed[outputs.video_id] = outputs.reason
+            self._parts.pop(outputs.video_id, None)
+            _log.warning("skipped: %s", outputs.reason)
+            return
+        assert isinstance(outputs, PersonFeatures)
+        video_id = outputs.keyframes[0].video_id
+        parts = self._parts.setdefault(video_id, [])
+        parts.append(outputs.to("cpu"))
+        self._clips += len(outputs.keyframes)
+        if sum(len(part.keyframes) for part in parts) == self.data.todo[video_id]:
+            self._write(video_id, self._parts.pop(video_id))
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """When every rank is done, write the manifest."""
+        trainer.strategy.barrier("bank files written")
+        failed: dict[str, str] = {}
+        for part in _gather(self._failed):
+            failed |= part
+        if trainer.is_global_zero:
+            self.manifest = finish_bank(self.writer.folder, self.writer.provenance, self.data.video_ids, failed)
+            seconds = max(time.monotonic() - self._started, 1e-9)
+            _log.info("%d clips in %.1f s on this rank: %.1f clips/s", self._clips, seconds, self._clips / seconds)
+        trainer.strategy.barrier("manifest written")
+
+    def _write(self, video_id: str, parts: list[PersonFeatures]) -> None:
+        timestamps = [
+            torch.tensor([keyframe.timestamp for keyframe in part.keyframes])[part.clip_of_roi] for part in parts
+        ]
+        self.writer.write(
+            video_id,
+            timestamps=torch.cat(timestamps),
+            boxes=torch.cat([part.boxes for part in parts]),
+            scores=torch.cat([part.scores for part in parts]),
+            features=torch.cat([part.features for part in parts]),
+        )
+
+
+def _gather(value: Any) -> list[Any]:
+    if not (dist.is_available() and dist.is_initialized()):
+        return [value]
+    values: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values

@@ -1,0 +1,157 @@
+"""Training and evaluation of an action detector, with or without a feature bank."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from pytorch_lightning import LightningModule
+from torch import Tensor
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.metrics import FrameAP, FrameMeanAP
+from lfb_lightning.models import ActionDetector, FBONonLocal, MultiLabelLoss
+from lfb_lightning.structures import ClipBatch, Detections
+from lfb_lightning.tasks.datamodule import AvaDataModule
+from lfb_lightning.tasks.optimisation import Optimisation
+from lfb_lightning.tasks.test_outputs import write_test_outputs
+
+_log = logging.getLogger(__name__)
+
+
+class DetectionTask(LightningModule):
+    """Trains `detector`; validates and tests by frame-mAP. `config_text` (resolved YAML) travels in checkpoints."""
+
+    def __init__(
+        self,
+        *,
+        detector: ActionDetector,
+        loss: MultiLabelLoss,
+        optimisation: Optimisation,
+        class_groups: Mapping[str, Sequence[int]],
+        config_text: str,
+        channels_last: bool = False,
+    ) -> None:
+        super().__init__()
+        self.detector = detector
+        self.loss = loss
+        self.optimisation = optimisation
+        self.class_groups = dict(class_groups)
+        self.config_text = config_text
+        self.channels_last = channels_last
+        self.metric: FrameMeanAP | None = None
+        self.result: FrameAP | None = None
+        if channels_last:
+            detector.backbone.to(memory_format=torch.channels_last_3d)
+
+    @property
+    def datamodule(self) -> AvaDataModule:
+        """The data module of the running trainer."""
+        datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(datamodule, AvaDataModule)
+        return datamodule
+
+    def setup(self, stage: str) -> None:
+        """Make the metric for the split; give FBO-NL the training bank's statistics."""
+        split = self.datamodule.split(self.datamodule.test_split if stage == "test" else "val")
+        if split.label_map.num_columns > self.detector.num_classes:
+            raise InputError(
+                f"model.num_classes is {self.detector.num_classes}, but label map {split.path(split.data.label_map)} "
+                f"has ids up to {split.label_map.num_columns - 1}; set model.num_classes={split.label_map.num_columns}."
+            )
+        self.metric = FrameMeanAP(split.annotations)
+        fbo = self.detector.fbo
+        if stage == "fit" and isinstance(fbo, FBONonLocal) and fbo.norm_inputs:
+            manifest = self.datamodule.bank("train").manifest
+            fbo.set_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
+
+    def forward(self, batch: ClipBatch) -> Tensor:
+        """Logits of the batch's persons, `[R, A]`."""
+        clip_of_roi = batch.clip_of_roi
+        if batch.short_term is not None:
+            return self.detector.classify(batch.short_term, batch.window, clip_of_roi)
+        assert batch.clips is not None
+        clips = batch.clips
+        if self.channels_last:
+            clips = clips.contiguous(memory_format=torch.channels_last_3d)
+        return self.detector(clips, batch.rois, batch.window)
+
+    def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
+        """The loss of a batch, normalised by the labelled persons of all ranks."""
+        assert batch.labels is not None
+        loss = self.loss(self(batch), batch.labels, normaliser=_mean_over_ranks)
+        self.log(
+            "train/loss",
+            loss.detach(),
+            on_step=True,
+            on_epoch=True,
+            prog_bar=True,
+            sync_dist=True,
+            batch_size=len(batch.keyframes),
+        )
+        return loss
+
+    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
+        """Collect scores."""
+        self._collect(batch)
+
+    def test_step(self, batch: ClipBatch, batch_index: int) -> None:
+        """Collect scores."""
+        self._collect(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log mAP, overall and by group."""
+        self._evaluate("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log mAP; write `results.csv` and `metrics.json` into the run folder."""
+        metric, result = self._evaluate("test")
+        if self.trainer.is_global_zero:
+            split = self.datamodule.split(self.datamodule.test_split)
+            write_test_outputs(Path(self.trainer.default_root_dir), metric, result, split, self.class_groups)
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser and schedule, scaled to the global batch."""
+        trainer = self.trainer
+        global_batch = self.datamodule.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+        assert trainer.max_epochs is not None
+        steps = max(1, int(trainer.estimated_stepping_batches) // max(trainer.max_epochs, 1))
+        if trainer.is_global_zero:
+            _log.info("%s", self.optimisation.describe(global_batch))
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return self.optimisation.build(trained, global_batch_size=global_batch, steps_per_epoch=steps)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the resolved configuration as text: `load_detector` rebuilds the model from it."""
+        checkpoint["hyper_parameters"] = {"config": self.config_text}
+
+    def _collect(self, batch: ClipBatch) -> None:
+        assert self.metric is not None
+        scores = torch.sigmoid(self(batch).float())
+        self.metric.update(Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores))
+
+    def _evaluate(self, stage: str) -> tuple[FrameMeanAP, FrameAP]:
+        metric = self.metric
+        assert metric is not None
+        metric.compute()
+        metric.reset()
+        result = self.result = metric.result
+        assert result is not None
+        values = {f"{stage}/mAP": result.mean}
+        values |= {f"{stage}/mAP_{name}": result.mean_over(list(ids)) for name, ids in self.class_groups.items()}
+        # Every rank has computed the same numbers from the gathered detections.
+        self.log_dict({name: torch.tensor(value, dtype=torch.float32) for name, value in values.items()}, prog_bar=True)
+        return metric, result
+
+
+def _mean_over_ranks(count: Tensor) -> Tensor:
+    """Labelled persons per rank, on average: DDP averages gradients, so this makes them the global batch's."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return count
+    total = count.clone()
+    dist.all_reduce(total)
+    return total.clamp(min=1.0) / dist.get_world_size()

@@ -1,0 +1,65 @@
+"""Streams the videos of a split that a bank does not hold yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from lfb_lightning.data import AvaData, Split, StreamedClips
+from lfb_lightning.data.normalise import normalise
+from lfb_lightning.structures import ClipBatch, Keyframe, VideoFailure
+
+
+class ExtractionDataModule(LightningDataModule):
+    """Keyframes with proposals, video by video, dealt to ranks and workers; finished videos are left out."""
+
+    def __init__(
+        self, data: AvaData, split: str, *, is_finished: Callable[[str], bool], on_error: str = "skip"
+    ) -> None:
+        super().__init__()
+        self.data = data
+        self.split = Split(data, split)
+        self.on_error = on_error
+        self._is_finished = is_finished
+        self._keyframes: list[Keyframe] = []
+        self.todo: dict[str, int] = {}
+
+    @property
+    def video_ids(self) -> list[str]:
+        """Every video that the finished bank holds."""
+        return sorted({keyframe.video_id for keyframe in self._keyframes})
+
+    def setup(self, stage: str) -> None:
+        """List the keyframes; agree among the ranks on what is left to do."""
+        self._keyframes = self.split.proposal_keyframes(self.data.bank_threshold)
+        left = [video_id for video_id in self.video_ids if not self._is_finished(video_id)]
+        if self.trainer is not None:  # a rank that looks later may find more finished: all take the first one's list
+            left = self.trainer.strategy.broadcast(left)
+        counts = dict.fromkeys(left, 0)
+        for keyframe in self._keyframes:
+            if keyframe.video_id in counts:
+                counts[keyframe.video_id] += 1
+        self.todo = counts
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Batches of this rank's unfinished videos."""
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+        clips = StreamedClips(
+            self.data,
+            [keyframe for keyframe in self._keyframes if keyframe.video_id in self.todo],
+            self.split.bank_persons,
+            rank=rank,
+            world_size=world_size,
+            on_error=self.on_error,
+        )
+        return DataLoader(
+            clips, batch_size=None, num_workers=self.data.num_workers, pin_memory=torch.cuda.is_available()
+        )
+
+    def on_after_batch_transfer(self, batch: ClipBatch | VideoFailure, dataloader_idx: int) -> ClipBatch | VideoFailure:
+        """Normalise the clips on the device."""
+        return normalise(batch, self.data) if isinstance(batch, ClipBatch) else batch

@@ -1,0 +1,56 @@
+"""Optimiser and learning rate: linear scaling with the batch, linear warm-up, steps at epochs."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimisation:
+    """Every field is a key of `conf/optim/*.yaml`, documented there."""
+
+    optimizer: Callable[..., torch.optim.Optimizer]
+    lr: float
+    base_batch_size: int
+    auto_scale_lr: bool = True
+    warmup_epochs: float = 5.0
+    warmup_start: float = 0.1
+    milestones: Sequence[float] = (10, 15)
+    gamma: float = 0.1
+
+    def scaled_lr(self, global_batch_size: int) -> float:
+        """The peak rate for a global batch: `lr` times its ratio to `base_batch_size` (Goyal et al., 2017)."""
+        return self.lr * global_batch_size / self.base_batch_size if self.auto_scale_lr else self.lr
+
+    def factor(self, epoch: float) -> float:
+        """What the peak rate is multiplied by at a time in epochs."""
+        factor = self.gamma ** bisect_right(list(self.milestones), epoch)
+        if epoch < self.warmup_epochs:
+            factor *= self.warmup_start + (1 - self.warmup_start) * epoch / self.warmup_epochs
+        return factor
+
+    def build(
+        self, parameters: Iterable[nn.Parameter], *, global_batch_size: int, steps_per_epoch: int
+    ) -> dict[str, Any]:
+        """Optimiser and per-step scheduler in Lightning's form."""
+        optimizer = self.optimizer(list(parameters), lr=self.scaled_lr(global_batch_size))
+        scheduler = LambdaLR(optimizer, lambda step: self.factor(step / steps_per_epoch))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def describe(self, global_batch_size: int) -> str:
+        """The resulting schedule in one line."""
+        lr = self.scaled_lr(global_batch_size)
+        scaling = (
+            f"= {self.lr:g} x {global_batch_size} / {self.base_batch_size}" if self.auto_scale_lr else "(not scaled)"
+        )
+        return (
+            f"learning rate {lr:g} {scaling}; warm-up from {self.warmup_start:g} of it over {self.warmup_epochs:g} epochs; "
+            f"x {self.gamma:g} at epochs {', '.join(f'{epoch:g}' for epoch in self.milestones) or 'none'}"
+        )

@@ -1,0 +1,27 @@
+"""Bar charts of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+
+def bar_chart(path: str | Path, rows: Mapping[str, Mapping[str, float]], *, title: str, axis: str) -> None:
+    """Grouped bars: one group per row name, one colour per column name, values written on the bars."""
+    columns = list(next(iter(rows.values())))
+    figure = Figure(figsize=(1.9 * len(rows) + 1.5, 4), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(columns)
+    for number, column in enumerate(columns):
+        offsets = [index + (number - (len(columns) - 1) / 2) * width for index in range(len(rows))]
+        bars = axes.bar(offsets, [values[column] for values in rows.values()], width, label=column)
+        axes.bar_label(bars, fmt="%.2f", fontsize=8, padding=2)
+    axes.set_xticks(range(len(rows)), list(rows))
+    axes.set_ylim(0, 1.12)
+    axes.set_ylabel(axis)
+    axes.set_title(title)
+    axes.legend(ncols=len(columns), loc="upper center", fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
