@@ -114,7 +114,7 @@ class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in self._ALLOWED:
             return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-        if (module, name) == ("_codecs", "encode"):  # protocol 2 stores bytes this way
+        if (module, name) in {("_codecs", "encode"), ("__builtin__", "bytes")}:  # how protocol 2 stores bytes
             return super().find_class(module, name)
         raise InputError(f"it asks for {module}.{name}; only numpy arrays are read from a proposals pickle.")
 

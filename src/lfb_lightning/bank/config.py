@@ -15,7 +15,7 @@ from lfb_lightning.errors import InputError
 class BankConfig:
     """Every field is a key of `conf/bank/*.yaml`, documented there."""
 
-    dir: Path
+    dir: str
     precision: Literal["fp32", "fp16"] = "fp16"
     window_seconds: int = 60
     features_per_second: int = 5
@@ -26,7 +26,6 @@ class BankConfig:
     on_error: Literal["skip", "stop"] = "skip"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "dir", Path(self.dir))
         stored_dtype(self.precision)
         for name, value, known in (
             ("placement", self.placement, ("centered", "causal")),
@@ -39,7 +38,7 @@ class BankConfig:
 
     def folder(self, split: str) -> Path:
         """The folder of a split's bank."""
-        return self.dir / split
+        return Path(self.dir) / split
 
     def window_spec(self, *, training: bool) -> WindowSpec:
         """The windows of training or of evaluation."""

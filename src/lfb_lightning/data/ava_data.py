@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from lfb_lightning.data.clip_sampling import ClipSampling
 from lfb_lightning.data.transforms import ClipTransform
@@ -22,7 +21,7 @@ class AvaData:
     annotations: str
     proposals: str
     excluded: str | None = None
-    source: Literal["video", "frames"] = "video"
+    source: str = "video"
     fps: float = 30.0
     origin_second: float = 900
     first_second: int = 902
@@ -40,7 +39,7 @@ class AvaData:
     mean: Sequence[float] = (0.45, 0.45, 0.45)
     std: Sequence[float] = (0.225, 0.225, 0.225)
     class_groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    short_term: Literal["clips", "bank"] = "clips"
+    short_term: str = "clips"
     batch_size: int = 8
     num_workers: int = 4
 

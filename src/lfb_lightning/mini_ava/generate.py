@@ -113,7 +113,7 @@ def _write_tables(out_dir: Path, recipe: MiniAVA, split: str) -> None:
             if rng.random() < 0.002:
                 excluded.append(keyframe)
                 continue
-            boxes = [actor_box(actor, second) for actor in actors]
+            boxes = [actor_box(actor, float(second)) for actor in actors]
             for person_id, (actor, box) in enumerate(zip(actors, boxes, strict=True)):
                 annotated += [(keyframe, box, action_id, person_id) for action_id in actor.action_ids(second)]
             proposed[keyframe] = _draw_proposals(rng, boxes)

@@ -48,7 +48,7 @@ class Actor:
     def action_ids(self, second: int) -> list[int]:
         """AVA action ids of the actor at a whole second."""
         ids = [COLOUR_IDS[self.colour], MOTION_IDS[self.motion]]
-        event = self.event_at(second)
+        event = self.event_at(float(second))
         if event is not None:
             ids.append(CUE_IDS[event.kind] if event.is_cue else AFTER_IDS[event.kind])
         return ids

@@ -7,7 +7,7 @@ behaviour, in which empty slots take part as zero vectors; with `true` only feat
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from lfb_lightning.structures import BankWindow
 
 
+@runtime_checkable
 class FBO(Protocol):
     """The interface of a feature bank operator."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -33,15 +34,9 @@ class VideoFile:
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
         """RGB frames at ascending times (seconds since the first frame), after a seek."""
-        with self._open() as (container, stream):
-            margin = _SEEK_MARGIN_SECONDS
-            while True:
-                start = float(times[0]) - margin
-                first, frames = self._decode_from(container, stream, start)
-                if first is None or first <= times[0] or start <= 0:
-                    break
-                margin = 4 * margin + 1  # the seek went past the clip (mpegts does this): go back further
-            picked = [self._rgb(frame) for _, frame in nearest_frames(frames, times)]
+        margin = _SEEK_MARGIN_SECONDS
+        while (picked := self._clip_after_seek(times, float(times[0]) - margin)) is None:
+            margin = 4 * margin + 1  # the seek went past the clip (mpegts does this): go back further
         if not picked:
             raise InputError(f"video {self.path}: no frame could be decoded at {times[0]:.2f} s.")
         return np.stack(picked)
@@ -65,23 +60,22 @@ class VideoFile:
         except av.FFmpegError as error:
             raise InputError(f"video {self.path}: cannot be decoded ({error}).") from error
 
-    def _decode_from(
-        self, container: av.container.InputContainer, stream: av.VideoStream, seconds: float
-    ) -> tuple[float | None, Iterator[tuple[float, av.VideoFrame]]]:
-        """Seek to the key picture at or before `seconds`; the first frame's time and all frames from it."""
-        assert stream.time_base is not None
-        offset = (stream.start_time or 0) + int(max(seconds, 0.0) / stream.time_base)
-        container.seek(offset, stream=stream, backward=True)
-        frames = self._timed_frames(container, stream)
-        head = next(frames, None)
-        if head is None:
-            return None, iter(())
-
-        def rest() -> Iterator[tuple[float, av.VideoFrame]]:
-            yield head
-            yield from frames
-
-        return head[0], rest()
+    def _clip_after_seek(
+        self, times: Float64[np.ndarray, " T"], start: float
+    ) -> list[UInt8[np.ndarray, "H W 3"]] | None:
+        """Decode from the key picture at or before `start` (the file's first one if negative); None if it lies too late."""
+        with self._open() as (container, stream):
+            if start > 0:
+                assert stream.time_base is not None
+                offset = (stream.start_time or 0) + int(start / stream.time_base)
+                container.seek(offset, stream=stream, backward=True)
+            frames = self._timed_frames(container, stream)
+            head = next(frames, None)
+            if start > 0 and (head is None or head[0] > times[0]):
+                return None
+            if head is None:
+                return []
+            return [self._rgb(frame) for _, frame in nearest_frames(chain([head], frames), times)]
 
     def _timed_frames(
         self, container: av.container.InputContainer, stream: av.VideoStream

@@ -26,7 +26,7 @@ class FrameFolder:
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
         """RGB frames nearest to the times, in seconds since the first frame."""
         indices = np.ceil(times * self.fps - 0.5 - 1e-6).astype(int)  # nearest; halfway goes to the earlier one
-        return np.stack([self._read(index) for index in indices.clip(0, len(self._files) - 1)])
+        return np.stack([self._read(index) for index in indices.clip(0, len(self._files) - 1).tolist()])
 
     def stream(self, clip_times: Float64[np.ndarray, "K T"]) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
         """The clips in order."""

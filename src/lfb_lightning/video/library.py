@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.video.file import VideoFile
@@ -15,10 +14,10 @@ from lfb_lightning.video.protocol import Video
 
 @dataclass(frozen=True, slots=True)
 class VideoLibrary:
-    """The videos of a data set; `fps` is the rate of extracted JPEGs (video files carry their own time stamps)."""
+    """The videos of a data set: files (`source="video"`) or JPEG folders (`"frames"`); `fps` is the rate of extracted JPEGs (video files carry their own time stamps)."""
 
     video_dir: Path
-    source: Literal["video", "frames"] = "video"
+    source: str = "video"
     fps: float = 30.0
     endings: Sequence[str] = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 

@@ -9,7 +9,7 @@ in the original code, which clamps frame indices.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -17,6 +17,7 @@ from jaxtyping import Float64, UInt8
 Frame = TypeVar("Frame")
 
 
+@runtime_checkable
 class Video(Protocol):
     """A readable video; cheap to make, opened at the first read."""
 

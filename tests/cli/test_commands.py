@@ -1,0 +1,187 @@
+"""The console commands as a user runs them: real processes, real files, run folders as promised."""
+
+import csv
+import json
+import shutil
+
+import pytest
+import torch
+import yaml
+
+from lfb_lightning.ava import read_label_map
+from lfb_lightning.ava.evaluation_csv import read_evaluation_csv
+from lfb_lightning.bank import FeatureBank, WindowSpec
+from lfb_lightning.metrics.csv_evaluation import evaluate_csv
+from lfb_lightning.models import load_detector
+
+pytestmark = pytest.mark.slow
+
+
+def metrics_of(run_dir):
+    return json.loads((run_dir / "metrics.json").read_text())
+
+
+def test_run_folder_is_complete(pipeline):
+    names = {str(path.relative_to(pipeline.run_dir)) for path in pipeline.run_dir.rglob("*")}
+    assert {"config.yaml", "metrics.json", "checkpoints/best.ckpt", "checkpoints/last.ckpt", "train.log"} <= names
+    assert "logs/metrics.csv" in names
+    assert any(name.startswith("tensorboard/") for name in names)
+    config = yaml.safe_load((pipeline.run_dir / "config.yaml").read_text())
+    assert config["model"]["backbone"]["base_channels"] == 8
+    assert "${" not in (pipeline.run_dir / "config.yaml").read_text()
+    assert 0 < metrics_of(pipeline.run_dir)["best_mAP"] < 1
+
+
+def test_bank_holds_every_confident_proposal(pipeline):
+    bank = FeatureBank.open(pipeline.bank_dir / "val")
+    expected = 0
+    for row in csv.reader((pipeline.mini_dir / "mini_ava_val_proposals.csv").open()):
+        expected += float(row[7]) >= 0.9
+    excluded = (pipeline.mini_dir / "mini_ava_val_excluded_timestamps.csv").read_text()
+    assert excluded == "" or excluded.count("\n") < 5
+    assert bank.manifest.num_rows == expected
+    detector = load_detector(pipeline.checkpoint)
+    assert bank.channels == detector.channels == 64
+    window = bank.window(bank.keyframes()[0], WindowSpec(seconds=16))
+    assert torch.isfinite(window.features).all()
+
+
+@pytest.fixture(scope="module")
+def lfb_run(pipeline, console):
+    run_dir = pipeline.folder / "lfb"
+    console(
+        "train",
+        *pipeline.overrides,
+        "fbo=nl",
+        "fbo.latent_channels=16",
+        "trainer.max_epochs=1",
+        f"hydra.run.dir={run_dir}",
+    )
+    return run_dir
+
+
+def test_lfb_detector_trains_end_to_end_and_is_tested_from_its_checkpoint_alone(pipeline, console, lfb_run):
+    run_dir = pipeline.folder / "lfb_test"
+    console("test", f"ckpt_path={lfb_run}/checkpoints/best.ckpt", f"hydra.run.dir={run_dir}")
+    tested = metrics_of(run_dir)
+    assert tested["mAP"] == pytest.approx(metrics_of(lfb_run)["mAP"], abs=1e-6)
+    assert set(tested["groups"]) == {"short_term", "long_term"}
+    # The official tool computes from results.csv what was computed from the tensors.
+    result = evaluate_csv(
+        detections=read_evaluation_csv(run_dir / "results.csv"),
+        annotations=read_evaluation_csv(pipeline.mini_dir / "mini_ava_val.csv"),
+        action_ids=read_label_map(pipeline.mini_dir / "mini_ava_action_list.pbtxt").ids,
+        excluded=pipeline.mini_dir / "mini_ava_val_excluded_timestamps.csv",
+    )
+    assert result.mean == pytest.approx(tested["mAP"], abs=1e-12)
+    assert {str(key): value for key, value in result.per_class.items()} == pytest.approx(
+        tested["per_class"], nan_ok=True
+    )
+    columns = (run_dir / "results.csv").read_text().splitlines()[0].split(",")
+    assert len(columns) == 8
+    assert columns[1].isdigit()
+    assert len(columns[1]) == 4
+
+
+def test_frozen_training_reads_no_video(pipeline, console, tmp_path):
+    overrides = [*pipeline.overrides, "experiment=mini_ava_lfb", f"data.video_dir={tmp_path / 'none'}"]
+    overrides.remove("experiment=mini_ava")
+    run_dir = tmp_path / "run"
+    console(
+        "train",
+        *overrides,
+        "fbo=max",
+        f"init_from={pipeline.checkpoint}",
+        "trainer.max_epochs=1",
+        f"hydra.run.dir={run_dir}",
+    )
+    trained, baseline = load_detector(run_dir / "checkpoints" / "best.ckpt"), load_detector(pipeline.checkpoint)
+    for name, value in baseline.backbone.state_dict().items():
+        assert torch.equal(trained.backbone.state_dict()[name], value), name
+    other = console("train", *overrides, "fbo=max", "seed=5", f"hydra.run.dir={tmp_path / 'other'}", fails=True)
+    assert "backbone" in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+def test_resuming_goes_on_where_it_stopped(pipeline, console, tmp_path):
+    shutil.copytree(pipeline.run_dir, tmp_path / "run")
+    run_dir = tmp_path / "run"
+    console(
+        "train", *pipeline.overrides, "fbo=none", "trainer.max_epochs=2", "ckpt_path=last", f"hydra.run.dir={run_dir}"
+    )
+    assert metrics_of(run_dir)["epochs"] == 2
+    assert metrics_of(run_dir)["steps"] == 2 * metrics_of(pipeline.run_dir)["steps"]
+
+
+def test_extraction_resumes_and_ends_byte_identical(pipeline, console, tmp_path):
+    shutil.copytree(pipeline.bank_dir / "train", tmp_path / "train")
+    (tmp_path / "train" / "manifest.json").unlink()
+    (tmp_path / "train" / "mini-train-003.safetensors").unlink()
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "train").iterdir()}
+    done = console(
+        "extract",
+        "split=train",
+        f"ckpt_path={pipeline.checkpoint}",
+        f"bank.dir={tmp_path}",
+        f"hydra.run.dir={tmp_path / 'run'}",
+    )
+    assert "1 of 6 videos to do (5 finished before)" in done.stdout + done.stderr
+    for path in (pipeline.bank_dir / "train").iterdir():
+        assert (tmp_path / "train" / path.name).read_bytes() == path.read_bytes()
+    assert all((tmp_path / "train" / name).stat().st_mtime_ns == stamp for name, stamp in kept.items())
+
+
+def test_failed_video_is_listed_and_the_status_says_so(pipeline, console, tmp_path):
+    shutil.copytree(pipeline.mini_dir / "videos", tmp_path / "videos")
+    (tmp_path / "videos" / "mini-val-001.mp4").unlink()
+    done = console(
+        "extract",
+        "split=val",
+        f"ckpt_path={pipeline.checkpoint}",
+        f"bank.dir={tmp_path / 'bank'}",
+        f"data.video_dir={tmp_path / 'videos'}",
+        f"hydra.run.dir={tmp_path / 'run'}",
+        fails=True,
+    )
+    assert done.returncode == 1
+    bank = FeatureBank.open(tmp_path / "bank" / "val")
+    assert list(bank.manifest.failed) == ["mini-val-001"]
+    assert sorted(bank.manifest.videos) == ["mini-val-000", "mini-val-002"]
+
+
+def failure(console, command, *overrides):
+    done = console(command, *overrides, fails=True)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stderr
+
+
+def test_mistakes_get_one_clear_message(pipeline, console, tmp_path):
+    run = f"hydra.run.dir={tmp_path / 'run'}"
+    near = failure(console, "train", "optim.lrr=1", run)
+    assert "unknown option 'optim.lrr'" in near
+    assert "optim.lr" in near
+    group = failure(console, "train", "fbo=nll", run)
+    assert "Could not find 'fbo/nll'" in group
+    assert "nl" in group
+    assert "lfb-train fbo=none" in failure(console, "extract", "split=val", run)
+    assert "lfb-train fbo=none" in failure(console, "test", run)
+    without_bank = [value for value in pipeline.overrides if not value.startswith("bank.dir")]
+    missing = failure(console, "train", *without_bank, f"bank.dir={tmp_path / 'none'}", "fbo=nl", run)
+    assert "lfb-extract split=train" in missing
+    frozen = failure(console, "train", *pipeline.overrides, "fbo=nl", "data.short_term=bank", run)
+    assert "model.frozen_backbone=true" in frozen
+
+
+def test_help_config_and_defaults_are_readable(console):
+    text = console("train", "--help").stdout
+    assert "lfb-train fbo=nl trainer.devices=8" in text
+    assert "fbo: avg, max, nl" in text
+    assert yaml.safe_load(console("train", "--cfg", "job", "fbo=avg").stdout)["fbo"]["mask_padding"] is False
+    assert "bank" in console("extract", "--info", "defaults").stdout
+
+
+def test_users_add_their_own_groups(pipeline, console, tmp_path):
+    (tmp_path / "fbo").mkdir()
+    (tmp_path / "fbo" / "mine.yaml").write_text("defaults:\n  - nl\nlatent_channels: 8\n")
+    done = console("train", "--config-dir", tmp_path, "fbo=mine", "--cfg", "job")
+    assert yaml.safe_load(done.stdout)["fbo"]["latent_channels"] == 8

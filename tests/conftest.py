@@ -1,0 +1,79 @@
+"""What several rooms' tests share: a small mini-AVA on disk, and console commands in processes of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lfb_lightning.mini_ava import MiniAVA, generate
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+
+torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "gpu" in item.keywords and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def mini_dir(tmp_path_factory):
+    """Six training and three validation videos of 20 seconds."""
+    folder = tmp_path_factory.mktemp("mini_ava")
+    generate(folder, MiniAVA(seed=7, num_train=6, num_val=3, seconds=20))
+    return folder
+
+
+class Console:
+    """Runs `python -m lfb_lightning.cli.<command>` as a user would, in a folder that is not the checkout."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, command, *overrides, fails=False):
+        arguments = [sys.executable, "-m", f"lfb_lightning.cli.{command}", *map(str, overrides)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(arguments, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode != 0) == fails, done.stdout[-3000:] + done.stderr[-6000:]
+        return done
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory):
+    return Console(tmp_path_factory.mktemp("elsewhere"))
+
+
+class Pipeline:
+    """A trained baseline and its banks on `mini_dir`, made once with real commands."""
+
+    def __init__(self, folder, mini_dir):
+        self.folder = folder
+        self.mini_dir = mini_dir
+        self.bank_dir = folder / "banks"
+        self.run_dir = folder / "baseline"
+        self.checkpoint = self.run_dir / "checkpoints" / "best.ckpt"
+        self.overrides = [
+            "experiment=mini_ava",
+            f"paths.data_dir={mini_dir}",
+            f"bank.dir={self.bank_dir}",
+            "data.last_second=920",
+            "data.num_workers=0",
+        ]
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory, console, mini_dir):
+    made = Pipeline(tmp_path_factory.mktemp("pipeline"), mini_dir)
+    console("train", *made.overrides, "fbo=none", "trainer.max_epochs=1", f"hydra.run.dir={made.run_dir}")
+    for split in ("train", "val"):
+        run_dir = made.folder / f"extract_{split}"
+        console(
+            "extract", *made.overrides, f"split={split}", f"ckpt_path={made.checkpoint}", f"hydra.run.dir={run_dir}"
+        )
+    return made

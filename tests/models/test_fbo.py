@@ -1,0 +1,140 @@
+"""FBOs equal naive loops over persons and slots; empty slots, order and batching behave as stated."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lfb_lightning.models import FBOAvg, FBOMax, FBONonLocal, FBONone
+from lfb_lightning.structures import BankWindow
+
+C, D = 6, 8
+
+
+def make_case(seed, clips=3, slots=7, persons=5, fill=0.6):
+    g = torch.Generator().manual_seed(seed)
+    mask = torch.rand(clips, slots, generator=g) < fill
+    features = torch.randn(clips, slots, C, generator=g) * mask[:, :, None]
+    short_term = torch.randn(persons, C, generator=g)
+    clip_of_roi = torch.randint(0, clips, (persons,), generator=g)
+    return short_term, BankWindow(features=features, mask=mask), clip_of_roi
+
+
+def make_nl(seed=0, **options):
+    torch.manual_seed(seed)
+    fbo = FBONonLocal(channels=C, latent_channels=D, num_layers=2, dropout=0.2, **options).eval()
+    for parameter in fbo.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return fbo
+
+
+def naive_nl(fbo, short_term, window, clip_of_roi):
+    """Section 3.3 of the paper, person by person and slot by slot."""
+    outputs = []
+    for person, clip in zip(short_term, clip_of_roi.tolist(), strict=True):
+        slots = [(window.features[clip, s].double(), bool(window.mask[clip, s])) for s in range(window.mask.shape[1])]
+        if fbo.mask_padding:
+            slots = [slot for slot in slots if slot[1]]
+
+        def linear(layer, x):
+            return layer.weight.double() @ x + layer.bias.double()
+
+        def standard(x, filled=True):
+            return (x - fbo.mean.double()) / fbo.std.double() if fbo.norm_inputs and filled else x
+
+        memory = [linear(fbo.long_term_projection, standard(value, filled)) for value, filled in slots]
+        x = linear(fbo.short_term_projection, standard(person.double()))
+        for layer in fbo.layers:
+            if not memory:
+                continue
+            logits = torch.stack([linear(layer.query, x) @ linear(layer.key, m) / math.sqrt(D) for m in memory])
+            weights = torch.softmax(logits, 0)
+            found = sum(w * linear(layer.value, m) for w, m in zip(weights, memory, strict=True))
+            normed = F.layer_norm(found, (D,), layer.norm.weight.double(), layer.norm.bias.double(), layer.norm.eps)
+            x = x + linear(layer.out, F.relu(normed))
+        outputs.append(x)
+    return torch.stack(outputs).float() if outputs else torch.zeros(0, D)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    mask_padding=st.booleans(),
+    norm_inputs=st.booleans(),
+    persons=st.integers(0, 6),
+    fill=st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_nl_equals_the_naive_double_loop(seed, mask_padding, norm_inputs, persons, fill):
+    case = make_case(seed, persons=persons, fill=fill)
+    fbo = make_nl(seed, mask_padding=mask_padding, norm_inputs=norm_inputs)
+    fbo.set_statistics(torch.linspace(-1, 1, C), torch.linspace(0.5, 2, C))
+    torch.testing.assert_close(fbo(*case), naive_nl(fbo, *case), atol=2e-5, rtol=2e-5)
+
+
+@pytest.mark.parametrize("mask_padding", [True, False])
+@pytest.mark.parametrize("make", [make_nl, lambda **o: FBOAvg(channels=C, **o), lambda **o: FBOMax(channels=C, **o)])
+def test_order_of_slots_changes_nothing(make, mask_padding):
+    fbo = make(mask_padding=mask_padding)
+    short_term, window, clip_of_roi = make_case(1)
+    order = torch.randperm(window.mask.shape[1])
+    shuffled = BankWindow(features=window.features[:, order], mask=window.mask[:, order])
+    torch.testing.assert_close(fbo(short_term, shuffled, clip_of_roi), fbo(short_term, window, clip_of_roi))
+
+
+@pytest.mark.parametrize("make", [make_nl, lambda **o: FBOAvg(channels=C, **o), lambda **o: FBOMax(channels=C, **o)])
+def test_masked_slots_change_nothing(make):
+    fbo = make(mask_padding=True)
+    short_term, window, clip_of_roi = make_case(2)
+    more = BankWindow(features=F.pad(window.features, (0, 0, 0, 4)), mask=F.pad(window.mask, (0, 4), value=False))
+    torch.testing.assert_close(fbo(short_term, more, clip_of_roi), fbo(short_term, window, clip_of_roi))
+
+
+def test_avg_and_max_by_hand():
+    features = torch.tensor([[[-1.0, 4.0], [-3.0, 2.0], [0.0, 0.0]]])
+    window = BankWindow(features=features, mask=torch.tensor([[True, True, False]]))
+    one = torch.zeros(1, 2), window, torch.zeros(1, dtype=torch.long)
+    assert FBOAvg(channels=2, mask_padding=True)(*one).tolist() == [[-2.0, 3.0]]
+    assert FBOMax(channels=2, mask_padding=True)(*one).tolist() == [[-1.0, 4.0]]
+    torch.testing.assert_close(FBOAvg(channels=2)(*one), torch.tensor([[-4 / 3, 2.0]]))
+    assert FBOMax(channels=2)(*one).tolist() == [[0.0, 4.0]]
+
+
+@pytest.mark.parametrize("cls", [FBOAvg, FBOMax])
+def test_empty_window_pools_to_zero(cls):
+    window = BankWindow(features=torch.zeros(1, 3, C), mask=torch.zeros(1, 3, dtype=torch.bool))
+    assert not cls(channels=C, mask_padding=True)(torch.ones(2, C), window, torch.zeros(2, dtype=torch.long)).any()
+
+
+def test_new_nl_layer_adds_nothing():
+    fbo = FBONonLocal(channels=C, latent_channels=D, num_layers=3).eval()
+    short_term, window, clip_of_roi = make_case(3)
+    torch.testing.assert_close(fbo(short_term, window, clip_of_roi), fbo.short_term_projection(short_term))
+
+
+def test_every_nl_parameter_gets_a_gradient_without_persons_and_without_features():
+    for case in (make_case(4, persons=0), make_case(4, fill=0.0)):
+        for mask_padding in (True, False):
+            fbo = make_nl(mask_padding=mask_padding).train()
+            fbo(*case).sum().backward()
+            assert [name for name, parameter in fbo.named_parameters() if parameter.grad is None] == []
+
+
+def test_half_precision_bank_is_read():
+    short_term, window, clip_of_roi = make_case(5)
+    half = BankWindow(features=window.features.half(), mask=window.mask)
+    fbo = make_nl()
+    torch.testing.assert_close(
+        fbo(short_term, half, clip_of_roi), fbo(short_term, window, clip_of_roi), atol=0.02, rtol=0.02
+    )
+
+
+def test_none_has_no_channels():
+    assert FBONone()(torch.ones(3, C), None, torch.zeros(3, dtype=torch.long)).shape == (3, 0)
+
+
+def test_missing_window_is_an_error():
+    with pytest.raises(ValueError, match="no window"):
+        FBOAvg(channels=C)(torch.ones(1, C), None, torch.zeros(1, dtype=torch.long))

@@ -1,0 +1,50 @@
+"""The floors of the house: a file imports lower floors or its own folder; Lightning and Hydra stay upstairs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "lfb_lightning"
+FLOOR = {"structures": 0, "boxes": 0, "errors": 0, "version": 0, "ava": 1, "video": 1, "bank": 1, "models": 1}
+FLOOR |= {"data": 2, "metrics": 2, "mini_ava": 2, "tasks": 3, "viz": 3, "cli": 4}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__init__")
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path):
+    here = room(path)
+    for module in imported_modules(path):
+        top, *rest = module.split(".")
+        if top == "lfb_lightning" and rest:
+            assert rest[0] == here or FLOOR[rest[0]] < FLOOR[here], f"{path}: {module}"
+        if top in ("pytorch_lightning", "lightning"):
+            assert FLOOR[here] >= FLOOR["tasks"], f"{path}: {module}"
+        if top in ("hydra", "omegaconf"):
+            assert here == "cli", f"{path}: {module}"
+
+
+@pytest.mark.parametrize("room", ["models", "bank", "ava", "video", "metrics", "data"])
+def test_library_use_loads_neither_lightning_nor_hydra(room):
+    code = f"import sys, lfb_lightning.{room}; print([m for m in ('pytorch_lightning', 'hydra', 'omegaconf') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_files_stay_small():
+    assert {str(path): n for path in FILES if (n := len(path.read_text().splitlines())) > 250} == {}
