@@ -8,8 +8,8 @@ import torch
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import (
     FBOMax,
-    FBONonLocal,
     FBONone,
+    FBONonLocal,
     MultiLabelLoss,
     ResNet3d,
     RoIFeatures,
@@ -37,7 +37,10 @@ SPEC = {
 }
 
 
-def tiny(fbo=partial(FBONone), **options):
+NO_BANK = partial(FBONone)
+
+
+def tiny(fbo=NO_BANK, **options):
     torch.manual_seed(0)
     backbone = ResNet3d(stage_blocks=(1, 1), base_channels=4, spatial_strides=(1, 2), temporal_kernels=(1, 3))
     return assemble_detector(
@@ -93,7 +96,8 @@ def test_no_persons_is_normal():
 
 
 def test_frozen_backbone_stays_as_loaded():
-    detector = tiny(partial(FBOMax), frozen_backbone=True).train()
+    detector = tiny(partial(FBOMax), frozen_backbone=True)
+    assert not detector.backbone.training  # as made, before anyone calls train()
     before = state_digest(detector.backbone)
     window = BankWindow(features=torch.ones(2, 3, 32), mask=torch.ones(2, 3, dtype=torch.bool))
     loss = MultiLabelLoss()(detector(CLIPS, ROIS, window), torch.ones(3, 6))
@@ -108,6 +112,8 @@ def test_frozen_batch_norm_keeps_statistics():
         stage_blocks=(1,), base_channels=4, spatial_strides=(1,), temporal_kernels=(1,), freeze_batch_norm=True
     )
     before = backbone.stem.bn.running_mean.clone()
+    assert not backbone.stem.bn.training  # as made, before anyone calls train()
+    backbone(CLIPS)
     backbone.train()(CLIPS)
     assert torch.equal(backbone.stem.bn.running_mean, before)
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lfb_lightning.models import FBOAvg, FBOMax, FBONonLocal, FBONone
+from lfb_lightning.models import FBOAvg, FBOMax, FBONone, FBONonLocal
 from lfb_lightning.structures import BankWindow
 
 C, D = 6, 8

@@ -49,7 +49,7 @@ def test_two_ranks_train_as_one_with_twice_the_batch(pipeline, console, tmp_path
         "optim.base_batch_size=8",
         "trainer.max_epochs=1",
     ]
-    common += ["backbone.freeze_batch_norm=true", "model.dropout=0", "trainer.limit_train_batches=8"]
+    common += ["backbone.freeze_batch_norm=true", "model.dropout=0.0", "trainer.limit_train_batches=8"]
     for name, extra in (("one", ["data.batch_size=8"]), ("two", ["data.batch_size=4", *DDP])):
         console("train", *common, *extra, f"hydra.run.dir={tmp_path / name}")
     one, two = (load_detector(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("one", "two"))

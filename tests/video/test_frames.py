@@ -61,8 +61,8 @@ FILES = {
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videos")
-    for name, settings in FILES.items():
-        write_video(folder / name, **settings)
+    for name, how in FILES.items():
+        write_video(folder / name, **how)
     return folder
 
 

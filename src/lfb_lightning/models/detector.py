@@ -44,6 +44,7 @@ class ActionDetector(nn.Module):
         nn.init.zeros_(self.head.bias)
         if frozen_backbone:
             backbone.requires_grad_(False)
+        self.train()  # Lightning trains modules in the mode that it finds them in
 
     @property
     def channels(self) -> int:

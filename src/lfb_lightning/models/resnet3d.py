@@ -100,6 +100,7 @@ class ResNet3d(nn.Module):
             self.stride *= stride
         self.out_channels = channels
         self._initialise()
+        self.train()  # Lightning trains modules in the mode that it finds them in
 
     def forward(self, clips: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B C T h w"]:
         """Feature map of normalised clips, `stride` times smaller in space, as long in time."""

@@ -14,7 +14,10 @@ from lfb_lightning.video.protocol import Video
 
 @dataclass(frozen=True, slots=True)
 class VideoLibrary:
-    """The videos of a data set: files (`source="video"`) or JPEG folders (`"frames"`); `fps` is the rate of extracted JPEGs (video files carry their own time stamps)."""
+    """The videos of a data set: files (`source="video"`) or JPEG folders (`"frames"`).
+
+    `fps` is the rate of extracted JPEGs; video files carry their own time stamps.
+    """
 
     video_dir: Path
     source: str = "video"

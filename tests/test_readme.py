@@ -1,0 +1,85 @@
+"""Every command and every line of Python that the README shows, run in its order, in a folder outside the checkout.
+
+The commands run as they stand, with overrides appended that make them small: mini-AVA, one epoch, two CPU processes for
+eight GPUs.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line.split("#")[0].strip() for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
+CONSOLE = [command for command in COMMANDS if command.startswith("lfb-")]
+RUN_ELSEWHERE = {
+    "bash scripts/quickstart.sh",  # below
+    "bash scripts/test.sh",  # this very run: see .ci/run
+    "pip install .",  # tests/test_packaging.py
+}
+
+
+def test_no_command_is_left_out():
+    assert set(COMMANDS) - set(CONSOLE) - RUN_ELSEWHERE == set()
+    assert "bash scripts/test.sh" in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_commands_run_in_order_and_the_python_after_them(mini_dir, tmp_path):
+    small = ["experiment=mini_ava", f"paths.data_dir={mini_dir}", f"paths.bank_dir={tmp_path / 'banks'}"]
+    small += ["data.last_second=920", "data.num_workers=0"]
+    training = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=2"]
+    bin_dir = Path(sys.executable).parent
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for command in CONSOLE:
+        name, *arguments = shlex.split(command)
+        if name == "lfb-train" and "--help" not in arguments:
+            arguments += [*small, *training]
+            if "ckpt_path=last" in arguments:
+                arguments += ["trainer.max_epochs=2"]
+        elif name == "lfb-extract":
+            arguments += small
+        if "trainer.devices=8" in arguments:
+            arguments += ["trainer.devices=2", "trainer.strategy=ddp"]
+        done = subprocess.run(
+            [str(bin_dir / name), *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        if "bank=fp16,fp32" in command:
+            sweeps = list((tmp_path / "runs" / "train_sweep").glob("*/*/metrics.json"))
+            assert len(sweeps) == 6
+    assert json.loads((tmp_path / "runs" / "nl" / "metrics.json").read_text())["epochs"] == 2
+    for kind, block in BLOCKS:
+        if kind == "python":
+            subprocess.run([sys.executable, "-c", block], cwd=tmp_path, env=environment, check=True)
+
+
+def test_quickstart_runs_whole_and_a_second_time_skips(tmp_path):
+    arguments = ["--num-train", "4", "--num-val", "2", "--seconds", "20", "--out", str(tmp_path / "out")]
+    command = ["bash", str(ROOT / "scripts" / "quickstart.sh"), *arguments]
+    first = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert set(summary["models"]) == {"baseline", "nl", "max", "avg"}
+    for model in summary["models"].values():
+        assert 0 <= model["mAP"] <= 1
+        for key in ("results_csv", "checkpoint", "overlay"):
+            assert Path(model[key]).is_file()
+    assert Path(summary["chart"]).is_file()
+    assert len(summary["seconds"]) == 11
+    second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
+    assert "long-term classes" in second.stdout
