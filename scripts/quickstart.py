@@ -25,7 +25,7 @@ from rich.table import Table
 from lfb_lightning.ava import read_annotations, read_label_map
 from lfb_lightning.boxes import iou_matrix
 from lfb_lightning.mini_ava import LONG_TERM_IDS, MiniAVA
-from lfb_lightning.mini_ava.generate import ORIGIN_SECOND
+from lfb_lightning.mini_ava.files import ORIGIN_SECOND
 from lfb_lightning.structures import Keyframe
 from lfb_lightning.video import VideoFile
 from lfb_lightning.viz import bar_chart, draw_overlay

@@ -8,7 +8,7 @@ from lfb_lightning.ava import read_annotations, read_label_map, read_proposals
 from lfb_lightning.errors import InputError
 from lfb_lightning.mini_ava import LONG_TERM_IDS, MiniAVA, generate
 from lfb_lightning.mini_ava.drawing import draw_frame
-from lfb_lightning.mini_ava.generate import scenario_of
+from lfb_lightning.mini_ava.files import scenario_of
 from lfb_lightning.mini_ava.scenario import WINDOW_HALF, Actor, Event
 
 MANY = MiniAVA(seed=3, seconds=60)

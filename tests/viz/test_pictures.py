@@ -7,6 +7,11 @@ from lfb_lightning.viz import bar_chart, draw_overlay
 from lfb_lightning.viz.overlay import OverlayPerson, _lines
 
 
+def load(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def test_overlay_shows_the_frame_and_colours_by_truth(tmp_path):
     frame = np.zeros((60, 80, 3), dtype=np.uint8)
     frame[:, :, 2] = 200
@@ -16,8 +21,10 @@ def test_overlay_shows_the_frame_and_colours_by_truth(tmp_path):
         ("run", "d6"),
         ("talk", "88"),
     ]
-    draw_overlay(tmp_path / "overlay.png", frame, [person, OverlayPerson((0, 0, 1, 1), [], None)], title="v,0902")
-    pixels = np.asarray(Image.open(tmp_path / "overlay.png").convert("RGB")).reshape(-1, 3)
+    draw_overlay(
+        tmp_path / "overlay.png", frame, [person, OverlayPerson((0.0, 0.0, 1.0, 1.0), [], None)], title="v,0902"
+    )
+    pixels = load(tmp_path / "overlay.png").reshape(-1, 3)
     assert (pixels == [0, 0, 200]).all(axis=1).mean() > 0.1
 
 
@@ -25,4 +32,4 @@ def test_bar_chart_is_as_wide_as_it_has_groups(tmp_path):
     rows = {f"m{index}": {"a": 0.5, "b": 1.0} for index in range(4)}
     bar_chart(tmp_path / "two.png", dict(list(rows.items())[:2]), title="t", axis="mAP")
     bar_chart(tmp_path / "four.png", rows, title="t", axis="mAP")
-    assert Image.open(tmp_path / "two.png").width < Image.open(tmp_path / "four.png").width
+    assert load(tmp_path / "two.png").shape[1] < load(tmp_path / "four.png").shape[1]

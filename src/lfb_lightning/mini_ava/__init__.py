@@ -6,6 +6,6 @@ kinds are one and the same picture. A detector can tell them only by remembering
 """
 
 from lfb_lightning.mini_ava.actions import ACTION_NAMES, LONG_TERM_IDS, SHORT_TERM_IDS
-from lfb_lightning.mini_ava.generate import MiniAVA, generate
+from lfb_lightning.mini_ava.files import MiniAVA, generate
 
 __all__ = ["ACTION_NAMES", "LONG_TERM_IDS", "SHORT_TERM_IDS", "MiniAVA", "generate"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from lfb_lightning.mini_ava.generate import MiniAVA, generate
+from lfb_lightning.mini_ava.files import MiniAVA, generate
 
 
 def main() -> None:

@@ -90,8 +90,15 @@ def _write_video(folder: Path, recipe: MiniAVA, split: str, number: int) -> None
     path = folder / f"{recipe.videos(split)[number]}.mp4"
     temporary = path.with_suffix(".partial.mp4")
     with av.open(str(temporary), "w") as container:
+        # x264's macroblock tree is not deterministic on every processor; without it and with one thread it is.
         # B-frames, and key pictures a second and a half apart: what a seek to the nearest key picture gets wrong shows here.
-        options = {"crf": "20", "preset": "veryfast", "bf": "2", "g": str(3 * recipe.fps // 2), "threads": "1"}
+        options = {
+            "crf": "20",
+            "preset": "veryfast",
+            "bf": "2",
+            "g": str(3 * recipe.fps // 2),
+            "x264-params": "threads=1:no-mbtree=1",
+        }
         stream = container.add_stream("libx264", rate=recipe.fps, options=options)
         stream.width = stream.height = SIZE
         stream.pix_fmt = "yuv420p"
