@@ -1,7 +1,8 @@
-"""SlowOnly: a 3D ResNet that strides in space only, with temporal kernels in its last stages.
+"""A 3D ResNet that strides in space only: SlowOnly, and with wider temporal kernels and non-local blocks I3D-NL.
 
-Source: the slow pathway of SlowFast (Feichtenhofer et al., ICCV 2019) as the LFB configurations use it: the last stage
-keeps its resolution (total stride 16), so that RoIs stay sharp. Bottlenecks stride at their 3x3 convolution.
+Sources: the slow pathway of SlowFast (Feichtenhofer et al., ICCV 2019) as the LFB configurations use it: the last stage
+keeps its resolution (total stride 16), so that RoIs stay sharp; and the LFB paper's own I3D (temporal kernels in every
+other block, time halved after the first stage, the last stage dilated). Bottlenecks stride at their 3x3 convolution.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from lfb_lightning.models.nonlocal3d import NonLocal3d
 
 STAGE_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 _EXPANSION = 4
@@ -26,11 +29,20 @@ class ConvBN(nn.Module):
         kernel: tuple[int, int, int],
         *,
         stride: tuple[int, int, int] = (1, 1, 1),
+        dilation: int = 1,
         relu: bool = True,
     ) -> None:
         super().__init__()
-        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
-        self.conv = nn.Conv3d(in_channels, out_channels, kernel, stride=stride, padding=padding, bias=False)
+        padding = (kernel[0] // 2, kernel[1] // 2 * dilation, kernel[2] // 2 * dilation)
+        self.conv = nn.Conv3d(
+            in_channels,
+            out_channels,
+            kernel,
+            stride=stride,
+            padding=padding,
+            dilation=(1, dilation, dilation),
+            bias=False,
+        )
         self.bn = nn.BatchNorm3d(out_channels)
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
 
@@ -42,11 +54,13 @@ class ConvBN(nn.Module):
 class Bottleneck(nn.Module):
     """1x1 -> 3x3 -> 1x1 with a shortcut; `temporal_kernel` (1 or 3) widens the first convolution in time."""
 
-    def __init__(self, in_channels: int, channels: int, *, stride: int, temporal_kernel: int) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, *, stride: int, temporal_kernel: int, dilation: int = 1
+    ) -> None:
         super().__init__()
         out_channels = channels * _EXPANSION
         self.conv1 = ConvBN(in_channels, channels, (temporal_kernel, 1, 1))
-        self.conv2 = ConvBN(channels, channels, (1, 3, 3), stride=(1, stride, stride))
+        self.conv2 = ConvBN(channels, channels, (1, 3, 3), stride=(1, stride, stride), dilation=dilation)
         self.conv3 = ConvBN(channels, out_channels, (1, 1, 1), relu=False)
         self.downsample: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
@@ -59,11 +73,14 @@ class Bottleneck(nn.Module):
 
 
 class ResNet3d(nn.Module):
-    """A SlowOnly backbone of any size.
+    """A 3D ResNet of any size.
 
-    `stage_blocks` lists the bottlenecks per stage (or give `depth` 50 or 101), `spatial_strides` and
-    `temporal_kernels` have one entry a stage; `out_channels` and `stride` (pixels per cell) describe the output.
-    `freeze_batch_norm` keeps the running statistics and the affine weights as they were loaded.
+    `stage_blocks` lists the bottlenecks per stage (or give `depth` 50 or 101). One entry a stage: `spatial_strides`,
+    `spatial_dilations`, `temporal_kernels` (an entry may itself be a list, one kernel a block), and `nonlocal_after`
+    (the blocks after which a non-local block stands). `nonlocal_group_frames` bounds attention in the first stage that
+    has non-local blocks. `halve_time` max-pools time by two after the first stage. `freeze_batch_norm` keeps the loaded
+    statistics and affine weights. `weights` names a file that training starts from; it is recorded here and read by
+    `models.initialise`. `out_channels` and `stride` (pixels per cell) describe the output.
     """
 
     def __init__(
@@ -72,41 +89,64 @@ class ResNet3d(nn.Module):
         depth: int | None = None,
         stage_blocks: Sequence[int] | None = None,
         base_channels: int = 64,
+        stem_temporal_kernel: int = 1,
         spatial_strides: Sequence[int] = (1, 2, 2, 1),
-        temporal_kernels: Sequence[int] = (1, 1, 3, 3),
+        spatial_dilations: Sequence[int] = (1, 1, 1, 1),
+        temporal_kernels: Sequence[int | Sequence[int]] = (1, 1, 3, 3),
+        nonlocal_after: Sequence[Sequence[int]] = ((), (), (), ()),
+        nonlocal_group_frames: int | None = None,
+        halve_time: bool = False,
         freeze_batch_norm: bool = False,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         if (depth is None) == (stage_blocks is None):
             raise ValueError("give either depth (50 or 101) or stage_blocks, not both")
         blocks = tuple(stage_blocks) if stage_blocks is not None else STAGE_BLOCKS[depth or 0]
-        if not len(blocks) == len(spatial_strides) == len(temporal_kernels):
-            raise ValueError(
-                f"stage_blocks {blocks}, spatial_strides {tuple(spatial_strides)} and temporal_kernels "
-                f"{tuple(temporal_kernels)} need one entry a stage each"
-            )
+        _require_entries(len(blocks), spatial_strides=spatial_strides, temporal_kernels=temporal_kernels)
         self.freeze_batch_norm = freeze_batch_norm
-        self.stem = ConvBN(3, base_channels, (1, 7, 7), stride=(1, 2, 2))
+        self.weights = weights
+        self.stem = ConvBN(3, base_channels, (stem_temporal_kernel, 7, 7), stride=(1, 2, 2))
         self.pool = nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
+        self.time_pool = nn.MaxPool3d((2, 1, 1), stride=(2, 1, 1)) if halve_time else nn.Identity()
         self.stages = nn.ModuleList()
-        self.stride, channels = 4, base_channels
-        for index, (number, stride, kernel) in enumerate(zip(blocks, spatial_strides, temporal_kernels, strict=True)):
-            width = base_channels * 2**index
+        self.nonlocals = nn.ModuleDict()
+        self.stride, channels, group_frames = 4, base_channels, nonlocal_group_frames
+        for index, number in enumerate(blocks):
+            kernels = temporal_kernels[index]
             stage = nn.Sequential()
             for block in range(number):
-                stage.append(Bottleneck(channels, width, stride=stride if block == 0 else 1, temporal_kernel=kernel))
-                channels = width * _EXPANSION
+                stage.append(
+                    Bottleneck(
+                        channels,
+                        base_channels * 2**index,
+                        stride=spatial_strides[index] if block == 0 else 1,
+                        temporal_kernel=kernels if isinstance(kernels, int) else kernels[block],
+                        dilation=spatial_dilations[index],
+                    )
+                )
+                channels = base_channels * 2**index * _EXPANSION
+                if block in nonlocal_after[index]:
+                    self.nonlocals[f"{index}_{block}"] = NonLocal3d(channels, group_frames=group_frames)
+            if len(nonlocal_after[index]):
+                group_frames = None
             self.stages.append(stage)
-            self.stride *= stride
+            self.stride *= spatial_strides[index]
         self.out_channels = channels
         self._initialise()
         self.train()  # Lightning trains modules in the mode that it finds them in
 
-    def forward(self, clips: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B C T h w"]:
-        """Feature map of normalised clips, `stride` times smaller in space, as long in time."""
+    def forward(self, clips: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B C t h w"]:
+        """Feature map of normalised clips, `stride` times smaller in space, as long in time (half with `halve_time`)."""
         x = self.pool(self.stem(clips))
-        for stage in self.stages:
-            x = stage(x)
+        for index, stage in enumerate(self.stages):
+            assert isinstance(stage, nn.Sequential)
+            for block, bottleneck in enumerate(stage):
+                x = bottleneck(x)
+                if (name := f"{index}_{block}") in self.nonlocals:
+                    x = self.nonlocals[name](x)
+            if index == 0:
+                x = self.time_pool(x)
         return x
 
     def train(self, mode: bool = True) -> ResNet3d:
@@ -121,9 +161,16 @@ class ResNet3d(nn.Module):
 
     def _initialise(self) -> None:
         for module in self.modules():
-            if isinstance(module, nn.Conv3d):
+            if isinstance(module, ConvBN):
+                module = module.conv
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         for module in self.modules():
             if isinstance(module, Bottleneck):
                 assert isinstance(module.conv3.bn.weight, torch.Tensor)
                 nn.init.zeros_(module.conv3.bn.weight)  # every block starts as its shortcut
+
+
+def _require_entries(number: int, **lists: Sequence[object]) -> None:
+    for name, entries in lists.items():
+        if len(entries) != number:
+            raise ValueError(f"{name} has {len(entries)} entries, expected one for each of {number} stages")

@@ -12,11 +12,15 @@ from torchvision.ops import roi_align
 
 
 class RoIFeatures(nn.Module):
-    """`output_size` cells a side; `sampling_ratio` 0 samples adaptively, as the peers do."""
+    """`output_size` cells a side; `sampling_ratio` 0 samples adaptively, as the peers do.
 
-    def __init__(self, *, output_size: int = 8, sampling_ratio: int = 0) -> None:
+    `aligned=False` is RoIAlign's first form, half a cell off, which the original Caffe2 models were trained with.
+    """
+
+    def __init__(self, *, output_size: int = 8, sampling_ratio: int = 0, aligned: bool = True) -> None:
         super().__init__()
         self.output_size = output_size
+        self.aligned = aligned
         self.sampling_ratio = sampling_ratio
 
     def forward(
@@ -32,6 +36,6 @@ class RoIFeatures(nn.Module):
                 output_size=self.output_size,
                 spatial_scale=1 / stride,
                 sampling_ratio=self.sampling_ratio,
-                aligned=True,
+                aligned=self.aligned,
             )
         return crops.amax(dim=(2, 3))

@@ -1,0 +1,176 @@
+"""Turns a file of another code base into a detector's configuration and weights, with a report."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.models.checkpoint import build_detector
+from lfb_lightning.models.imports.architecture import detector_spec
+from lfb_lightning.models.imports.layouts import LAYOUTS, Layout, rename
+from lfb_lightning.models.imports.reading import read_foreign, tensors_of
+from lfb_lightning.models.imports.report import ImportReport
+
+_NESTED = ("state_dict", "model_state", "model", "blobs")
+_BN_EPSILON = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A detector's configuration, its weights, and what became of the source's; `has_head` is False for recognisers."""
+
+    spec: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+    report: ImportReport
+    has_head: bool
+
+    def save(self, path: str | Path, *, source: str) -> None:
+        """Write a checkpoint that `load_detector`, `init_from` and `backbone.weights` read."""
+        content = {
+            "state_dict": {f"detector.{key}": value for key, value in self.weights.items()},
+            "hyper_parameters": {"config": yaml.safe_dump({"model": self.spec, "imported_from": source})},
+            "backbone_only": not self.has_head,
+        }
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, path)
+
+
+def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = True) -> Imported:
+    """Import a checkpoint file of mmaction2 (0.x, 1.x), PySlowFast, pytorchvideo or the original Caffe2 release.
+
+    `fbo` ("avg" or "max") tells apart two models that have the same weights. Raises InputError for a file that cannot be
+    read or is of no known layout, and, while `strict`, for any weight that is unused or missing without a known reason.
+    """
+    content = read_foreign(path)
+    source = _strip_prefixes(tensors_of(_weights_of(content)))
+    layout = _layout_of(source, path)
+    report = ImportReport(layout.name)
+    weights, origins = _renamed(source, layout, report)
+    has_head = "head.weight" in weights and not _is_recogniser(weights)
+    if not has_head:
+        for key in [key for key in weights if key.startswith("head.")]:
+            report.add(origins[key], None, "unused", "a clip classifier's head: a detector has its own")
+            del weights[key], origins[key]
+    if has_head and layout.classes_from_zero:
+        _shift_classes(weights)
+    num_classes = len(weights["head.weight"]) if has_head else 81
+    spec = detector_spec(weights, layout, fbo or _fbo_of_config(content), num_classes)
+    detector = build_detector(spec)
+    own = detector.state_dict()
+    _fold_affine(weights, own)
+    fitted = _fit(weights, origins, own, report, has_head=has_head)
+    if strict and report.unexplained:
+        raise InputError(
+            f"checkpoint {path}: not every weight is accounted for.\n{report.text()}\nstrict=false goes on."
+        )
+    return Imported(spec, fitted, report, has_head)
+
+
+def _weights_of(content: dict[str, Any]) -> dict[str, Any]:
+    for name in _NESTED:
+        if isinstance(content.get(name), dict):
+            return dict(content[name])
+    return content
+
+
+def _strip_prefixes(source: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    for prefix in ("module.", "_orig_mod."):
+        if source and all(key.startswith(prefix) for key in source):
+            source = {key.removeprefix(prefix): value for key, value in source.items()}
+    return source
+
+
+def _layout_of(source: dict[str, torch.Tensor], path: str | Path) -> Layout:
+    for layout in LAYOUTS:
+        if any(re.fullmatch(layout.mark, key) for key in source):
+            return layout
+    known = ", ".join(layout.name for layout in LAYOUTS)
+    raise InputError(f"checkpoint {path}: of no known layout ({known}); its first weights are {list(source)[:3]}.")
+
+
+def _renamed(
+    source: dict[str, torch.Tensor], layout: Layout, report: ImportReport
+) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    weights, origins = {}, {}
+    for key, value in source.items():
+        target, reason = rename(layout, key)
+        if target is None:
+            report.add(key, None, "unused", reason)
+        else:
+            weights[target], origins[target] = value, key
+    return weights, origins
+
+
+def _is_recogniser(weights: dict[str, torch.Tensor]) -> bool:
+    """Kinetics classifiers share the detectors' layout in two code bases; AVA's heads have 80 or 81 rows."""
+    return len(weights["head.weight"]) > 200
+
+
+def _shift_classes(weights: dict[str, torch.Tensor]) -> None:
+    """Score column = action id: put a zero row for the unused column 0 before the others."""
+    for key in ("head.weight", "head.bias"):
+        value = weights[key].flatten(1) if key == "head.weight" else weights[key]
+        weights[key] = torch.cat([torch.zeros_like(value[:1]), value])
+
+
+def _fold_affine(weights: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> None:
+    """Affine layers (a scale and a bias, no statistics) as batch norms that change nothing else."""
+    for key in own:
+        if key.endswith(".bn.running_mean") and key not in weights and key.replace("running_mean", "weight") in weights:
+            weights[key] = torch.zeros_like(own[key])
+            weights[key.replace("running_mean", "running_var")] = torch.full_like(own[key], 1 - _BN_EPSILON)
+
+
+def _fit(
+    weights: dict[str, torch.Tensor],
+    origins: dict[str, str],
+    own: dict[str, torch.Tensor],
+    report: ImportReport,
+    *,
+    has_head: bool,
+) -> dict[str, torch.Tensor]:
+    fitted: dict[str, torch.Tensor] = {}
+    for key, expected in own.items():
+        value = weights.get(key)
+        if value is None:
+            report.add(None, key, "missing", _reason_for_missing(key, has_head))
+            fitted[key] = expected
+        elif value.numel() != expected.numel():
+            raise InputError(
+                f"weight {origins.get(key, key)}: shape {tuple(value.shape)}, expected {tuple(expected.shape)}."
+            )
+        else:
+            fitted[key] = value.reshape(expected.shape).to(expected.dtype).clone()
+            if key in origins:
+                same_shape = value.shape == expected.shape
+                fate = "reshaped" if not same_shape else "matched" if origins[key] == key else "renamed"
+                report.add(origins[key], key, fate, "" if same_shape else "a 1x1x1 convolution as a linear layer")  # type: ignore[arg-type]
+    for key in weights.keys() - own.keys():
+        report.add(origins.get(key), None, "unused", "")
+    return fitted
+
+
+def _reason_for_missing(key: str, has_head: bool) -> str:
+    if key in ("fbo.mean", "fbo.std"):
+        return "statistics for norm_inputs, which is off"
+    if key.endswith("num_batches_tracked"):
+        return "a counter that nothing reads"
+    if re.fullmatch(r"fbo\.layers\.\d+\.norm\.(weight|bias)", key):
+        return "the original's layer norm has no weights: 1 and 0"
+    if key.startswith("head.") and not has_head:
+        return "the source is a backbone: a new head"
+    return ""
+
+
+def _fbo_of_config(content: dict[str, Any]) -> str | None:
+    """FBO type from the configuration text that mmaction2 keeps in a checkpoint's meta data."""
+    meta = content.get("meta")
+    text = str(meta.get("cfg") or meta.get("config") or "") if isinstance(meta, dict) else ""
+    match = re.search(r"fbo_cfg\s*=\s*dict\(\s*type\s*=\s*'(\w+)'", text)
+    return {"max": "max", "avg": "avg"}.get(match[1].lower()) if match else None
