@@ -18,7 +18,7 @@ from lfb_lightning.models import (
     load_detector,
     state_digest,
 )
-from lfb_lightning.models.initialise import start_from
+from lfb_lightning.models.loading import start_from
 from lfb_lightning.models.losses import labelled
 from lfb_lightning.structures import BankWindow
 
@@ -164,7 +164,7 @@ def test_malicious_checkpoint_is_not_run(tmp_path):
             return (open, (str(tmp_path / "pwned"), "w"))
 
     torch.save({"state_dict": {}, "hyper_parameters": Evil()}, tmp_path / "evil.ckpt")
-    with pytest.raises(InputError, match="not a readable checkpoint"):
+    with pytest.raises(InputError, match="no known layout"):
         load_detector(tmp_path / "evil.ckpt")
     assert not (tmp_path / "pwned").exists()
 
@@ -173,7 +173,7 @@ def test_missing_and_foreign_checkpoints_say_what_to_do(tmp_path):
     with pytest.raises(InputError, match="lfb-train fbo=none"):
         load_detector(tmp_path / "none.ckpt")
     torch.save({"weights": torch.zeros(1)}, tmp_path / "foreign.ckpt")
-    with pytest.raises(InputError, match="not written by lfb-train"):
+    with pytest.raises(InputError, match="no known layout"):
         load_detector(tmp_path / "foreign.ckpt")
 
 

@@ -31,8 +31,11 @@ _BAD_INPUT = 1
 Job = Callable[[DictConfig, Path], int]
 
 
-def launch(command: str, job: Job) -> None:
-    """Run `job(config, run_dir)` for the configuration `<command>.yaml` and the command line; exits with its status."""
+def launch(command: str, job: Job, *, module: str | None = None) -> None:
+    """Run `job(config, run_dir)` for the configuration `<command>.yaml` and the command line; exits with its status.
+
+    `module` is the name of the command's file here, where it is not the command's own.
+    """
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     statuses: list[int] = []
@@ -41,10 +44,16 @@ def launch(command: str, job: Job) -> None:
     def main(cfg: DictConfig) -> float | None:
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            status, result = _run_sweep_job(command, run_dir)
+            status, result = _run_sweep_job(module or command, run_dir)
             statuses.append(status)
             return result
-        statuses.append(job(cfg, run_dir))
+        try:
+            statuses.append(job(cfg, run_dir))
+        except InputError as error:  # before Hydra wraps it in a report of its own
+            if wants_traceback:
+                raise
+            print(f"{_prog(command)}: {error}", file=sys.stderr)
+            statuses.append(_BAD_INPUT)
         return None
 
     try:
@@ -66,10 +75,10 @@ def write_config(cfg: DictConfig, run_dir: Path) -> str:
     return text
 
 
-def _run_sweep_job(command: str, run_dir: Path) -> tuple[int, float | None]:
+def _run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
     """One job of a sweep as a process of its own; a failed one is reported and does not stop the others."""
     settings = HydraConfig.get()
-    arguments = [sys.executable, "-m", f"lfb_lightning.cli.{command}", *settings.overrides.task]
+    arguments = [sys.executable, "-m", f"lfb_lightning.cli.{module}", *settings.overrides.task]
     arguments += ["hydra.mode=RUN", f"hydra.run.dir='{run_dir}'"]
     for source in settings.runtime.config_sources:
         if source.provider == "command-line":

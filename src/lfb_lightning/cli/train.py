@@ -13,7 +13,7 @@ from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import build, build_data, build_trainer, build_with
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import ActionDetector, FBONone, state_digest
-from lfb_lightning.models.initialise import start_from
+from lfb_lightning.models.loading import load_backbone, start_from
 from lfb_lightning.tasks import AvaDataModule, DetectionTask
 from lfb_lightning.tasks.test_outputs import describe_result, write_json
 
@@ -25,6 +25,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     seed_everything(cfg.seed, workers=True, verbose=False)
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
+    if detector.backbone.weights is not None:
+        _log.info("%s", load_backbone(detector.backbone, detector.backbone.weights))
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
     data, bank = build_data(cfg)

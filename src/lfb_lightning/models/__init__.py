@@ -4,11 +4,12 @@ clips [B,3,T,H,W] -> backbone -> [B,C,T,h,w] -> RoI features -> short-term [R,C]
                                                               bank window -> FBO --+
 """
 
-from lfb_lightning.models.checkpoint import build_detector, load_detector, state_digest
+from lfb_lightning.models.checkpoint import build_detector, state_digest
 from lfb_lightning.models.detector import ActionDetector, assemble_detector
 from lfb_lightning.models.fbo import FBO, FBOAvg, FBOMax, FBONone
 from lfb_lightning.models.fbo_nonlocal import FBONonLocal
-from lfb_lightning.models.losses import MultiLabelLoss
+from lfb_lightning.models.loading import load_detector
+from lfb_lightning.models.losses import MultiLabelLoss, SingleLabelLoss
 from lfb_lightning.models.resnet3d import ResNet3d
 from lfb_lightning.models.roi_features import RoIFeatures
 
@@ -22,6 +23,7 @@ __all__ = [
     "MultiLabelLoss",
     "ResNet3d",
     "RoIFeatures",
+    "SingleLabelLoss",
     "assemble_detector",
     "build_detector",
     "load_detector",

@@ -23,10 +23,14 @@ from lfb_lightning.models.detector import ActionDetector
 _TRUSTED = "lfb_lightning.models"
 
 
+class ForeignCheckpointError(InputError):
+    """A file that `lfb-train` did not write; it may still be one that can be imported."""
+
+
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """The resolved configuration and the detector's weights of a checkpoint.
 
-    Raises InputError for a missing or foreign file.
+    Raises InputError for a missing file and ForeignCheckpointError for one of another make.
     """
     path = Path(path)
     if not path.is_file():
@@ -36,23 +40,13 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.T
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(
-            f"checkpoint {path}: not a readable checkpoint of tensors and plain data ({error})."
-        ) from error
+        raise ForeignCheckpointError(f"checkpoint {path}: not a checkpoint of tensors and plain data.") from error
     config = content.get("hyper_parameters", {}).get("config") if isinstance(content, dict) else None
     if config is None or "state_dict" not in content:
-        raise InputError(f"checkpoint {path}: was not written by lfb-train (no configuration in it).")
+        raise ForeignCheckpointError(f"checkpoint {path}: was not written by lfb-train (no configuration in it).")
     prefix = "detector."
     weights = {key[len(prefix) :]: value for key, value in content["state_dict"].items() if key.startswith(prefix)}
     return yaml.safe_load(config), weights
-
-
-def load_detector(path: str | Path) -> ActionDetector:
-    """The trained detector of a checkpoint, on the CPU and in evaluation mode."""
-    config, weights = read_checkpoint(path)
-    detector = build_detector(config["model"])
-    load_weights(detector, weights, path)
-    return detector.eval()
 
 
 def build_detector(spec: dict[str, Any]) -> ActionDetector:

@@ -1,8 +1,8 @@
-"""Multi-label binary cross entropy over AVA's actions, as the peers compute it.
+"""Action losses as the peers compute them: multi-label or single-label, plain or focal.
 
-Column 0 is background: it carries no loss, and a person without any action (a proposal that matched nobody) carries
-none either. The mean runs over labelled persons x actions. Logits in, so it is safe under autocast, and no labelled
-person gives a loss of zero (the peers': NaN) that still reaches every parameter.
+Column 0 is background: it carries no loss, and a person without any action (a proposal that matched nobody) carries none
+either. The mean runs over labelled persons (x actions). Logits in, so it is safe under autocast, and no labelled person
+gives a loss of zero (the peers': NaN) that still reaches every parameter.
 """
 
 from __future__ import annotations
@@ -14,44 +14,71 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+Normaliser = Callable[[Tensor], Tensor]
 
-class MultiLabelLoss(nn.Module):
-    """Sum of the loss over persons and actions, divided by `count x actions`.
 
-    `action_ids` restricts the loss to the label map's columns (None: every column but 0, as the peers do).
+class ActionLoss(nn.Module):
+    """What both losses share: which columns and rows count, focal weighting, and what the sum is divided by.
+
+    `action_ids` restricts the loss to some columns (None: all); `background` sets column 0 aside. With `focal_gamma` or
+    `focal_alpha` an element l becomes alpha (1 - exp(-l))^gamma l.
     """
 
-    def __init__(self, *, action_ids: list[int] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        action_ids: list[int] | None = None,
+        background: bool = True,
+        focal_alpha: float = 1.0,
+        focal_gamma: float = 0.0,
+    ) -> None:
         super().__init__()
         self.action_ids = action_ids
+        self.background = background
+        self.focal_alpha = focal_alpha
+        self.focal_gamma = focal_gamma
 
     def forward(
-        self,
-        logits: Float[Tensor, "R A"],
-        labels: Float[Tensor, "R A"],
-        *,
-        normaliser: Callable[[Tensor], Tensor] | None = None,
+        self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"], *, normaliser: Normaliser | None = None
     ) -> Float[Tensor, ""]:
         """Mean loss; `normaliser` maps the number of labelled persons here to the number to divide by."""
-        columns = self.action_ids if self.action_ids is not None else list(range(1, logits.shape[1]))
-        rows = labelled(labels)
+        first = 1 if self.background else 0
+        columns = self.action_ids if self.action_ids is not None else list(range(first, logits.shape[1]))
+        rows = labelled(labels) if self.background else labels.sum(dim=1) > 0
+        elements = self.elements(logits.float()[:, columns], labels[:, columns])
+        elements = self.focal_alpha * (1 - torch.exp(-elements)).pow(self.focal_gamma) * elements
         # Multiplying instead of selecting keeps the graph whole when no person is labelled.
-        elementwise = F.binary_cross_entropy_with_logits(
-            logits.float()[:, columns], labels[:, columns], reduction="none"
-        )
-        total = (elementwise * rows[:, None]).sum() + 0.0 * logits.float().sum()
+        total = (elements * rows[:, None]).sum() + 0.0 * logits.float().sum()
         count = rows.sum().float()
         divisor = count if normaliser is None else normaliser(count)
-        return total / (divisor.clamp(min=1.0) * len(columns))
+        return total / (divisor.clamp(min=1.0) * elements.shape[1])
+
+    def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
+        """The loss of every person and action, or of every person."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its elements are")
+
+
+class MultiLabelLoss(ActionLoss):
+    """Binary cross entropy of every action on its own."""
+
+    def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
+        """One element a person and action."""
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+
+
+class SingleLabelLoss(ActionLoss):
+    """Cross entropy over the actions; a person with several shares one unit of probability among them.
+
+    Without `background` the labels are taken as they are (the peer's behaviour): several add up.
+    """
+
+    def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
+        """One element a person."""
+        if self.background:
+            labels = labels / labels.sum(dim=1, keepdim=True).clamp(min=1.0)
+        return -(labels * F.log_softmax(logits, dim=1)).sum(dim=1, keepdim=True)
 
 
 def labelled(labels: Float[Tensor, "R A"]) -> Bool[Tensor, " R"]:
     """Persons with at least one action, background aside."""
     return labels[:, 1:].sum(dim=1) > 0
-
-
-def binary_accuracy(logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]) -> Float[Tensor, ""]:
-    """Recall at 0.5 over labelled persons' actions, for the progress bar; 0 without any."""
-    predicted = torch.sigmoid(logits[:, 1:]) > 0.5
-    actual = labels[:, 1:] > 0.5
-    return (predicted & actual).sum() / actual.sum().clamp(min=1)

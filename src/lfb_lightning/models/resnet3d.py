@@ -80,7 +80,7 @@ class ResNet3d(nn.Module):
     (the blocks after which a non-local block stands). `nonlocal_group_frames` bounds attention in the first stage that
     has non-local blocks. `halve_time` max-pools time by two after the first stage. `freeze_batch_norm` keeps the loaded
     statistics and affine weights. `weights` names a file that training starts from; it is recorded here and read by
-    `models.initialise`. `out_channels` and `stride` (pixels per cell) describe the output.
+    `models.loading`. `out_channels` and `stride` (pixels per cell) describe the output.
     """
 
     def __init__(

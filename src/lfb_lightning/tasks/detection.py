@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.metrics import FrameAP, FrameMeanAP
-from lfb_lightning.models import ActionDetector, FBONonLocal, MultiLabelLoss
+from lfb_lightning.models import ActionDetector, FBONonLocal
+from lfb_lightning.models.losses import ActionLoss
 from lfb_lightning.structures import ClipBatch, Detections
 from lfb_lightning.tasks.datamodule import AvaDataModule
 from lfb_lightning.tasks.optimisation import Optimisation
@@ -30,7 +31,7 @@ class DetectionTask(LightningModule):
         self,
         *,
         detector: ActionDetector,
-        loss: MultiLabelLoss,
+        loss: ActionLoss,
         optimisation: Optimisation,
         class_groups: Mapping[str, Sequence[int]],
         config_text: str,

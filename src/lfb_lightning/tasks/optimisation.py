@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from lfb_lightning.errors import InputError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Optimisation:
@@ -22,18 +24,30 @@ class Optimisation:
     auto_scale_lr: bool = True
     warmup_epochs: float = 5.0
     warmup_start: float = 0.1
+    warmup_by: str = "step"
     milestones: Sequence[float] = (10, 15)
     gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.warmup_by not in ("step", "epoch"):
+            raise InputError(f"optim.warmup_by is {self.warmup_by!r}, expected step or epoch.")
 
     def scaled_lr(self, global_batch_size: int) -> float:
         """The peak rate for a global batch: `lr` times its ratio to `base_batch_size` (Goyal et al., 2017)."""
         return self.lr * global_batch_size / self.base_batch_size if self.auto_scale_lr else self.lr
 
-    def factor(self, epoch: float) -> float:
-        """What the peak rate is multiplied by at a time in epochs."""
-        factor = self.gamma ** bisect_right(list(self.milestones), epoch)
-        if epoch < self.warmup_epochs:
-            factor *= self.warmup_start + (1 - self.warmup_start) * epoch / self.warmup_epochs
+    def factor(self, step: int, steps_per_epoch: int) -> float:
+        """What the peak rate is multiplied by at a step: linear warm-up that ends on the peak, then powers of gamma.
+
+        `warmup_by` "step" rises with every step and "epoch" with every epoch; both reach the peak with the last one of
+        `warmup_epochs`, as mmengine's LinearLR does.
+        """
+        factor = self.gamma ** bisect_right(list(self.milestones), step / steps_per_epoch)
+        warmup_steps = self.warmup_epochs * steps_per_epoch
+        if step < warmup_steps:
+            by_step = self.warmup_by == "step"
+            done, last = (step, warmup_steps - 1) if by_step else (step // steps_per_epoch, self.warmup_epochs - 1)
+            factor *= self.warmup_start + (1 - self.warmup_start) * min(done / max(last, 1e-9), 1.0)
         return factor
 
     def build(
@@ -41,7 +55,7 @@ class Optimisation:
     ) -> dict[str, Any]:
         """Optimiser and per-step scheduler in Lightning's form."""
         optimizer = self.optimizer(list(parameters), lr=self.scaled_lr(global_batch_size))
-        scheduler = LambdaLR(optimizer, lambda step: self.factor(step / steps_per_epoch))
+        scheduler = LambdaLR(optimizer, lambda step: self.factor(step, steps_per_epoch))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def describe(self, global_batch_size: int) -> str:

@@ -30,12 +30,15 @@ class Imported:
     report: ImportReport
     has_head: bool
 
+    def config(self, *, source: str) -> dict[str, Any]:
+        """What a checkpoint says of the model."""
+        return {"model": self.spec, "imported_from": source, "backbone_only": not self.has_head}
+
     def save(self, path: str | Path, *, source: str) -> None:
         """Write a checkpoint that `load_detector`, `init_from` and `backbone.weights` read."""
         content = {
             "state_dict": {f"detector.{key}": value for key, value in self.weights.items()},
-            "hyper_parameters": {"config": yaml.safe_dump({"model": self.spec, "imported_from": source})},
-            "backbone_only": not self.has_head,
+            "hyper_parameters": {"config": yaml.safe_dump(self.config(source=source))},
         }
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         torch.save(content, path)

@@ -1,0 +1,86 @@
+"""Detectors and weights from any checkpoint that we know: our own, or another code base's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.models.checkpoint import ForeignCheckpointError, build_detector, load_weights, read_checkpoint
+from lfb_lightning.models.detector import ActionDetector
+from lfb_lightning.models.imports import import_weights
+from lfb_lightning.models.resnet3d import ResNet3d
+
+
+def load_detector(path: str | Path) -> ActionDetector:
+    """The detector of a checkpoint, on the CPU and in evaluation mode.
+
+    Takes what `lfb-train` and `lfb-import` write, and directly the files that `lfb-import` reads where nothing has to be
+    said beside them. Raises InputError for a missing file, or one that holds a backbone only.
+    """
+    config, weights = read_any(path)
+    if "imported_from" in config and config.get("backbone_only"):
+        raise InputError(
+            f"checkpoint {path} holds a backbone and no classifier: train from it with "
+            f"`lfb-train fbo=none backbone.weights={path}`."
+        )
+    detector = build_detector(config["model"])
+    load_weights(detector, weights, path)
+    return detector.eval()
+
+
+def read_any(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Configuration and weights of our own checkpoint or of an importable one."""
+    try:
+        return read_checkpoint(path)
+    except ForeignCheckpointError:
+        imported = import_weights(path)
+        return imported.config(source=str(path)), imported.weights
+
+
+def start_from(detector: ActionDetector, path: str | Path) -> str:
+    """Copy what fits from a checkpoint into `detector`; returns one line that says what was taken.
+
+    The backbone must fit whole. The head starts with the other's columns for the short-term feature (its columns for the
+    FBO keep their initialisation), so an LFB detector begins as the baseline it extends. Raises InputError otherwise.
+    """
+    config, weights = read_any(path)
+    number = _copy_backbone(detector.backbone, weights, path)
+    own, other = detector.head, weights.get("head.weight")
+    note = "a new head"
+    if (
+        other is not None
+        and not config.get("backbone_only")
+        and len(other) == detector.num_classes
+        and other.shape[1] >= detector.channels
+    ):
+        with torch.no_grad():
+            own.weight[:, : detector.channels] = other[:, : detector.channels]
+            own.bias.copy_(weights["head.bias"])
+        note = "the head's short-term columns"
+    return f"started from {path}: the backbone ({number} tensors) and {note}"
+
+
+def load_backbone(backbone: ResNet3d, path: str | Path) -> str:
+    """Load a backbone's weights from any known checkpoint; returns one line that says so."""
+    _, weights = read_any(path)
+    return f"backbone from {path}: {_copy_backbone(backbone, weights, path)} tensors"
+
+
+def _copy_backbone(backbone: ResNet3d, weights: dict[str, torch.Tensor], path: str | Path) -> int:
+    own = backbone.state_dict()
+    found = {key.removeprefix("backbone."): value for key, value in weights.items() if key.startswith("backbone.")}
+    bad = sorted(
+        key
+        for key in own.keys() | found.keys()
+        if key not in own or key not in found or own[key].shape != found[key].shape
+    )
+    if bad:
+        raise InputError(
+            f"checkpoint {path}: its backbone does not fit ({len(bad)} weights differ, first '{bad[0]}'); choose the "
+            "backbone group that it was made with."
+        )
+    backbone.load_state_dict(found)
+    return len(own)

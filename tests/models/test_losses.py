@@ -1,0 +1,53 @@
+"""The losses equal the peer's recorded values and gradients, to 1e-6."""
+
+import json
+
+import pytest
+import torch
+
+from lfb_lightning.models import MultiLabelLoss, SingleLabelLoss
+from tests.models import golden
+
+needs_golden = pytest.mark.skipif(
+    not golden.GOLDEN.is_dir(), reason="the peer's recorded losses are not beside the project"
+)
+
+
+def cases():
+    if not golden.GOLDEN.is_dir():
+        return []
+    recorded = json.loads((golden.GOLDEN / "loss_assign_golden.json").read_text())["cases"]
+    # Where no row is labelled the peer's loss is NaN: see test_no_labelled_person_is_zero_and_finite.
+    return [(name, case) for name, case in recorded.items() if not name.startswith("no labelled row")]
+
+
+@needs_golden
+@pytest.mark.parametrize(("name", "expected"), cases(), ids=[name for name, _ in cases()])
+def test_loss_equals_the_peers(name, expected):
+    arguments = dict(part.split("=") for part in name.split(","))
+    options = {"background": arguments.get("background_class", "True") == "True"}
+    options |= {"focal_alpha": float(arguments.get("alpha", 1)), "focal_gamma": float(arguments.get("gamma", 0))}
+    recorded = golden.load("loss_golden")
+    logits = recorded["cls_score"].clone().requires_grad_()
+    cls = MultiLabelLoss if arguments["multilabel"] == "True" else SingleLabelLoss
+    loss = cls(**options)(logits, recorded["labels"].float())
+    assert loss.item() == pytest.approx(expected["loss_action_cls"], rel=1e-6, abs=1e-6)
+    if f"grad|{name}" in recorded:
+        loss.backward()
+        torch.testing.assert_close(logits.grad, recorded[f"grad|{name}"], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cls", [MultiLabelLoss, SingleLabelLoss])
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_no_labelled_person_is_zero_and_finite(cls, gamma):
+    logits = torch.randn(3, 5, requires_grad=True)
+    loss = cls(focal_gamma=gamma)(logits, torch.zeros(3, 5))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert torch.equal(logits.grad, torch.zeros(3, 5))
+
+
+def test_normaliser_decides_the_divisor():
+    logits, labels = torch.zeros(2, 3), torch.tensor([[0.0, 1, 0], [0, 0, 0]])
+    mine = MultiLabelLoss()(logits, labels)
+    assert MultiLabelLoss()(logits, labels, normaliser=lambda count: 4 * count).item() == pytest.approx(mine.item() / 4)
