@@ -23,11 +23,13 @@ class AvaData:
     excluded: str | None = None
     source: str = "video"
     fps: float = 30.0
-    origin_second: float = 900
+    first_frame_number: int = 1
+    origin_second: float = 900.0
     first_second: int = 902
     last_second: int = 1798
     num_frames: int = 4
     frame_stride: int = 16
+    frame_shift: float = 0.0
     train_threshold: float = 0.9
     eval_threshold: float = 0.85
     bank_threshold: float = 0.9
@@ -36,6 +38,7 @@ class AvaData:
     train_crop: int | None = 256
     train_flip: float = 0.5
     eval_short_side: int | None = 256
+    resize: str = "torchvision"
     mean: Sequence[float] = (0.45, 0.45, 0.45)
     std: Sequence[float] = (0.225, 0.225, 0.225)
     class_groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class AvaData:
         for name, value, known in (
             ("source", self.source, ("video", "frames")),
             ("short_term", self.short_term, ("clips", "bank")),
+            ("resize", self.resize, ("torchvision", "opencv")),
         ):
             if value not in known:
                 raise InputError(f"data.{name} is {value!r}, expected one of {', '.join(known)}.")
@@ -56,33 +60,35 @@ class AvaData:
     @property
     def clip_sampling(self) -> ClipSampling:
         """Which frames make a clip."""
-        return ClipSampling(self.num_frames, self.frame_stride, self.fps, self.origin_second)
+        return ClipSampling(self.num_frames, self.frame_stride, self.fps, self.origin_second, self.frame_shift)
 
     @property
     def videos(self) -> VideoLibrary:
         """Where the frames come from."""
-        return VideoLibrary(Path(self.video_dir), self.source, self.fps)
+        return VideoLibrary(Path(self.video_dir), self.source, self.fps, self.first_frame_number)
 
     @property
     def train_transform(self) -> ClipTransform:
         """Random resizing, cropping and flipping."""
         sides = None if self.train_short_side is None else (self.train_short_side[0], self.train_short_side[-1])
-        return ClipTransform(short_side=sides, crop=self.train_crop, flip=self.train_flip)
+        return ClipTransform(short_side=sides, crop=self.train_crop, flip=self.train_flip, resize=self.resize)
 
     @property
     def eval_transform(self) -> ClipTransform:
         """Resizing only."""
         sides = None if self.eval_short_side is None else (self.eval_short_side, self.eval_short_side)
-        return ClipTransform(short_side=sides)
+        return ClipTransform(short_side=sides, resize=self.resize)
 
     def describe_clips(self) -> dict[str, object]:
         """What decides the pixels of a clip, for the bank's manifest."""
         return {
             "num_frames": self.num_frames,
             "frame_stride": self.frame_stride,
+            "frame_shift": self.frame_shift,
             "fps": self.fps,
             "origin_second": self.origin_second,
             "short_side": self.eval_short_side,
+            "resize": self.resize,
             "mean": list(self.mean),
             "std": list(self.std),
         }

@@ -15,15 +15,20 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
 from lfb_lightning.boxes import pixels_from_normalised
+from lfb_lightning.data.fixed_point_resize import resize_fixed_point
 
 
 @dataclass(frozen=True, slots=True)
 class ClipTransform:
-    """Short side drawn from `short_side` (None: as it is), random `crop` (None: whole), flip with probability `flip`."""
+    """Short side drawn from `short_side` (None: as it is), random `crop` (None: whole), flip with probability `flip`.
+
+    `resize` is "torchvision" (bilinear, antialiased when shrinking) or "opencv" (the peers' pixels exactly).
+    """
 
     short_side: tuple[int, int] | None = None
     crop: int | None = None
     flip: float = 0.0
+    resize: str = "torchvision"
 
     def __call__(
         self,
@@ -32,6 +37,9 @@ class ClipTransform:
         generator: torch.Generator | None = None,
     ) -> tuple[UInt8[Tensor, "3 T h w"], Float[Tensor, "P 4"], Bool[Tensor, " P"]]:
         """The clip, the pixel boxes in it (clipped to it), and which boxes still have an area there."""
+        if self.short_side is not None:
+            side = int(torch.randint(self.short_side[0], self.short_side[1] + 1, (), generator=generator))
+            frames = self._resize(frames, side)
         height, width = frames.shape[1:3]
         video = tv_tensors.Video(torch.from_numpy(frames).permute(0, 3, 1, 2))
         rois = tv_tensors.BoundingBoxes(
@@ -39,9 +47,6 @@ class ClipTransform:
             format=tv_tensors.BoundingBoxFormat.XYXY,
             canvas_size=(height, width),
         )
-        if self.short_side is not None:
-            side = int(torch.randint(self.short_side[0], self.short_side[1] + 1, (), generator=generator))
-            video, rois = F.resize(video, [side], antialias=True), F.resize(rois, [side])
         if self.crop is not None:
             video, rois = self._crop(video, rois, self.crop, generator)
         if self.flip > 0 and float(torch.rand((), generator=generator)) < self.flip:
@@ -50,6 +55,15 @@ class ClipTransform:
         plain = rois.as_subclass(Tensor)
         kept = (plain[:, 2] - plain[:, 0] >= 1) & (plain[:, 3] - plain[:, 1] >= 1)  # a pixel at least
         return video.as_subclass(Tensor).permute(1, 0, 2, 3).contiguous(), plain, kept
+
+    def _resize(self, frames: UInt8[np.ndarray, "T H W 3"], side: int) -> UInt8[np.ndarray, "T h w 3"]:
+        # Normalised boxes need no resizing: they become pixels of the resized frames.
+        height, width = frames.shape[1:3]
+        if self.resize == "opencv":
+            scale = side / min(height, width)
+            return resize_fixed_point(frames, int(height * scale + 0.5), int(width * scale + 0.5))
+        video = F.resize(torch.from_numpy(frames).permute(0, 3, 1, 2), [side], antialias=True)
+        return video.permute(0, 2, 3, 1).numpy()
 
     @staticmethod
     def _crop(

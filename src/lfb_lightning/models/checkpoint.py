@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import zipfile
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +38,8 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.T
         raise InputError(
             f"checkpoint {path}: no such file; `lfb-train fbo=none` makes one (checkpoints/best.ckpt of its run)."
         )
+    if not is_torch_file(path):
+        raise ForeignCheckpointError(f"checkpoint {path}: not a torch file.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
@@ -47,6 +50,14 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.T
     prefix = "detector."
     weights = {key[len(prefix) :]: value for key, value in content["state_dict"].items() if key.startswith(prefix)}
     return yaml.safe_load(config), weights
+
+
+def is_torch_file(path: Path) -> bool:
+    """Whether `torch.save` wrote a file: a zip, or in the older form its magic number, pickled."""
+    if zipfile.is_zipfile(path):
+        return True
+    with path.open("rb") as file:
+        return b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19" in file.read(32)
 
 
 def build_detector(spec: dict[str, Any]) -> ActionDetector:

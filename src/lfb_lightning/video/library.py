@@ -16,12 +16,13 @@ from lfb_lightning.video.protocol import Video
 class VideoLibrary:
     """The videos of a data set: files (`source="video"`) or JPEG folders (`"frames"`).
 
-    `fps` is the rate of extracted JPEGs; video files carry their own time stamps.
+    `fps` and `first_frame_number` are the rate and the first number of extracted JPEGs; video files carry time stamps.
     """
 
     video_dir: Path
     source: str = "video"
     fps: float = 30.0
+    first_frame_number: int = 1
     endings: Sequence[str] = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 
     def open(self, video_id: str) -> Video:
@@ -29,7 +30,7 @@ class VideoLibrary:
         if not video_id or Path(video_id).name != video_id or video_id in (".", ".."):
             raise InputError(f"video id {video_id!r} is not a plain file name; it would leave {self.video_dir}.")
         if self.source == "frames":
-            return FrameFolder(self.video_dir / video_id, fps=self.fps)
+            return FrameFolder(self.video_dir / video_id, fps=self.fps, first_number=self.first_frame_number)
         for ending in self.endings:
             path = self.video_dir / f"{video_id}{ending}"
             if path.is_file():

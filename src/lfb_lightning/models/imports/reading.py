@@ -8,7 +8,6 @@ unpickler that knows nothing else.
 from __future__ import annotations
 
 import pickle
-import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.models.checkpoint import is_torch_file
 
 _UNREADABLE = (
     pickle.UnpicklingError,
@@ -89,18 +89,10 @@ def read_foreign(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"checkpoint {path}: no such file.")
-    content = _read_torch(path) if _is_torch(path) else _read_arrays(path)
+    content = _read_torch(path) if is_torch_file(path) else _read_arrays(path)
     if not isinstance(content, dict):
         raise InputError(f"checkpoint {path}: holds a {type(content).__name__}, expected a mapping of weights.")
     return content
-
-
-def _is_torch(path: Path) -> bool:
-    if zipfile.is_zipfile(path):
-        return True
-    with path.open("rb") as file:  # torch's older format starts with its magic number, pickled
-        head = file.read(32)
-    return b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19" in head
 
 
 def _read_torch(path: Path) -> Any:
