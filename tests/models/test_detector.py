@@ -193,3 +193,37 @@ def test_lfb_detector_starts_as_the_baseline(tmp_path):
     start_from(detector, tmp_path / "baseline.ckpt")
     window = BankWindow(features=torch.ones(2, 3, 32), mask=torch.ones(2, 3, dtype=torch.bool))
     torch.testing.assert_close(detector(CLIPS, ROIS, window), baseline.eval()(CLIPS, ROIS))
+
+
+def test_i3d_nl_halves_time_and_keeps_stride_sixteen():
+    torch.manual_seed(0)
+    backbone = ResNet3d(
+        depth=50,
+        base_channels=4,
+        stem_temporal_kernel=5,
+        temporal_kernels=(3, (3, 1, 3, 1), (3, 1, 3, 1, 3, 1), (1, 3, 1)),
+        nonlocal_after=((), (1, 3), (1, 3, 5), ()),
+        nonlocal_group_frames=4,
+        spatial_dilations=(1, 1, 1, 2),
+        halve_time=True,
+    ).eval()
+    clips = torch.randn(1, 3, 16, 64, 64)
+    assert backbone(clips).shape == (1, 128, 8, 4, 4)
+    assert sorted(backbone.nonlocals) == ["1_1", "1_3", "2_1", "2_3", "2_5"]
+
+
+def test_new_nonlocal_block_is_the_identity_and_attends_in_groups():
+    from lfb_lightning.models.nonlocal3d import NonLocal3d
+
+    torch.manual_seed(0)
+    block = NonLocal3d(8, group_frames=2).eval()
+    x = torch.randn(2, 8, 4, 4, 4)
+    torch.testing.assert_close(block(x), x)
+    torch.nn.init.normal_(block.out.weight)
+    changed = x.clone()
+    changed[:, :, 3] += 1  # the second group
+    before, after = block(x), block(changed)
+    torch.testing.assert_close(after[:, :, :2], before[:, :, :2])
+    assert not torch.allclose(after[:, :, 2], before[:, :, 2])
+    with pytest.raises(ValueError, match="groups of 2"):
+        block(x[:, :, :3])

@@ -34,6 +34,7 @@ class AvaData:
     eval_threshold: float = 0.85
     bank_threshold: float = 0.9
     match_iou: float = 0.9
+    assign: str = "best_overlap"
     train_short_side: Sequence[int] | None = (256, 320)
     train_crop: int | None = 256
     train_flip: float = 0.5
@@ -50,6 +51,7 @@ class AvaData:
         for name, value, known in (
             ("source", self.source, ("video", "frames")),
             ("short_term", self.short_term, ("clips", "bank")),
+            ("assign", self.assign, ("best_overlap", "mmaction2")),
             ("resize", self.resize, ("torchvision", "opencv")),
         ):
             if value not in known:

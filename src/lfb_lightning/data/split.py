@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from lfb_lightning.ava import (
     Annotations,
@@ -17,6 +18,7 @@ from lfb_lightning.ava import (
     read_proposals,
 )
 from lfb_lightning.boxes import iou_matrix
+from lfb_lightning.data.assignment import sample_persons
 from lfb_lightning.data.ava_data import AvaData
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import GroundTruth, Keyframe, Proposals
@@ -81,14 +83,21 @@ class Split:
             if self._used(keyframe) and len(self.proposals.above(keyframe, threshold))
         ]
 
-    def training_persons(self, keyframe: Keyframe) -> tuple[GroundTruth, np.ndarray]:
+    def training_persons(
+        self, keyframe: Keyframe, generator: torch.Generator | None = None
+    ) -> tuple[GroundTruth, np.ndarray]:
         """Ground truth, and proposals that match it, with their labels; and a score each (1 for ground truth).
 
         A proposal takes the actions of the box it overlaps most, if by `match_iou` at least; one that matches nobody
-        would carry no loss (Wu et al.'s code and mmaction2 alike) and is left out.
+        would carry no loss (Wu et al.'s code and mmaction2 alike) and is left out. With `data.assign=mmaction2` that
+        peer's assigner and sampler decide (`generator` draws from more than 32), unmatched proposals included.
         """
         truth = self.annotations[keyframe]
         proposals = self.proposals.above(keyframe, self.data.train_threshold)
+        if self.data.assign == "mmaction2":
+            persons = sample_persons(truth, proposals.boxes, match_iou=self.data.match_iou, generator=generator)
+            scores = np.concatenate([np.ones(len(truth)), proposals.scores])[persons.source]
+            return GroundTruth(boxes=persons.boxes, labels=persons.labels), scores
         labels, matched = self.match(truth, proposals.boxes)
         return (
             GroundTruth(

@@ -30,9 +30,10 @@ class TrainingClips(Dataset[Sample]):
     def __getitem__(self, key: SampleKey) -> Sample:
         """Decode, augment, label; raises InputError naming the file for a video that cannot be read."""
         keyframe = self.keyframes[key.index]
-        persons, scores = self.split.training_persons(keyframe)
+        generator = sample_generator(self.seed, key)
+        persons, scores = self.split.training_persons(keyframe, generator)
         frames = self._videos.open(keyframe.video_id).clip(self._sampling.times(keyframe.timestamp))
-        clip, rois, kept = self._transform(frames, persons.boxes, sample_generator(self.seed, key))
+        clip, rois, kept = self._transform(frames, persons.boxes, generator)
         return Sample(
             keyframe=keyframe,
             clip=clip,

@@ -34,8 +34,8 @@ class FBONone(nn.Module):
 
     out_channels = 0
 
-    def __init__(self, *, channels: int = 0) -> None:
-        super().__init__()  # `channels` is what every FBO is made with; nothing here depends on it
+    def __init__(self, *, channels: int = 0, mask_padding: bool = False) -> None:
+        super().__init__()  # what every FBO is made with; nothing here depends on it
 
     def forward(
         self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,8 @@ class DetectionTask(LightningModule):
         """Optimiser and schedule, scaled to the global batch."""
         trainer = self.trainer
         global_batch = self.datamodule.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
-        assert trainer.max_epochs is not None
-        steps = max(1, int(trainer.estimated_stepping_batches) // max(trainer.max_epochs, 1))
+        _ = trainer.estimated_stepping_batches  # makes the trainer count its batches
+        steps = max(1, math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches))
         if trainer.is_global_zero:
             _log.info("%s", self.optimisation.describe(global_batch))
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
