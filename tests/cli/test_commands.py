@@ -183,3 +183,24 @@ def test_users_add_their_own_groups(pipeline, console, tmp_path):
     (tmp_path / "fbo" / "mine.yaml").write_text("defaults:\n  - nl\nlatent_channels: 8\n")
     done = console("train", "--config-dir", tmp_path, "fbo=mine", "--cfg", "job")
     assert yaml.safe_load(done.stdout)["fbo"]["latent_channels"] == 8
+
+
+def test_backbone_weights_start_training(pipeline, console, tmp_path):
+    arguments = [
+        *pipeline.overrides,
+        "fbo=none",
+        "optim.lr=0.0",
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=1",
+    ]
+    arguments += ["optim=sgd", "backbone.freeze_batch_norm=true", f"backbone.weights={pipeline.checkpoint}"]
+    console("train", *arguments, f"hydra.run.dir={tmp_path}")
+    trained, start = load_detector(tmp_path / "checkpoints" / "last.ckpt"), load_detector(pipeline.checkpoint)
+    for name, value in start.backbone.state_dict().items():
+        assert torch.equal(trained.backbone.state_dict()[name], value), name
+
+
+def test_half_precision_compute_trains(pipeline, console, tmp_path):
+    arguments = [*pipeline.overrides, "fbo=nl", "fbo.latent_channels=16", "trainer.precision=bf16-mixed", "seed=1"]
+    console("train", *arguments, "trainer.max_epochs=1", "trainer.limit_train_batches=5", f"hydra.run.dir={tmp_path}")
+    assert 0 < metrics_of(tmp_path)["logged"]["train/loss"] < 1

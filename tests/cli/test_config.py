@@ -24,7 +24,7 @@ EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
 GIVEN = {  # arguments that the commands add
     "assemble_detector": set(),
     "DetectionTask": {"detector", "loss", "optimisation", "class_groups", "config_text"},
-    "ExtractionTask": {"detector", "channels_last"},
+    "ExtractionTask": {"detector"},
     "Trainer": {"default_root_dir", "callbacks", "logger"},
     "Optimisation": set(),
     "SGD": {"params", "lr"},

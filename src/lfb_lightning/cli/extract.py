@@ -42,7 +42,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     writing = BankWriting(writer, datamodule)
     callbacks = [build(node) for node in cfg.callbacks.values() if node is not None]
     trainer = build_trainer(cfg, run_dir, [*callbacks, writing], logging_on=False)
-    task: ExtractionTask = build_with(cfg.extraction, detector=detector, channels_last=cfg.task.channels_last)
+    task: ExtractionTask = build_with(cfg.extraction, detector=detector)
     trainer.predict(task, datamodule, return_predictions=False)
     manifest = writing.manifest
     if manifest is None:  # another rank than the first

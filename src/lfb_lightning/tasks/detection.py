@@ -36,7 +36,6 @@ class DetectionTask(LightningModule):
         optimisation: Optimisation,
         class_groups: Mapping[str, Sequence[int]],
         config_text: str,
-        channels_last: bool = False,
     ) -> None:
         super().__init__()
         self.detector = detector
@@ -44,11 +43,8 @@ class DetectionTask(LightningModule):
         self.optimisation = optimisation
         self.class_groups = dict(class_groups)
         self.config_text = config_text
-        self.channels_last = channels_last
         self.metric: FrameMeanAP | None = None
         self.result: FrameAP | None = None
-        if channels_last:
-            detector.backbone.to(memory_format=torch.channels_last_3d)
 
     @property
     def datamodule(self) -> AvaDataModule:
@@ -77,10 +73,7 @@ class DetectionTask(LightningModule):
         if batch.short_term is not None:
             return self.detector.classify(batch.short_term, batch.window, clip_of_roi)
         assert batch.clips is not None
-        clips = batch.clips
-        if self.channels_last:
-            clips = clips.contiguous(memory_format=torch.channels_last_3d)
-        return self.detector(clips, batch.rois, batch.window)
+        return self.detector(batch.clips, batch.rois, batch.window)
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
         """The loss of a batch, normalised by the labelled persons of all ranks."""

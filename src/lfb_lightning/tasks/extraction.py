@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from pytorch_lightning import LightningModule
 
 from lfb_lightning.models import ActionDetector
@@ -12,20 +11,14 @@ from lfb_lightning.structures import ClipBatch, PersonFeatures, VideoFailure
 class ExtractionTask(LightningModule):
     """For `Trainer.predict`: features of a batch, or the failure that took its place."""
 
-    def __init__(self, detector: ActionDetector, *, channels_last: bool = False) -> None:
+    def __init__(self, detector: ActionDetector) -> None:
         super().__init__()
         self.detector = detector
-        self.channels_last = channels_last
-        if channels_last:
-            detector.backbone.to(memory_format=torch.channels_last_3d)
 
     def predict_step(self, batch: ClipBatch | VideoFailure, batch_index: int) -> PersonFeatures | VideoFailure:
         """Short-term features in fp32."""
         if isinstance(batch, VideoFailure):
             return batch
         assert batch.clips is not None
-        clips = batch.clips
-        if self.channels_last:
-            clips = clips.contiguous(memory_format=torch.channels_last_3d)
-        features = self.detector.short_term_features(clips, batch.rois)
+        features = self.detector.short_term_features(batch.clips, batch.rois)
         return PersonFeatures(batch.keyframes, batch.clip_of_roi, batch.boxes, batch.scores, features.float())

@@ -1,0 +1,29 @@
+"""`lfb-import` as a user runs it."""
+
+import pytest
+import torch
+
+from lfb_lightning.models import load_detector
+from tests.models import golden
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not golden.GOLDEN.is_dir(), reason="the peer's checkpoints are not beside the project"),
+]
+
+
+def test_import_writes_a_checkpoint_and_reports(console, tmp_path):
+    source = golden.GOLDEN / "checkpoints" / "tiny_c4_1x_epoch_0.pth"
+    done = console("import_weights", f"src={source}", f"out={tmp_path / 'deep' / 'model.ckpt'}")
+    assert "mmaction2: 320 renamed" in done.stdout
+    assert load_detector(tmp_path / "deep" / "model.ckpt").num_classes == 81
+    assert not list(console.folder.glob("*.log"))
+
+
+def test_import_says_what_is_wrong(console, tmp_path):
+    assert "src is not set" in console("import_weights", fails=True).stderr
+    torch.save({"state_dict": {"encoder.weight": torch.zeros(2)}}, tmp_path / "other.pth")
+    failed = console("import_weights", f"src={tmp_path / 'other.pth'}", f"out={tmp_path / 'x.ckpt'}", fails=True)
+    assert "no known layout" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not (tmp_path / "x.ckpt").exists()
