@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from lfb_lightning.bank import FeatureBank
 from lfb_lightning.models import load_detector
 from tests.models import golden
 
@@ -18,6 +19,21 @@ def test_import_writes_a_checkpoint_and_reports(console, tmp_path):
     assert "mmaction2: 320 renamed" in done.stdout
     assert load_detector(tmp_path / "deep" / "model.ckpt").num_classes == 81
     assert not list(console.folder.glob("*.log"))
+
+
+def test_a_peers_checkpoint_writes_a_bank_directly(console, mini_dir, tmp_path):
+    source = golden.GOLDEN / "checkpoints" / "tiny_c4_0x_epoch_1.pth"
+    arguments = [
+        "split=val",
+        "experiment=mini_ava",
+        f"paths.data_dir={mini_dir}",
+        f"bank.dir={tmp_path}",
+        f"ckpt_path={source}",
+    ]
+    console("extract", *arguments, "data.last_second=905", "data.num_workers=0", f"hydra.run.dir={tmp_path / 'run'}")
+    bank = FeatureBank.open(tmp_path / "val")
+    assert (bank.channels, len(bank.manifest.videos)) == (128, 3)
+    assert bank.manifest.num_rows > 10
 
 
 def test_import_says_what_is_wrong(console, tmp_path):

@@ -14,7 +14,9 @@ from pytorch_lightning import Callback, Trainer
 from lfb_lightning.bank import BankConfig
 from lfb_lightning.data import AvaData
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.checkpoint import read_checkpoint
+from lfb_lightning.models import ActionDetector, FBONone, state_digest
+from lfb_lightning.models.loading import read_any
+from lfb_lightning.tasks import AvaDataModule, DetectionTask
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +29,40 @@ def build(node: DictConfig) -> Any:
 def build_data(cfg: DictConfig) -> tuple[AvaData, BankConfig]:
     """The data set and the bank of a configuration."""
     return AvaData(**_plain(cfg.data)), BankConfig(**_plain(cfg.bank))
+
+
+def build_detection(
+    cfg: DictConfig, detector: ActionDetector, config_text: str, *, test_split: str = "val"
+) -> tuple[DetectionTask, AvaDataModule]:
+    """The task that trains or tests a detector, and its data."""
+    data, bank = build_data(cfg)
+    if data.short_term == "bank" and not detector.frozen_backbone:
+        raise InputError(
+            "data.short_term=bank needs model.frozen_backbone=true: without pixels no backbone can be trained."
+        )
+    datamodule = AvaDataModule(
+        data,
+        bank,
+        seed=cfg.seed,
+        channels=detector.channels,
+        reads_bank=not isinstance(detector.fbo, FBONone),
+        backbone_digest=state_digest(detector.backbone),
+        test_split=test_split,
+    )
+    task = build_with(
+        cfg.task,
+        detector=detector,
+        loss=build(cfg.loss),
+        optimisation=build(cfg.optim),
+        class_groups=data.class_groups,
+        config_text=config_text,
+    )
+    return task, datamodule
+
+
+def build_callbacks(cfg: DictConfig) -> list[Callback]:
+    """The callbacks of a configuration; one that is set to null is left out."""
+    return [build(node) for node in cfg.callbacks.values() if node is not None]
 
 
 def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, logging_on: bool) -> Trainer:
@@ -48,7 +84,7 @@ def adopt_checkpoint(cfg: DictConfig, overrides: list[str], sections: tuple[str,
     So `lfb-test ckpt_path=...` needs no more. A section chosen as a group (`data=...`), and all of them where an
     override changes what sections refer to (`paths.*`, `experiment=`), are as composed.
     """
-    stored, _ = read_checkpoint(required_checkpoint(cfg))
+    stored, _ = read_any(required_checkpoint(cfg))
     names = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
     if any(name == "experiment" or name.startswith("paths") for name in names):
         return cfg

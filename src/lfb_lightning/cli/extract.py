@@ -13,7 +13,7 @@ from lfb_lightning.bank import BankConfig, BankWriter, Provenance
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
-    build,
+    build_callbacks,
     build_data,
     build_trainer,
     build_with,
@@ -23,7 +23,7 @@ from lfb_lightning.data import AvaData
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
 from lfb_lightning.tasks import ExtractionDataModule, ExtractionTask
 from lfb_lightning.tasks.bank_writing import BankWriting
-from lfb_lightning.tasks.test_outputs import write_json
+from lfb_lightning.tasks.result_files import write_json
 from lfb_lightning.version import __version__
 
 _log = logging.getLogger(__name__)
@@ -40,8 +40,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     writer = BankWriter(bank.folder(cfg.split), provenance(detector, data, bank, cfg.split))
     datamodule = ExtractionDataModule(data, cfg.split, is_finished=writer.is_finished, on_error=bank.on_error)
     writing = BankWriting(writer, datamodule)
-    callbacks = [build(node) for node in cfg.callbacks.values() if node is not None]
-    trainer = build_trainer(cfg, run_dir, [*callbacks, writing], logging_on=False)
+    trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), writing], logging_on=False)
     task: ExtractionTask = build_with(cfg.extraction, detector=detector)
     trainer.predict(task, datamodule, return_predictions=False)
     manifest = writing.manifest
@@ -67,7 +66,7 @@ def provenance(detector: ActionDetector, data: AvaData, bank: BankConfig, split:
     return Provenance(
         checkpoint_digest=state_digest(detector),
         backbone_digest=state_digest(backbone),
-        backbone=f"{type(backbone).__name__}, stages of {', '.join(str(len(stage)) for stage in backbone.stages)} blocks",  # type: ignore[arg-type]
+        backbone=f"{type(backbone).__name__}, stages of {', '.join(map(str, backbone.stage_blocks))} blocks",
         channels=detector.channels,
         precision=bank.precision,
         clip=data.describe_clips(),

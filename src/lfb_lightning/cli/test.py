@@ -12,14 +12,12 @@ from pytorch_lightning import seed_everything
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
-    build,
-    build_data,
+    build_callbacks,
+    build_detection,
     build_trainer,
-    build_with,
     required_checkpoint,
 )
-from lfb_lightning.models import FBONone, load_detector, state_digest
-from lfb_lightning.tasks import AvaDataModule, DetectionTask
+from lfb_lightning.models import load_detector
 
 _log = logging.getLogger(__name__)
 
@@ -30,30 +28,12 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     checkpoint = required_checkpoint(cfg)
     cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task"))
     detector = load_detector(checkpoint)
-    data, bank = build_data(cfg)
-    datamodule = AvaDataModule(
-        data,
-        bank,
-        seed=cfg.seed,
-        channels=detector.channels,
-        reads_bank=not isinstance(detector.fbo, FBONone),
-        backbone_digest=state_digest(detector.backbone),
-        test_split=cfg.split,
-    )
-    task: DetectionTask = build_with(
-        cfg.task,
-        detector=detector,
-        loss=build(cfg.loss),
-        optimisation=build(cfg.optim),
-        class_groups=data.class_groups,
-        config_text=write_config(cfg, run_dir),
-    )
-    callbacks = [build(node) for node in cfg.callbacks.values() if node is not None]
-    trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
+    task, datamodule = build_detection(cfg, detector, write_config(cfg, run_dir), test_split=cfg.split)
+    trainer = build_trainer(cfg, run_dir, build_callbacks(cfg), logging_on=False)
     trainer.test(task, datamodule, verbose=False)
     if trainer.is_global_zero:
         assert task.result is not None
-        groups = {name: task.result.mean_over(list(ids)) for name, ids in data.class_groups.items()}
+        groups = {name: task.result.mean_over(list(ids)) for name, ids in task.class_groups.items()}
         _log.info("mAP@0.5 %.4f %s", task.result.mean, {name: round(value, 4) for name, value in groups.items()})
         _log.info("%s and metrics.json are in %s", "results.csv", run_dir)
     return 0

@@ -10,12 +10,12 @@ from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lfb_lightning.cli.app import launch, write_config
-from lfb_lightning.cli.building import build, build_data, build_trainer, build_with
+from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer
 from lfb_lightning.errors import InputError
-from lfb_lightning.models import ActionDetector, FBONone, state_digest
+from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
-from lfb_lightning.tasks import AvaDataModule, DetectionTask
-from lfb_lightning.tasks.test_outputs import describe_result, write_json
+from lfb_lightning.tasks import DetectionTask
+from lfb_lightning.tasks.result_files import describe_result, write_json
 
 _log = logging.getLogger(__name__)
 
@@ -29,29 +29,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         _log.info("%s", load_backbone(detector.backbone, detector.backbone.weights))
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
-    data, bank = build_data(cfg)
-    if data.short_term == "bank" and not detector.frozen_backbone:
-        raise InputError(
-            "data.short_term=bank needs model.frozen_backbone=true: without pixels no backbone can be trained."
-        )
-    datamodule = AvaDataModule(
-        data,
-        bank,
-        seed=cfg.seed,
-        channels=detector.channels,
-        reads_bank=not isinstance(detector.fbo, FBONone),
-        backbone_digest=state_digest(detector.backbone),
-    )
-    task: DetectionTask = build_with(
-        cfg.task,
-        detector=detector,
-        loss=build(cfg.loss),
-        optimisation=build(cfg.optim),
-        class_groups=data.class_groups,
-        config_text=config_text,
-    )
-    callbacks = [build(node) for node in cfg.callbacks.values() if node is not None]
-    trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
+    task, datamodule = build_detection(cfg, detector, config_text)
+    trainer = build_trainer(cfg, run_dir, build_callbacks(cfg), logging_on=True)
     trainer.fit(task, datamodule, ckpt_path=_resume_path(cfg, run_dir), weights_only=True)
     if trainer.is_global_zero:
         _write_summary(trainer, task, run_dir)
@@ -71,18 +50,19 @@ def _resume_path(cfg: DictConfig, run_dir: Path) -> str | None:
 
 
 def _write_summary(trainer: Trainer, task: DetectionTask, run_dir: Path) -> None:
-    checkpoint = next(callback for callback in trainer.callbacks if isinstance(callback, ModelCheckpoint))  # type: ignore[attr-defined]
     logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
     summary: dict[str, object] = {"logged": logged, "epochs": trainer.current_epoch, "steps": trainer.global_step}
-    summary["best_checkpoint"] = checkpoint.best_model_path
-    best = checkpoint.best_model_score
-    summary["best_mAP"] = None if best is None else float(best)
+    checkpoint = trainer.checkpoint_callback
+    if isinstance(checkpoint, ModelCheckpoint):
+        summary["best_checkpoint"] = checkpoint.best_model_path
+        best = checkpoint.best_model_score
+        summary["best_mAP"] = None if best is None else float(best)
     if task.result is not None:
         datamodule = task.datamodule
         names = datamodule.split("val").label_map.names
         summary |= describe_result(task.result, task.class_groups, names)
     write_json(run_dir / "metrics.json", summary)
-    _log.info("run folder %s; best checkpoint %s", run_dir, checkpoint.best_model_path)
+    _log.info("run folder %s; best checkpoint %s", run_dir, summary.get("best_checkpoint"))
 
 
 def main() -> None:

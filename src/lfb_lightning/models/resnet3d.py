@@ -107,6 +107,7 @@ class ResNet3d(nn.Module):
             raise ValueError("give either depth (50 or 101) or stage_blocks, not both")
         blocks = tuple(stage_blocks) if stage_blocks is not None else STAGE_BLOCKS[depth or 0]
         _require_entries(len(blocks), spatial_strides=spatial_strides, temporal_kernels=temporal_kernels)
+        self.stage_blocks = blocks
         self.freeze_batch_norm = freeze_batch_norm
         self.channels_last = channels_last
         self.weights = weights

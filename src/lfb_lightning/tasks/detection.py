@@ -20,7 +20,7 @@ from lfb_lightning.models.losses import ActionLoss
 from lfb_lightning.structures import ClipBatch, Detections
 from lfb_lightning.tasks.datamodule import AvaDataModule
 from lfb_lightning.tasks.optimisation import Optimisation
-from lfb_lightning.tasks.test_outputs import write_test_outputs
+from lfb_lightning.tasks.result_files import write_result_files
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class DetectionTask(LightningModule):
         metric, result = self._evaluate("test")
         if self.trainer.is_global_zero:
             split = self.datamodule.split(self.datamodule.test_split)
-            write_test_outputs(Path(self.trainer.default_root_dir), metric, result, split, self.class_groups)
+            write_result_files(Path(self.trainer.default_root_dir), metric, result, split, self.class_groups)
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, scaled to the global batch."""

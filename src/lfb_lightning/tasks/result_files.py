@@ -14,7 +14,7 @@ from lfb_lightning.metrics import FrameAP, FrameMeanAP
 from lfb_lightning.metrics.frame_map import video_hash
 
 
-def write_test_outputs(
+def write_result_files(
     run_dir: Path, metric: FrameMeanAP, result: FrameAP, split: Split, class_groups: Mapping[str, Sequence[int]]
 ) -> None:
     """Write both files of an evaluated metric."""
