@@ -80,3 +80,29 @@ def test_sweep_of_two_jobs_with_two_ranks_each_makes_two_jobs(pipeline, console,
         logs = {path.name for path in folder.glob("*.log")}
         assert logs == {"train.log", "train_ddp_process_1.log"}, logs
     assert not list(console.folder.glob("runs")), "a rank started a sweep of its own"
+
+
+@pytest.fixture
+def one_video(mini_dir, tmp_path):
+    path = tmp_path / "one_video.csv"
+    lines = (mini_dir / "mini_ava_val_proposals.csv").read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if line.startswith("mini-val-001,")))
+    return f"data.proposals={path}"
+
+
+def test_rank_without_a_video_takes_part_in_evaluation(pipeline, console, tmp_path, one_video):
+    for name, extra in (("one", []), ("two", DDP)):
+        console("test", f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={tmp_path / name}", one_video, *extra)
+    assert metrics_of(tmp_path / "one") == metrics_of(tmp_path / "two")
+
+
+def test_rank_without_a_video_takes_part_in_extraction_and_a_missing_manifest_is_written(
+    pipeline, console, tmp_path, one_video
+):
+    arguments = ["split=val", f"ckpt_path={pipeline.checkpoint}", f"bank.dir={tmp_path}", one_video]
+    console("extract", *arguments, f"hydra.run.dir={tmp_path / 'run'}", *DDP)
+    manifest = tmp_path / "val" / "manifest.json"
+    before = manifest.read_bytes()
+    manifest.unlink()  # as if the run was killed after its last video
+    console("extract", *arguments, f"hydra.run.dir={tmp_path / 'again'}")
+    assert manifest.read_bytes() == before

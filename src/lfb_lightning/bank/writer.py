@@ -14,7 +14,7 @@ from jaxtyping import Float, Float64, Int
 from safetensors.torch import save
 from torch import Tensor
 
-from lfb_lightning.bank.layout import MANIFEST, SUFFIX, VideoMetadata, file_name, read_header
+from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_header
 from lfb_lightning.bank.manifest import Manifest, Provenance, write_durably
 from lfb_lightning.bank.precision import encode
 from lfb_lightning.errors import InputError
@@ -80,11 +80,6 @@ class BankWriter:
             raise InputError(
                 f"bank {self.folder} was made otherwise ({'; '.join(differences)}); choose another bank.dir or delete it."
             )
-
-    def remove_stale(self) -> None:
-        """Delete temporary files that a killed run left behind (call it before any process writes)."""
-        for path in self.folder.glob(f".*{SUFFIX}.*.tmp"):
-            path.unlink(missing_ok=True)
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:

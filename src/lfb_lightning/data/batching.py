@@ -44,7 +44,8 @@ class DealtBatches(Sampler[list[SampleKey]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._starts())
+        # Lightning leaves a rank of length 0 out of its evaluation loop, and the others would wait for it.
+        return len(self._starts()) or (0 if self.shuffle else 1)
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         order = list(range(self.num_samples))

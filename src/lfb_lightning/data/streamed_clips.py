@@ -46,8 +46,10 @@ class StreamedClips(IterableDataset[ClipBatch | VideoFailure]):
         self.keyframes = {name: by_video[name] for name in mine}
 
     def __len__(self) -> int:
-        """Batches of this rank, if nothing fails."""
-        return sum(-(-len(keyframes) // self._data.batch_size) for keyframes in self.keyframes.values())
+        """Batches of this rank, if nothing fails; 1 for none, since Lightning leaves a rank of length 0 out of its loops
+        and the others would wait for it.
+        """
+        return max(1, sum(-(-len(keyframes) // self._data.batch_size) for keyframes in self.keyframes.values()))
 
     def __iter__(self) -> Iterator[ClipBatch | VideoFailure]:
         worker = get_worker_info()

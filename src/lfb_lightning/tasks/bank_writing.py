@@ -33,7 +33,7 @@ class BankWriting(Callback):
         """Say what is left to do."""
         self._started = time.monotonic()
         if trainer.is_global_zero:
-            left, total = len(self.data.todo), len(self.data.video_ids)
+            left, total = len(self.data.todo), len(self.data.video_ids)  # none left: the manifest may still be missing
             _log.info("%s: %d of %d videos to do (%d finished before)", self.writer.folder, left, total, total - left)
 
     def on_predict_batch_end(
