@@ -73,7 +73,7 @@ class AvaDataModule(LightningDataModule):
         for name in names:
             if not self.split(name).has_annotations:
                 path = self.split(name).path(self.data.annotations)
-                raise InputError(f"annotations {path}: no such file; see data.annotations and data.data_dir.")
+                raise InputError(f"annotations {path}: no such file; set paths.data_dir, or data.annotations.")
             _ = self.split(name).annotations
             if self.reads_bank or self.data.short_term == "bank":
                 self.bank(name)
