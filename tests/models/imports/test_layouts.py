@@ -179,9 +179,17 @@ def test_avg_and_max_cannot_be_told_apart_unless_the_file_says(tmp_path):
     torch.save({"state_dict": weights}, tmp_path / "peer.pth")
     with pytest.raises(InputError, match="add fbo=max or fbo=avg"):
         import_weights(tmp_path / "peer.pth")
-    config = "shared_head=dict(type='FBOHead', fbo_cfg=dict(type='max'))"
-    torch.save({"state_dict": weights, "meta": {"cfg": config}}, tmp_path / "peer.pth")
-    assert import_weights(tmp_path / "peer.pth").spec["fbo"]["_target_"].endswith("FBOMax")
+    for key, kind, config in [
+        ("cfg", "FBOMax", "shared_head=dict(type='FBOHead', fbo_cfg=dict(type='max'))"),
+        (
+            "config",
+            "FBOAvg",
+            "shared_head=dict(\n    fbo_cfg=dict(\n        channels=9, type='avg'),\n    type='FBOHead')",
+        ),
+        ("cfg", "FBOAvg", "{'shared_head': {'fbo_cfg': {'type': 'avg'}, 'type': 'FBOHead'}}"),
+    ]:
+        torch.save({"state_dict": weights, "meta": {key: config}}, tmp_path / "peer.pth")
+        assert import_weights(tmp_path / "peer.pth").spec["fbo"]["_target_"].endswith(kind)
 
 
 def test_unexplained_weights_are_an_error_until_told_otherwise(tmp_path):

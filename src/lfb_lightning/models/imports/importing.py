@@ -175,5 +175,5 @@ def _fbo_of_config(content: dict[str, Any]) -> str | None:
     """FBO type from the configuration text that mmaction2 keeps in a checkpoint's meta data."""
     meta = content.get("meta")
     text = str(meta.get("cfg") or meta.get("config") or "") if isinstance(meta, dict) else ""
-    match = re.search(r"fbo_cfg\s*=\s*dict\(\s*type\s*=\s*'(\w+)'", text)
+    match = re.search(r"fbo_cfg['\"]?\s*[=:]\s*(?:dict\(|\{)[^)}]*?type['\"]?\s*[=:]\s*['\"](\w+)['\"]", text)
     return {"max": "max", "avg": "avg"}.get(match[1].lower()) if match else None
