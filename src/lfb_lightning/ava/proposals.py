@@ -9,13 +9,12 @@ A keyframe without proposals has none: it never becomes a whole-frame box.
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lfb_lightning.array_pickle import load_arrays
 from lfb_lightning.ava.csv_rows import numbers, read_csv_rows
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, sort_by_keyframe
 from lfb_lightning.errors import InputError
@@ -69,7 +68,7 @@ def _rows_from_csv(path: Path) -> pd.DataFrame:
 
 
 def _rows_from_pickle(path: Path) -> pd.DataFrame:
-    content = load_arrays(path)
+    content = load_arrays(path, what="proposals")
     if not isinstance(content, dict):
         raise InputError(
             f"proposals {path}: holds a {type(content).__name__}, expected a dict of 'VIDEO,0902' -> boxes."
@@ -94,49 +93,3 @@ def _rows_from_pickle(path: Path) -> pd.DataFrame:
     rows.insert(0, "timestamp", np.repeat(np.array(timestamps, dtype=np.int64), counts))
     rows.insert(0, "video_id", np.repeat(np.array(video_ids, dtype=object), counts))
     return rows
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Knows what a pickled numpy array needs; refuses every other name."""
-
-    _ALLOWED = frozenset(
-        (module, name)
-        for module in (
-            "numpy",
-            "numpy.core.multiarray",
-            "numpy._core.multiarray",
-            "numpy.core.numeric",
-            "numpy._core.numeric",
-        )
-        for name in ("ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer")
-    )
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in self._ALLOWED:
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-        if (module, name) in {("_codecs", "encode"), ("__builtin__", "bytes")}:  # how protocol 2 stores bytes
-            return super().find_class(module, name)
-        raise InputError(f"it asks for {module}.{name}; only numpy arrays are read from a proposals pickle.")
-
-
-def load_arrays(path: Path) -> Any:
-    """Unpickle plain containers of numpy arrays; anything else in the file raises InputError and is not run."""
-    for encoding in ("ASCII", "latin1"):  # Python 2 pickles of arrays need latin1
-        with path.open("rb") as file:
-            try:
-                return _ArrayUnpickler(file, encoding=encoding).load()
-            except UnicodeDecodeError:
-                continue
-            except InputError as error:
-                raise InputError(f"proposals {path}: {error}") from error
-            except (
-                pickle.UnpicklingError,
-                EOFError,
-                ValueError,
-                TypeError,
-                AttributeError,
-                ImportError,
-                IndexError,
-            ) as error:
-                raise InputError(f"proposals {path}: not a readable pickle ({error}).") from error
-    raise InputError(f"proposals {path}: strings are neither ASCII nor latin1.")

@@ -15,7 +15,7 @@ from lfb_lightning.models.checkpoint import build_detector
 from lfb_lightning.models.imports.architecture import detector_spec
 from lfb_lightning.models.imports.layouts import LAYOUTS, Layout, rename
 from lfb_lightning.models.imports.reading import read_foreign, tensors_of
-from lfb_lightning.models.imports.report import ImportReport
+from lfb_lightning.models.imports.report import Fate, ImportReport
 
 _NESTED = ("state_dict", "model_state", "model", "blobs")
 _BN_EPSILON = 1e-5
@@ -152,8 +152,8 @@ def _fit(
             fitted[key] = value.reshape(expected.shape).to(expected.dtype).clone()
             if key in origins:
                 same_shape = value.shape == expected.shape
-                fate = "reshaped" if not same_shape else "matched" if origins[key] == key else "renamed"
-                report.add(origins[key], key, fate, "" if same_shape else "a 1x1x1 convolution as a linear layer")  # type: ignore[arg-type]
+                fate: Fate = "reshaped" if not same_shape else "matched" if origins[key] == key else "renamed"
+                report.add(origins[key], key, fate, "" if same_shape else "a 1x1x1 convolution as a linear layer")
     for key in weights.keys() - own.keys():
         report.add(origins.get(key), None, "unused", "")
     return fitted

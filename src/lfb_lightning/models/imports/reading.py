@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lfb_lightning.array_pickle import load_arrays
 from lfb_lightning.errors import InputError
 from lfb_lightning.models.checkpoint import is_torch_file
 
@@ -66,22 +67,12 @@ class _StubbingUnpickler(pickle.Unpickler):
     """Rebuilds tensors and plain containers; every other class becomes `_Inert`."""
 
     def find_class(self, module: str, name: str) -> Any:
-        trusted = (module, name) in _TORCH_NAMES or (module == "torch" and name.endswith(("Storage", "Tensor")))
+        trusted = (module, name) in _TORCH_NAMES or (
+            module == "torch" and "." not in name and name.endswith(("Storage", "Tensor"))
+        )
         if trusted or (module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)):
             return super().find_class(module, name)
         return _Inert
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds numpy arrays and scalars; refuses everything else by name."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        plain = module.replace("numpy.core", "numpy._core")
-        if plain in ("numpy", "numpy._core.multiarray") and name in ("ndarray", "dtype", "_reconstruct", "scalar"):
-            return super().find_class(plain, name)
-        if (module, name) in {("_codecs", "encode"), ("collections", "OrderedDict"), ("__builtin__", "bytes")}:
-            return super().find_class(module, name)
-        raise InputError(f"it asks for {module}.{name}, which is neither an array nor a plain container")
 
 
 def read_foreign(path: str | Path) -> dict[str, Any]:
@@ -89,7 +80,7 @@ def read_foreign(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"checkpoint {path}: no such file.")
-    content = _read_torch(path) if is_torch_file(path) else _read_arrays(path)
+    content = _read_torch(path) if is_torch_file(path) else load_arrays(path, what="checkpoint")
     if not isinstance(content, dict):
         raise InputError(f"checkpoint {path}: holds a {type(content).__name__}, expected a mapping of weights.")
     return content
@@ -109,17 +100,6 @@ def _read_torch(path: Path) -> Any:
         return torch.load(path, map_location="cpu", pickle_module=stub, weights_only=False)
     except _UNREADABLE as error:
         raise InputError(f"checkpoint {path}: cannot be read ({error}).") from error
-
-
-def _read_arrays(path: Path) -> Any:
-    try:
-        with path.open("rb") as file:
-            content = _ArrayUnpickler(file, encoding="latin1").load()
-    except InputError as error:
-        raise InputError(f"checkpoint {path}: {error}.") from error
-    except _UNREADABLE as error:
-        raise InputError(f"checkpoint {path}: neither a torch file nor a pickle of arrays ({error}).") from error
-    return content
 
 
 def tensors_of(mapping: dict[Any, Any]) -> dict[str, torch.Tensor]:
