@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from lfb_lightning.ava import read_annotations, read_label_map
+from lfb_lightning.ava.annotations import read_annotations
+from lfb_lightning.ava.label_map import read_label_map
 from lfb_lightning.boxes import iou_matrix
 from lfb_lightning.mini_ava import LONG_TERM_IDS, MiniAVA
 from lfb_lightning.mini_ava.files import ORIGIN_SECOND

@@ -13,6 +13,7 @@ FLOOR = {
     "boxes": 0,
     "errors": 0,
     "array_pickle": 0,
+    "durable": 0,
     "version": 0,
     "ava": 1,
     "video": 1,

@@ -5,15 +5,11 @@ import pickle
 import numpy as np
 import pytest
 
-from lfb_lightning.ava import (
-    read_annotations,
-    read_excluded,
-    read_label_map,
-    read_proposals,
-    write_annotations,
-    write_results,
-)
-from lfb_lightning.ava.label_map import LabelMap, write_label_map
+from lfb_lightning.ava.annotations import read_annotations, write_annotations
+from lfb_lightning.ava.excluded import read_excluded
+from lfb_lightning.ava.label_map import LabelMap, read_label_map, write_label_map
+from lfb_lightning.ava.proposals import read_proposals
+from lfb_lightning.ava.results import write_results
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 from tests.conftest import SHARED

@@ -8,8 +8,8 @@ import pytest
 import torch
 import yaml
 
-from lfb_lightning.ava import read_label_map
 from lfb_lightning.ava.evaluation_csv import read_evaluation_csv
+from lfb_lightning.ava.label_map import read_label_map
 from lfb_lightning.bank import FeatureBank, WindowSpec
 from lfb_lightning.metrics.csv_evaluation import evaluate_csv
 from lfb_lightning.models import load_detector

@@ -4,7 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from lfb_lightning.ava import read_annotations, read_label_map, read_proposals
+from lfb_lightning.ava.annotations import read_annotations
+from lfb_lightning.ava.label_map import read_label_map
+from lfb_lightning.ava.proposals import read_proposals
 from lfb_lightning.errors import InputError
 from lfb_lightning.mini_ava import LONG_TERM_IDS, MiniAVA, generate
 from lfb_lightning.mini_ava.drawing import draw_frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lfb_lightning.ava.csv_rows import numbers, read_csv_rows
+from lfb_lightning.ava.csv_rows import read_number_rows
 from lfb_lightning.structures import Keyframe
 
 
@@ -12,6 +12,5 @@ def read_excluded(path: str | Path | None) -> frozenset[Keyframe]:
     """Read an exclusion csv; None means that nothing is excluded. Raises InputError with file and row."""
     if path is None:
         return frozenset()
-    table = read_csv_rows(path, ["video_id", "timestamp"], what="excluded timestamps")
-    timestamps = numbers(table, "timestamp", path, integer=True).tolist()
-    return frozenset(map(Keyframe, table["video_id"].tolist(), timestamps))
+    table = read_number_rows(path, ["video_id", "timestamp"], what="excluded timestamps", integers=["timestamp"])
+    return frozenset(map(Keyframe, table["video_id"].tolist(), table["timestamp"].tolist()))

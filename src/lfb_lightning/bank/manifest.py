@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from safetensors import safe_open
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
+from lfb_lightning.durable import write_durably
 from lfb_lightning.errors import InputError
 
 _VERSION = 1
@@ -134,25 +134,6 @@ def finish_bank(
     manifest = Manifest(provenance, videos, mean.tolist(), std.tolist(), failed)
     manifest.write(folder)
     return manifest
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write, flush to the disk, rename into place, and flush the folder: readers see the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}).") from error
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _plain(value: Any) -> Any:

@@ -15,8 +15,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_header
-from lfb_lightning.bank.manifest import Manifest, Provenance, write_durably
+from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.precision import encode
+from lfb_lightning.durable import write_durably
 from lfb_lightning.errors import InputError
 
 

@@ -7,13 +7,14 @@ from typing import get_args
 
 from omegaconf import DictConfig
 
-from lfb_lightning.ava import read_label_map
 from lfb_lightning.ava.evaluation_csv import read_evaluation_csv
+from lfb_lightning.ava.label_map import read_label_map
 from lfb_lightning.cli.app import launch
+from lfb_lightning.durable import write_json
 from lfb_lightning.errors import InputError
 from lfb_lightning.metrics import Protocol
 from lfb_lightning.metrics.csv_evaluation import evaluate_csv
-from lfb_lightning.tasks.result_files import describe_result, write_json
+from lfb_lightning.metrics.description import describe_result
 
 AVA_GROUPS = {
     "person_movement": range(1, 15),

@@ -20,10 +20,10 @@ from lfb_lightning.cli.building import (
     required_checkpoint,
 )
 from lfb_lightning.data import AvaData
+from lfb_lightning.durable import write_json
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
 from lfb_lightning.tasks import ExtractionDataModule, ExtractionTask
 from lfb_lightning.tasks.bank_writing import BankWriting
-from lfb_lightning.tasks.result_files import write_json
 from lfb_lightning.version import __version__
 
 _log = logging.getLogger(__name__)

@@ -11,11 +11,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer
+from lfb_lightning.durable import write_json
 from lfb_lightning.errors import InputError
+from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 from lfb_lightning.tasks import DetectionTask
-from lfb_lightning.tasks.result_files import describe_result, write_json
 
 _log = logging.getLogger(__name__)
 

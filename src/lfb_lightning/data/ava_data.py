@@ -21,12 +21,14 @@ class AvaData:
     annotations: str
     proposals: str
     excluded: str | None = None
+    proposal_images: str | None = None
     source: str = "video"
     fps: float = 30.0
     first_frame_number: int = 1
     origin_second: float = 900.0
     first_second: int = 902
     last_second: int = 1798
+    key_step: int = 1
     num_frames: int = 4
     frame_stride: int = 16
     frame_shift: float = 0.0
@@ -56,6 +58,8 @@ class AvaData:
         ):
             if value not in known:
                 raise InputError(f"data.{name} is {value!r}, expected one of {', '.join(known)}.")
+        if self.key_step < 1:
+            raise InputError(f"data.key_step is {self.key_step}, expected at least 1 (seconds between keyframes).")
         if self.batch_size < 1:
             raise InputError(f"data.batch_size is {self.batch_size}, expected at least 1 (clips per rank).")
 

@@ -7,16 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 
-from lfb_lightning.ava import (
-    Annotations,
-    LabelMap,
-    ProposalTable,
-    read_annotations,
-    read_excluded,
-    read_label_map,
-    read_proposals,
-)
+from lfb_lightning.ava.annotations import Annotations, read_annotations
+from lfb_lightning.ava.excluded import read_excluded
+from lfb_lightning.ava.keyframe_rows import KeyframeRows
+from lfb_lightning.ava.label_map import LabelMap, read_label_map
+from lfb_lightning.ava.proposals import ProposalTable, read_proposals
 from lfb_lightning.boxes import iou_matrix
 from lfb_lightning.data.assignment import sample_persons
 from lfb_lightning.data.ava_data import AvaData
@@ -54,8 +51,9 @@ class Split:
     def proposals(self) -> ProposalTable:
         """Detected persons; raises InputError when none of them is on an annotated keyframe."""
         path = self.path(self.data.proposals)
-        table = read_proposals(path)
-        if self.has_annotations and not any(keyframe in self.annotations for keyframe in table.keyframes):
+        images = None if self.data.proposal_images is None else self.path(self.data.proposal_images)
+        table = read_proposals(path, images=images)
+        if self.has_annotations and not table.persons.found_in_table(self.annotations.persons).any():
             ours = next(iter(self.annotations.keyframes), None)
             theirs = next(iter(table.keyframes), None)
             raise InputError(
@@ -71,17 +69,13 @@ class Split:
 
     def training_keyframes(self) -> list[Keyframe]:
         """Annotated keyframes in the used range of seconds with at least one listed action."""
-        return [
-            keyframe for keyframe in self.annotations.keyframes if self._used(keyframe) and self._labelled(keyframe)
-        ]
+        return self.annotations.persons.select(self._used(self.annotations.persons) & self.annotations.labelled)
 
     def proposal_keyframes(self, threshold: float) -> list[Keyframe]:
         """Keyframes in the used range with at least one proposal of at least `threshold`."""
-        return [
-            keyframe
-            for keyframe in self.proposals.keyframes
-            if self._used(keyframe) and len(self.proposals.above(keyframe, threshold))
-        ]
+        return self.proposals.persons.select(
+            self._used(self.proposals.persons) & (self.proposals.best_scores >= threshold)
+        )
 
     def training_persons(
         self, keyframe: Keyframe, generator: torch.Generator | None = None
@@ -122,9 +116,11 @@ class Split:
         """Proposals whose features the bank stores."""
         return self.proposals.above(keyframe, self.data.bank_threshold)
 
-    def _used(self, keyframe: Keyframe) -> bool:
-        in_range = self.data.first_second <= keyframe.timestamp <= self.data.last_second
-        return in_range and keyframe not in self.excluded
-
-    def _labelled(self, keyframe: Keyframe) -> bool:
-        return bool(self.annotations[keyframe].labels.any())
+    def _used(self, table: KeyframeRows) -> Bool[np.ndarray, " K"]:
+        """Which keyframes of a table are on the used seconds and not excluded."""
+        seconds = table.timestamps
+        used = (seconds >= self.data.first_second) & (seconds <= self.data.last_second)
+        used &= (seconds - self.data.first_second) % self.data.key_step == 0
+        if self.excluded:
+            used &= ~table.found_in(self.excluded)
+        return used

@@ -1,6 +1,22 @@
 """Frame-mAP@0.5 as AVA's official tool computes it: a numpy core and its torchmetrics.Metric."""
 
-from lfb_lightning.metrics.frame_ap import BoxRows, FrameAP, Protocol, evaluate
-from lfb_lightning.metrics.frame_map import FrameMeanAP
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lfb_lightning.metrics.box_rows import BoxRows
+from lfb_lightning.metrics.frame_ap import FrameAP, Protocol, evaluate
+
+if TYPE_CHECKING:
+    from lfb_lightning.metrics.frame_map import FrameMeanAP
 
 __all__ = ["BoxRows", "FrameAP", "FrameMeanAP", "Protocol", "evaluate"]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: `lfb-eval` needs no torch, which would triple its memory and its start.
+    if name == "FrameMeanAP":
+        from lfb_lightning.metrics.frame_map import FrameMeanAP
+
+        return FrameMeanAP
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from jaxtyping import Int
 
-from lfb_lightning.ava.csv_rows import read_csv_rows
-from lfb_lightning.ava.evaluation_csv import EvaluationTable, keyframe_keys
-from lfb_lightning.metrics.frame_ap import BoxRows, FrameAP, Protocol, evaluate
+from lfb_lightning.ava.evaluation_csv import KEYS_PER_VIDEO, EvaluationTable, read_evaluation_csv
+from lfb_lightning.metrics.box_rows import BoxRows
+from lfb_lightning.metrics.frame_ap import FrameAP, Protocol, evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRows:
+    """Both tables' rows with keyframes numbered in common; `videos` is the video of each keyframe."""
+
+    ground_truth: BoxRows
+    detections: BoxRows
+    annotated_frames: Int[np.ndarray, " A"]
+    videos: Int[np.ndarray, " F"]
+
+
+def number_frames(
+    detections: EvaluationTable, annotations: EvaluationTable, excluded: str | Path | None = None
+) -> NumberedRows:
+    """The tables as rows for `evaluate`; `excluded` drops keyframes from both."""
+    videos: dict[str, int] = {}
+    truth_keys, found_keys = annotations.keys_among(videos), detections.keys_among(videos)
+    keys, numbers = np.unique(np.concatenate([truth_keys, found_keys]), return_inverse=True)
+    numbers = numbers.astype(np.int32)
+    truth_numbers, found_numbers = numbers[: len(truth_keys)], numbers[len(truth_keys) :]
+    truth, found = _box_rows(annotations, truth_numbers), _box_rows(detections, found_numbers)
+    annotated = np.unique(np.concatenate([truth.frames, truth_numbers[annotations.marked]]))
+    if excluded is not None:
+        table = read_evaluation_csv(excluded)
+        dropped = np.flatnonzero(np.isin(keys, table.keys_among(videos)))
+        truth = truth.select(~np.isin(truth.frames, dropped))
+        found = found.select(~np.isin(found.frames, dropped))
+        annotated = annotated[~np.isin(annotated, dropped)]
+    return NumberedRows(truth, found, annotated, keys // KEYS_PER_VIDEO)
 
 
 def evaluate_csv(
@@ -21,29 +52,15 @@ def evaluate_csv(
     protocol: Protocol = "official",
 ) -> FrameAP:
     """Frame-AP of a result file against an annotation file; `excluded` drops keyframes from both."""
-    dropped: list[str] = []
-    if excluded is not None:
-        table = read_csv_rows(excluded, ["video_id", "timestamp"], what="excluded timestamps")
-        dropped = keyframe_keys(table, excluded).tolist()
-    truth = annotations.rows[~annotations.rows["key"].isin(dropped)]
-    found = detections.rows[~detections.rows["key"].isin(dropped)]
-    marked = [key for key in annotations.marked if key not in set(dropped)]
-    keys = pd.concat([truth["key"], found["key"], pd.Series(marked, dtype=object)])
-    frames = pd.factorize(keys)[0].astype(np.int64)
-    truth_frames, found_frames, marked_frames = np.split(frames, [len(truth), len(truth) + len(found)])
+    rows = number_frames(detections, annotations, excluded)
     return evaluate(
-        _box_rows(truth, truth_frames),
-        _box_rows(found, found_frames),
+        rows.ground_truth,
+        rows.detections,
         action_ids,
         protocol=protocol,
-        annotated_frames=np.unique(np.concatenate([truth_frames, marked_frames])),
+        annotated_frames=rows.annotated_frames,
     )
 
 
-def _box_rows(rows: pd.DataFrame, frames: np.ndarray) -> BoxRows:
-    return BoxRows(
-        frames,
-        rows["action_id"].to_numpy(dtype=np.int64),
-        rows[["x1", "y1", "x2", "y2"]].to_numpy(dtype=np.float64),
-        rows["score"].to_numpy(dtype=np.float64),
-    )
+def _box_rows(table: EvaluationTable, numbers: np.ndarray) -> BoxRows:
+    return BoxRows(numbers[table.frames], table.classes, table.scores, table.box_of_row, table.boxes)

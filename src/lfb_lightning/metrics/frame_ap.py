@@ -16,34 +16,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int, Int64
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.frame_cap import keep_best
 
 Protocol = Literal["official", "official_2019", "official_2018"]
 IOU_THRESHOLD = 0.5
 _CAP = {"official": 50, "official_2019": 50, "official_2018": None}
-
-
-@dataclass(frozen=True, slots=True)
-class BoxRows:
-    """Boxes in columns: `frames` number the keyframes in common for ground truth and detections.
-
-    `scores` are confidences for detections; for ground truth the person id, by which the official tool orders boxes.
-    """
-
-    frames: Int64[np.ndarray, " N"]
-    classes: Int64[np.ndarray, " N"]
-    boxes: Float64[np.ndarray, "N 4"]
-    scores: Float64[np.ndarray, " N"]
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def select(self, rows: np.ndarray) -> BoxRows:
-        """Some of the rows, by mask or index."""
-        return BoxRows(self.frames[rows], self.classes[rows], self.boxes[rows], self.scores[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +53,7 @@ def evaluate(
     action_ids: list[int],
     *,
     protocol: Protocol = "official",
-    annotated_frames: Int64[np.ndarray, " F"] | None = None,
+    annotated_frames: Int[np.ndarray, " F"] | None = None,
 ) -> FrameAP:
     """Frame-AP of every action id.
 
@@ -83,19 +64,32 @@ def evaluate(
     """
     if annotated_frames is None:
         annotated_frames = np.unique(ground_truth.frames)
+    ground_truth, detections, is_true = assign(
+        ground_truth, detections, action_ids, protocol=protocol, annotated_frames=annotated_frames
+    )
+    return _average_precisions(ground_truth, detections, is_true, action_ids)
+
+
+def assign(
+    ground_truth: BoxRows,
+    detections: BoxRows,
+    action_ids: list[int],
+    *,
+    protocol: Protocol,
+    annotated_frames: Int[np.ndarray, " F"],
+) -> tuple[BoxRows, BoxRows, Bool[np.ndarray, " N"]]:
+    """The rows that a protocol counts, and whether each of the counted detections is a true positive."""
     ground_truth = ground_truth.select(np.isin(ground_truth.classes, action_ids))
-    detections = detections.select(np.isin(detections.classes, action_ids))
+    kept = np.isin(detections.classes, action_ids)
+    if protocol == "official":  # each frame is capped on its own: the ignored ones can go first
+        kept &= np.isin(detections.frames, annotated_frames)
+    detections = detections.select(kept)
     cap = _CAP[protocol]
     if cap is not None:
-        kept = keep_best(detections.frames, detections.scores, detections.classes, detections.boxes, cap)
-        detections = detections.select(kept)
+        detections = detections.select(keep_best(detections, cap))
         ground_truth = ground_truth.select(_official_order(ground_truth))
-    if protocol == "official":
-        detections = detections.select(np.isin(detections.frames, annotated_frames))
-    has_area = (detections.boxes[:, 0] < detections.boxes[:, 2]) & (detections.boxes[:, 1] < detections.boxes[:, 3])
-    detections = detections.select(has_area)
-    is_true = _true_positives(ground_truth, detections)
-    return _average_precisions(ground_truth, detections, is_true, action_ids)
+    detections = detections.with_area()
+    return ground_truth, detections, _true_positives(ground_truth, detections)
 
 
 def _official_order(ground_truth: BoxRows) -> Int64[np.ndarray, " N"]:
@@ -117,7 +111,7 @@ def _official_order(ground_truth: BoxRows) -> Int64[np.ndarray, " N"]:
 def _heap_order(ground_truth: BoxRows, rows: np.ndarray) -> list[int]:
     heap: list[tuple[float, ...]] = []
     for row in rows.tolist():
-        x1, y1, x2, y2 = ground_truth.boxes[row].tolist()
+        x1, y1, x2, y2 = ground_truth.boxes[ground_truth.box_of_row[row]].tolist()
         heapq.heappush(heap, (float(ground_truth.scores[row]), int(ground_truth.classes[row]), y1, x1, y2, x2, row))
     return [int(entry[-1]) for entry in sorted(heap, key=lambda entry: -entry[0])]
 
@@ -125,30 +119,30 @@ def _heap_order(ground_truth: BoxRows, rows: np.ndarray) -> list[int]:
 def _true_positives(ground_truth: BoxRows, detections: BoxRows) -> Bool[np.ndarray, " N"]:
     """Whether each detection takes a ground-truth box."""
     width = int(max(ground_truth.classes.max(initial=0), detections.classes.max(initial=0))) + 1
-    truth_group = ground_truth.frames * width + ground_truth.classes
+    truth_group = ground_truth.frames.astype(np.int64) * width + ground_truth.classes
     truth_order = np.argsort(truth_group, kind="stable")
-    truth_group, truth_boxes = truth_group[truth_order], ground_truth.boxes[truth_order]
-    group = detections.frames * width + detections.classes
-    low, high = np.searchsorted(truth_group, group, "left"), np.searchsorted(truth_group, group, "right")
-    count = high - low
-    rows = np.flatnonzero(count > 0)  # detections with ground truth of their class in their frame
+    truth_group, truth_boxes = truth_group[truth_order], ground_truth.boxes_of(truth_order)
+    group = detections.frames.astype(np.int64) * width + detections.classes
+    distinct, first, num_boxes = np.unique(truth_group, return_index=True, return_counts=True)
+    place = np.searchsorted(distinct, group)
+    rows = np.flatnonzero(np.append(distinct, -1)[place] == group)  # with ground truth of their class in their frame
     is_true = np.zeros(len(detections), dtype=bool)
     if len(rows) == 0:
         return is_true
-    count = count[rows]
+    low, count = first[place[rows]], num_boxes[place[rows]]
     starts = np.cumsum(count) - count
     pair_row = np.repeat(rows, count)
-    pair_truth = np.arange(count.sum()) - np.repeat(starts, count) + np.repeat(low[rows], count)
+    pair_truth = np.arange(count.sum()) - np.repeat(starts, count) + np.repeat(low, count)
     _refuse_inverted(truth_boxes[pair_truth])
-    iou = _pairwise_iou(detections.boxes[pair_row], truth_boxes[pair_truth])
+    iou = _pairwise_iou(detections.boxes_of(pair_row), truth_boxes[pair_truth])
     best = np.maximum.reduceat(iou, starts)
     candidates = np.where(iou == np.repeat(best, count), np.arange(len(iou)), len(iou))
     chosen = pair_truth[np.minimum.reduceat(candidates, starts)]  # first of equal overlaps
     hits = np.flatnonzero(best >= IOU_THRESHOLD)
     by_score = hits[np.lexsort((-detections.scores[rows[hits]], chosen[hits]))]
-    first = np.ones(len(by_score), dtype=bool)
-    first[1:] = chosen[by_score][1:] != chosen[by_score][:-1]
-    is_true[rows[by_score[first]]] = True
+    takes = np.ones(len(by_score), dtype=bool)
+    takes[1:] = chosen[by_score][1:] != chosen[by_score][:-1]
+    is_true[rows[by_score[takes]]] = True
     return is_true
 
 
@@ -172,20 +166,21 @@ def _refuse_inverted(boxes: Float64[np.ndarray, "N 4"]) -> None:
 def _average_precisions(
     ground_truth: BoxRows, detections: BoxRows, is_true: Bool[np.ndarray, " N"], action_ids: list[int]
 ) -> FrameAP:
-    order = np.lexsort((-detections.scores, detections.classes))
-    classes, scores, is_true = detections.classes[order], detections.scores[order], is_true[order]
+    order = np.argsort(detections.classes, kind="stable")
+    classes = detections.classes[order]
     per_class, num_truth, num_detections, num_true = {}, {}, {}, {}
     for key in action_ids:
         low, high = np.searchsorted(classes, [key, key + 1])
+        rows = order[low:high]
         positives = int((ground_truth.classes == key).sum())
-        num_truth[key], num_detections[key] = positives, int(high - low)
-        num_true[key] = int(is_true[low:high].sum())
-        per_class[key] = average_precision(scores[low:high], is_true[low:high], positives)
+        num_truth[key], num_detections[key] = positives, len(rows)
+        num_true[key] = int(is_true[rows].sum())
+        per_class[key] = average_precision(detections.scores[rows], is_true[rows], positives)
     return FrameAP(per_class, num_truth, num_detections, num_true)
 
 
 def average_precision(scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarray, " N"], num_positives: int) -> float:
-    """Area under the interpolated precision-recall curve of detections by descending score; NaN without positives."""
+    """Area under the interpolated precision-recall curve of detections in any order; NaN without positives."""
     if num_positives == 0:
         return float("nan")
     precision, recall = precision_recall(scores, is_true, num_positives)
@@ -196,8 +191,11 @@ def average_precision(scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarra
 def precision_recall(
     scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarray, " N"], num_positives: int
 ) -> tuple[Float64[np.ndarray, " K"], Float64[np.ndarray, " K"]]:
-    """Precision and recall at each distinct score, descending."""
-    thresholds = np.append(scores[1:] != scores[:-1], True) if len(scores) else np.zeros(0, dtype=bool)
-    true = np.cumsum(is_true)[thresholds].astype(np.float64)
-    found = np.flatnonzero(thresholds) + 1.0
+    """Precision and recall at each distinct score of a true positive, descending.
+
+    The other thresholds have the recall of the one before and less precision: no point of the envelope.
+    """
+    thresholds, count = np.unique(-scores[is_true], return_counts=True)
+    found = np.searchsorted(np.sort(-scores), thresholds, side="right")
+    true = np.cumsum(count).astype(np.float64)
     return true / found, true / num_positives

@@ -20,7 +20,8 @@ from torchmetrics import Metric
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lfb_lightning.ava.annotations import BOX_COLUMNS, Annotations
-from lfb_lightning.metrics.frame_ap import BoxRows, FrameAP, Protocol, evaluate
+from lfb_lightning.metrics.box_rows import BoxRows
+from lfb_lightning.metrics.frame_ap import FrameAP, Protocol, evaluate
 from lfb_lightning.structures import Detections
 
 _MASK = 0x7FFFFFFFFFFFFFFF
@@ -80,31 +81,29 @@ class FrameMeanAP(Metric):
         """Evaluate what all ranks have collected."""
         keys, values = self._unique_rows()
         truth = self.annotations.rows
-        names = {video_hash(name): name for name in truth["video_id"].unique()}
-        truth_keys = np.stack(
-            [
-                truth["video_id"].map({name: key for key, name in names.items()}).to_numpy(dtype=np.int64),
-                truth["timestamp"].to_numpy(dtype=np.int64),
-            ],
-            axis=1,
-        ).reshape(-1, 2)
+        ids = truth["video_id"].astype("category").cat
+        hashes = np.array([video_hash(name) for name in ids.categories], dtype=np.int64)
+        truth_keys = np.stack([hashes[ids.codes.to_numpy()], truth["timestamp"].to_numpy(dtype=np.int64)], axis=1)
         frames = np.unique(np.concatenate([truth_keys, keys[:, :2]]), axis=0, return_inverse=True)[1].reshape(-1)
         ground_truth = BoxRows(
             frames[: len(truth)],
             truth["action_id"].to_numpy(dtype=np.int64),
-            truth[BOX_COLUMNS].to_numpy(dtype=np.float64),
             truth["person_id"].to_numpy(dtype=np.float64),
+            np.arange(len(truth)),
+            truth[BOX_COLUMNS].to_numpy(dtype=np.float64),
         )
         num_actions = len(self.action_ids)
+        persons = np.repeat(np.arange(len(keys)), num_actions)
         detections = BoxRows(
-            np.repeat(frames[len(truth) :], num_actions),
+            frames[len(truth) :][persons],
             np.tile(np.array(self.action_ids, dtype=np.int64), len(keys)),
-            np.repeat(values[:, :4], num_actions, axis=0),
             values[:, 4:].reshape(-1),
+            persons,
+            values[:, :4],
         )
-        self.detections = pd.DataFrame(detections.boxes, columns=BOX_COLUMNS)
-        self.detections["video_hash"] = np.repeat(keys[:, 0], num_actions)
-        self.detections["timestamp"] = np.repeat(keys[:, 1], num_actions)
+        self.detections = pd.DataFrame(values[:, :4][persons], columns=BOX_COLUMNS)
+        self.detections["video_hash"] = keys[persons, 0]
+        self.detections["timestamp"] = keys[persons, 1]
         self.detections["action_id"] = detections.classes
         self.detections["score"] = detections.scores
         self.result = evaluate(ground_truth, detections, self.action_ids, protocol=self.protocol)
