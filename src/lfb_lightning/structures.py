@@ -39,6 +39,8 @@ class _Movable:
             value = getattr(self, field.name)
             if isinstance(value, Tensor | _Movable):
                 changes[field.name] = getattr(value, method)(*args, **kwargs)
+            elif isinstance(value, tuple) and value and isinstance(value[0], _Movable):
+                changes[field.name] = tuple(getattr(entry, method)(*args, **kwargs) for entry in value)
         return replace(self, **changes)  # type: ignore[type-var]
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
@@ -126,6 +128,27 @@ class ClipBatch(_Movable):
     def with_window(self, window: BankWindow) -> ClipBatch:
         """The same batch with its clips' bank windows."""
         return replace(self, window=window)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewBatch(_Movable):
+    """The same keyframes and persons seen several ways (sizes, flips, crops), for averaged scores.
+
+    `inside[v, r]`: view v shows person r. Views of equal `groups` (crops of one size and flip) are averaged first.
+    """
+
+    views: tuple[ClipBatch, ...]
+    inside: Bool[Tensor, "V R"]
+    groups: list[int]
+
+    def average(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
+        """Mean over the views of a group that show a person, then over the groups of which any does."""
+        groups = torch.tensor(self.groups, device=scores.device)
+        weight = self.inside.to(scores.dtype)
+        member = (groups[None, :] == groups.unique()[:, None]).to(scores.dtype)  # [G, V]
+        shown = member @ weight  # [G, R]
+        means = torch.einsum("gv,vr,vra->gra", member, weight, scores) / shown.clamp(min=1)[:, :, None]
+        return means.sum(dim=0) / (shown > 0).sum(dim=0).clamp(min=1)[:, None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,12 @@ def build(node: DictConfig) -> Any:
 
 def build_data(cfg: DictConfig) -> tuple[AvaData, BankConfig]:
     """The data set and the bank of a configuration."""
-    return AvaData(**_plain(cfg.data)), BankConfig(**_plain(cfg.bank))
+    return build_data_only(cfg), BankConfig(**_plain(cfg.bank))
+
+
+def build_data_only(cfg: DictConfig) -> AvaData:
+    """The data set of a configuration without a bank."""
+    return AvaData(**_plain(cfg.data))
 
 
 def build_detection(

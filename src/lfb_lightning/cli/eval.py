@@ -1,20 +1,22 @@
-"""`lfb-eval`: frame-mAP of any result csv."""
+"""`lfb-eval`: frame-mAP of any result csv, its curves, and whether another one is better."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from omegaconf import DictConfig
 
-from lfb_lightning.ava.evaluation_csv import read_evaluation_csv
-from lfb_lightning.ava.label_map import read_label_map
+from lfb_lightning.ava.evaluation_csv import EvaluationTable, read_evaluation_csv
+from lfb_lightning.ava.label_map import LabelMap, read_label_map
 from lfb_lightning.cli.app import launch
 from lfb_lightning.durable import write_json
 from lfb_lightning.errors import InputError
-from lfb_lightning.metrics import Protocol
-from lfb_lightning.metrics.csv_evaluation import evaluate_csv
+from lfb_lightning.metrics.comparison import compare
+from lfb_lightning.metrics.csv_evaluation import evaluate_csv, number_frames
 from lfb_lightning.metrics.description import describe_result
+from lfb_lightning.metrics.frame_ap import FrameAP, Protocol
+from lfb_lightning.metrics.ranking import RankedClass, rank
 
 AVA_GROUPS = {
     "person_movement": range(1, 15),
@@ -31,26 +33,94 @@ def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
     if cfg.protocol not in get_args(Protocol):
         raise InputError(f"protocol is {cfg.protocol!r}, expected one of {', '.join(get_args(Protocol))}.")
     label_map = read_label_map(cfg.label_map)
+    annotations = read_evaluation_csv(cfg.annotations)
+    detections = read_evaluation_csv(cfg.detections)
     result = evaluate_csv(
-        detections=read_evaluation_csv(cfg.detections),
-        annotations=read_evaluation_csv(cfg.annotations),
+        detections=detections,
+        annotations=annotations,
         action_ids=label_map.ids,
         excluded=cfg.excluded,
         protocol=cfg.protocol,
     )
     groups = {name: list(ids) for name, ids in AVA_GROUPS.items() if set(ids) & set(label_map.ids)}
     content = describe_result(result, groups, label_map.names) | {"protocol": cfg.protocol}
-    for action_id in label_map.ids:
-        ap, boxes = result.per_class[action_id], result.num_ground_truth[action_id]
-        print(f"{action_id:4} {label_map.names[action_id]:44} AP {ap:.6f}  {boxes} boxes")
-    for name in groups:
-        print(f"{name:49} mAP {content['groups'][name]:.6f}")
-    print(f"{'mAP@0.5, ' + cfg.protocol:49} mAP {result.mean:.6f}")
+    _print(result, content, label_map, cfg.protocol)
+    if cfg.curves is not None or cfg.compare is not None:
+        videos: dict[str, int] = {}
+        ranked = _rank(cfg, detections, annotations, label_map, videos)
+        if cfg.curves is not None:
+            _draw_curves(cfg, ranked, result, label_map)
+        if cfg.compare is not None:
+            del detections
+            content["comparison"] = _compare(cfg, ranked, annotations, label_map, videos)
     if cfg.out is not None:
-        Path(cfg.out).parent.mkdir(parents=True, exist_ok=True)
+        _make_room(cfg.out)
         write_json(Path(cfg.out), content)
         print(f"wrote {cfg.out}")
     return 0
+
+
+def _rank(
+    cfg: DictConfig,
+    detections: EvaluationTable,
+    annotations: EvaluationTable,
+    label_map: LabelMap,
+    videos: dict[str, int],
+) -> list[RankedClass]:
+    rows = number_frames(detections, annotations, cfg.excluded, videos)
+    return list(rank(rows, label_map.ids, protocol=cfg.protocol))
+
+
+def _compare(
+    cfg: DictConfig,
+    ranked: list[RankedClass],
+    annotations: EvaluationTable,
+    label_map: LabelMap,
+    videos: dict[str, int],
+) -> dict[str, Any]:
+    other = _rank(cfg, read_evaluation_csv(cfg.compare), annotations, label_map, videos)
+    found = compare(ranked, other, len(videos), resamples=cfg.resamples, seed=cfg.seed)
+    print(
+        f"{cfg.compare}: mAP {found.second:.6f}, {found.difference:+.6f} against {cfg.detections}; 95 % interval over videos "
+        f"{found.low:+.6f} .. {found.high:+.6f}; better in {found.second_is_better:.1%} of {cfg.resamples} resamples"
+    )
+    return {
+        "with": str(cfg.compare),
+        "mAP": found.second,
+        "difference": found.difference,
+        "interval_95": [found.low, found.high],
+        "better_in": found.second_is_better,
+        "resamples": cfg.resamples,
+    }
+
+
+def _draw_curves(cfg: DictConfig, ranked: list[RankedClass], result: FrameAP, label_map: LabelMap) -> None:
+    from lfb_lightning.viz.pr_curves import draw_pr_curves  # matplotlib's start is longer than the evaluation
+
+    judged = [entry for entry in ranked if len(entry.truth_videos)]
+    curves = [
+        (label_map.names[entry.action_id], result.per_class[entry.action_id], *entry.curve())
+        for entry in sorted(judged, key=lambda entry: -result.per_class[entry.action_id])
+    ]
+    _make_room(cfg.curves)
+    draw_pr_curves(cfg.curves, curves, title=f"{cfg.detections}: mAP@0.5 {result.mean:.4f}")
+    print(f"wrote {cfg.curves}")
+
+
+def _print(result: FrameAP, content: dict[str, Any], label_map: LabelMap, protocol: str) -> None:
+    for action_id in label_map.ids:
+        ap, boxes = result.per_class[action_id], result.num_ground_truth[action_id]
+        print(f"{action_id:4} {label_map.names[action_id]:44} AP {ap:.6f}  {boxes} boxes")
+    for name, mean in content["groups"].items():
+        print(f"{name:49} mAP {mean:.6f}")
+    print(f"{'mAP@0.5, ' + protocol:49} mAP {result.mean:.6f}")
+
+
+def _make_room(path: str) -> None:
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: its folder cannot be made ({error.strerror}).") from error
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from lfb_lightning.durable import write_json
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
 from lfb_lightning.tasks import ExtractionDataModule, ExtractionTask
 from lfb_lightning.tasks.bank_writing import BankWriting
+from lfb_lightning.tasks.fingerprinting import FrameFingerprint
 from lfb_lightning.version import __version__
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     writer = BankWriter(bank.folder(cfg.split), provenance(detector, data, bank, cfg.split))
     datamodule = ExtractionDataModule(data, cfg.split, is_finished=writer.is_finished, on_error=bank.on_error)
     writing = BankWriting(writer, datamodule)
-    trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), writing], logging_on=False)
+    callbacks = [*build_callbacks(cfg), FrameFingerprint(lambda: [datamodule.split]), writing]
+    trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
     task: ExtractionTask = build_with(cfg.extraction, detector=detector)
     trainer.predict(task, datamodule, return_predictions=False)
     manifest = writing.manifest

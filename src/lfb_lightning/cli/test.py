@@ -18,6 +18,7 @@ from lfb_lightning.cli.building import (
     required_checkpoint,
 )
 from lfb_lightning.models import load_detector
+from lfb_lightning.tasks.fingerprinting import FrameFingerprint
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task"))
     detector = load_detector(checkpoint)
     task, datamodule = build_detection(cfg, detector, write_config(cfg, run_dir), test_split=cfg.split)
-    trainer = build_trainer(cfg, run_dir, build_callbacks(cfg), logging_on=False)
+    fingerprints = FrameFingerprint(lambda: [datamodule.split(cfg.split)])
+    trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints], logging_on=False)
     trainer.test(task, datamodule, verbose=False)
     if trainer.is_global_zero:
         assert task.result is not None

@@ -17,6 +17,7 @@ from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 from lfb_lightning.tasks import DetectionTask
+from lfb_lightning.tasks.fingerprinting import FrameFingerprint
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
     task, datamodule = build_detection(cfg, detector, config_text)
-    trainer = build_trainer(cfg, run_dir, build_callbacks(cfg), logging_on=True)
+    fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
+    trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints], logging_on=True)
     trainer.fit(task, datamodule, ckpt_path=_resume_path(cfg, run_dir), weights_only=True)
     if trainer.is_global_zero:
         _write_summary(trainer, task, run_dir)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lfb_lightning.data.clip_sampling import ClipSampling
 from lfb_lightning.data.transforms import ClipTransform
+from lfb_lightning.data.views import View, make_views
 from lfb_lightning.errors import InputError
 from lfb_lightning.video import VideoLibrary
 
@@ -23,6 +24,7 @@ class AvaData:
     excluded: str | None = None
     proposal_images: str | None = None
     source: str = "video"
+    cache_dir: str | None = None
     fps: float = 30.0
     first_frame_number: int = 1
     origin_second: float = 900.0
@@ -41,23 +43,30 @@ class AvaData:
     train_crop: int | None = 256
     train_flip: float = 0.5
     eval_short_side: int | None = 256
+    train_colour_jitter: float = 0.0
+    test_scales: Sequence[int] | None = None
+    test_flip: bool = False
+    test_crops: int = 1
     resize: str = "torchvision"
     mean: Sequence[float] = (0.45, 0.45, 0.45)
     std: Sequence[float] = (0.225, 0.225, 0.225)
     class_groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    expected_counts: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     short_term: str = "clips"
     batch_size: int = 8
     num_workers: int = 4
 
     def __post_init__(self) -> None:
         for name, value, known in (
-            ("source", self.source, ("video", "frames")),
+            ("source", self.source, ("video", "frames", "cache")),
             ("short_term", self.short_term, ("clips", "bank")),
             ("assign", self.assign, ("best_overlap", "mmaction2")),
             ("resize", self.resize, ("torchvision", "opencv")),
         ):
             if value not in known:
                 raise InputError(f"data.{name} is {value!r}, expected one of {', '.join(known)}.")
+        if self.source == "cache" and self.cache_dir is None:
+            raise InputError("data.source=cache needs data.cache_dir, the folder that lfb-cache wrote.")
         if self.key_step < 1:
             raise InputError(f"data.key_step is {self.key_step}, expected at least 1 (seconds between keyframes).")
         if self.batch_size < 1:
@@ -71,19 +80,34 @@ class AvaData:
     @property
     def videos(self) -> VideoLibrary:
         """Where the frames come from."""
-        return VideoLibrary(Path(self.video_dir), self.source, self.fps, self.first_frame_number)
+        cache_dir = None if self.cache_dir is None else Path(self.cache_dir)
+        return VideoLibrary(Path(self.video_dir), self.source, self.fps, self.first_frame_number, cache_dir)
 
     @property
     def train_transform(self) -> ClipTransform:
         """Random resizing, cropping and flipping."""
         sides = None if self.train_short_side is None else (self.train_short_side[0], self.train_short_side[-1])
-        return ClipTransform(short_side=sides, crop=self.train_crop, flip=self.train_flip, resize=self.resize)
+        return ClipTransform(
+            short_side=sides,
+            crop=self.train_crop,
+            flip=self.train_flip,
+            colour_jitter=self.train_colour_jitter,
+            resize=self.resize,
+        )
 
     @property
     def eval_transform(self) -> ClipTransform:
         """Resizing only."""
         sides = None if self.eval_short_side is None else (self.eval_short_side, self.eval_short_side)
         return ClipTransform(short_side=sides, resize=self.resize)
+
+    @property
+    def test_views(self) -> list[View] | None:
+        """The views whose scores a test averages; None for the plain one."""
+        if self.test_scales is None and not self.test_flip and self.test_crops == 1:
+            return None
+        scales = self.test_scales if self.test_scales is not None else [self.eval_short_side]
+        return make_views(scales, flip=self.test_flip, crops=self.test_crops, resize=self.resize)
 
     def describe_clips(self) -> dict[str, object]:
         """What decides the pixels of a clip, for the bank's manifest."""

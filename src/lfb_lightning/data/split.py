@@ -45,7 +45,12 @@ class Split:
     @cached_property
     def annotations(self) -> Annotations:
         """Ground truth."""
-        return read_annotations(self.path(self.data.annotations), self.label_map).without(self.excluded)
+        return self.all_annotations.without(self.excluded)
+
+    @cached_property
+    def all_annotations(self) -> Annotations:
+        """Ground truth, on excluded keyframes too."""
+        return read_annotations(self.path(self.data.annotations), self.label_map)
 
     @cached_property
     def proposals(self) -> ProposalTable:
@@ -67,14 +72,19 @@ class Split:
         """Whether there is an annotation file (the test split has none)."""
         return self.path(self.data.annotations).is_file()
 
+    def video_ids(self) -> list[str]:
+        """Every video that is annotated or has proposals, on a used second."""
+        tables = [self.proposals.persons, *([self.annotations.persons] if self.has_annotations else [])]
+        return sorted({keyframe.video_id for table in tables for keyframe in table.select(self.used(table))})
+
     def training_keyframes(self) -> list[Keyframe]:
         """Annotated keyframes in the used range of seconds with at least one listed action."""
-        return self.annotations.persons.select(self._used(self.annotations.persons) & self.annotations.labelled)
+        return self.annotations.persons.select(self.used(self.annotations.persons) & self.annotations.labelled)
 
     def proposal_keyframes(self, threshold: float) -> list[Keyframe]:
         """Keyframes in the used range with at least one proposal of at least `threshold`."""
         return self.proposals.persons.select(
-            self._used(self.proposals.persons) & (self.proposals.best_scores >= threshold)
+            self.used(self.proposals.persons) & (self.proposals.best_scores >= threshold)
         )
 
     def training_persons(
@@ -116,7 +126,7 @@ class Split:
         """Proposals whose features the bank stores."""
         return self.proposals.above(keyframe, self.data.bank_threshold)
 
-    def _used(self, table: KeyframeRows) -> Bool[np.ndarray, " K"]:
+    def used(self, table: KeyframeRows) -> Bool[np.ndarray, " K"]:
         """Which keyframes of a table are on the used seconds and not excluded."""
         seconds = table.timestamps
         used = (seconds >= self.data.first_second) & (seconds <= self.data.last_second)

@@ -11,19 +11,24 @@ from itertools import islice
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from lfb_lightning.data.ava_data import AvaData
 from lfb_lightning.data.batching import deal_longest_first
 from lfb_lightning.data.collate import collate
+from lfb_lightning.data.views import View
 from lfb_lightning.errors import InputError
-from lfb_lightning.structures import ClipBatch, Keyframe, Proposals, Sample, VideoFailure
+from lfb_lightning.structures import ClipBatch, Keyframe, Proposals, Sample, VideoFailure, ViewBatch
+
+Show = Callable[[np.ndarray, np.ndarray], tuple[Tensor, Tensor, Tensor]]
 
 
-class StreamedClips(IterableDataset[ClipBatch | VideoFailure]):
+class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
     """Yields the batches of a rank's videos, each video's in order, and a `VideoFailure` for one that breaks off.
 
-    `persons(keyframe)` gives the boxes; `on_error="stop"` raises instead of yielding a failure.
+    `persons(keyframe)` gives the boxes; `on_error="stop"` raises instead of yielding a failure. With `views`, batches show
+    their keyframes in each of them.
     """
 
     def __init__(
@@ -35,10 +40,12 @@ class StreamedClips(IterableDataset[ClipBatch | VideoFailure]):
         rank: int = 0,
         world_size: int = 1,
         on_error: str = "stop",
+        views: list[View] | None = None,
     ) -> None:
         self._data = data
         self._persons = persons
         self._on_error = on_error
+        self._views = views
         by_video: dict[str, list[Keyframe]] = {}
         for keyframe in sorted(keyframes):
             by_video.setdefault(keyframe.video_id, []).append(keyframe)
@@ -51,7 +58,7 @@ class StreamedClips(IterableDataset[ClipBatch | VideoFailure]):
         """
         return max(1, sum(-(-len(keyframes) // self._data.batch_size) for keyframes in self.keyframes.values()))
 
-    def __iter__(self) -> Iterator[ClipBatch | VideoFailure]:
+    def __iter__(self) -> Iterator[ClipBatch | ViewBatch | VideoFailure]:
         worker = get_worker_info()
         number, index = (worker.num_workers, worker.id) if worker is not None else (1, 0)
         lengths = {name: len(keyframes) for name, keyframes in self.keyframes.items()}
@@ -63,21 +70,35 @@ class StreamedClips(IterableDataset[ClipBatch | VideoFailure]):
                     raise
                 yield VideoFailure(video_id, str(error))
 
-    def _batches(self, video_id: str) -> Iterator[ClipBatch]:
+    def _batches(self, video_id: str) -> Iterator[ClipBatch | ViewBatch]:
         keyframes = self.keyframes[video_id]
         sampling = self._data.clip_sampling
         clip_times = np.stack([sampling.times(keyframe.timestamp) for keyframe in keyframes])
-        samples = map(self._sample, keyframes, self._data.videos.open(video_id).stream(clip_times))
-        while batch := list(islice(samples, self._data.batch_size)):
-            yield collate(batch)
+        clips = zip(keyframes, self._data.videos.open(video_id).stream(clip_times), strict=True)
+        while batch := list(islice(clips, self._data.batch_size)):
+            if self._views is None:
+                yield collate(
+                    [self._sample(keyframe, frames, self._data.eval_transform)[0] for keyframe, frames in batch]
+                )
+            else:
+                yield self._view_batch(batch, self._views)
 
-    def _sample(self, keyframe: Keyframe, frames: np.ndarray) -> Sample:
+    def _view_batch(self, batch: list[tuple[Keyframe, np.ndarray]], views: list[View]) -> ViewBatch:
+        shown = [[self._sample(keyframe, frames, view) for keyframe, frames in batch] for view in views]
+        return ViewBatch(
+            views=tuple(collate([sample for sample, _ in samples]) for samples in shown),
+            inside=torch.stack([torch.cat([inside for _, inside in samples]) for samples in shown]),
+            groups=[number // views[0].crops for number in range(len(views))],
+        )
+
+    def _sample(self, keyframe: Keyframe, frames: np.ndarray, show: Show) -> tuple[Sample, Tensor]:
         persons = self._persons(keyframe)
-        clip, rois, _ = self._data.eval_transform(frames, persons.boxes)
-        return Sample(
+        clip, rois, inside = show(frames, persons.boxes)
+        sample = Sample(
             keyframe=keyframe,
             clip=clip,
             rois=rois,
             boxes=torch.from_numpy(persons.boxes),
             scores=torch.from_numpy(persons.scores),
         )
+        return sample, inside

@@ -22,12 +22,14 @@ from lfb_lightning.data.fixed_point_resize import resize_fixed_point
 class ClipTransform:
     """Short side drawn from `short_side` (None: as it is), random `crop` (None: whole), flip with probability `flip`.
 
+    `colour_jitter` j draws brightness, contrast and saturation factors from 1 - j to 1 + j, the same for the whole clip.
     `resize` is "torchvision" (bilinear, antialiased when shrinking) or "opencv" (the peers' pixels exactly).
     """
 
     short_side: tuple[int, int] | None = None
     crop: int | None = None
     flip: float = 0.0
+    colour_jitter: float = 0.0
     resize: str = "torchvision"
 
     def __call__(
@@ -51,6 +53,8 @@ class ClipTransform:
             video, rois = self._crop(video, rois, self.crop, generator)
         if self.flip > 0 and float(torch.rand((), generator=generator)) < self.flip:
             video, rois = F.horizontal_flip(video), F.horizontal_flip(rois)
+        if self.colour_jitter > 0:
+            video = self._jitter(video, generator)
         rois = F.clamp_bounding_boxes(rois)
         plain = rois.as_subclass(Tensor)
         kept = (plain[:, 2] - plain[:, 0] >= 1) & (plain[:, 3] - plain[:, 1] >= 1)  # a pixel at least
@@ -64,6 +68,13 @@ class ClipTransform:
             return resize_fixed_point(frames, int(height * scale + 0.5), int(width * scale + 0.5))
         video = F.resize(torch.from_numpy(frames).permute(0, 3, 1, 2), [side], antialias=True)
         return video.permute(0, 2, 3, 1).numpy()
+
+    def _jitter(self, video: tv_tensors.Video, generator: torch.Generator | None) -> tv_tensors.Video:
+        low, high = max(0.0, 1 - self.colour_jitter), 1 + self.colour_jitter
+        factors = (low + (high - low) * torch.rand(3, generator=generator)).tolist()
+        for change, factor in zip((F.adjust_brightness, F.adjust_contrast, F.adjust_saturation), factors, strict=True):
+            video = change(video, factor)
+        return video
 
     @staticmethod
     def _crop(

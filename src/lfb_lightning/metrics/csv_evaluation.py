@@ -24,10 +24,13 @@ class NumberedRows:
 
 
 def number_frames(
-    detections: EvaluationTable, annotations: EvaluationTable, excluded: str | Path | None = None
+    detections: EvaluationTable,
+    annotations: EvaluationTable,
+    excluded: str | Path | None = None,
+    videos: dict[str, int] | None = None,
 ) -> NumberedRows:
-    """The tables as rows for `evaluate`; `excluded` drops keyframes from both."""
-    videos: dict[str, int] = {}
+    """The tables as rows for `evaluate`; `excluded` drops keyframes from both. `videos` numbers them, and is extended."""
+    videos = {} if videos is None else videos
     truth_keys, found_keys = annotations.keys_among(videos), detections.keys_among(videos)
     keys, numbers = np.unique(np.concatenate([truth_keys, found_keys]), return_inverse=True)
     numbers = numbers.astype(np.int32)

@@ -8,6 +8,7 @@ through worker queues costs five to ten times as much).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,8 +21,9 @@ from lfb_lightning.bank.window import window_generator
 from lfb_lightning.data import AvaData, Split, StoredPersons, StreamedClips, TrainingClips, collate
 from lfb_lightning.data.batching import DealtBatches
 from lfb_lightning.data.normalise import normalise
+from lfb_lightning.data.views import View
 from lfb_lightning.errors import InputError
-from lfb_lightning.structures import ClipBatch
+from lfb_lightning.structures import BankWindow, ClipBatch, ViewBatch
 
 
 class AvaDataModule(LightningDataModule):
@@ -96,12 +98,24 @@ class AvaDataModule(LightningDataModule):
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Test batches of this rank, always from the videos themselves."""
-        return self._streaming(self.test_split)
+        return self._streaming(self.test_split, views=self.data.test_views)
 
-    def on_before_batch_transfer(self, batch: ClipBatch, dataloader_idx: int) -> ClipBatch:
+    def on_before_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
         """Gather the batch's bank windows."""
         if not self.reads_bank:
             return batch
+        if isinstance(batch, ViewBatch):
+            window = self._windows(batch.views[0])
+            return replace(batch, views=tuple(view.with_window(window) for view in batch.views))
+        return batch.with_window(self._windows(batch))
+
+    def on_after_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
+        """Normalise the clips on the device."""
+        if isinstance(batch, ViewBatch):
+            return replace(batch, views=tuple(normalise(view, self.data) for view in batch.views))
+        return normalise(batch, self.data)
+
+    def _windows(self, batch: ClipBatch) -> BankWindow:
         trainer = self.trainer
         assert trainer is not None
         training = bool(trainer.training)
@@ -111,12 +125,7 @@ class AvaDataModule(LightningDataModule):
         if spec.selection == "random":
             epoch = trainer.current_epoch if training else 0
             generators = [window_generator(self.seed, epoch, keyframe) for keyframe in batch.keyframes]
-        window = self.bank(name).windows(batch.keyframes, spec, generators, pin_memory=torch.cuda.is_available())
-        return batch.with_window(window)
-
-    def on_after_batch_transfer(self, batch: ClipBatch, dataloader_idx: int) -> ClipBatch:
-        """Normalise the clips on the device."""
-        return normalise(batch, self.data)
+        return self.bank(name).windows(batch.keyframes, spec, generators, pin_memory=torch.cuda.is_available())
 
     def _map_style(self, dataset: Any, *, shuffle: bool, workers: int) -> DataLoader[Any]:
         rank, world_size = self._rank_and_world_size()
@@ -141,11 +150,13 @@ class AvaDataModule(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def _streaming(self, name: str) -> DataLoader[Any]:
+    def _streaming(self, name: str, *, views: list[View] | None = None) -> DataLoader[Any]:
         split = self.split(name)
         rank, world_size = self._rank_and_world_size()
         keyframes = split.proposal_keyframes(self.data.eval_threshold)
-        clips = StreamedClips(self.data, keyframes, split.evaluation_persons, rank=rank, world_size=world_size)
+        clips = StreamedClips(
+            self.data, keyframes, split.evaluation_persons, rank=rank, world_size=world_size, views=views
+        )
         return DataLoader(
             clips, batch_size=None, num_workers=self.data.num_workers, pin_memory=torch.cuda.is_available()
         )

@@ -17,7 +17,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.metrics import FrameAP, FrameMeanAP
 from lfb_lightning.models import ActionDetector, FBONonLocal
 from lfb_lightning.models.losses import ActionLoss
-from lfb_lightning.structures import ClipBatch, Detections
+from lfb_lightning.structures import ClipBatch, Detections, ViewBatch
 from lfb_lightning.tasks.datamodule import AvaDataModule
 from lfb_lightning.tasks.optimisation import Optimisation
 from lfb_lightning.tasks.result_files import write_result_files
@@ -94,9 +94,13 @@ class DetectionTask(LightningModule):
         """Collect scores."""
         self._collect(batch)
 
-    def test_step(self, batch: ClipBatch, batch_index: int) -> None:
-        """Collect scores."""
-        self._collect(batch)
+    def test_step(self, batch: ClipBatch | ViewBatch, batch_index: int) -> None:
+        """Collect scores, averaged over the views if there are several."""
+        if isinstance(batch, ViewBatch):
+            scores = torch.stack([torch.sigmoid(self(view).float()) for view in batch.views])
+            self._add(batch.views[0], batch.average(scores))
+        else:
+            self._collect(batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log mAP, overall and by group."""
@@ -125,8 +129,10 @@ class DetectionTask(LightningModule):
         checkpoint["hyper_parameters"] = {"config": self.config_text}
 
     def _collect(self, batch: ClipBatch) -> None:
+        self._add(batch, torch.sigmoid(self(batch).float()))
+
+    def _add(self, batch: ClipBatch, scores: Tensor) -> None:
         assert self.metric is not None
-        scores = torch.sigmoid(self(batch).float())
         self.metric.update(Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores))
 
     def _evaluate(self, stage: str) -> tuple[FrameMeanAP, FrameAP]:

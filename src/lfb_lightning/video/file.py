@@ -19,8 +19,9 @@ from av.video.reformatter import VideoReformatter
 from jaxtyping import Float64, UInt8
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.video.protocol import nearest_frames
+from lfb_lightning.video.protocol import VideoProperties, nearest_frames
 from lfb_lightning.video.rolling import stream_from_frames
+from lfb_lightning.video.selective import decode_needed
 
 _SEEK_MARGIN_SECONDS = 0.5  # the frame before the wanted one may be the nearest; it must be decoded too
 
@@ -44,7 +45,21 @@ class VideoFile:
     def stream(self, clip_times: Float64[np.ndarray, "K T"]) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
         """RGB frames of clips ordered by their last time, each frame decoded once."""
         with self._open() as (container, stream):
-            yield from stream_from_frames(self._timed_frames(container, stream), clip_times, self._rgb, str(self.path))
+            frames = self._timed_frames(container, stream, np.unique(clip_times))
+            yield from stream_from_frames(frames, clip_times, self._rgb, str(self.path))
+
+    def properties(self) -> VideoProperties:
+        """As the container states them; 0 seconds where it does not."""
+        with self._open() as (container, stream):
+            assert stream.time_base is not None
+            if stream.duration is not None:
+                seconds = float(stream.duration * stream.time_base)
+            elif container.duration is not None:
+                seconds = container.duration / av.time_base
+            else:
+                seconds = 0.0
+            rate = float(stream.average_rate or stream.guessed_rate or 0)
+            return VideoProperties(seconds, stream.frames or None, rate, stream.width, stream.height)
 
     @contextmanager
     def _open(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
@@ -69,7 +84,7 @@ class VideoFile:
                 assert stream.time_base is not None
                 offset = (stream.start_time or 0) + int(start / stream.time_base)
                 container.seek(offset, stream=stream, backward=True)
-            frames = self._timed_frames(container, stream)
+            frames = self._timed_frames(container, stream, times)
             head = next(frames, None)
             if start > 0 and (head is None or head[0] > times[0]):
                 return None
@@ -78,13 +93,15 @@ class VideoFile:
             return [self._rgb(frame) for _, frame in nearest_frames(chain([head], frames), times)]
 
     def _timed_frames(
-        self, container: av.container.InputContainer, stream: av.VideoStream
+        self, container: av.container.InputContainer, stream: av.VideoStream, times: Float64[np.ndarray, " T"]
     ) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Frames with their seconds since the first; of those nearest to one of the ascending times, none is missing."""
         assert stream.time_base is not None
         start = stream.start_time or 0
         second = 0.0
+        moments = (times / float(stream.time_base) + start).tolist()
         try:
-            for frame in container.decode(stream):
+            for frame in decode_needed(container.demux(stream), stream.codec_context, moments):
                 if frame.pts is None:
                     continue
                 second = float((frame.pts - start) * stream.time_base)
@@ -93,4 +110,6 @@ class VideoFile:
             raise InputError(f"video {self.path}: decoding stopped after {second:.2f} s ({error}).") from error
 
     def _rgb(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
+        if frame.is_corrupt:
+            raise InputError(f"video {self.path}: the frame at {frame.time or 0:.2f} s is damaged.")
         return self._reformatter.reformat(frame, format="rgb24").to_ndarray()

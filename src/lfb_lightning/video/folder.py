@@ -12,6 +12,7 @@ from jaxtyping import Float64, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.video.protocol import VideoProperties
 
 _NUMBER = re.compile(r"(\d+)\.jpe?g$", re.IGNORECASE)
 
@@ -37,6 +38,12 @@ class FrameFolder:
         """The clips in order."""
         for times in clip_times:
             yield self.clip(times)
+
+    def properties(self) -> VideoProperties:
+        """From the numbers of the files and the first one's size."""
+        height, width = self._read(min(self._files)).shape[:2]
+        last = max(self._files) - self.first_number + 1
+        return VideoProperties(last / self.fps, len(self._files), self.fps, width, height)
 
     @cached_property
     def _files(self) -> dict[int, Path]:

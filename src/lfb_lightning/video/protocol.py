@@ -9,12 +9,24 @@ in the original code, which clamps frame indices.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, UInt8
 
 Frame = TypeVar("Frame")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoProperties:
+    """What a source says of itself; `frames` is None where only decoding would tell."""
+
+    seconds: float
+    frames: int | None
+    fps: float
+    width: int
+    height: int
 
 
 @runtime_checkable
@@ -27,6 +39,10 @@ class Video(Protocol):
 
     def stream(self, clip_times: Float64[np.ndarray, "K T"]) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
         """RGB frames of every clip, reading the video once, front to back; clips ordered by their last time."""
+        ...
+
+    def properties(self) -> VideoProperties:
+        """Length, rate and size, without decoding."""
         ...
 
 

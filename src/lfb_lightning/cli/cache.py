@@ -1,0 +1,60 @@
+"""`lfb-cache`: store the frames that clips can touch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.building import build_data_only
+from lfb_lightning.data import Split
+from lfb_lightning.data.frame_cache import CacheRecipe, make_cache
+from lfb_lightning.errors import InputError
+from lfb_lightning.structures import VideoFailure
+
+
+def cache(cfg: DictConfig, run_dir: Path) -> int:
+    """Cache as configured; returns the exit status: 1 if a video failed."""
+    data = build_data_only(cfg)
+    if data.cache_dir is None:
+        raise InputError("data.cache_dir is not set: give the folder that the cache is written to.")
+    recipe = CacheRecipe(short_side=cfg.short_side, quality=cfg.quality)
+    video_ids = sorted({video_id for split in cfg.splits for video_id in Split(data, split).video_ids()})
+    failed: list[VideoFailure] = []
+    total = there = 0
+    columns = (
+        TextColumn("frames of videos"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[size]}"),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("", total=len(video_ids), size="")
+        for done in make_cache(data, video_ids, recipe, num_workers=cfg.num_workers):
+            if isinstance(done, VideoFailure):
+                failed.append(done)
+                console.print(f"failed: {done.reason}", style="red", highlight=False)
+            else:
+                total, there = total + done.bytes, there + done.was_there
+            progress.update(bar, advance=1, size=f"{total / 1e9:.2f} GB")
+    made = len(video_ids) - len(failed) - there
+    print(f"{data.cache_dir}: {made} videos cached, {there} there before, {len(failed)} failed, {total / 1e6:.1f} MB")
+    for failure in failed:
+        print(f"not in the cache: {failure.video_id}: {failure.reason}")
+    return 1 if failed else 0
+
+
+def main() -> None:
+    """Console entry."""
+    launch("cache", cache)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""`lfb-check`: look at a data set before anyone trains on it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.table import Table
+
+from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.building import build_data_only
+from lfb_lightning.data import AvaData, Split
+from lfb_lightning.data.checks.disk import report_disk
+from lfb_lightning.data.checks.findings import SplitReport
+from lfb_lightning.data.checks.fingerprint import fingerprint, probe_frame, probe_keyframes
+from lfb_lightning.data.checks.tables import check_tables
+from lfb_lightning.data.checks.videos import look_at_videos, report_videos
+from lfb_lightning.durable import write_json
+from lfb_lightning.errors import InputError
+from lfb_lightning.version import __version__
+from lfb_lightning.viz.contact_sheet import Tile, draw_contact_sheet
+
+
+def check(cfg: DictConfig, run_dir: Path) -> int:
+    """Check as configured; returns the exit status: 1 if there are errors."""
+    data = build_data_only(cfg)
+    out = Path(cfg.out)
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    reports: list[SplitReport] = []
+    fingerprints: dict[str, Any] = {}
+    written = []
+    for name in cfg.splits:
+        split = Split(data, name)
+        try:
+            report = check_tables(split)
+        except InputError as error:
+            report = SplitReport(name)
+            report.error(str(error), "mend the file or the key, then check again")
+            reports.append(report)
+            continue
+        reports.append(report)
+        if cfg.videos:
+            facts = list(
+                track(
+                    look_at_videos(split, exactness_probes=cfg.exactness_probes),
+                    description=f"videos of {name}",
+                    total=len(split.video_ids()),
+                    console=Console(stderr=True),
+                )
+            )
+            report_videos(facts, report, source=data.source, exactness_probes=cfg.exactness_probes)
+            fingerprints[name] = fingerprint(split, cfg.fingerprint_probes)
+            report.figures["fingerprint"] = fingerprints[name]["digest"]
+            report_disk(split, report, channels=cfg.channels)
+            if sheet := _draw(split, data, out / f"contact_sheet_{name}.png", cfg.fingerprint_probes):
+                written.append(sheet)
+    _print(console, reports)
+    findings = [finding for report in reports for finding in report.findings]
+    content = {
+        "version": __version__,
+        "splits": {report.split: report.figures for report in reports},
+        "findings": [asdict(finding) for finding in findings],
+        "fingerprints": fingerprints,
+    }
+    write_json(out / "check.json", content)
+    print("\n".join(f"wrote {path}" for path in [out / "check.json", *written]))
+    return 1 if any(finding.level == "error" for finding in findings) else 0
+
+
+def _draw(split: Split, data: AvaData, path: Path, number: int) -> Path | None:
+    tiles = []
+    for keyframe in probe_keyframes(split, number):
+        try:
+            frame = probe_frame(split, keyframe)
+        except (InputError, OSError):
+            continue  # reported with its video
+        proposed = split.proposals.above(keyframe, data.eval_threshold).boxes
+        annotated = split.annotations[keyframe].boxes if split.has_annotations else proposed[:0]
+        tiles.append(Tile(str(keyframe), frame, annotated, proposed))
+    if tiles:
+        draw_contact_sheet(path, tiles, title=split.name)
+    return path if tiles else None
+
+
+def _print(console: Console, reports: list[SplitReport]) -> None:
+    table = Table(title="data set", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for report in reports:
+        table.add_column(report.split, justify="right", overflow="fold")
+    for name in dict.fromkeys(name for report in reports for name in report.figures):
+        table.add_row(name, *(escape(_text(report.figures.get(name))) for report in reports))
+    console.print(table)
+    for report in reports:
+        for finding in report.findings:
+            colour = "red" if finding.level == "error" else "yellow"
+            console.print(f"[{colour}]{finding.level}[/], {finding.split}: {escape(finding.what)}", highlight=False)
+            console.print(f"    {escape(finding.remedy)}", highlight=False)
+    if not any(report.findings for report in reports):
+        console.print("nothing is wrong")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(entry)}" for key, entry in list(value.items())[:4]) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value[:6])) + (" ..." if len(value) > 6 else "") or "none"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def main() -> None:
+    """Console entry."""
+    launch("check", check)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""A result file's detections by class and score, ready to be evaluated again and again over resampled videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int
+
+from lfb_lightning.metrics.csv_evaluation import NumberedRows
+from lfb_lightning.metrics.frame_ap import Protocol, assign, precision_recall
+
+
+@dataclass(frozen=True, slots=True)
+class RankedClass:
+    """One class's detections by descending score, and the videos of its ground truth."""
+
+    action_id: int
+    scores: Float64[np.ndarray, " N"]
+    is_true: Bool[np.ndarray, " N"]
+    videos: Int[np.ndarray, " N"]
+    truth_videos: Int[np.ndarray, " P"]
+
+    def curve(self) -> tuple[Float64[np.ndarray, " K"], Float64[np.ndarray, " K"]]:
+        """Precision and recall at each distinct score of a true positive."""
+        return precision_recall(self.scores, self.is_true, max(len(self.truth_videos), 1))
+
+    def average_precision(self, weights: Float[np.ndarray, " V"]) -> float:
+        """AP when each video counts `weights` times; NaN if no ground truth is left."""
+        positives = float(weights[self.truth_videos].sum())
+        if positives == 0:
+            return float("nan")
+        counted = weights[self.videos]
+        last = np.append(self.scores[1:] != self.scores[:-1], True) if len(self.scores) else np.zeros(0, dtype=bool)
+        true, found = np.cumsum(counted * self.is_true)[last], np.cumsum(counted)[last]
+        precision = np.divide(true, found, out=np.zeros_like(true), where=found > 0)
+        envelope = np.maximum.accumulate(precision[::-1])[::-1]
+        return float(np.sum(np.diff(true / positives, prepend=0.0) * envelope))
+
+
+def rank(rows: NumberedRows, action_ids: list[int], *, protocol: Protocol) -> Iterator[RankedClass]:
+    """The classes of a result, in order."""
+    truth, found, is_true = assign(
+        rows.ground_truth, rows.detections, action_ids, protocol=protocol, annotated_frames=rows.annotated_frames
+    )
+    for key in action_ids:
+        mine = np.flatnonzero(found.classes == key)
+        mine = mine[np.argsort(-found.scores[mine], kind="stable")]
+        truth_videos = rows.videos[truth.frames[truth.classes == key]]
+        yield RankedClass(key, found.scores[mine], is_true[mine], rows.videos[found.frames[mine]], truth_videos)

@@ -1,0 +1,149 @@
+"""The frame cache: of each video only the frames that clips can touch, as JPEGs in one file.
+
+A 4 x 16 clip a second touches 4 of 30 frames: a seventh of a folder of JPEGs, and no seek past key pictures to get at
+them. A file answers for the moments that it was made for, with the very frames that the video gives for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from lfb_lightning.durable import write_durably
+from lfb_lightning.errors import InputError
+from lfb_lightning.video.protocol import Video, VideoProperties
+
+SUFFIX = ".frames"
+_KEY = "lfb"
+_MOMENT = 2e-4  # seconds; moments of one configuration differ by rounding only
+
+
+class CachedVideo:
+    """A cache file; see `Video`. Raises InputError naming the file, and the moment that it was not made for."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
+        """RGB frames of moments (seconds since the first frame) that the cache was made for."""
+        moments, frames, offsets, _ = self._index
+        places = np.searchsorted(moments, times - _MOMENT)
+        found = moments[np.minimum(places, len(moments) - 1)]
+        if (bad := np.abs(found - times) > _MOMENT).any():
+            raise InputError(
+                f"frame cache {self.path}: was not made for the frame at {times[bad][0]:.3f} s; make it again with "
+                "`lfb-cache` and this data.num_frames, frame_stride, fps, first_second, last_second and key_step."
+            )
+        numbers = frames[places].tolist()
+        first, last = min(numbers), max(numbers)
+        with self._open() as file:
+            content = file.get_slice("jpeg")[int(offsets[first]) : int(offsets[last + 1])]
+        images: dict[int, np.ndarray] = {}
+        for number in numbers:
+            if number not in images:
+                low, high = (int(offsets[number + extra] - offsets[first]) for extra in (0, 1))
+                images[number] = _decode(content[low:high])
+        return np.stack([images[number] for number in numbers])
+
+    def stream(self, clip_times: Float64[np.ndarray, "K T"]) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
+        """The clips in order."""
+        for times in clip_times:
+            yield self.clip(times)
+
+    def properties(self) -> VideoProperties:
+        """Up to the last cached moment; frames are the stored ones."""
+        moments, frames, _, described = self._index
+        height, width = self.clip(moments[:1]).shape[1:3]
+        fps = float(described.get("fps", 0.0))
+        return VideoProperties(float(moments[-1]), int(frames[-1]) + 1, fps, width, height)
+
+    def describe(self) -> dict[str, Any]:
+        """What the file was made from."""
+        return dict(self._index[3])
+
+    def verify(self) -> None:
+        """Read everything; raises InputError if a byte has changed."""
+        with self._open() as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        if _checksum(tensors) != self.describe()["checksum"]:
+            raise InputError(f"frame cache {self.path}: its checksum differs; delete it and run lfb-cache again.")
+
+    @cached_property
+    def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        with self._open() as file:
+            described = json.loads((file.metadata() or {}).get(_KEY, "{}"))
+            return file.get_tensor("moments"), file.get_tensor("frames"), file.get_tensor("offsets"), described
+
+    def _open(self) -> Any:
+        try:
+            return safe_open(self.path, framework="np")
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"frame cache {self.path}: cannot be read ({error}); run `lfb-cache` to make it."
+            ) from error
+
+
+def write_cache(
+    path: Path,
+    video: Video,
+    moments: Float64[np.ndarray, " K"],
+    *,
+    short_side: int,
+    quality: int,
+    made_from: dict[str, Any],
+) -> int:
+    """Stream a video once and write the frames of ascending moments; returns the file's bytes.
+
+    Frames whose short side is longer than `short_side` are reduced to it (Lanczos); `quality` is JPEG's, 1 to 95.
+    """
+    images: list[bytes] = []
+    frames: list[int] = []
+    previous: np.ndarray | None = None
+    for (frame,) in video.stream(moments[:, None]):
+        if previous is None or not np.array_equal(frame, previous):
+            images.append(encode_frame(frame, short_side, quality))
+            previous = frame
+        frames.append(len(images) - 1)
+    tensors = {
+        "moments": moments,
+        "frames": np.array(frames, dtype=np.int32),
+        "offsets": np.cumsum([0, *map(len, images)], dtype=np.int64),
+        "jpeg": np.frombuffer(b"".join(images), dtype=np.uint8),
+    }
+    metadata = {_KEY: json.dumps(made_from | {"checksum": _checksum(tensors)}, sort_keys=True)}
+    content = save(tensors, metadata)
+    write_durably(path, content)
+    return len(content)
+
+
+def encode_frame(frame: UInt8[np.ndarray, "H W 3"], short_side: int, quality: int) -> bytes:
+    """A JPEG of the frame, its short side reduced to `short_side` at the most."""
+    image = Image.fromarray(frame)
+    if (scale := short_side / min(image.size)) < 1:
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _decode(content: np.ndarray) -> UInt8[np.ndarray, "H W 3"]:
+    with Image.open(io.BytesIO(content.tobytes())) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _checksum(tensors: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + np.ascontiguousarray(tensors[name]).view(np.uint8).data)
+    return digest.hexdigest()
