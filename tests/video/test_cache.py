@@ -1,0 +1,53 @@
+"""The cache gives, for every moment that it was made for, the frame that the video gives."""
+
+import numpy as np
+import pytest
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.video import VideoFile
+from lfb_lightning.video.cache import CachedVideo, write_cache
+from tests.video.test_frames import constant, read_number, write_video
+
+
+@pytest.fixture
+def made(tmp_path):
+    write_video(tmp_path / "a.mp4", constant(25, 4))
+    moments = np.array([-0.5, 0.0, 0.5, 1.0, 1.01, 3.0, 9.0])
+    write_cache(
+        tmp_path / "a.frames", VideoFile(tmp_path / "a.mp4"), moments, short_side=320, quality=95, made_from={"fps": 25}
+    )
+    return tmp_path / "a.frames"
+
+
+def test_frames_are_those_of_the_video(made):
+    cached = CachedVideo(made)
+    clip = cached.clip(np.array([-0.5, 0.5, 1.00001, 3.0, 9.0]))
+    assert [read_number(frame) for frame in clip] == [0, 12, 25, 75, 99]
+    assert [[read_number(frame) for frame in clip] for clip in cached.stream(np.array([[0.0, 0.5], [1.0, 1.01]]))] == [
+        [0, 12],
+        [25, 25],
+    ]
+    cached.verify()
+    assert cached.properties().frames == 5  # moments that share a frame share its bytes
+
+
+def test_frames_are_reduced_and_never_enlarged(made, tmp_path):
+    video = VideoFile(tmp_path / "a.mp4")
+    assert CachedVideo(made).clip(np.array([0.0])).shape == (1, 48, 160, 3)
+    write_cache(tmp_path / "b.frames", video, np.array([0.0]), short_side=24, quality=90, made_from={})
+    assert CachedVideo(tmp_path / "b.frames").clip(np.array([0.0])).shape == (1, 24, 80, 3)
+
+
+def test_other_moments_damage_and_absence_are_named(made, tmp_path):
+    with pytest.raises(InputError, match=r"not made for the frame at 2\.000 s"):
+        CachedVideo(made).clip(np.array([0.0, 2.0]))
+    with pytest.raises(InputError, match="run `lfb-cache`"):
+        CachedVideo(tmp_path / "nobody.frames").clip(np.array([0.0]))
+    content = bytearray(made.read_bytes())
+    content[-10] ^= 255
+    made.write_bytes(content)
+    with pytest.raises(InputError, match="checksum differs"):
+        CachedVideo(made).verify()
+    made.write_bytes(content[:100])
+    with pytest.raises(InputError, match="cannot be read"):
+        CachedVideo(made).clip(np.array([0.0]))
