@@ -109,7 +109,7 @@ def _whole(rows: pd.DataFrame, columns: list[str], integers: Sequence[str]) -> p
         return None
     for column in columns[1:]:
         values = rows[column].to_numpy()
-        if not np.isfinite(values).all() or (column in integers and (values % 1 != 0).any()):
+        if not np.isfinite(values).all() or (column in integers and not _are_whole(values).all()):
             return None
         if column in integers:
             rows[column] = values.astype(np.int64)
@@ -130,10 +130,11 @@ def read_csv_rows(path: str | Path, columns: list[str], *, what: str, optional: 
         return pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
     try:
         _check_widths(path, columns, what, optional)
-        table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, names=columns, index_col=False)
+        with _losses_as_errors():
+            table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, names=columns, index_col=False)
     except pd.errors.EmptyDataError:  # blank lines only
         return pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
         raise InputError(f"{what} {path}: not a csv of {len(columns)} columns ({error}).") from error
     for column in columns[len(columns) - optional :]:
         table[column] = table[column].mask(table[column] == "")
@@ -145,12 +146,16 @@ def numbers(table: pd.DataFrame, column: str, path: str | Path, *, integer: bool
     values = pd.to_numeric(table[column], errors="coerce")
     bad = ~np.isfinite(values.to_numpy(dtype=np.float64, na_value=np.nan))
     if integer and not bad.any():
-        bad = values.to_numpy(dtype=np.float64) % 1 != 0
+        bad = ~_are_whole(values.to_numpy(dtype=np.float64))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         kind = "a whole number" if integer else "a number"
         raise InputError(f"{path}, row {row + 1}: {column} is {table[column].iloc[row]!r}, expected {kind}.")
     return values.to_numpy(dtype=np.float64).astype(np.int64 if integer else np.float64)
+
+
+def _are_whole(values: np.ndarray) -> np.ndarray:
+    return (values % 1 == 0) & (np.abs(values) < 2**53)
 
 
 def _check_widths(path: Path, columns: list[str], what: str, optional: int) -> None:

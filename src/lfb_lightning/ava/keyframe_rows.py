@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int, Int64
 
+from lfb_lightning.ava.collector import paused_collector
 from lfb_lightning.structures import Keyframe
 
 _SECONDS = 1 << 33  # keys of one video; timestamps lie in the middle of them
@@ -37,7 +38,10 @@ class KeyframeRows:
     def keyframes(self) -> list[Keyframe]:
         """Every keyframe, sorted by video and time."""
         pairs = zip(map(self.video_ids.__getitem__, self._videos.tolist()), self.timestamps.tolist(), strict=True)
-        return list(map(tuple.__new__, repeat(Keyframe), pairs))  # Keyframe(...) without a Python call each: 5x quicker
+        with paused_collector():
+            return list(
+                map(tuple.__new__, repeat(Keyframe), pairs)
+            )  # Keyframe(...) without a Python call each: 5x quicker
 
     @cached_property
     def _index(self) -> dict[Keyframe, int]:

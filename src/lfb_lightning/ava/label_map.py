@@ -39,8 +39,12 @@ def read_label_map(path: str | Path) -> LabelMap:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"label map {path}: no such file; set data.label_map to the pbtxt that came with AVA.")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"label map {path}: not a text file ({error}); expected AVA's pbtxt.") from error
     names: dict[int, str] = {}
-    for number, block in enumerate(_BLOCK.finditer(_without_braces_in_names(path.read_text(encoding="utf-8"))), 1):
+    for number, block in enumerate(_BLOCK.finditer(_without_braces_in_names(text)), 1):
         name, action_id = _NAME.search(block["body"]), _ID.search(block["body"])
         if name is None or action_id is None:
             raise InputError(f"label map {path}, block {number}: expected a name and an id, found {block['body']!r}.")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
+from lfb_lightning.ava.collector import paused_collector
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, number_videos
 from lfb_lightning.ava.proposal_files import BOX_COLUMNS, rows_of_csv, rows_of_json, rows_of_pickle
 from lfb_lightning.errors import InputError
@@ -71,7 +72,8 @@ def read_proposals(path: str | Path, *, images: str | Path | None = None) -> Pro
     if path.suffix == ".csv":
         return ProposalTable(rows_of_csv(path))
     if path.suffix in (".pkl", ".pickle"):
-        return ProposalTable(rows_of_pickle(path))
+        with paused_collector():
+            return ProposalTable(rows_of_pickle(path))
     if path.suffix == ".json":
         return ProposalTable(rows_of_json(path, None if images is None else Path(images)))
     raise InputError(f"proposals {path}: unknown ending {path.suffix!r}, expected .csv, .pkl or .json.")

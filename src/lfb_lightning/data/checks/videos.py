@@ -55,12 +55,12 @@ def look_at_videos(split: Split, *, exactness_probes: int) -> Iterator[VideoFact
 def report_videos(facts: list[VideoFacts], report: SplitReport, *, source: str, exactness_probes: int) -> None:
     """Add the videos' figures and findings."""
     broken = [fact for fact in facts if fact.problem is not None]
-    missing = [fact for fact in broken if fact.properties is None and "no such" in f"{fact.problem} no file".lower()]
+    not_opened = [fact for fact in broken if fact.properties is None]
     known = [fact.properties for fact in facts if fact.properties is not None]
     short = [fact for fact in facts if fact.late_keyframes]
     report.figures |= {
         "videos": len(facts),
-        "videos_found": len(facts) - len([fact for fact in broken if fact.properties is None]),
+        "videos_found": len(facts) - len(not_opened),
         "videos_unusable": {fact.video_id: fact.problem for fact in broken},
         "hours": sum(entry.seconds for entry in known) / 3600,
         "frames": sum(entry.frames or 0 for entry in known),
@@ -73,7 +73,7 @@ def report_videos(facts: list[VideoFacts], report: SplitReport, *, source: str, 
         report.error(str(fact.problem), f"put it where data.video_dir says, or set data.source (it is {source})")
     if len(broken) > _NAMED:
         report.error(f"{len(broken) - _NAMED} more videos cannot be used", "check.json names each: videos_unusable")
-    if missing and len(missing) == len(facts):
+    if facts and len(not_opened) == len(facts):
         report.error("no video was found at all", "set data.video_dir and data.source")
     if short:
         named = ", ".join(f"{fact.video_id} ({fact.late_keyframes})" for fact in short[:_NAMED])

@@ -1,0 +1,116 @@
+"""The scripts that bring data: a real server, real video, real annotation files."""
+
+import http.server
+import json
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lfb_lightning.ava.annotations import read_annotations
+from lfb_lightning.ava.label_map import read_label_map
+from lfb_lightning.structures import Keyframe
+from lfb_lightning.video import FrameFolder, VideoFile
+from tests.video.test_frames import constant, read_number, write_video
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+def run(script, *arguments):
+    command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+class Ranges(http.server.SimpleHTTPRequestHandler):
+    """Serves the rest of a file where a download goes on."""
+
+    def do_GET(self):
+        path = Path(self.translate_path(self.path))
+        begin = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        self.server.begins.append(begin)
+        content = path.read_bytes()[begin:]
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    (tmp_path / "site" / "trainval").mkdir(parents=True)
+    handler = partial(Ranges, directory=str(tmp_path / "site"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        running.begins = []
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def test_downloads_go_on_where_they_broke_off(server, tmp_path):
+    (tmp_path / "site" / "trainval" / "a.mp4").write_bytes(bytes(range(256)) * 10)
+    (tmp_path / "names.txt").write_text("a.mp4\n")
+    (tmp_path / "data" / "videos").mkdir(parents=True)
+    (tmp_path / "data" / "videos" / ".a.mp4.part").write_bytes(bytes(range(256)) * 4)
+    arguments = ["--what", "videos", "--names", tmp_path / "names.txt"]
+    arguments += ["--base", f"http://127.0.0.1:{server.server_port}"]
+    run("ava/download.py", tmp_path / "data", *arguments)
+    assert (tmp_path / "data" / "videos" / "a.mp4").read_bytes() == bytes(range(256)) * 10
+    run("ava/download.py", tmp_path / "data", *arguments)
+    assert server.begins == [1024]  # the second run asked for nothing
+
+
+def test_cuts_and_frames_are_the_movies_frames(tmp_path):
+    (tmp_path / "movies").mkdir()
+    write_video(tmp_path / "movies" / "a.mkv", constant(25, 8))
+    where = [tmp_path / "movies", tmp_path / "cuts", "--start", 2, "--length", 4]
+    run("ava/cut_videos.py", *where, "--frames", tmp_path / "frames", "--fps", 10)
+    times = np.array([0.0, 1.0, 3.96])
+    assert [read_number(frame) for frame in VideoFile(tmp_path / "cuts" / "a.mp4").clip(times)] == [50, 75, 149]
+    folder = FrameFolder(tmp_path / "frames" / "a", fps=10.0)
+    assert [read_number(frame) for frame in folder.clip(np.array([0.0, 1.0, 2.0]))] == [50, 75, 100]
+    before = (tmp_path / "cuts" / "a.mp4").stat().st_mtime_ns
+    run("ava/cut_videos.py", *where, "--frames", tmp_path / "frames", "--fps", 10)
+    assert (tmp_path / "cuts" / "a.mp4").stat().st_mtime_ns == before
+
+
+CVAT = """<annotations><meta><task><name>shop.mp4</name><original_size><width>200</width><height>100</height>
+</original_size></task></meta>
+<track id="3" label="person">
+<box frame="24" outside="0" xtl="0" ytl="0" xbr="9" ybr="9"><attribute name="walk">true</attribute></box>
+<box frame="25" outside="0" xtl="20" ytl="10" xbr="100" ybr="50">
+<attribute name="walk">true</attribute><attribute name="talk">false</attribute><attribute name="pose">stand</attribute></box>
+<box frame="50" outside="1" xtl="20" ytl="10" xbr="100" ybr="50"><attribute name="walk">true</attribute></box>
+</track></annotations>"""
+
+
+def test_cvat_tracks_become_annotations(tmp_path):
+    (tmp_path / "a.xml").write_text(CVAT)
+    run("annotations_to_ava.py", "cvat", tmp_path / "a.xml", tmp_path / "out", "--fps", 25, "--origin-second", 10)
+    label_map = read_label_map(tmp_path / "out" / "action_list.pbtxt")
+    assert label_map.names == {1: "stand", 2: "walk"}
+    annotations = read_annotations(tmp_path / "out" / "annotations.csv", label_map)
+    assert annotations.keyframes == [Keyframe("shop", 11)]
+    truth = annotations[Keyframe("shop", 11)]
+    assert truth.boxes.tolist() == [[0.1, 0.1, 0.5, 0.5]]
+    assert truth.labels.tolist() == [[False, True, True]]
+
+
+def test_coco_video_becomes_annotations(tmp_path):
+    content = {
+        "videos": [{"id": 1, "name": "shop.mp4"}],
+        "categories": [{"id": 5, "name": "walk"}],
+        "images": [{"id": 9, "video_id": 1, "frame_id": 50, "width": 200, "height": 100}],
+        "annotations": [{"image_id": 9, "category_id": 5, "bbox": [20, 10, 80, 40], "track_id": 2}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    run("annotations_to_ava.py", "coco", tmp_path / "a.json", tmp_path / "out", "--fps", 25)
+    assert (tmp_path / "out" / "annotations.csv").read_text() == "shop,0002,0.100,0.100,0.500,0.500,1,2\n"
