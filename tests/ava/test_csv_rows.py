@@ -1,7 +1,5 @@
 """The quick way to read a csv and the exact one agree, and rows are grouped as a naive loop groups them."""
 
-import contextlib
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -117,6 +115,7 @@ def test_a_spoilt_file_is_read_or_refused_never_a_traceback(tmp_path_factory, mu
         content[place : place + length] = text
     folder = tmp_path_factory.getbasetemp()
     (folder / "spoilt.csv").write_bytes(bytes(content))
+    refusals = []
     for read in (
         read_evaluation_csv,
         lambda path: read_annotations(path, LabelMap({1: "one"})),
@@ -124,5 +123,8 @@ def test_a_spoilt_file_is_read_or_refused_never_a_traceback(tmp_path_factory, mu
         read_proposals,
         read_label_map,
     ):
-        with contextlib.suppress(InputError):
+        try:
             read(folder / "spoilt.csv")
+        except InputError as error:
+            refusals.append(str(error))
+    assert all("spoilt.csv" in message for message in refusals)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.building import build_data_only
-from lfb_lightning.data import AvaData, Split
+from lfb_lightning.data import Split
 from lfb_lightning.data.checks.disk import report_disk
 from lfb_lightning.data.checks.findings import SplitReport
 from lfb_lightning.data.checks.fingerprint import fingerprint, probe_frame, probe_keyframes
@@ -58,7 +58,7 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
             fingerprints[name] = fingerprint(split, cfg.fingerprint_probes)
             report.figures["fingerprint"] = fingerprints[name]["digest"]
             report_disk(split, report, channels=cfg.channels)
-            if sheet := _draw(split, data, out / f"contact_sheet_{name}.png", cfg.fingerprint_probes):
+            if sheet := _draw(split, out / f"contact_sheet_{name}.png", cfg.fingerprint_probes):
                 written.append(sheet)
     _print(console, reports)
     findings = [finding for report in reports for finding in report.findings]
@@ -73,14 +73,14 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
     return 1 if any(finding.level == "error" for finding in findings) else 0
 
 
-def _draw(split: Split, data: AvaData, path: Path, number: int) -> Path | None:
+def _draw(split: Split, path: Path, number: int) -> Path | None:
     tiles = []
     for keyframe in probe_keyframes(split, number):
         try:
             frame = probe_frame(split, keyframe)
         except (InputError, OSError):
             continue  # reported with its video
-        proposed = split.proposals.above(keyframe, data.eval_threshold).boxes
+        proposed = split.evaluation_persons(keyframe).boxes
         annotated = split.annotations[keyframe].boxes if split.has_annotations else proposed[:0]
         tiles.append(Tile(str(keyframe), frame, annotated, proposed))
     if tiles:

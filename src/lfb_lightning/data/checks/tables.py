@@ -66,7 +66,7 @@ def _check_annotations(split: Split, report: SplitReport) -> None:
             f"{len(missing)} of {len(ids)} classes have no ground truth: {named}",
             "they are left out of the mAP; is this the split's label map?",
         )
-    _check_range(annotations.boxes, f"{path}: boxes", report)
+    _check_range(annotations.boxes, f"{path}: boxes", "boxes_out_of_range", report)
 
 
 def _check_proposals(split: Split, report: SplitReport) -> None:
@@ -82,7 +82,7 @@ def _check_proposals(split: Split, report: SplitReport) -> None:
         "proposal_keyframes": len(table.keyframes),
         "scores": [float(table.scores.min()), float(table.scores.max())] if len(table.scores) else [],
     }
-    _check_range(table.boxes, f"{path}: boxes", report)
+    _check_range(table.boxes, f"{path}: boxes", "proposals_out_of_range", report)
     for use, threshold in thresholds.items():
         report.figures[f"proposals_for_{use}"] = int((table.scores >= threshold).sum())
     if not report.figures["proposals_for_evaluation"]:
@@ -121,11 +121,10 @@ def _found_at_half(split: Split, threshold: float) -> Bool[np.ndarray, " P"]:
     return np.concatenate(found) if found else np.zeros(0, dtype=bool)
 
 
-def _check_range(boxes: Float64[np.ndarray, "N 4"], what: str, report: SplitReport) -> None:
+def _check_range(boxes: Float64[np.ndarray, "N 4"], what: str, figure: str, report: SplitReport) -> None:
     outside = ((boxes < -_SLACK) | (boxes > 1 + _SLACK)).any(axis=1)
     empty = (boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])
-    key = "proposals_out_of_range" if "proposals" in report.figures else "boxes_out_of_range"
-    report.figures[key] = int(outside.sum())
+    report.figures[figure] = int(outside.sum())
     if len(boxes) and outside.mean() > 0.5:
         report.error(
             f"{what} are not normalised: {boxes[outside][0].tolist()}",
