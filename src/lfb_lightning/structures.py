@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Shaped, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Shaped, UInt8
 from torch import Tensor
 
 T = TypeVar("T", bound="_Movable")
@@ -79,11 +79,23 @@ class BankWindow(_Movable):
     """The slice of the feature bank around each clip, once per clip.
 
     Slots run second by second (`features_per_second` slots each), filled from the front of each second; an empty slot
-    is zero in `features` and False in `mask`. `features` keep the precision that the bank is stored in.
+    is zero in `features` and False in `mask`. `features` keep the precision that the bank is stored in, so that half or
+    a quarter of the bytes travel to the device; an int8 slot stands for `features * scales`.
     """
 
     features: Shaped[Tensor, "B S C"]
     mask: Bool[Tensor, "B S"]
+    scales: Float32[Tensor, "B S"] | None = None
+
+    def packed(self, dtype: torch.dtype) -> Float[Tensor, "N C"]:
+        """The filled slots' features, clip by clip, in a dtype to compute in."""
+        rows = self.features[self.mask].to(dtype)
+        return rows if self.scales is None else rows * self.scales[self.mask][:, None].to(dtype)
+
+    def padded(self, dtype: torch.dtype) -> Float[Tensor, "B S C"]:
+        """All slots' features, zero where empty, in a dtype to compute in."""
+        features = self.features.to(dtype)
+        return features if self.scales is None else features * self.scales[:, :, None].to(dtype)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,14 +48,14 @@ def write_bank(folder, videos, **changes):
 
 
 def naive_window(rows, features, timestamp, spec):
-    """Top scores, second by second, in plain loops."""
+    """Top scores, second by second, in plain loops; the chosen ones in stored order."""
     first = timestamp - spec.seconds // 2 if spec.placement == "centered" else timestamp - spec.seconds + 1
     out = torch.zeros(spec.num_slots, features.shape[1])
     mask = torch.zeros(spec.num_slots, dtype=torch.bool)
     for offset in range(spec.seconds):
         here = [index for index, row in enumerate(rows) if row[0] == first + offset]
         here.sort(key=lambda index: -np.float32(rows[index][1]))
-        for rank, index in enumerate(here[: spec.features_per_second]):
+        for rank, index in enumerate(sorted(here[: spec.features_per_second])):
             out[offset * spec.features_per_second + rank] = features[index]
             mask[offset * spec.features_per_second + rank] = True
     return out, mask
@@ -113,13 +113,12 @@ def test_random_window_takes_k_distinct_features_of_each_second(tmp_path):
 
 
 def test_random_window_depends_on_seed_epoch_and_keyframe_only():
-    seconds, scores = np.repeat(np.arange(5), 9), np.ones(45, dtype=np.float32)
+    seconds = np.repeat(np.arange(5), 9)
     spec = WindowSpec(seconds=5, features_per_second=2, selection="random")
 
     def draw(seed, epoch, video_id, timestamp):
-        return choose_rows(spec, seconds, scores, window_generator(seed, epoch, Keyframe(video_id, timestamp)))[
-            0
-        ].tolist()
+        keys = window_generator(seed, epoch, Keyframe(video_id, timestamp)).random(45)
+        return choose_rows(spec, seconds, keys)[0].tolist()
 
     base = draw(1, 2, "a", 3)
     assert draw(1, 2, "a", 3) == base
@@ -131,9 +130,41 @@ def test_random_choice_is_uniform():
     rng = np.random.default_rng(0)
     counts = np.zeros(5)
     for _ in range(4000):
-        rows, _ = choose_rows(spec, np.zeros(5, dtype=np.int64), np.ones(5, dtype=np.float32), rng)
+        rows, _ = choose_rows(spec, np.zeros(5, dtype=np.int64), rng.random(5))
         counts[rows] += 1
     assert np.abs(counts / 4000 - 2 / 5).max() < 0.03
+
+
+def test_random_window_without_a_generator_is_a_mistake(tmp_path):
+    bank, _ = write_bank(tmp_path, {"v": [(900, 1.0)]})
+    with pytest.raises(ValueError, match="generators"):
+        bank.window(Keyframe("v", 900), WindowSpec(selection="random"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=rows_of_video,
+    others=rows_of_video,
+    spec=specs,
+    times=st.lists(st.tuples(st.sampled_from("vwx"), st.integers(895, 917)), min_size=1, max_size=6),
+    precision=st.sampled_from(["fp32", "int8"]),
+)
+def test_windows_of_any_batch_are_the_naive_ones(tmp_path_factory, rows, others, spec, times, precision):
+    bank, features = write_bank(tmp_path_factory.mktemp("bank"), {"v": rows, "w": others}, precision=precision)
+    batch = bank.windows([Keyframe(*time) for time in times], spec)
+    content = {"v": rows, "w": others, "x": []}
+    decoded = batch.padded(torch.float32)
+    for index, (video, timestamp) in enumerate(times):
+        expected, mask = naive_window(content[video], features.get(video, torch.zeros(0, 4)), timestamp, spec)
+        assert torch.equal(batch.mask[index], mask)
+        bound = expected.abs().amax(dim=1, keepdim=True) / 250 if precision == "int8" else 0.0
+        assert ((decoded[index] - expected).abs() <= bound).all()
+
+
+def test_more_runs_than_one_system_call_takes(tmp_path):
+    bank, features = write_bank(tmp_path, {"v": [(second, float(k == 1)) for second in range(1500) for k in range(3)]})
+    window = bank.window(Keyframe("v", 750), WindowSpec(seconds=1500, features_per_second=1))
+    assert torch.equal(window.features[0], features["v"][1::3])
 
 
 def test_unknown_video_and_empty_second_give_an_empty_window(tmp_path):

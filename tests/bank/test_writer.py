@@ -71,6 +71,24 @@ def test_half_precision_rounds_to_the_nearest_and_saturates(tmp_path):
     assert ((stored[:2].float() - values[0, :2]).abs() <= values[0, :2].abs() * 2**-11).all()
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "int8"])
+def test_statistics_are_of_what_is_stored_in_any_precision(tmp_path, precision):
+    bank, _ = write_bank(tmp_path, {"v": ROWS}, precision=precision)
+    read = torch.cat([bank.persons(keyframe)[2] for keyframe in bank.keyframes()]).double()
+    np.testing.assert_allclose(bank.manifest.mean, read.mean(dim=0).numpy(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_are_refused_with_their_second(tmp_path, bad):
+    writer = BankWriter(tmp_path, provenance())
+    features = torch.ones(3, 4)
+    features[1, 2] = bad
+    zeros = torch.zeros(3, 4, dtype=torch.float64)
+    with pytest.raises(InputError, match=r"video v: .* second 905 are not finite"):
+        writer.write("v", timestamps=torch.tensor([904, 905, 903]), boxes=zeros, scores=zeros[:, 0], features=features)
+    assert not writer.is_finished("v")
+
+
 def test_unfinished_bank_names_the_command_that_makes_it(tmp_path):
     folder = tmp_path / "val"
     with pytest.raises(InputError, match=r"does not exist.*lfb-extract split=val"):

@@ -138,3 +138,13 @@ def test_none_has_no_channels():
 def test_missing_window_is_an_error():
     with pytest.raises(ValueError, match="no window"):
         FBOAvg(channels=C)(torch.ones(1, C), None, torch.zeros(1, dtype=torch.long))
+
+
+def test_int8_window_stands_for_its_rows_times_their_scales():
+    short_term, window, clip_of_roi = make_case(9)
+    rows = (window.features * 20).round().to(torch.int8)
+    scales = torch.rand(window.mask.shape) * window.mask
+    int8 = BankWindow(features=rows, mask=window.mask, scales=scales)
+    plain = BankWindow(features=rows.float() * scales[:, :, None], mask=window.mask)
+    for fbo in (FBOAvg(channels=C), FBOMax(channels=C), make_nl()):
+        torch.testing.assert_close(fbo(short_term, int8, clip_of_roi), fbo(short_term, plain, clip_of_roi))

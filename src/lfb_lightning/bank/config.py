@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lfb_lightning.bank.precision import stored_dtype
+from lfb_lightning.bank.precision import Precision, stored_dtype
 from lfb_lightning.bank.window import WindowSpec
 from lfb_lightning.errors import InputError
 
@@ -16,7 +16,7 @@ class BankConfig:
     """Every field is a key of `conf/bank/*.yaml`, documented there."""
 
     dir: str
-    precision: Literal["fp32", "fp16"] = "fp16"
+    precision: Precision = "fp16"
     window_seconds: int = 60
     features_per_second: int = 5
     placement: Literal["centered", "causal"] = "centered"

@@ -1,28 +1,32 @@
 """Reads a finished bank, a window at a time, through the page cache.
 
-Opening reads the manifest only; a video's timestamps and scores (12 bytes a row) are read when it is first asked for.
-A window is one `pread` of a contiguous range of rows: no mapping to fault in page by page, nothing held between calls,
-and the same pages serve every process of the machine.
+Opening reads the manifest only; a video's timestamps and scores are read when it is first asked for, and the last
+1024 videos' are kept (about 8 bytes a row, whatever the size of the bank). A window is one `preadv` of a contiguous range
+of rows, straight into the slots: no mapping to fault in page by page, no second copy, nothing held between calls, and
+the same pages serve every process of the machine.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32
+from jaxtyping import Float, Float32, Int32, Int64
 from torch import Tensor
 
 from lfb_lightning.bank.layout import TensorSpan, file_name, read_header
 from lfb_lightning.bank.manifest import Manifest
-from lfb_lightning.bank.precision import stored_dtype
+from lfb_lightning.bank.precision import decode, stored_dtype
+from lfb_lightning.bank.scattered import RowRange, read_scattered
 from lfb_lightning.bank.window import WindowSpec, choose_rows
-from lfb_lightning.errors import InputError
 from lfb_lightning.structures import BankWindow, Keyframe
+
+_KEPT_VIDEOS = 1024
+_BOX_BYTES = 16
+_NO_SCALES = np.zeros(0, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,18 @@ class _VideoIndex:
     features: TensorSpan
     timestamps: Int32[np.ndarray, " N"]
     scores: Float32[np.ndarray, " N"]
-    boxes: Float32[np.ndarray, "N 4"]
+    boxes: TensorSpan
+    scales: Float32[np.ndarray, " N"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """The rows that one window can take. `seconds` are numbered through all windows of the batch."""
+
+    stored: RowRange
+    seconds: Int64[np.ndarray, " N"]
+    keys: Float[np.ndarray, " N"]
+    scales: Float32[np.ndarray, " M"]  # N, or none
 
 
 class FeatureBank:
@@ -40,7 +55,7 @@ class FeatureBank:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
-        self._videos: dict[str, _VideoIndex | None] = {}
+        self._videos: dict[str, _VideoIndex] = {}
 
     @classmethod
     def open(cls, folder: str | Path) -> FeatureBank:
@@ -52,6 +67,16 @@ class FeatureBank:
     def channels(self) -> int:
         """Channels of the features."""
         return self.manifest.provenance.channels
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which features are stored."""
+        return stored_dtype(self.manifest.provenance.precision)
+
+    @property
+    def row_bytes(self) -> int:
+        """Of one stored feature."""
+        return self.channels * self.dtype.itemsize
 
     def window(self, keyframe: Keyframe, spec: WindowSpec, generator: np.random.Generator | None = None) -> BankWindow:
         """The window around one keyframe, as a batch of one: `features [1, S, C]` as stored, `mask [1, S]`."""
@@ -69,38 +94,44 @@ class FeatureBank:
 
         A video that is not in the bank, or a second without features, leaves its slots empty.
         """
-        dtype = stored_dtype(self.manifest.provenance.precision)
-        features = torch.zeros(len(keyframes), spec.num_slots, self.channels, dtype=dtype, pin_memory=pin_memory)
-        mask = torch.zeros(len(keyframes), spec.num_slots, dtype=torch.bool)
-        for index, keyframe in enumerate(keyframes):
-            video = self._video(keyframe.video_id)
-            if video is None:
-                continue
-            first = spec.first_second(keyframe.timestamp)
-            low, high = np.searchsorted(video.timestamps, [first, first + spec.seconds]).tolist()
-            if low == high:
-                continue
+        num_slots = len(keyframes) * spec.num_slots
+        features = torch.zeros(num_slots, self.channels, dtype=self.dtype, pin_memory=pin_memory)
+        mask = torch.zeros(num_slots, dtype=torch.bool)
+        scales = torch.zeros(num_slots) if self.dtype == torch.int8 else None
+        found = list(self._ranges(keyframes, spec, generators))
+        if found:
             rows, slots = choose_rows(
                 spec,
-                video.timestamps[low:high].astype(np.int64) - first,
-                video.scores[low:high],
-                generators[index] if generators is not None else None,
+                np.concatenate([part.seconds for part in found]),
+                np.concatenate([part.keys for part in found]),
             )
-            read = self._read_rows(video, low, high)
-            slot_index = torch.from_numpy(slots)
-            features[index, slot_index] = read[torch.from_numpy(rows)]
-            mask[index, slot_index] = True
-        return BankWindow(features=features, mask=mask)
+            read_scattered([part.stored for part in found], rows, slots, features)
+            mask.numpy()[slots] = True
+            if scales is not None:
+                scales.numpy()[slots] = np.concatenate([part.scales for part in found])[rows]
+        shape = (len(keyframes), spec.num_slots)
+        return BankWindow(
+            features=features.view(*shape, self.channels),
+            mask=mask.view(shape),
+            scales=None if scales is None else scales.view(shape),
+        )
 
-    def persons(self, keyframe: Keyframe) -> tuple[Tensor, Tensor, Tensor]:
-        """The stored persons of a keyframe: normalised boxes `[P,4]` and scores `[P]` float32, features `[P,C]` as stored."""
+    def persons(
+        self, keyframe: Keyframe
+    ) -> tuple[Float32[Tensor, "P 4"], Float32[Tensor, " P"], Float32[Tensor, "P C"]]:
+        """The stored persons of a keyframe: normalised boxes, scores, and features as they were before storing."""
         video = self._video(keyframe.video_id)
         if video is None:
-            empty = torch.zeros(0, self.channels, dtype=stored_dtype(self.manifest.provenance.precision))
-            return torch.zeros(0, 4), torch.zeros(0), empty
-        low, high = np.searchsorted(video.timestamps, [keyframe.timestamp, keyframe.timestamp + 1]).tolist()
-        boxes, scores = torch.from_numpy(video.boxes[low:high]), torch.from_numpy(video.scores[low:high])
-        return boxes, scores, self._read_rows(video, low, high)
+            return torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, self.channels)
+        low, high = video.timestamps.searchsorted([keyframe.timestamp, keyframe.timestamp + 1]).tolist()
+        features = torch.empty(high - low, self.channels, dtype=self.dtype)
+        boxes = torch.empty(high - low, 4)
+        every = np.arange(high - low)
+        read_scattered([self._stored(video, low, high)], every, every, features)
+        box_rows = RowRange(video.path, video.boxes.begin + low * _BOX_BYTES, high - low)
+        read_scattered([box_rows], every, every, boxes)
+        scales = None if video.scales is None else torch.from_numpy(video.scales[low:high])
+        return boxes, torch.from_numpy(video.scores[low:high]), decode(features, scales)
 
     def keyframes(self) -> list[Keyframe]:
         """Every keyframe with at least one feature, sorted by video and time."""
@@ -111,39 +142,55 @@ class FeatureBank:
             for timestamp in np.unique(video.timestamps).tolist()
         ]
 
+    def _ranges(
+        self, keyframes: Sequence[Keyframe], spec: WindowSpec, generators: Sequence[np.random.Generator] | None
+    ) -> Iterator[_Candidates]:
+        for index, keyframe in enumerate(keyframes):
+            video = self._video(keyframe.video_id)
+            if video is None:
+                continue
+            first = spec.first_second(keyframe.timestamp)
+            low, high = video.timestamps.searchsorted([first, first + spec.seconds]).tolist()
+            if low == high:
+                continue
+            if spec.selection == "top_score":
+                keys = -video.scores[low:high]
+            elif generators is not None:
+                keys = generators[index].random(high - low)
+            else:
+                raise ValueError('selection="random" needs generators, one a keyframe')
+            yield _Candidates(
+                stored=self._stored(video, low, high),
+                seconds=video.timestamps[low:high] - np.int64(first - index * spec.seconds),
+                keys=keys,
+                scales=video.scales[low:high] if video.scales is not None else _NO_SCALES,
+            )
+
+    def _stored(self, video: _VideoIndex, low: int, high: int) -> RowRange:
+        return RowRange(video.path, video.features.begin + low * self.row_bytes, high - low)
+
     def _video(self, video_id: str) -> _VideoIndex | None:
-        if video_id not in self._videos:
-            known = video_id in self.manifest.videos
-            self._videos[video_id] = self._index(self.folder / file_name(video_id)) if known else None
-        return self._videos[video_id]
+        if video_id not in self.manifest.videos:
+            return None
+        video = self._videos.get(video_id)
+        if video is None:
+            while len(self._videos) >= _KEPT_VIDEOS:
+                self._videos.pop(next(iter(self._videos)), None)
+            video = self._videos[video_id] = self._index(self.folder / file_name(video_id))
+        return video
 
     def _index(self, path: Path) -> _VideoIndex:
         _, spans = read_header(path)
+
+        def array(name: str, dtype: type) -> np.ndarray:
+            span = spans[name]
+            return np.fromfile(path, dtype=dtype, count=span.shape[0], offset=span.begin)
+
         return _VideoIndex(
             path,
             spans["features"],
-            np.frombuffer(_pread(path, spans["timestamps"].begin, spans["timestamps"].end), dtype=np.int32),
-            np.frombuffer(_pread(path, spans["scores"].begin, spans["scores"].end), dtype=np.float32),
-            np.frombuffer(_pread(path, spans["boxes"].begin, spans["boxes"].end), dtype=np.float32).reshape(-1, 4),
+            array("timestamps", np.int32),
+            array("scores", np.float32),
+            spans["boxes"],
+            array("scales", np.float32) if "scales" in spans else None,
         )
-
-    def _read_rows(self, video: _VideoIndex, low: int, high: int) -> Tensor:
-        dtype = stored_dtype(self.manifest.provenance.precision)
-        row_bytes = self.channels * dtype.itemsize
-        begin = video.features.begin + low * row_bytes
-        if low == high:
-            return torch.zeros(0, self.channels, dtype=dtype)
-        content = _pread(video.path, begin, begin + (high - low) * row_bytes)
-        return torch.frombuffer(content, dtype=dtype).view(high - low, self.channels)
-
-
-def _pread(path: Path, begin: int, end: int) -> bytearray:
-    """Bytes [begin, end) of a file; raises InputError when it has become shorter."""
-    buffer = bytearray(end - begin)
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if os.preadv(descriptor, [buffer], begin) != len(buffer):
-            raise InputError(f"bank file {path}: shorter than its header says; delete it and run lfb-extract again.")
-    finally:
-        os.close(descriptor)
-    return buffer

@@ -1,6 +1,7 @@
 """Which rows of a video a window takes, and the slot that each one gets.
 
-Vectorised: the rows of a window are one contiguous range, so a choice is a sort within seconds, never a loop over them.
+Vectorised: the rows of a window are one contiguous range, so a choice is at most a sort within seconds, never a loop over
+them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float, Int
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
@@ -22,7 +23,8 @@ class WindowSpec:
 
     `centered` covers [t - n/2, t + (n-1)/2] for n seconds (60: t-30 .. t+29, as in the paper; odd n: symmetric);
     `causal` covers [t - n + 1, t]. A second with more than `features_per_second` features gives a random choice of
-    them (`selection="random"`, in random order) or the best detector scores (`"top_score"`, best first).
+    them (`selection="random"`) or those with the best detector scores (`"top_score"`). The chosen ones keep the order in
+    which they are stored, best score first as lfb-extract writes them: no FBO depends on it, and reading is faster.
     """
 
     seconds: int = 60
@@ -54,24 +56,22 @@ def window_generator(seed: int, epoch: int, keyframe: Keyframe) -> np.random.Gen
 
 
 def choose_rows(
-    spec: WindowSpec,
-    seconds: Int[np.ndarray, " N"],
-    scores: Float32[np.ndarray, " N"],
-    generator: np.random.Generator | None,
+    spec: WindowSpec, seconds: Int[np.ndarray, " N"], keys: Float[np.ndarray, " N"]
 ) -> tuple[Int[np.ndarray, " M"], Int[np.ndarray, " M"]]:
-    """The chosen of N candidate rows and the slot of each.
+    """The chosen of N candidate rows, ascending, and the slot of each.
 
-    `seconds` (ascending, relative to the window's first second) and `scores` describe the candidates. `generator` is
-    needed for `selection="random"`. Of equal scores the earlier row comes first.
+    `seconds` (ascending) number the seconds of one window, or of several one after the other. Of a second with more than
+    `features_per_second` candidates those with the smallest keys are chosen, the earlier row where they are equal.
     """
-    if spec.selection == "random":
-        if generator is None:
-            raise ValueError('selection="random" needs a generator')
-        keys = generator.random(len(seconds))
-    else:
-        keys = -scores.astype(np.float64)
-    order = np.lexsort((keys, seconds))  # stable: second by second, best key first
-    starts = np.searchsorted(seconds, seconds)  # first candidate of each row's second
-    rank = np.arange(len(seconds)) - starts
-    kept = rank < spec.features_per_second
-    return order[kept], seconds[kept] * spec.features_per_second + rank[kept]
+    rank = _rank_in_second(seconds)
+    rows = np.arange(len(seconds))
+    if len(rank) and rank.max() >= spec.features_per_second:
+        order = np.lexsort((keys, seconds))  # stable: second by second, smallest key first
+        rows = np.sort(order[rank < spec.features_per_second])
+        seconds = seconds[rows]
+        rank = _rank_in_second(seconds)
+    return rows, seconds * spec.features_per_second + rank
+
+
+def _rank_in_second(seconds: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
+    return np.arange(len(seconds)) - seconds.searchsorted(seconds)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_header
 from lfb_lightning.bank.manifest import Manifest, Provenance
-from lfb_lightning.bank.precision import encode
+from lfb_lightning.bank.precision import decode, encode
 from lfb_lightning.durable import write_durably
 from lfb_lightning.errors import InputError
 
@@ -56,18 +56,24 @@ class BankWriter:
         scores: Float64[Tensor, " N"],
         features: Float[Tensor, "N C"],
     ) -> Path:
-        """Write one video, rows sorted by timestamp (rows of a second keep their order)."""
+        """Write one video, rows sorted by timestamp (rows of a second keep their order).
+
+        Raises InputError, and writes nothing, for features that are not finite.
+        """
         order = torch.argsort(timestamps, stable=True)
+        _refuse_infinite(video_id, timestamps, features)
         stored = encode(features[order], self.provenance.precision)
-        exact = stored.double()
+        exact = decode(*stored).double()
         tensors = {
-            "features": stored,
+            "features": stored.rows,
             "timestamps": timestamps[order].to(torch.int32),
             "boxes": boxes[order].to(torch.float32),
             "scores": scores[order].to(torch.float32),
             "channel_sum": exact.sum(dim=0),
             "channel_square_sum": exact.square().sum(dim=0),
         }
+        if stored.scales is not None:
+            tensors["scales"] = stored.scales
         metadata = VideoMetadata(video_id, len(order), self._digest, checksum(tensors))
         path = self.folder / file_name(video_id)
         write_durably(path, save(tensors, metadata.to_entry()))
@@ -81,6 +87,15 @@ class BankWriter:
             raise InputError(
                 f"bank {self.folder} was made otherwise ({'; '.join(differences)}); choose another bank.dir or delete it."
             )
+
+
+def _refuse_infinite(video_id: str, timestamps: Tensor, features: Tensor) -> None:
+    finite = torch.isfinite(features).all(dim=1)
+    if not finite.all():
+        raise InputError(
+            f"video {video_id}: the features of second {int(timestamps[~finite][0])} are not finite; check the "
+            "checkpoint, or extract with trainer.precision=32."
+        )
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:

@@ -57,7 +57,7 @@ class FBOAvg(nn.Module):
     ) -> Float[Tensor, "R C"]:
         """Mean over all slots, or over the filled ones (zero where there are none) with `mask_padding`."""
         window = required(window)
-        total = window.features.to(short_term.dtype).sum(dim=1)  # [B, C]; empty slots add zero
+        total = window.padded(short_term.dtype).sum(dim=1)  # [B, C]; empty slots add zero
         if self.mask_padding:
             slots = window.mask.sum(dim=1, keepdim=True).clamp(min=1)
         else:
@@ -78,7 +78,7 @@ class FBOMax(nn.Module):
     ) -> Float[Tensor, "R C"]:
         """Maximum over all slots, or over the filled ones (zero where there are none) with `mask_padding`."""
         window = required(window)
-        features = window.features.to(short_term.dtype)
+        features = window.padded(short_term.dtype)
         if self.mask_padding:
             features = features.masked_fill(~window.mask[:, :, None], -torch.inf)
         maximum = features.amax(dim=1)  # [B, C]

@@ -64,7 +64,7 @@ class FBONonLocal(nn.Module):
     ) -> Float[Tensor, "R D"]:
         """Read the window of each person's clip; a person whose window is empty gets its projected feature back."""
         window = required(window)
-        rows = self._standardise(window.features[window.mask].to(short_term.dtype))  # [N, C] filled slots, clip by clip
+        rows = self._standardise(window.packed(short_term.dtype))  # [N, C] filled slots, clip by clip
         packed = self.dropout(self.long_term_projection(rows))
         query = self.dropout(self.short_term_projection(self._standardise(short_term)))
         memory = _Memory.pack(packed, window.mask, self._empty_slot(packed), mask_padding=self.mask_padding)
