@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
+import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lfb_lightning.errors import InputError
+
+_TEMPORARY = ".tmp"
 
 
 def write_durably(path: Path, content: bytes) -> None:
     """Write, flush to the disk, rename into place, and flush the folder: readers see the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary: Path | None = None
     try:
-        with temporary.open("wb") as file:
+        with _open_temporary(path.parent) as file:
+            temporary = Path(file.name)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
         raise InputError(f"{path}: cannot be written ({error.strerror or error}).") from error
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def remove_abandoned(folder: Path) -> int:
+    """Delete the temporary files of writers that were killed, not those of living ones; returns how many."""
+    removed = 0
+    for path in folder.glob(f".*{_TEMPORARY}"):
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives, on any machine
+                path.unlink()
+                removed += 1
+        except OSError:
+            continue  # in use, just gone, or on a file system without locks: none of our business
+    return removed
+
+
+def _open_temporary(folder: Path) -> BinaryIO:
+    """A hidden, locked file in `folder`, under a name that no other process has."""
+    while True:
+        file = (folder / f".{secrets.token_hex(8)}{_TEMPORARY}").open("xb")
+        with suppress(OSError):  # a file system without locks: nobody will take the file for abandoned either
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # `remove_abandoned` of another process came between opening and locking
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

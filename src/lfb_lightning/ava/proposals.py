@@ -58,6 +58,11 @@ class ProposalTable:
         kept = self._scores[rows] >= threshold
         return Proposals(boxes=self._boxes[rows][kept], scores=self._scores[rows][kept])
 
+    def best(self, keyframe: Keyframe) -> Proposals:
+        """The proposal with the best score, whatever it is; none for a keyframe that has none."""
+        rows = self.persons.rows(keyframe)
+        return Proposals(boxes=self._boxes[rows][:1], scores=self._scores[rows][:1])
+
 
 def read_proposals(path: str | Path, *, images: str | Path | None = None) -> ProposalTable:
     """Read proposals by the file's ending: `.csv`, `.pkl` / `.pickle`, `.json`; raises InputError naming file and key.

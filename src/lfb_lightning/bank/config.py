@@ -17,6 +17,8 @@ class BankConfig:
 
     dir: str
     precision: Precision = "fp16"
+    keyframes: Literal["proposals", "annotations", "every_second"] = "proposals"
+    outside_video: Literal["fail", "clamp"] = "fail"
     window_seconds: int = 60
     features_per_second: int = 5
     placement: Literal["centered", "causal"] = "centered"
@@ -28,6 +30,8 @@ class BankConfig:
     def __post_init__(self) -> None:
         stored_dtype(self.precision)
         for name, value, known in (
+            ("keyframes", self.keyframes, ("proposals", "annotations", "every_second")),
+            ("outside_video", self.outside_video, ("fail", "clamp")),
             ("placement", self.placement, ("centered", "causal")),
             ("train_selection", self.train_selection, ("random", "top_score")),
             ("eval_selection", self.eval_selection, ("random", "top_score")),

@@ -33,7 +33,7 @@ class Provenance:
     channels: int
     precision: str
     clip: Mapping[str, Any]  # frames, stride, rate, resizing
-    keyframes: str  # "proposals"
+    keyframes: str  # how they were chosen
     score_threshold: float
     split: str
     package_version: str

@@ -7,6 +7,7 @@ inputs make equal bytes, and a file that is there already is not made again.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_header
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.precision import decode, encode
-from lfb_lightning.durable import write_durably
+from lfb_lightning.durable import remove_abandoned, write_durably
 from lfb_lightning.errors import InputError
 
 
@@ -30,13 +31,20 @@ class BankWriter:
         self._digest = provenance.digest
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
         except OSError as error:
-            raise InputError(f"bank {self.folder}: cannot be made ({error.strerror}); set bank.dir.") from error
+            raise InputError(f"bank {self.folder}: cannot be written ({error.strerror}); set bank.dir.") from error
+        remove_abandoned(self.folder)
         self._refuse_other_bank()
+
+    def path(self, video_id: str) -> Path:
+        """The file of a video; it exists when the video is finished."""
+        return self.folder / file_name(video_id)
 
     def is_finished(self, video_id: str) -> bool:
         """Whether the video's file is there, whole, and made by this provenance."""
-        path = self.folder / file_name(video_id)
+        path = self.path(video_id)
         if not path.is_file():
             return False
         metadata, _ = read_header(path)
@@ -75,7 +83,7 @@ class BankWriter:
         if stored.scales is not None:
             tensors["scales"] = stored.scales
         metadata = VideoMetadata(video_id, len(order), self._digest, checksum(tensors))
-        path = self.folder / file_name(video_id)
+        path = self.path(video_id)
         write_durably(path, save(tensors, metadata.to_entry()))
         return path
 

@@ -39,7 +39,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     data, bank = build_data(cfg)
     write_config(cfg, run_dir)
     writer = BankWriter(bank.folder(cfg.split), provenance(detector, data, bank, cfg.split))
-    datamodule = ExtractionDataModule(data, cfg.split, is_finished=writer.is_finished, on_error=bank.on_error)
+    datamodule = ExtractionDataModule(data, cfg.split, bank, writer)
     writing = BankWriting(writer, datamodule)
     callbacks = [*build_callbacks(cfg), FrameFingerprint(lambda: [datamodule.split]), writing]
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
@@ -72,7 +72,7 @@ def provenance(detector: ActionDetector, data: AvaData, bank: BankConfig, split:
         channels=detector.channels,
         precision=bank.precision,
         clip=data.describe_clips(),
-        keyframes="proposals",
+        keyframes=bank.keyframes,
         score_threshold=data.bank_threshold,
         split=split,
         package_version=__version__,

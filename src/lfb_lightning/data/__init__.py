@@ -1,6 +1,7 @@
 """From files to batches: which keyframes and persons, which frames, how transformed, in which order on which rank."""
 
 from lfb_lightning.data.ava_data import AvaData
+from lfb_lightning.data.bank_keyframes import BankKeyframes
 from lfb_lightning.data.clip_sampling import ClipSampling
 from lfb_lightning.data.collate import collate
 from lfb_lightning.data.split import Split
@@ -11,6 +12,7 @@ from lfb_lightning.data.transforms import ClipTransform
 
 __all__ = [
     "AvaData",
+    "BankKeyframes",
     "ClipSampling",
     "ClipTransform",
     "Split",

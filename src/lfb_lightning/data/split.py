@@ -122,10 +122,6 @@ class Split:
         """Proposals that are scored in evaluation."""
         return self.proposals.above(keyframe, self.data.eval_threshold)
 
-    def bank_persons(self, keyframe: Keyframe) -> Proposals:
-        """Proposals whose features the bank stores."""
-        return self.proposals.above(keyframe, self.data.bank_threshold)
-
     def used(self, table: KeyframeRows) -> Bool[np.ndarray, " K"]:
         """Which keyframes of a table are on the used seconds and not excluded."""
         seconds = table.timestamps

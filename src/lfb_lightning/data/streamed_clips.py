@@ -28,7 +28,8 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
     """Yields the batches of a rank's videos, each video's in order, and a `VideoFailure` for one that breaks off.
 
     `persons(keyframe)` gives the boxes; `on_error="stop"` raises instead of yielding a failure. With `views`, batches show
-    their keyframes in each of them.
+    their keyframes in each of them. A keyframe before the start or after the end of its video shows the nearest frame
+    (`outside_video="clamp"`, the peers' behaviour) or makes the video fail (`"fail"`).
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         world_size: int = 1,
         on_error: str = "stop",
         views: list[View] | None = None,
+        outside_video: str = "clamp",
     ) -> None:
         self._data = data
         self._persons = persons
         self._on_error = on_error
         self._views = views
+        self._outside_video = outside_video
         by_video: dict[str, list[Keyframe]] = {}
         for keyframe in sorted(keyframes):
             by_video.setdefault(keyframe.video_id, []).append(keyframe)
@@ -72,9 +75,12 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
 
     def _batches(self, video_id: str) -> Iterator[ClipBatch | ViewBatch]:
         keyframes = self.keyframes[video_id]
+        video = self._data.videos.open(video_id)
+        if self._outside_video == "fail":
+            refuse_outside(keyframes, video.properties().seconds, self._data.origin_second)
         sampling = self._data.clip_sampling
         clip_times = np.stack([sampling.times(keyframe.timestamp) for keyframe in keyframes])
-        clips = zip(keyframes, self._data.videos.open(video_id).stream(clip_times), strict=True)
+        clips = zip(keyframes, video.stream(clip_times), strict=True)
         while batch := list(islice(clips, self._data.batch_size)):
             if self._views is None:
                 yield collate(
@@ -102,3 +108,14 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
             scores=torch.from_numpy(persons.scores),
         )
         return sample, inside
+
+
+def refuse_outside(keyframes: list[Keyframe], length: float, origin_second: float) -> None:
+    """Raise InputError unless one video's keyframes lie within its `length` seconds (0: not known)."""
+    outside = [keyframe for keyframe in keyframes if not 0 <= keyframe.timestamp - origin_second <= length]
+    if length > 0 and outside:
+        raise InputError(
+            f"video {keyframes[0].video_id}: {len(outside)} of {len(keyframes)} keyframes lie outside of it (the first at "
+            f"{outside[0].timestamp} s; it covers {origin_second:g} to {origin_second + length:.1f} s); cut the video "
+            "again, exclude them, set data.origin_second, or take the nearest frames with bank.outside_video=clamp."
+        )

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lfb_lightning.bank import BankWriter, Manifest, finish_bank
+from lfb_lightning.errors import InputError
 from lfb_lightning.structures import PersonFeatures, VideoFailure
 from lfb_lightning.tasks.extraction_data import ExtractionDataModule
 
@@ -47,9 +48,8 @@ class BankWriting(Callback):
     ) -> None:
         """Keep the batch; write its video if it is complete."""
         if isinstance(outputs, VideoFailure):
-            self._failed[outputs.video_id] = outputs.reason
             self._parts.pop(outputs.video_id, None)
-            _log.warning("skipped: %s", outputs.reason)
+            self._fail(outputs.video_id, outputs.reason)
             return
         assert isinstance(outputs, PersonFeatures)
         video_id = outputs.keyframes[0].video_id
@@ -57,7 +57,7 @@ class BankWriting(Callback):
         parts.append(outputs.to("cpu"))
         self._clips += len(outputs.keyframes)
         if sum(len(part.keyframes) for part in parts) == self.data.todo[video_id]:
-            self._write(video_id, self._parts.pop(video_id))
+            self._finish(video_id, self._parts.pop(video_id))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """When every rank is done, write the manifest."""
@@ -70,6 +70,18 @@ class BankWriting(Callback):
             seconds = max(time.monotonic() - self._started, 1e-9)
             _log.info("%d clips in %.1f s on this rank: %.1f clips/s", self._clips, seconds, self._clips / seconds)
         trainer.strategy.barrier("manifest written")
+
+    def _finish(self, video_id: str, parts: list[PersonFeatures]) -> None:
+        try:
+            self._write(video_id, parts)
+        except InputError as error:  # a full disk, features that are not finite
+            if self.data.bank.on_error == "stop":
+                raise
+            self._fail(video_id, str(error))
+
+    def _fail(self, video_id: str, reason: str) -> None:
+        self._failed[video_id] = reason
+        _log.warning("skipped: %s", reason)
 
     def _write(self, video_id: str, parts: list[PersonFeatures]) -> None:
         timestamps = [

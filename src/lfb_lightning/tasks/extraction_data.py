@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from lfb_lightning.data import AvaData, Split, StreamedClips
+from lfb_lightning.bank import BankConfig, BankWriter
+from lfb_lightning.data import AvaData, BankKeyframes, Split, StreamedClips
 from lfb_lightning.data.normalise import normalise
 from lfb_lightning.structures import ClipBatch, Keyframe, VideoFailure
 
 
 class ExtractionDataModule(LightningDataModule):
-    """Keyframes with proposals, video by video, dealt to ranks and workers; finished videos are left out."""
+    """The bank's keyframes, video by video, dealt to ranks and workers; finished videos are left out."""
 
-    def __init__(
-        self, data: AvaData, split: str, *, is_finished: Callable[[str], bool], on_error: str = "skip"
-    ) -> None:
+    def __init__(self, data: AvaData, split: str, bank: BankConfig, writer: BankWriter) -> None:
         super().__init__()
         self.data = data
         self.split = Split(data, split)
-        self.on_error = on_error
-        self._is_finished = is_finished
+        self.bank = bank
+        self.writer = writer
+        self._chosen = BankKeyframes(self.split, bank.keyframes)
         self._keyframes: list[Keyframe] = []
         self.todo: dict[str, int] = {}
 
@@ -35,15 +35,12 @@ class ExtractionDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """List the keyframes; agree among the ranks on what is left to do."""
-        self._keyframes = self.split.proposal_keyframes(self.data.bank_threshold)
-        left = [video_id for video_id in self.video_ids if not self._is_finished(video_id)]
+        self._keyframes = self._chosen.keyframes()
+        left = [video_id for video_id in self.video_ids if not self.writer.is_finished(video_id)]
         if self.trainer is not None:  # a rank that looks later may find more finished: all take the first one's list
             left = self.trainer.strategy.broadcast(left)
-        counts = dict.fromkeys(left, 0)
-        for keyframe in self._keyframes:
-            if keyframe.video_id in counts:
-                counts[keyframe.video_id] += 1
-        self.todo = counts
+        counts = Counter(keyframe.video_id for keyframe in self._keyframes)
+        self.todo = {video_id: counts[video_id] for video_id in left}
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Batches of this rank's unfinished videos."""
@@ -51,10 +48,11 @@ class ExtractionDataModule(LightningDataModule):
         clips = StreamedClips(
             self.data,
             [keyframe for keyframe in self._keyframes if keyframe.video_id in self.todo],
-            self.split.bank_persons,
+            self._chosen.persons,
             rank=rank,
             world_size=world_size,
-            on_error=self.on_error,
+            on_error=self.bank.on_error,
+            outside_video=self.bank.outside_video,
         )
         return DataLoader(
             clips, batch_size=None, num_workers=self.data.num_workers, pin_memory=torch.cuda.is_available()
