@@ -14,6 +14,7 @@ FLOOR = {
     "errors": 0,
     "array_pickle": 0,
     "durable": 0,
+    "torch_file": 0,
     "version": 0,
     "ava": 1,
     "video": 1,

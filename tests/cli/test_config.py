@@ -18,7 +18,7 @@ PRIMARIES = ["train", "test", "extract"]
 OPTIONS = sorted(
     (path.parent.name, path.stem)
     for path in CONF.glob("*/*.yaml")
-    if path.parent.name not in ("hydra", "experiment", "extraction")
+    if path.parent.name not in ("hydra", "experiment", "extraction", "lfb_bank")
 )
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
 GIVEN = {  # arguments that the commands add

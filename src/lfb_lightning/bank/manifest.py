@@ -37,6 +37,7 @@ class Provenance:
     score_threshold: float
     split: str
     package_version: str
+    origin: str = "extracted"  # or what it was converted or imported from
 
     @property
     def digest(self) -> str:

@@ -21,6 +21,7 @@ from lfb_lightning.bank.layout import TensorSpan, file_name, read_header
 from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.precision import decode, stored_dtype
 from lfb_lightning.bank.scattered import RowRange, read_scattered
+from lfb_lightning.bank.stored_video import StoredVideo, read_video
 from lfb_lightning.bank.window import WindowSpec, choose_rows
 from lfb_lightning.structures import BankWindow, Keyframe
 
@@ -133,13 +134,21 @@ class FeatureBank:
         scales = None if video.scales is None else torch.from_numpy(video.scales[low:high])
         return boxes, torch.from_numpy(video.scores[low:high]), decode(features, scales)
 
+    def read_video(self, video_id: str) -> StoredVideo:
+        """Everything that is stored of a video; raises InputError for a file that is cut off."""
+        return read_video(self.folder / file_name(video_id))[1]
+
+    def timestamps(self, video_id: str) -> Int32[np.ndarray, " N"]:
+        """The second of every row of a video, ascending; none for a video that is not in the bank."""
+        video = self._video(video_id)
+        return np.zeros(0, dtype=np.int32) if video is None else video.timestamps
+
     def keyframes(self) -> list[Keyframe]:
         """Every keyframe with at least one feature, sorted by video and time."""
         return [
             Keyframe(video_id, timestamp)
             for video_id in sorted(self.manifest.videos)
-            if (video := self._video(video_id)) is not None
-            for timestamp in np.unique(video.timestamps).tolist()
+            for timestamp in np.unique(self.timestamps(video_id)).tolist()
         ]
 
     def _ranges(

@@ -6,7 +6,6 @@ inputs make equal bytes, and a file that is there already is not made again.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from torch import Tensor
 
 from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_header
 from lfb_lightning.bank.manifest import Manifest, Provenance
-from lfb_lightning.bank.precision import decode, encode
+from lfb_lightning.bank.precision import encode, stored_dtype
+from lfb_lightning.bank.stored_video import StoredVideo, checksum
 from lfb_lightning.durable import remove_abandoned, write_durably
 from lfb_lightning.errors import InputError
 
@@ -71,18 +71,20 @@ class BankWriter:
         order = torch.argsort(timestamps, stable=True)
         _refuse_infinite(video_id, timestamps, features)
         stored = encode(features[order], self.provenance.precision)
-        exact = decode(*stored).double()
-        tensors = {
-            "features": stored.rows,
-            "timestamps": timestamps[order].to(torch.int32),
-            "boxes": boxes[order].to(torch.float32),
-            "scores": scores[order].to(torch.float32),
-            "channel_sum": exact.sum(dim=0),
-            "channel_square_sum": exact.square().sum(dim=0),
-        }
-        if stored.scales is not None:
-            tensors["scales"] = stored.scales
-        metadata = VideoMetadata(video_id, len(order), self._digest, checksum(tensors))
+        video = StoredVideo(
+            timestamps=timestamps[order].to(torch.int32),
+            boxes=boxes[order].to(torch.float32),
+            scores=scores[order].to(torch.float32),
+            features=stored.rows,
+            scales=stored.scales,
+        )
+        return self.write_stored(video_id, video)
+
+    def write_stored(self, video_id: str, video: StoredVideo) -> Path:
+        """Write one video as it is stored already, in this bank's precision."""
+        assert video.features.dtype == stored_dtype(self.provenance.precision)
+        tensors = video.to_tensors()
+        metadata = VideoMetadata(video_id, len(video.timestamps), self._digest, checksum(tensors))
         path = self.path(video_id)
         write_durably(path, save(tensors, metadata.to_entry()))
         return path
@@ -104,12 +106,3 @@ def _refuse_infinite(video_id: str, timestamps: Tensor, features: Tensor) -> Non
             f"video {video_id}: the features of second {int(timestamps[~finite][0])} are not finite; check the "
             "checkpoint, or extract with trainer.precision=32."
         )
-
-
-def checksum(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over the tensors' names, dtypes, shapes and bytes."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

@@ -31,16 +31,18 @@ _BAD_INPUT = 1
 Job = Callable[[DictConfig, Path], int]
 
 
-def launch(command: str, job: Job, *, module: str | None = None) -> None:
+def launch(command: str, job: Job, *, module: str | None = None, config_name: str | None = None) -> None:
     """Run `job(config, run_dir)` for the configuration `<command>.yaml` and the command line; exits with its status.
 
-    `module` is the name of the command's file here, where it is not the command's own.
+    `module` is the name of the command's file here and `config_name` its configuration, where they are not the command's
+    own.
     """
+    config_name = config_name or command
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     statuses: list[int] = []
 
-    @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)
+    @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)
     def main(cfg: DictConfig) -> float | None:
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -62,7 +64,7 @@ def launch(command: str, job: Job, *, module: str | None = None) -> None:
         if wants_traceback:
             raise
         cause = _root_cause(error)
-        print(f"{_prog(command)}: {_explain(cause, command)}", file=sys.stderr)
+        print(f"{_prog(command)}: {_explain(cause, command, config_name)}", file=sys.stderr)
         sys.exit(_BAD_INPUT)
     sys.exit(max(statuses, default=0))
 
@@ -102,7 +104,7 @@ def _root_cause(error: BaseException) -> BaseException:
     return error
 
 
-def _explain(error: BaseException, command: str) -> str:
+def _explain(error: BaseException, command: str, config_name: str) -> str:
     """The error's message, and the nearest names for an unknown key."""
     message = str(error).strip()
     if isinstance(error, OverrideParseException) or not isinstance(
@@ -112,7 +114,7 @@ def _explain(error: BaseException, command: str) -> str:
     key = getattr(error, "full_key", None) or _quoted(message)
     if not key:
         return message
-    near = difflib.get_close_matches(str(key), _all_keys(command), n=3, cutoff=0.6)
+    near = difflib.get_close_matches(str(key), _all_keys(config_name), n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"unknown option '{key}': {hint}`{_prog(command)} --cfg job` prints every option.\n{message}"
 
@@ -122,10 +124,10 @@ def _quoted(message: str) -> str | None:
     return parts[1] if len(parts) > 2 else None
 
 
-def _all_keys(command: str) -> list[str]:
+def _all_keys(config_name: str) -> list[str]:
     """Every key of the configuration as composed from what the command line says of groups."""
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
-        composed = OmegaConf.to_container(hydra.compose(command), resolve=False)
+        composed = OmegaConf.to_container(hydra.compose(config_name), resolve=False)
     keys: list[str] = []
 
     def walk(node: object, prefix: str) -> None:

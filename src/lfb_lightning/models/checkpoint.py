@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import zipfile
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch import nn
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models.detector import ActionDetector
+from lfb_lightning.torch_file import is_torch_file
 
 _TRUSTED = "lfb_lightning.models"
 
@@ -50,14 +50,6 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.T
     prefix = "detector."
     weights = {key[len(prefix) :]: value for key, value in content["state_dict"].items() if key.startswith(prefix)}
     return yaml.safe_load(config), weights
-
-
-def is_torch_file(path: Path) -> bool:
-    """Whether `torch.save` wrote a file: a zip, or in the older form its magic number, pickled."""
-    if zipfile.is_zipfile(path):
-        return True
-    with path.open("rb") as file:
-        return b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19" in file.read(32)
 
 
 def build_detector(spec: dict[str, Any]) -> ActionDetector:

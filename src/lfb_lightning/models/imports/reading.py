@@ -17,7 +17,7 @@ import torch
 
 from lfb_lightning.array_pickle import load_arrays
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.checkpoint import is_torch_file
+from lfb_lightning.torch_file import is_torch_file
 
 _UNREADABLE = (
     pickle.UnpicklingError,

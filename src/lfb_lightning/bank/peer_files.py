@@ -1,0 +1,168 @@
+"""Banks as the peers keep them: one pickle of {video: {second: features}}.
+
+    mmaction2 0.x, 1.x   torch.save; video ids; a list of [C] tensors a second, or one [n, C] tensor; float16 or float32
+    original release     pickle; AVA's videos by number (their place in the frame list); numpy arrays, a list a second, or
+                         one [C] array a frame (Charades, EPIC-Kitchens)
+
+They hold no boxes, scores or provenance: imported rows get a box of zeros and score 1, and keep their order.
+"""
+
+from __future__ import annotations
+
+import pickle
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from lfb_lightning.array_pickle import load_arrays
+from lfb_lightning.bank.reader import FeatureBank
+from lfb_lightning.errors import InputError
+from lfb_lightning.torch_file import is_torch_file
+
+_DTYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32", torch.float64: "fp32"}
+
+
+class PeerVideo(NamedTuple):
+    """A video of a peer's bank: features in order of time, as stored there, and the second of each."""
+
+    video_id: str
+    timestamps: Int64[Tensor, " N"]
+    features: Float[Tensor, "N C"]
+
+
+class PeerBank:
+    """A peer's bank file. Nothing in it is run: it is read by torch's weights-only or our arrays-only unpickler.
+
+    `video_names` are needed where videos are numbers: theirs, in that order. `precision` is ours that holds the features as
+    they are. Raises InputError naming file, video and second for whatever is not as described above.
+    """
+
+    def __init__(self, path: str | Path, video_names: Sequence[str] | None = None) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"bank {path}: no such file.")
+        content = _read(self.path)
+        if not isinstance(content, dict) or not all(isinstance(seconds, dict) for seconds in content.values()):
+            raise InputError(f"bank {path}: expected {{video: {{second: features}}}}, found a {_kind(content)}.")
+        self._content = {self._name(key, video_names): seconds for key, seconds in content.items()}
+        self.video_ids = sorted(name for name, seconds in self._content.items() if any(map(len, seconds.values())))
+        if not self.video_ids:
+            raise InputError(f"bank {path}: holds no features.")
+        self._dtype: torch.dtype | None = None
+        self.channels = 0
+        first = self.video(self.video_ids[0]).features
+        self.channels, self._dtype = first.shape[1], first.dtype
+        self.precision = _DTYPES[first.dtype]
+
+    def video(self, video_id: str) -> PeerVideo:
+        """One video's features."""
+        timestamps: list[int] = []
+        rows: list[Tensor] = []
+        for second, features in sorted(
+            self._content[video_id].items(), key=lambda item: self._second(video_id, item[0])
+        ):
+            if len(features):
+                here = self._rows(video_id, second, features)
+                timestamps += [self._second(video_id, second)] * len(here)
+                rows.append(here)
+        forms = {(part.shape[1], part.dtype) for part in rows}
+        if self._dtype is not None:
+            forms.add((self.channels, self._dtype))
+        if len(forms) > 1:
+            raise InputError(f"bank {self.path}: video {video_id}: features differ in width or dtype: {forms}.")
+        return PeerVideo(video_id, torch.tensor(timestamps, dtype=torch.int64), torch.cat(rows))
+
+    def _name(self, key: Any, names: Sequence[str] | None) -> str:
+        if isinstance(key, str):
+            return key
+        if not isinstance(key, int | np.integer) or isinstance(key, bool):
+            raise InputError(f"bank {self.path}: a video is {key!r}, expected its id or its number.")
+        if names is None:
+            raise InputError(
+                f"bank {self.path}: videos are numbers (AVA's in the original release); give their names, in that order, "
+                "with video_names=<frame list or one id a line>."
+            )
+        if not 0 <= key < len(names):
+            raise InputError(f"bank {self.path}: video {key}, but video_names has {len(names)} names.")
+        return names[int(key)]
+
+    def _second(self, video_id: str, key: Any) -> int:
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
+            return int(key)
+        raise InputError(f"bank {self.path}: video {video_id}: a second is {key!r}, expected an integer.")
+
+    def _rows(self, video_id: str, second: Any, features: Any) -> Float[Tensor, "n C"]:
+        parts = features if isinstance(features, list | tuple) else [features]
+        try:
+            tensors = [torch.as_tensor(part).to("cpu") for part in parts]
+            stacked = [tensor[None] if tensor.ndim == 1 else tensor for tensor in tensors]
+            if any(tensor.ndim != 2 or tensor.dtype not in _DTYPES for tensor in stacked):
+                raise TypeError(f"{[f'{tuple(tensor.shape)} {tensor.dtype}' for tensor in tensors][:3]}")
+            return torch.cat(stacked)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"bank {self.path}: video {video_id}, second {second}: expected [C] or [n, C] floats, found {error}."
+            ) from error
+
+
+def read_video_names(path: str | Path) -> list[str]:
+    """The distinct first words of a file's lines, in order: a frame list of the original release, or one id a line."""
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"video names {path}: cannot be read ({error}).") from error
+    words = [line.split()[0].split(",")[0] for line in lines if line.strip()]
+    return [name for name in dict.fromkeys(words) if not name.startswith("original_v")]  # their lists have a heading
+
+
+def export_bank(bank: FeatureBank, path: Path, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> int:
+    """Write a bank as mmaction2's pickle: fp16 as float16, every other precision as float32; returns the features.
+
+    Everything is held in memory until it is written, as their format asks for.
+    """
+    content: dict[str, dict[int, list[Tensor]]] = {}
+    for video_id in track(sorted(bank.manifest.videos)):
+        video = bank.read_video(video_id)
+        features = video.features if video.features.dtype == torch.float16 else video.decoded
+        seconds: dict[int, list[Tensor]] = {}
+        for second, row in zip(video.timestamps.tolist(), features, strict=True):
+            seconds.setdefault(second, []).append(row)
+        content[video_id] = seconds
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, temporary)
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        raise InputError(f"{path}: cannot be written ({error}).") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return bank.manifest.num_rows
+
+
+def _read(path: Path) -> Any:
+    if not is_torch_file(path):
+        return load_arrays(path, what="bank")
+    try:
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # the older form cannot be mapped
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        lines = str(error).splitlines()  # advice to load it all the same, and one line with the name it asks for
+        wanted = next((line for line in lines if "GLOBAL" in line), lines[0]).rstrip(".")
+        raise InputError(f"bank {path}: holds something else than tensors in plain containers ({wanted}).") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise InputError(f"bank {path}: cannot be read ({error}).") from error
+
+
+def _kind(content: Any) -> str:
+    if isinstance(content, dict) and content:
+        return f"mapping of {type(next(iter(content.values()))).__name__}"
+    return type(content).__name__

@@ -1,0 +1,74 @@
+"""A whole video of a bank: the tensors of one file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float32, Int32, Shaped
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from lfb_lightning.bank.layout import VideoMetadata, read_header
+from lfb_lightning.bank.precision import decode
+from lfb_lightning.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVideo:
+    """N rows, ascending in time; `features` as stored, with `scales` where the precision is int8."""
+
+    timestamps: Int32[Tensor, " N"]
+    boxes: Float32[Tensor, "N 4"]
+    scores: Float32[Tensor, " N"]
+    features: Shaped[Tensor, "N C"]
+    scales: Float32[Tensor, " N"] | None
+
+    @property
+    def decoded(self) -> Float32[Tensor, "N C"]:
+        """The features that the stored ones stand for."""
+        return decode(self.features, self.scales)
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """What a bank file holds: the rows, and the sums that the manifest's statistics are made of."""
+        exact = self.decoded.double()
+        tensors = {
+            "features": self.features,
+            "timestamps": self.timestamps,
+            "boxes": self.boxes,
+            "scores": self.scores,
+            "channel_sum": exact.sum(dim=0),
+            "channel_square_sum": exact.square().sum(dim=0),
+        }
+        return tensors if self.scales is None else {**tensors, "scales": self.scales}
+
+
+def read_video(path: Path) -> tuple[VideoMetadata, StoredVideo, str]:
+    """A bank file's metadata and rows, and the checksum of what is really in it; raises InputError naming the file."""
+    metadata, _ = read_header(path)
+    try:
+        tensors = load_file(path)
+        video = StoredVideo(
+            timestamps=tensors["timestamps"],
+            boxes=tensors["boxes"],
+            scores=tensors["scores"],
+            features=tensors["features"],
+            scales=tensors.get("scales"),
+        )
+    except (SafetensorError, KeyError) as error:
+        raise InputError(
+            f"bank file {path}: not a whole bank file ({error}); delete it and run lfb-extract again."
+        ) from error
+    return metadata, video, checksum(tensors)
+
+
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over the tensors' names, dtypes, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

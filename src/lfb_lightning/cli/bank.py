@@ -1,0 +1,177 @@
+"""`lfb-bank ACTION`: look at, check, convert, take apart, put together, import and export banks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import track as rich_track
+
+from lfb_lightning.bank import FeatureBank, Manifest
+from lfb_lightning.bank.fit import refuse_unfit
+from lfb_lightning.bank.importing import import_bank
+from lfb_lightning.bank.peer_files import PeerBank, export_bank, read_video_names
+from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
+from lfb_lightning.bank.summary import summarise
+from lfb_lightning.bank.verify import verify
+from lfb_lightning.cli.app import launch
+from lfb_lightning.durable import write_json
+from lfb_lightning.errors import InputError
+from lfb_lightning.models import load_detector, state_digest
+from lfb_lightning.viz.bank_report import draw_bank_report
+
+_PROBLEMS_SHOWN = 20
+
+
+def inspect_bank(cfg: DictConfig, run_dir: Path) -> int:
+    """Print what is in a bank, and write it as json and png if asked to."""
+    bank = FeatureBank.open(cfg.folder)
+    summary = summarise(bank)
+    made, failed = bank.manifest.provenance, bank.manifest.failed
+    size = f"{summary.feature_bytes / 1e6:.1f} MB of features"
+    print(f"{bank.folder}: {summary.rows} features of {summary.videos} videos, {made.channels} channels, {size}")
+    for name in ("split", "precision", "origin", "keyframes", "score_threshold", "backbone", "package_version"):
+        print(f"  {name:16} {getattr(made, name)}")
+    print(f"  {'backbone digest':16} {made.backbone_digest[:16]}\n  {'clip':16} {dict(made.clip)}")
+    print(f"features in a second (mean {summary.mean_persons:.2f}):")
+    most = max(summary.persons_per_second.values(), default=1)
+    for count, seconds in summary.persons_per_second.items():
+        print(f"  {count:3d} {seconds:8d} {'#' * round(40 * seconds / most)}")
+    print("coverage: first second, last second, share of the seconds between that have features")
+    for video_id, entry in summary.coverage.items():
+        print(f"  {video_id:24} {entry.first:6d} {entry.last:6d} {entry.share:7.1%}")
+    for video_id, reason in failed.items():
+        print(f"  not in the bank: {video_id}: {reason}")
+    if cfg.out is not None:
+        out = Path(cfg.out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        content = {"videos": summary.videos, "rows": summary.rows, "failed": dict(failed), "split": made.split}
+        coverage = {name: [entry.first, entry.last, entry.share] for name, entry in summary.coverage.items()}
+        persons = {str(count): seconds for count, seconds in summary.persons_per_second.items()}
+        write_json(out.with_name(f"{out.name}.json"), {**content, "persons_per_second": persons, "coverage": coverage})
+        draw_bank_report(out.with_name(f"{out.name}.png"), summary, title=f"{bank.folder} ({made.precision})")
+        print(f"wrote {out}.json and {out}.png")
+    return 0
+
+
+def verify_bank(cfg: DictConfig, run_dir: Path) -> int:
+    """Read everything; exit status 1 if anything is not as it was written, or does not fit the checkpoint."""
+    bank = FeatureBank.open(cfg.folder)
+    if cfg.ckpt_path is not None:
+        detector = load_detector(cfg.ckpt_path)
+        digest = state_digest(detector.backbone)
+        refuse_unfit(bank, split=bank.manifest.provenance.split, channels=detector.channels, backbone_digest=digest)
+    console = Console(stderr=True)
+    verdicts = rich_track(verify(bank), "videos", total=len(bank.manifest.videos), console=console)
+    bad = [verdict for verdict in verdicts if verdict.problem is not None]
+    for verdict in bad[:_PROBLEMS_SHOWN]:
+        print(f"bad: {verdict.video_id}: {verdict.problem}")
+    if len(bad) > _PROBLEMS_SHOWN:
+        print(f"... and {len(bad) - _PROBLEMS_SHOWN} more")
+    print(
+        f"{bank.folder}: {len(bank.manifest.videos)} videos, {bank.manifest.num_rows} features read, {len(bad)} bad, "
+        f"{len(bank.manifest.failed)} failed in extraction"
+    )
+    if bad:
+        print("delete the bad files and manifest.json, then run the same lfb-extract command again")
+    return 1 if bad else 0
+
+
+def convert_bank(cfg: DictConfig, run_dir: Path) -> int:
+    """Write a bank in another precision."""
+    return _wrote(cfg.to, convert(FeatureBank.open(cfg.folder), Path(cfg.to), cfg.precision, track=_track))
+
+
+def merge_banks(cfg: DictConfig, run_dir: Path) -> int:
+    """Write several banks as one."""
+    banks = [FeatureBank.open(folder) for folder in cfg.folders]
+    if not banks:
+        raise InputError("folders is empty, expected folders=[first,second,...].")
+    return _wrote(cfg.to, merge(banks, Path(cfg.to), split=cfg.split, track=_track))
+
+
+def split_bank(cfg: DictConfig, run_dir: Path) -> int:
+    """Write one bank as several, or some of its videos as one."""
+    bank = FeatureBank.open(cfg.folder)
+    if (cfg.parts is None) == (cfg.videos is None):
+        raise InputError("give either parts=N or videos=<file with an id a line>.")
+    if cfg.videos is not None:
+        video_ids = read_video_names(cfg.videos)
+        return _wrote(cfg.to, pick(bank, Path(cfg.to), video_ids, split=cfg.split, track=_track))
+    for number, video_ids in enumerate(deal_videos(bank, cfg.parts)):
+        to = Path(cfg.to) / f"part_{number}"
+        _wrote(to, pick(bank, to, video_ids, split=cfg.split, track=_track))
+    return 0
+
+
+def import_peer_bank(cfg: DictConfig, run_dir: Path) -> int:
+    """Write a peer's pickle as a bank."""
+    names = None if cfg.video_names is None else read_video_names(cfg.video_names)
+    peer = PeerBank(cfg.file, names)
+    return _wrote(cfg.to, import_bank(peer, Path(cfg.to), split=cfg.split, precision=cfg.precision, track=_track))
+
+
+def export_peer_bank(cfg: DictConfig, run_dir: Path) -> int:
+    """Write a bank as mmaction2's pickle."""
+    rows = export_bank(FeatureBank.open(cfg.folder), Path(cfg.to), track=_track)
+    print(f"wrote {cfg.to}: {rows} features")
+    return 0
+
+
+ACTIONS = {
+    "inspect": inspect_bank,
+    "verify": verify_bank,
+    "convert": convert_bank,
+    "merge": merge_banks,
+    "split": split_bank,
+    "import": import_peer_bank,
+    "export": export_peer_bank,
+}
+
+
+def _wrote(to: str | Path, manifest: Manifest) -> int:
+    print(
+        f"wrote {to}: {manifest.num_rows} features of {len(manifest.videos)} videos in {manifest.provenance.precision}"
+    )
+    return 0
+
+
+def _track(video_ids: Sequence[str]) -> Iterable[str]:
+    return rich_track(video_ids, "videos", console=Console(stderr=True))
+
+
+def _complete(cfg: DictConfig) -> None:
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise InputError(f"{missing[0]} is not set; `lfb-bank --help` shows what each action needs.")
+
+
+def main() -> None:
+    """Console entry."""
+    action = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else None
+    if action is None and {"--help", "-h"} & set(sys.argv):
+        action = "inspect"  # their help is one
+    if action not in ACTIONS:
+        named = "no action" if action is None else f"unknown action '{action}'"
+        print(
+            f"lfb-bank: {named}, expected lfb-bank {'|'.join(ACTIONS)} key=value ...; see lfb-bank --help",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    if {"-m", "--multirun"} & set(sys.argv):
+        print("lfb-bank: runs one action at a time, without -m", file=sys.stderr)
+        sys.exit(1)
+    run = ACTIONS[action]
+
+    def job(cfg: DictConfig, run_dir: Path) -> int:
+        _complete(cfg)
+        return run(cfg, run_dir)
+
+    launch("bank", job, config_name=f"lfb_bank/{action}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""`lfb-bank` as a user runs it, on a real bank."""
+
+import json
+
+import pytest
+import torch
+
+from lfb_lightning.bank import FeatureBank
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def bank(console):
+    def run(action, *overrides, fails=False):
+        return console("bank", action, *overrides, fails=fails)
+
+    return run
+
+
+def test_inspect_prints_and_draws_what_is_in_it(pipeline, bank, tmp_path):
+    folder = pipeline.bank_dir / "val"
+    done = bank("inspect", f"folder={folder}", f"out={tmp_path / 'deep' / 'report'}")
+    manifest = FeatureBank.open(folder).manifest
+    assert f"{manifest.num_rows} features of 3 videos, 64 channels" in done.stdout
+    report = json.loads((tmp_path / "deep" / "report.json").read_text())
+    assert sum(int(count) * seconds for count, seconds in report["persons_per_second"].items()) == manifest.num_rows
+    assert list(report["coverage"]) == sorted(manifest.videos)
+    assert (tmp_path / "deep" / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_verify_tells_good_from_bad_and_fit_from_unfit(pipeline, bank, tmp_path):
+    folder = pipeline.bank_dir / "val"
+    assert "0 bad" in bank("verify", f"folder={folder}", f"ckpt_path={pipeline.checkpoint}").stdout
+    bank("convert", f"folder={folder}", "precision=int8", f"to={tmp_path / 'int8' / 'val'}")
+    assert "0 bad" in bank("verify", f"folder={tmp_path / 'int8' / 'val'}").stdout
+    spoilt = next((tmp_path / "int8" / "val").glob("*.safetensors"))
+    content = bytearray(spoilt.read_bytes())
+    content[-1] ^= 1
+    spoilt.write_bytes(content)
+    done = bank("verify", f"folder={tmp_path / 'int8' / 'val'}", fails=True)
+    assert done.returncode == 1
+    assert "its content has changed since it was written" in done.stdout
+    other = torch.load(pipeline.checkpoint, weights_only=True)
+    key = next(key for key in other["state_dict"] if "backbone" in key and key.endswith("weight"))
+    other["state_dict"][key] = other["state_dict"][key] + 1
+    torch.save(other, tmp_path / "other.ckpt")
+    unfit = bank("verify", f"folder={folder}", f"ckpt_path={tmp_path / 'other.ckpt'}", fails=True)
+    assert "does not fit: backbone" in unfit.stderr
+
+
+def test_a_trained_detector_reads_the_bank_in_any_precision(pipeline, bank, console, tmp_path):
+    for split in ("train", "val"):
+        folder = pipeline.bank_dir / split
+        bank("convert", f"folder={folder}", "precision=int8", f"to={tmp_path / 'banks' / split}")
+    overrides = [*pipeline.overrides[:2], *pipeline.overrides[3:], f"bank.dir={tmp_path / 'banks'}"]
+    run_dir = tmp_path / "run"
+    console("train", *overrides, "fbo=nl", "fbo.latent_channels=16", "trainer.max_epochs=1", f"hydra.run.dir={run_dir}")
+    assert 0 < json.loads((run_dir / "metrics.json").read_text())["best_mAP"] < 1
+
+
+def test_parts_and_there_and_back_through_the_peers_file(pipeline, bank, tmp_path):
+    folder = pipeline.bank_dir / "val"
+    bank("split", f"folder={folder}", f"to={tmp_path / 'parts'}", "parts=2")
+    bank("merge", f"folders=[{tmp_path / 'parts/part_0'},{tmp_path / 'parts/part_1'}]", f"to={tmp_path / 'again'}")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == {
+        path.name: path.read_bytes() for path in folder.iterdir()
+    }
+    names = sorted(FeatureBank.open(folder).manifest.videos)
+    (tmp_path / "ids.txt").write_text(f"{names[0]}\n\n{names[2]}\n")
+    done = bank("split", f"folder={folder}", f"to={tmp_path / 'two'}", f"videos={tmp_path / 'ids.txt'}", "split=few")
+    assert "of 2 videos" in done.stdout
+    assert FeatureBank.open(tmp_path / "two").manifest.provenance.split == "few"
+    bank("export", f"folder={folder}", f"to={tmp_path / 'lfb_val.pkl'}")
+    bank("import", f"file={tmp_path / 'lfb_val.pkl'}", f"to={tmp_path / 'back' / 'val'}", "split=val")
+    ours, back = FeatureBank.open(folder), FeatureBank.open(tmp_path / "back" / "val")
+    assert ours.keyframes() == back.keyframes()
+    for keyframe in ours.keyframes():
+        assert torch.equal(ours.persons(keyframe)[2], back.persons(keyframe)[2])
+
+
+def test_mistakes_are_explained(pipeline, bank, console, tmp_path):
+    folder = f"folder={pipeline.bank_dir / 'val'}"
+    assert "expected lfb-bank inspect|verify" in console("bank", fails=True).stderr
+    assert "unknown action 'look'" in bank("look", fails=True).stderr
+    assert "did you mean folder?" in bank("verify", "foldr=x", fails=True).stderr
+    assert "precision is not set" in bank("convert", folder, f"to={tmp_path}", fails=True).stderr
+    assert "expected one of fp32, fp16" in bank("convert", folder, "precision=x", f"to={tmp_path}", fails=True).stderr
+    assert "give either parts=N" in bank("split", folder, f"to={tmp_path}", fails=True).stderr
+    assert "one action at a time" in bank("verify", folder, "-m", fails=True).stderr
+    assert "does not exist" in bank("inspect", f"folder={tmp_path / 'none'}", fails=True).stderr
+    assert "Usage: lfb-bank" in console("bank", "--help").stdout
