@@ -90,3 +90,16 @@ def test_mistakes_are_explained(pipeline, bank, console, tmp_path):
     assert "one action at a time" in bank("verify", folder, "-m", fails=True).stderr
     assert "does not exist" in bank("inspect", f"folder={tmp_path / 'none'}", fails=True).stderr
     assert "Usage: lfb-bank" in console("bank", "--help").stdout
+
+
+def test_strict_refuses_a_bank_of_another_backbone(pipeline, console, tmp_path):
+    overrides = [
+        *pipeline.overrides,
+        "fbo=max",
+        "bank.strict=true",
+        "trainer.max_epochs=1",
+        f"hydra.run.dir={tmp_path}",
+    ]
+    done = console("train", *overrides, fails=True)
+    assert "does not fit: backbone" in done.stderr
+    assert "lfb-extract split=train" in done.stderr
