@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import safe_open
@@ -55,8 +55,7 @@ class Provenance:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class VideoEntry:
+class VideoEntry(NamedTuple):
     """A finished video: its number of rows and the SHA-256 of its tensors."""
 
     rows: int
@@ -94,7 +93,9 @@ class Manifest:
                 raise ValueError(f"its format is not {_VERSION}")
             return cls(
                 provenance=Provenance(**content.pop("provenance")),
-                videos={key: VideoEntry(**value) for key, value in content.pop("videos").items()},
+                videos={
+                    key: VideoEntry(value["rows"], value["checksum"]) for key, value in content.pop("videos").items()
+                },
                 **content,
             )
         except (ValueError, KeyError, TypeError) as error:
@@ -102,7 +103,8 @@ class Manifest:
 
     def write(self, folder: Path) -> Path:
         """Write the manifest under a temporary name, then rename it."""
-        content = {"format": _VERSION, **asdict(self)}
+        videos = {key: entry._asdict() for key, entry in self.videos.items()}
+        content = {"format": _VERSION, **asdict(replace(self, videos={})), "videos": videos}
         path = folder / MANIFEST
         write_durably(path, json.dumps(content, sort_keys=True, indent=1, default=dict).encode())
         return path
