@@ -40,7 +40,7 @@ def test_windows_are_the_peers(tmp_path):
     checked = 0
     for query, slots in golden["queries"].items():
         keyframe = keyframe_of(query)
-        (bank,) = [bank for bank in banks if keyframe.video_id in bank.manifest.videos] or banks[:1]
+        (bank,) = [bank for bank in banks if keyframe.video_id in bank.videos] or banks[:1]
         window = bank.window(keyframe, WindowSpec(seconds=60, features_per_second=5))
         ids = window.padded(torch.float32)[0, :, 0].view(60, 5)  # channel 0 is each feature's number
         for slot in range(60):
@@ -62,7 +62,7 @@ def test_crowded_second_and_odd_window_are_as_the_peers(tmp_path):
     banks = [imported(GOLDEN / "window_bank" / f"lfb_{name}.pkl", tmp_path / name) for name in ("train", "val", "test")]
     crowd, odd = golden["crowd"], golden["odd_window"]
     keyframe = keyframe_of(crowd["query"])
-    (bank,) = [bank for bank in banks if keyframe.video_id in bank.manifest.videos]
+    (bank,) = [bank for bank in banks if keyframe.video_id in bank.videos]
     drawn = set()
     for epoch in range(200):
         spec = WindowSpec(selection="random")
@@ -72,7 +72,7 @@ def test_crowded_second_and_odd_window_are_as_the_peers(tmp_path):
         drawn.add(frozenset(ids))
     assert abs(len(drawn) - crowd["distinct_subsets_in_200_draws"]) < 15  # uniform: 100.5 of 126 expected
     keyframe = keyframe_of(odd["query"])
-    (bank,) = [bank for bank in banks if keyframe.video_id in bank.manifest.videos]
+    (bank,) = [bank for bank in banks if keyframe.video_id in bank.videos]
     window = bank.window(keyframe, WindowSpec(seconds=odd["window_size"], features_per_second=odd["K"]))
     assert window.mask[0].view(-1, odd["K"]).sum(dim=1).tolist() == odd["n_nonzero"]
 

@@ -92,7 +92,7 @@ def test_only_so_many_videos_indexes_are_kept(tmp_path, monkeypatch):
     bank, features = write_bank(tmp_path, VIDEOS)
     for name in [*VIDEOS, *VIDEOS]:
         assert torch.equal(bank.persons(Keyframe(name, 901))[2], features[name][3:6])
-        assert len(bank._videos) <= 2
+        assert len(bank._indexes) <= 2
 
 
 def test_a_file_that_goes_away_or_shrinks_while_open_is_named(tmp_path):

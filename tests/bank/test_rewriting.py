@@ -65,7 +65,7 @@ def test_splits_merge_under_a_new_name_and_only_under_one(tmp_path):
         merge([train, val], tmp_path / "both")
     manifest = merge([train, val], tmp_path / "both", split="trainval")
     assert manifest.provenance.split == "trainval"
-    assert sorted(manifest.videos) == ["a", "b"]
+    assert sorted(FeatureBank.open(tmp_path / "both").videos) == ["a", "b"]
 
 
 def test_banks_that_contradict_each_other_do_not_merge(tmp_path):

@@ -21,11 +21,12 @@ def bank(console):
 def test_inspect_prints_and_draws_what_is_in_it(pipeline, bank, tmp_path):
     folder = pipeline.bank_dir / "val"
     done = bank("inspect", f"folder={folder}", f"out={tmp_path / 'deep' / 'report'}")
-    manifest = FeatureBank.open(folder).manifest
+    bank = FeatureBank.open(folder)
+    manifest = bank.manifest
     assert f"{manifest.num_rows} features of 3 videos, 64 channels" in done.stdout
     report = json.loads((tmp_path / "deep" / "report.json").read_text())
     assert sum(int(count) * seconds for count, seconds in report["persons_per_second"].items()) == manifest.num_rows
-    assert list(report["coverage"]) == sorted(manifest.videos)
+    assert list(report["coverage"]) == sorted(bank.videos)
     assert (tmp_path / "deep" / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -66,7 +67,7 @@ def test_parts_and_there_and_back_through_the_peers_file(pipeline, bank, tmp_pat
     assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == {
         path.name: path.read_bytes() for path in folder.iterdir()
     }
-    names = sorted(FeatureBank.open(folder).manifest.videos)
+    names = sorted(FeatureBank.open(folder).videos)
     (tmp_path / "ids.txt").write_text(f"{names[0]}\n\n{names[2]}\n")
     done = bank("split", f"folder={folder}", f"to={tmp_path / 'two'}", f"videos={tmp_path / 'ids.txt'}", "split=few")
     assert "of 2 videos" in done.stdout

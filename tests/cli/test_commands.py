@@ -144,7 +144,7 @@ def test_failed_video_is_listed_and_the_status_says_so(pipeline, console, tmp_pa
     assert done.returncode == 1
     bank = FeatureBank.open(tmp_path / "bank" / "val")
     assert list(bank.manifest.failed) == ["mini-val-001"]
-    assert sorted(bank.manifest.videos) == ["mini-val-000", "mini-val-002"]
+    assert sorted(bank.videos) == ["mini-val-000", "mini-val-002"]
 
 
 def failure(console, command, *overrides):
@@ -176,6 +176,14 @@ def test_help_config_and_defaults_are_readable(console):
     assert "fbo: avg, max, nl" in text
     assert yaml.safe_load(console("train", "--cfg", "job", "fbo=avg").stdout)["fbo"]["mask_padding"] is False
     assert "bank" in console("extract", "--info", "defaults").stdout
+
+
+def test_another_bank_precision_leaves_the_windows_of_the_training_run(pipeline, console, lfb_run, tmp_path):
+    bank = f"bank.dir={pipeline.bank_dir}"
+    console("test", f"ckpt_path={lfb_run}/checkpoints/best.ckpt", "bank=fp32", bank, f"hydra.run.dir={tmp_path}")
+    trained, tested = (yaml.safe_load((run / "config.yaml").read_text())["bank"] for run in (lfb_run, tmp_path))
+    assert tested == {**trained, "precision": "fp32"}
+    assert trained["window_seconds"] == 16  # not the group's own 60
 
 
 def test_users_add_their_own_groups(pipeline, console, tmp_path):

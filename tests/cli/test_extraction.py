@@ -122,7 +122,7 @@ def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(p
     for name in names:
         assert len(failed[name].splitlines()) == 1
         assert failed[name] in done.stdout
-    assert len(manifest_of(tmp_path / "banks", "train")["videos"]) == 2
+    assert len(FeatureBank.open(tmp_path / "banks" / "train").videos) == 2
     assert not FeatureBank.open(tmp_path / "banks" / "train").persons(Keyframe(names[0], 905))[0].numel()
 
     for path in videos[:3]:
@@ -131,7 +131,7 @@ def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(p
     console("extract", *command)
     repaired = manifest_of(tmp_path / "banks", "train")
     assert repaired["failed"] == {}
-    assert len(repaired["videos"]) == 6
+    assert repaired["num_videos"] == 6
 
 
 def test_on_error_stop_ends_at_the_first_broken_video(pipeline, console, tmp_path):
@@ -148,7 +148,7 @@ def test_every_second_describes_seconds_without_proposals(pipeline, console, tmp
     command = arguments(pipeline, tmp_path / "banks", "bank.keyframes=every_second", "bank=int8", split="val")
     console("extract", *command)
     bank = FeatureBank.open(tmp_path / "banks" / "val")
-    seconds = {name: [] for name in bank.manifest.videos}
+    seconds = {name: [] for name in bank.videos}
     for keyframe in bank.keyframes():
         seconds[keyframe.video_id].append(keyframe.timestamp)
     excluded = (pipeline.mini_dir / "mini_ava_val_excluded_timestamps.csv").read_text().split()

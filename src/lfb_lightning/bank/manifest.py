@@ -9,18 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from safetensors import safe_open
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
+from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.durable import write_durably
 from lfb_lightning.errors import InputError
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +56,17 @@ class Provenance:
         ]
 
 
-class VideoEntry(NamedTuple):
-    """A finished video: its number of rows and the SHA-256 of its tensors."""
-
-    rows: int
-    checksum: str
-
-
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A finished bank. `mean` and `std` are the features' per-channel statistics over all rows."""
 
     provenance: Provenance
-    videos: dict[str, VideoEntry]
+    num_videos: int
+    num_rows: int
     mean: list[float]
     std: list[float]
+    videos_checksum: str  # of videos.json
     failed: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def num_rows(self) -> int:
-        """Features in the bank."""
-        return sum(entry.rows for entry in self.videos.values())
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -91,20 +82,16 @@ class Manifest:
             content = json.loads(path.read_text())
             if content.pop("format") != _VERSION:
                 raise ValueError(f"its format is not {_VERSION}")
-            return cls(
-                provenance=Provenance(**content.pop("provenance")),
-                videos={
-                    key: VideoEntry(value["rows"], value["checksum"]) for key, value in content.pop("videos").items()
-                },
-                **content,
-            )
+            return cls(provenance=Provenance(**content.pop("provenance")), **content)
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"bank manifest {path}: cannot be read ({error}).") from error
+            raise InputError(
+                f"bank manifest {path}: cannot be read ({error}); delete it and run the same lfb-extract command again: it "
+                "keeps finished videos."
+            ) from error
 
     def write(self, folder: Path) -> Path:
         """Write the manifest under a temporary name, then rename it."""
-        videos = {key: entry._asdict() for key, entry in self.videos.items()}
-        content = {"format": _VERSION, **asdict(replace(self, videos={})), "videos": videos}
+        content = {"format": _VERSION, **asdict(self)}
         path = folder / MANIFEST
         write_durably(path, json.dumps(content, sort_keys=True, indent=1, default=dict).encode())
         return path
@@ -131,10 +118,18 @@ def finish_bank(
         with safe_open(path, framework="np") as file:
             total += file.get_tensor("channel_sum")
             squares += file.get_tensor("channel_square_sum")
-    rows = max(sum(entry.rows for entry in videos.values()), 1)
-    mean = total / rows
-    std = np.sqrt(np.clip(squares / rows - mean**2, 0, None))
-    manifest = Manifest(provenance, videos, mean.tolist(), std.tolist(), failed)
+    num_rows = sum(entry.rows for entry in videos.values())
+    mean = total / max(num_rows, 1)
+    std = np.sqrt(np.clip(squares / max(num_rows, 1) - mean**2, 0, None))
+    manifest = Manifest(
+        provenance=provenance,
+        num_videos=len(videos),
+        num_rows=num_rows,
+        mean=mean.tolist(),
+        std=std.tolist(),
+        videos_checksum=write_videos(folder, videos),
+        failed=failed,
+    )
     manifest.write(folder)
     return manifest
 

@@ -127,7 +127,7 @@ def export_bank(bank: FeatureBank, path: Path, *, track: Callable[[Sequence[str]
     Everything is held in memory until it is written, as their format asks for.
     """
     content: dict[str, dict[int, list[Tensor]]] = {}
-    for video_id in track(sorted(bank.manifest.videos)):
+    for video_id in track(sorted(bank.videos)):
         video = bank.read_video(video_id)
         features = video.features if video.features.dtype == torch.float16 else video.decoded
         seconds: dict[int, list[Tensor]] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.precision import decode, stored_dtype
 from lfb_lightning.bank.scattered import RowRange, read_scattered
 from lfb_lightning.bank.stored_video import StoredVideo, read_video
+from lfb_lightning.bank.video_table import VideoEntry, read_videos
 from lfb_lightning.bank.window import WindowSpec, choose_rows
+from lfb_lightning.errors import InputError
 from lfb_lightning.structures import BankWindow, Keyframe
 
 _KEPT_VIDEOS = 1024
@@ -56,13 +59,19 @@ class FeatureBank:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
-        self._videos: dict[str, _VideoIndex] = {}
+        self._digest = manifest.provenance.digest
+        self._indexes: dict[str, _VideoIndex] = {}
 
     @classmethod
     def open(cls, folder: str | Path) -> FeatureBank:
         """Open `<bank_dir>/<split>`; raises InputError, with the command that makes it, if it is missing or unfinished."""
         folder = Path(folder)
         return cls(folder, Manifest.read(folder))
+
+    @cached_property
+    def videos(self) -> dict[str, VideoEntry]:
+        """Every video's rows and checksum, read when first asked for; windows do without."""
+        return read_videos(self.folder, self.manifest.videos_checksum)
 
     @property
     def channels(self) -> int:
@@ -147,7 +156,7 @@ class FeatureBank:
         """Every keyframe with at least one feature, sorted by video and time."""
         return [
             Keyframe(video_id, timestamp)
-            for video_id in sorted(self.manifest.videos)
+            for video_id in sorted(self.videos)
             for timestamp in np.unique(self.timestamps(video_id)).tolist()
         ]
 
@@ -179,17 +188,22 @@ class FeatureBank:
         return RowRange(video.path, video.features.begin + low * self.row_bytes, high - low)
 
     def _video(self, video_id: str) -> _VideoIndex | None:
-        if video_id not in self.manifest.videos:
-            return None
-        video = self._videos.get(video_id)
+        video = self._indexes.get(video_id)
         if video is None:
-            while len(self._videos) >= _KEPT_VIDEOS:
-                self._videos.pop(next(iter(self._videos)), None)
-            video = self._videos[video_id] = self._index(self.folder / file_name(video_id))
+            path = self.folder / file_name(video_id)
+            if not path.is_file():
+                if video_id in self.videos:
+                    raise InputError(f"bank file {path}: is missing; run the same lfb-extract command again.")
+                return None
+            while len(self._indexes) >= _KEPT_VIDEOS:
+                self._indexes.pop(next(iter(self._indexes)), None)
+            video = self._indexes[video_id] = self._index(path)
         return video
 
     def _index(self, path: Path) -> _VideoIndex:
-        _, spans = read_header(path)
+        metadata, spans = read_header(path)
+        if metadata.provenance != self._digest:
+            raise InputError(f"bank file {path}: another checkpoint or configuration than the manifest's made it.")
 
         def array(name: str, dtype: type) -> np.ndarray:
             span = spans[name]

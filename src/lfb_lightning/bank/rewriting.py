@@ -26,7 +26,7 @@ def convert(bank: FeatureBank, to: Path, precision: str, *, track: Tracker = ite
         raise InputError(f"bank {bank.folder} is in {precision} already.")
     origin = made.origin if made.precision == "fp32" else f"{made.origin}, then converted from {made.precision}"
     writer = BankWriter(to, replace(made, precision=precision, origin=origin))
-    for video_id in track(sorted(bank.manifest.videos)):
+    for video_id in track(sorted(bank.videos)):
         if not writer.is_finished(video_id):
             video = bank.read_video(video_id)
             writer.write(
@@ -36,7 +36,7 @@ def convert(bank: FeatureBank, to: Path, precision: str, *, track: Tracker = ite
                 scores=video.scores.double(),
                 features=video.decoded,
             )
-    return finish_bank(to, writer.provenance, sorted(bank.manifest.videos | bank.manifest.failed), bank.manifest.failed)
+    return finish_bank(to, writer.provenance, sorted(bank.videos | bank.manifest.failed), bank.manifest.failed)
 
 
 def merge(banks: Sequence[FeatureBank], to: Path, *, split: str | None = None, track: Tracker = iter) -> Manifest:
@@ -52,9 +52,9 @@ def merge(banks: Sequence[FeatureBank], to: Path, *, split: str | None = None, t
         differences = made.differences(_of_split(bank.manifest.provenance, split))
         if differences:
             raise InputError(f"bank {bank.folder} does not go with {banks[0].folder}: {'; '.join(differences)}.")
-        for video_id, entry in bank.manifest.videos.items():
+        for video_id, entry in bank.videos.items():
             owner = owners.setdefault(video_id, bank)
-            if owner.manifest.videos[video_id].checksum != entry.checksum:
+            if owner.videos[video_id].checksum != entry.checksum:
                 raise InputError(f"video {video_id}: {owner.folder} and {bank.folder} hold different features of it.")
         failed |= bank.manifest.failed
     failed = {video_id: reason for video_id, reason in failed.items() if video_id not in owners}
@@ -69,7 +69,7 @@ def pick(
     bank: FeatureBank, to: Path, video_ids: Collection[str], *, split: str | None = None, track: Tracker = iter
 ) -> Manifest:
     """Write some videos of `bank` as a bank of their own, of split `split`; raises InputError for one it does not have."""
-    unknown = sorted(set(video_ids) - bank.manifest.videos.keys() - bank.manifest.failed.keys())
+    unknown = sorted(set(video_ids) - bank.videos.keys() - bank.manifest.failed.keys())
     if unknown:
         raise InputError(
             f"bank {bank.folder}: has no video {unknown[0]!r} ({len(unknown)} of {len(video_ids)} unknown)."
@@ -85,11 +85,11 @@ def pick(
 
 def deal_videos(bank: FeatureBank, parts: int) -> list[list[str]]:
     """The bank's videos in `parts` groups of nearly equal numbers of rows; the same for the same bank."""
-    if not 1 <= parts <= len(bank.manifest.videos):
-        raise InputError(f"parts is {parts}, expected 1 to {len(bank.manifest.videos)}, the number of videos.")
+    if not 1 <= parts <= bank.manifest.num_videos:
+        raise InputError(f"parts is {parts}, expected 1 to {bank.manifest.num_videos}, the number of videos.")
     groups: list[list[str]] = [[] for _ in range(parts)]
     rows = [0] * parts
-    for video_id, entry in sorted(bank.manifest.videos.items(), key=lambda item: (-item[1].rows, item[0])):
+    for video_id, entry in sorted(bank.videos.items(), key=lambda item: (-item[1].rows, item[0])):
         smallest = rows.index(min(rows))
         groups[smallest].append(video_id)
         rows[smallest] += entry.rows

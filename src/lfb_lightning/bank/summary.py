@@ -46,14 +46,14 @@ def summarise(bank: FeatureBank) -> BankSummary:
     """Read every video's timestamps (not its features)."""
     persons: Counter[int] = Counter()
     coverage = {}
-    for video_id in sorted(bank.manifest.videos):
+    for video_id in sorted(bank.videos):
         seconds, counts = np.unique(bank.timestamps(video_id), return_counts=True)
         persons.update(counts.tolist())
         if len(seconds):
             coverage[video_id] = Coverage(int(seconds[0]), int(seconds[-1]), tuple(seconds.tolist()))
     return BankSummary(
         rows=bank.manifest.num_rows,
-        videos=len(bank.manifest.videos),
+        videos=bank.manifest.num_videos,
         feature_bytes=bank.manifest.num_rows * bank.row_bytes,
         persons_per_second=dict(sorted(persons.items())),
         coverage=coverage,

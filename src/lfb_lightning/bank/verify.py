@@ -24,7 +24,7 @@ class VideoVerdict(NamedTuple):
 
 def verify(bank: FeatureBank) -> Iterator[VideoVerdict]:
     """Read every video of the manifest, then name the files that it does not know. Finds all problems, raises none."""
-    for video_id, entry in bank.manifest.videos.items():
+    for video_id, entry in bank.videos.items():
         try:
             metadata, video, checksum = read_video(bank.folder / file_name(video_id))
         except InputError as error:
@@ -32,7 +32,7 @@ def verify(bank: FeatureBank) -> Iterator[VideoVerdict]:
             continue
         problems = list(_problems(bank, video_id, metadata, video, checksum))
         yield VideoVerdict(video_id, entry.rows, "; ".join(problems) if problems else None)
-    known = {file_name(video_id) for video_id in bank.manifest.videos}
+    known = {file_name(video_id) for video_id in bank.videos}
     for path in sorted(bank.folder.glob(f"*{SUFFIX}")):
         if path.name not in known:
             yield VideoVerdict(video_id_of(path), 0, f"{path.name} is not in the manifest; run lfb-extract again")
@@ -41,7 +41,7 @@ def verify(bank: FeatureBank) -> Iterator[VideoVerdict]:
 def _problems(
     bank: FeatureBank, video_id: str, metadata: VideoMetadata, video: StoredVideo, checksum: str
 ) -> Iterator[str]:
-    entry = bank.manifest.videos[video_id]
+    entry = bank.videos[video_id]
     provenance = bank.manifest.provenance
     if metadata.video_id != video_id:
         yield f"the file is of video {metadata.video_id!r}"

@@ -65,14 +65,14 @@ def verify_bank(cfg: DictConfig, run_dir: Path) -> int:
         digest = state_digest(detector.backbone)
         refuse_unfit(bank, split=bank.manifest.provenance.split, channels=detector.channels, backbone_digest=digest)
     console = Console(stderr=True)
-    verdicts = rich_track(verify(bank), "videos", total=len(bank.manifest.videos), console=console)
+    verdicts = rich_track(verify(bank), "videos", total=bank.manifest.num_videos, console=console)
     bad = [verdict for verdict in verdicts if verdict.problem is not None]
     for verdict in bad[:_PROBLEMS_SHOWN]:
         print(f"bad: {verdict.video_id}: {verdict.problem}")
     if len(bad) > _PROBLEMS_SHOWN:
         print(f"... and {len(bad) - _PROBLEMS_SHOWN} more")
     print(
-        f"{bank.folder}: {len(bank.manifest.videos)} videos, {bank.manifest.num_rows} features read, {len(bad)} bad, "
+        f"{bank.folder}: {bank.manifest.num_videos} videos, {bank.manifest.num_rows} features read, {len(bad)} bad, "
         f"{len(bank.manifest.failed)} failed in extraction"
     )
     if bad:
@@ -134,7 +134,7 @@ ACTIONS = {
 
 def _wrote(to: str | Path, manifest: Manifest) -> int:
     print(
-        f"wrote {to}: {manifest.num_rows} features of {len(manifest.videos)} videos in {manifest.provenance.precision}"
+        f"wrote {to}: {manifest.num_rows} features of {manifest.num_videos} videos in {manifest.provenance.precision}"
     )
     return 0
 

@@ -87,7 +87,8 @@ def adopt_checkpoint(cfg: DictConfig, overrides: list[str], sections: tuple[str,
     """Take sections of the configuration from the checkpoint's run, keeping what the command line sets.
 
     So `lfb-test ckpt_path=...` needs no more. A section chosen as a group (`data=...`), and all of them where an
-    override changes what sections refer to (`paths.*`, `experiment=`), are as composed.
+    override changes what sections refer to (`paths.*`, `experiment=`), are as composed. Of `bank=...` only where and in
+    which precision it is: its windows stay those that the detector was trained with.
     """
     stored, _ = read_any(required_checkpoint(cfg))
     names = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
@@ -96,9 +97,12 @@ def adopt_checkpoint(cfg: DictConfig, overrides: list[str], sections: tuple[str,
     cfg = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[assignment]
     OmegaConf.set_struct(cfg, False)
     for section in sections:
-        if section in names or section not in stored:
+        chosen = section in names
+        if section not in stored or (chosen and section != "bank"):
             continue
         composed, cfg[section] = cfg[section], stored[section]
+        if chosen:
+            cfg[section].update({key: composed[key] for key in ("dir", "precision")})
         for name in names:
             if name.startswith(f"{section}."):
                 key = name.removeprefix(f"{section}.")

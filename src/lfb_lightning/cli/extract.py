@@ -48,13 +48,13 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     manifest = writing.manifest
     if manifest is None:  # another rank than the first
         return 0
-    summary = {"bank": str(writer.folder), "videos": len(manifest.videos), "rows": manifest.num_rows}
+    summary = {"bank": str(writer.folder), "videos": manifest.num_videos, "rows": manifest.num_rows}
     write_json(run_dir / "metrics.json", summary | {"failed": manifest.failed})
     _log.info(
         "bank %s: %d features of %d videos, %d failed",
         writer.folder,
         manifest.num_rows,
-        len(manifest.videos),
+        manifest.num_videos,
         len(manifest.failed),
     )
     for video_id, reason in manifest.failed.items():

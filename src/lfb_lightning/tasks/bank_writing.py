@@ -1,9 +1,15 @@
-"""The callback that turns predicted features into finished bank files, and the last one into a manifest."""
+"""The callback that turns predicted features into finished bank files, and the last one into a manifest.
+
+Files are written by a thread of their own: hashing and waiting for the disk take as long as some batches, and need neither
+the device nor Python.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -16,6 +22,7 @@ from lfb_lightning.structures import PersonFeatures, VideoFailure
 from lfb_lightning.tasks.extraction_data import ExtractionDataModule
 
 _log = logging.getLogger(__name__)
+_MOST_WAITING = 4  # finished videos in memory that the disk has not taken yet
 
 
 class BankWriting(Callback):
@@ -29,10 +36,13 @@ class BankWriting(Callback):
         self._failed: dict[str, str] = {}
         self._clips = 0
         self._started = 0.0
+        self._thread: ThreadPoolExecutor | None = None
+        self._waiting: deque[tuple[str, Future[None]]] = deque()
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say what is left to do."""
         self._started = time.monotonic()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bank-writer")
         if trainer.is_global_zero:
             left, total = len(self.data.todo), len(self.data.video_ids)  # none left: the manifest may still be missing
             _log.info("%s: %d of %d videos to do (%d finished before)", self.writer.folder, left, total, total - left)
@@ -57,10 +67,14 @@ class BankWriting(Callback):
         parts.append(outputs.to("cpu"))
         self._clips += len(outputs.keyframes)
         if sum(len(part.keyframes) for part in parts) == self.data.todo[video_id]:
-            self._finish(video_id, self._parts.pop(video_id))
+            assert self._thread is not None
+            self._waiting.append((video_id, self._thread.submit(self._write, video_id, self._parts.pop(video_id))))
+            self._take_finished(_MOST_WAITING)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """When every rank is done, write the manifest."""
+        self._take_finished(0)
+        self._end_thread()
         trainer.strategy.barrier("bank files written")
         failed: dict[str, str] = {}
         for part in _gather(self._failed):
@@ -71,13 +85,25 @@ class BankWriting(Callback):
             _log.info("%d clips in %.1f s on this rank: %.1f clips/s", self._clips, seconds, self._clips / seconds)
         trainer.strategy.barrier("manifest written")
 
-    def _finish(self, video_id: str, parts: list[PersonFeatures]) -> None:
-        try:
-            self._write(video_id, parts)
-        except InputError as error:  # a full disk, features that are not finite
-            if self.data.bank.on_error == "stop":
-                raise
-            self._fail(video_id, str(error))
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Write what is complete."""
+        self._end_thread()
+
+    def _take_finished(self, most: int) -> None:
+        """See how writing went, and wait until at most so many videos are left to be written."""
+        while self._waiting and (len(self._waiting) > most or self._waiting[0][1].done()):
+            video_id, future = self._waiting.popleft()
+            try:
+                future.result()
+            except InputError as error:  # a full disk, features that are not finite
+                if self.data.bank.on_error == "stop":
+                    raise
+                self._fail(video_id, str(error))
+
+    def _end_thread(self) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
+            self._thread = None
 
     def _fail(self, video_id: str, reason: str) -> None:
         self._failed[video_id] = reason

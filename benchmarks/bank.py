@@ -1,0 +1,384 @@
+"""`python -m benchmarks.bank [--out DIR]`: the bank beside the peers' ways and beside what memory allows.
+
+A bank of AVA's size (299 videos, 617,000 features of 2048 fp16 channels, 2.5 GB) and the same one in the peer's form are
+generated in DIR (10 GB are needed for both, and 6 GB of memory), then each pair is timed in turn, one thread, medians.
+The bank of ten times the videos is made of hard links to the same files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.peer_models import PeerLayer, conv_of
+from benchmarks.peers import feature_loop
+from benchmarks.peers.seeking_reader import read_clip
+from benchmarks.videos import write_h264
+from lfb_lightning.bank import BankWriter, FeatureBank, Provenance, WindowSpec, finish_bank
+from lfb_lightning.bank.layout import file_name
+from lfb_lightning.bank.manifest import Manifest
+from lfb_lightning.bank.peer_files import export_bank
+from lfb_lightning.bank.window import window_generator
+from lfb_lightning.data import ClipSampling
+from lfb_lightning.models import FBONonLocal
+from lfb_lightning.structures import BankWindow, Keyframe
+from lfb_lightning.video import VideoFile
+
+VIDEOS, CHANNELS, CLIPS, PERSONS = 299, 2048, 12, 3
+MADE = Provenance(
+    checkpoint_digest="none",
+    backbone_digest="none",
+    backbone="synthetic",
+    channels=CHANNELS,
+    precision="fp16",
+    clip={},
+    keyframes="proposals",
+    score_threshold=0.9,
+    split="train",
+    package_version="0",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bank", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "lfb_bank_benchmark")
+    out = parser.parse_args().out
+    torch.set_num_threads(1)
+    bank = make_bank(out / "bank" / "train")
+    peer = out / "lfb_train.pkl"
+    if not peer.is_file():
+        export_bank(bank, peer)
+    large = make_large(bank, out / "large" / "train")
+    print("| what | ours | peer | ratio | wanted |\n|---|---|---|---|---|")
+    for part in (window_rows, cold_rows, opening_rows, growth_rows, decode_rows, durability_rows, fbo_rows):
+        for row in part(out, bank, large, peer):
+            print(f"| {' | '.join(row)} |", flush=True)
+
+
+def timed(function, *arguments, clock=time.perf_counter) -> float:
+    start = clock()
+    function(*arguments)
+    return clock() - start
+
+
+def make_bank(folder: Path) -> FeatureBank:
+    rng = np.random.default_rng(0)
+    base = torch.from_numpy(rng.standard_normal((8192, CHANNELS), dtype=np.float32)).half()
+    writer = BankWriter(folder, MADE)
+    names = [f"video_{number:05d}" for number in range(VIDEOS)]
+    for name in names:
+        counts = np.minimum(rng.poisson(1.3, 897) + 1, 12)  # 2.3 persons a second
+        timestamps = torch.from_numpy(np.repeat(np.arange(902, 1799), counts))
+        scores = torch.from_numpy(rng.uniform(0.9, 1, len(timestamps)))
+        first = int(rng.integers(0, len(base) - len(timestamps)))
+        if not writer.is_finished(name):
+            boxes = torch.rand(len(timestamps), 4, dtype=torch.float64)
+            features = base[first : first + len(timestamps)]
+            writer.write(name, timestamps=timestamps, boxes=boxes, scores=scores, features=features)
+    finish_bank(folder, MADE, names)
+    return FeatureBank.open(folder)
+
+
+def make_large(bank: FeatureBank, folder: Path) -> FeatureBank:
+    folder.mkdir(parents=True, exist_ok=True)
+    videos = {}
+    for name, entry in bank.videos.items():
+        for copy in range(10):
+            link = folder / file_name(f"{name}_{copy}")
+            if not link.exists():
+                os.link(bank.folder / file_name(name), link)
+            videos[f"{name}_{copy}"] = entry
+    replace(bank.manifest, videos=videos).write(folder)
+    return FeatureBank.open(folder)
+
+
+def keyframe_batches(bank: FeatureBank, number: int, seed: int) -> list[list[Keyframe]]:
+    rng = np.random.default_rng(seed)
+    names = sorted(bank.videos)
+    return [
+        [Keyframe(names[rng.integers(len(names))], int(rng.integers(902, 1799))) for _ in range(CLIPS)]
+        for _ in range(number)
+    ]
+
+
+def read(bank: FeatureBank, keyframes: list[Keyframe], selection: str = "random") -> BankWindow:
+    generators = [window_generator(0, 0, keyframe) for keyframe in keyframes] if selection == "random" else None
+    return bank.windows(keyframes, WindowSpec(selection=selection), generators)
+
+
+def window_rows(out, bank, large, peer_path):
+    peer = torch.load(peer_path, weights_only=True)
+    batches = keyframe_batches(bank, 40, seed=1)
+    for keyframes in batches:
+        read(bank, keyframes)
+    window = read(bank, batches[0])
+    source = torch.randn(int(window.mask.sum()), CHANNELS).half()
+    target, padded = torch.empty_like(source), torch.empty_like(window.features)
+
+    def limit() -> None:
+        target.copy_(source)
+        padded.zero_()
+
+    ours, top, theirs, least = [], [], [], []
+    for number, keyframes in enumerate(batches):
+        ours.append(timed(read, bank, keyframes))
+        top.append(timed(read, bank, keyframes, "top_score"))
+        least.append(timed(limit))
+        if number < 11:
+            theirs.append(timed(feature_loop.windows, peer, keyframes, PERSONS))
+    own = median(ours)
+    what = f"windows of {CLIPS} clips x {PERSONS} persons, 60 s x 5, warm"
+    yield what, ms(own), ms(median(theirs)), times(median(theirs) / own), "40x"
+    yield f"{what}, top_score", ms(median(top)), ms(median(theirs)), times(median(theirs) / median(top)), "40x"
+    yield (
+        "the same against memcpy and zero fill of the bytes",
+        ms(own),
+        ms(median(least)),
+        times(median(least) / own),
+        "0.4x",
+    )
+    share = median(least) / median(top)
+    yield "the same, top_score", ms(median(top)), ms(median(least)), times(share), "0.4x"
+
+
+def drop_from_cache(bank: FeatureBank) -> None:
+    for path in bank.folder.glob("*.safetensors"):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
+def cold_rows(out, bank, large, peer_path):
+    os.sync()
+    cold, mapped, warm = [], [], []
+    for keyframes in keyframe_batches(bank, 15, seed=2):
+        read(bank, keyframes)
+        warm.append(timed(read, bank, keyframes))
+        drop_from_cache(bank)
+        cold.append(timed(read, bank, keyframes))
+        drop_from_cache(bank)
+        mapped.append(timed(read_by_mapping, bank, keyframes))
+    ratio = median(cold) / median(warm)
+    yield (
+        "a batch of windows, cold (ours) against warm (ours)",
+        ms(median(cold)),
+        ms(median(warm)),
+        times(ratio),
+        "at most 6x",
+    )
+    fault = median(mapped) / median(cold)
+    yield "a batch of windows, cold, against faulting in a map", ms(median(cold)), ms(median(mapped)), times(fault), ""
+
+
+def read_by_mapping(bank: FeatureBank, keyframes: list[Keyframe]) -> None:
+    for keyframe in keyframes:
+        video = bank._video(keyframe.video_id)
+        low, high = video.timestamps.searchsorted([keyframe.timestamp - 30, keyframe.timestamp + 30]).tolist()
+        offset = video.features.begin + low * bank.row_bytes
+        shape = (high - low, bank.channels)
+        rows = np.memmap(video.path, dtype=np.float16, mode="r", offset=offset, shape=shape)
+        np.array(rows)
+
+
+OPENING = """
+import sys, time
+import numpy as np, torch
+from benchmarks.bank import keyframe_batches, read
+from lfb_lightning.bank import FeatureBank
+torch.set_num_threads(1)
+rss = lambda: int(open("/proc/self/status").read().split("VmRSS:")[1].split()[0]) / 1024
+before = rss()
+start = time.perf_counter()
+bank = FeatureBank.open(sys.argv[1]) if sys.argv[2] == "ours" else torch.load(sys.argv[1], weights_only=sys.argv[2] == "weights")
+took = time.perf_counter() - start
+if sys.argv[2] == "ours":
+    for keyframes in keyframe_batches(bank, 300, seed=3):
+        window = read(bank, keyframes)
+        del window
+print(took, rss() - before)
+"""
+
+
+def opened(path: Path, how: str) -> tuple[float, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", OPENING, str(path), how], check=True, capture_output=True, text=True
+    ).stdout.split()
+    return float(done[0]), float(done[1])
+
+
+def opening_rows(out, bank, large, peer_path):
+    ours = [opened(bank.folder, "ours") for _ in range(5)]
+    theirs = [opened(peer_path, "weights")]
+    seconds, memory = median(entry[0] for entry in ours), median(entry[1] for entry in ours)
+    rows = f"{bank.manifest.num_rows:,} features"
+    yield f"opening, {rows}", ms(seconds), ms(theirs[0][0]), times(theirs[0][0] / seconds), "200x, 50 ms"
+    what = "memory a process more, after opening and 300 batches of windows"
+    yield what, f"{memory:.0f} MB", f"{theirs[0][1]:.0f} MB", times(theirs[0][1] / memory), "50 MB"
+
+
+def growth_rows(out, bank, large, peer_path):
+    small, big = (median(opened(each.folder, "ours")[0] for _ in range(5)) for each in (bank, large))
+    yield "opening, 10x the videos (second column: 1x)", ms(big), ms(small), times(big / small), "flat"
+    here, there = keyframe_batches(bank, 60, seed=4), keyframe_batches(large, 60, seed=4)
+    for keyframes in [*here, *there]:
+        read(bank if keyframes in here else large, keyframes)
+    pairs = [(timed(read, large, one), timed(read, bank, two)) for one, two in zip(there, here, strict=True)]
+    big, small = (median(column) for column in zip(*pairs, strict=True))
+    yield "windows, warm, 10x the videos (second column: 1x)", ms(big), ms(small), times(big / small), "flat"
+    sizes = (10_000, 100_000, 1_000_000)
+    entry = next(iter(bank.videos.values()))
+    with tempfile.TemporaryDirectory() as name:
+        for size in sizes:
+            videos = {f"video_{number:08d}": entry for number in range(size)}
+            path = replace(bank.manifest, videos=videos).write(Path(name))
+            took = median(timed(Manifest.read, Path(name)) for _ in range(3))
+            yield f"opening a manifest of {size:,} videos", ms(took), f"{path.stat().st_size / 1e6:.1f} MB", "", ""
+
+
+def decode_rows(out, bank, large, peer_path):
+    sampling = ClipSampling(4, 16, 30.0, 900.0)
+    clip_times = np.stack([sampling.times(second) for second in range(902, 960)])
+    path = write_h264(out / "video.mp4", width=340, height=256, seconds=62)
+    streamed = list(VideoFile(path).stream(clip_times))
+    assert all(
+        np.array_equal(clip, read_clip(path, moments)) for clip, moments in zip(streamed, clip_times, strict=True)
+    )
+    ours, theirs = [], []
+    for _ in range(5):
+        ours.append(timed(list, VideoFile(path).stream(clip_times), clock=time.process_time) / len(clip_times))
+        chosen = clip_times[::6]
+        theirs += [timed(read_clip, path, moments, clock=time.process_time) for moments in chosen]
+    ratio = median(theirs) / median(ours)
+    yield (
+        "decoding a 4x16 clip at 1 Hz, CPU (every frame equal)",
+        ms(median(ours)),
+        ms(median(theirs)),
+        times(ratio),
+        "5x",
+    )
+
+
+EXTRACTION = """
+import hashlib, os, sys
+from pathlib import Path
+from lfb_lightning.bank import writer, stored_video
+if sys.argv.pop(1) == "plain":
+    writer.write_durably = lambda path, content: path.write_bytes(content)
+    writer.checksum = lambda tensors: ""
+from lfb_lightning.cli.extract import main
+main()
+"""
+
+
+def durability_rows(out, bank, large, peer_path):
+    """A video of AVA's size, written both ways; and whole extractions of mini-AVA with its tiny network."""
+    video = bank.read_video(sorted(bank.videos)[0])
+    arguments = {"timestamps": video.timestamps.long(), "boxes": video.boxes.double(), "scores": video.scores.double()}
+    with tempfile.TemporaryDirectory(dir=out) as name:
+        writer = BankWriter(name, MADE)
+        tensors = video.to_tensors()
+        durable = [timed(lambda: writer.write("v", **arguments, features=video.features)) for _ in range(9)]
+        from safetensors.torch import save
+
+        plain = [timed(lambda: (Path(name) / "p").write_bytes(save(video.to_tensors()))) for _ in range(9)]
+    del tensors
+    what = f"writing a video of {len(video.timestamps)} features (peer's column: without fsync, checksum)"
+    yield what, ms(median(durable)), ms(median(plain)), times(median(plain) / median(durable)), ""
+    data = out / "mini_ava"
+    if not (data / "mini_ava.json").is_file():
+        subprocess.run([sys.executable, "-m", "lfb_lightning.mini_ava", str(data)], check=True, capture_output=True)
+    common = ["experiment=mini_ava", f"paths.data_dir={data}"]
+    checkpoint = out / "baseline" / "checkpoints" / "last.ckpt"
+    if not checkpoint.is_file():
+        train = [
+            *common,
+            "fbo=none",
+            "trainer.max_epochs=1",
+            "trainer.limit_train_batches=2",
+            f"hydra.run.dir={out / 'baseline'}",
+        ]
+        subprocess.run([sys.executable, "-m", "lfb_lightning.cli.train", *train], check=True, capture_output=True)
+    seconds: dict[str, list[float]] = {"durable": [], "plain": []}
+    for _ in range(5):
+        for how in seconds:
+            with tempfile.TemporaryDirectory(dir=out) as name:
+                extract = [
+                    *common,
+                    "split=train",
+                    f"ckpt_path={checkpoint}",
+                    f"bank.dir={name}",
+                    f"hydra.run.dir={name}/run",
+                ]
+                done = subprocess.run(
+                    [sys.executable, "-c", EXTRACTION, how, *extract], check=True, capture_output=True, text=True
+                )
+                seconds[how].append(float(done.stdout.split(" clips in ")[1].split()[0]))
+    ours, theirs = median(seconds["durable"]), median(seconds["plain"])
+    cost = f"{100 * (ours / theirs - 1):+.1f} %"
+    yield "extracting mini-AVA's train split (second column: without)", f"{ours:.2f} s", f"{theirs:.2f} s", cost, "5 %"
+
+
+class PeerFBO(nn.Module):
+    """FBO-NL over a padded window a RoI, on 1x1x1 convolutions, with our weights."""
+
+    def __init__(self, fbo: FBONonLocal) -> None:
+        super().__init__()
+        self.short, self.long = conv_of(fbo.short_term_projection), conv_of(fbo.long_term_projection)
+        self.layers = nn.ModuleList(map(PeerLayer, fbo.layers))
+
+    def forward(self, short_term: torch.Tensor, window: BankWindow, clip_of_roi: torch.Tensor) -> torch.Tensor:
+        bank = window.features[clip_of_roi].transpose(1, 2)[..., None, None].contiguous()
+        short, long = self.short(short_term[:, :, None, None, None]), self.long(bank)
+        for layer in self.layers:
+            short = short + layer(short, long)
+        return short.flatten(1)
+
+
+def fbo_rows(out, bank, large, peer_path):
+    torch.manual_seed(0)
+    ours = FBONonLocal(channels=CHANNELS, dropout=0.0)
+    for layer in ours.layers:
+        nn.init.normal_(layer.out.weight, std=0.02)
+    peer = PeerFBO(ours)
+    stored = read(bank, keyframe_batches(bank, 1, seed=5)[0])
+    window = BankWindow(features=stored.features.float(), mask=stored.mask)
+    short_term = torch.randn(CLIPS * PERSONS, CHANNELS)
+    clip_of_roi = torch.arange(CLIPS).repeat_interleave(PERSONS)
+
+    def step(model: nn.Module) -> torch.Tensor:
+        model.zero_grad(set_to_none=True)
+        result = model(short_term, window, clip_of_roi)
+        result.square().mean().backward()
+        return result
+
+    first, second = step(ours).detach(), step(peer).detach()
+    difference = ((first - second).abs().max() / second.abs().max()).item()
+    gradients = (ours.long_term_projection.weight.grad - peer.long.weight.grad.view(512, CHANNELS)).abs().max()
+    relative = (gradients / peer.long.weight.grad.abs().max()).item()
+    pairs = [(timed(step, ours), timed(step, peer)) for _ in range(7)]
+    own, theirs = (median(column) for column in zip(*pairs, strict=True))
+    what = f"FBO-NL forward + backward, {CLIPS} clips x {PERSONS} (outputs differ by {difference:.0e}, gradients {relative:.0e})"
+    yield what, ms(own), ms(theirs), times(theirs / own), "5x"
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms" if seconds < 10 else f"{seconds:.1f} s"
+
+
+def times(ratio: float) -> str:
+    return f"{ratio:.3g}x"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""`videos.json`: the rows and the checksum of every video of a bank.
+
+A file of its own, because readers of windows never need it: what they open stays equally small however many videos there
+are. The manifest carries its SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from lfb_lightning.durable import write_durably
+from lfb_lightning.errors import InputError
+
+VIDEOS = "videos.json"
+
+
+class VideoEntry(NamedTuple):
+    """A finished video: its number of rows and the SHA-256 of its tensors."""
+
+    rows: int
+    checksum: str
+
+
+def write_videos(folder: Path, videos: Mapping[str, VideoEntry]) -> str:
+    """Write the table; returns its SHA-256."""
+    entries = {video_id: entry._asdict() for video_id, entry in videos.items()}
+    content = json.dumps(entries, sort_keys=True, indent=0).encode()
+    write_durably(folder / VIDEOS, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_videos(folder: Path, checksum: str) -> dict[str, VideoEntry]:
+    """Read the table that the manifest speaks of; raises InputError for another one."""
+    path = folder / VIDEOS
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != checksum:
+            raise ValueError("it is not the one that manifest.json was written with")
+        return {key: VideoEntry(value["rows"], value["checksum"]) for key, value in json.loads(content).items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"bank file {path}: cannot be used ({error}); run the same lfb-extract command again: it keeps finished videos."
+        ) from error
