@@ -1,4 +1,4 @@
-"""`python -m benchmarks.bank [--out DIR]`: the bank beside the peers' ways and beside what memory allows.
+"""`python -m benchmarks.bank [--out DIR] [--only PART]`: the bank beside the peers' ways and beside what memory allows.
 
 A bank of AVA's size (299 videos, 617,000 features of 2048 fp16 channels, 2.5 GB) and the same one in the peer's form are
 generated in DIR (10 GB are needed for both, and 6 GB of memory), then each pair is timed in turn, one thread, medians.
@@ -19,6 +19,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from benchmarks.peer_models import PeerLayer, conv_of
@@ -27,8 +28,8 @@ from benchmarks.peers.seeking_reader import read_clip
 from benchmarks.videos import write_h264
 from lfb_lightning.bank import BankWriter, FeatureBank, Provenance, WindowSpec, finish_bank
 from lfb_lightning.bank.layout import file_name
-from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.peer_files import export_bank
+from lfb_lightning.bank.video_table import VideoEntry, read_videos, write_videos
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.data import ClipSampling
 from lfb_lightning.models import FBONonLocal
@@ -53,7 +54,9 @@ MADE = Provenance(
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bank", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "lfb_bank_benchmark")
-    out = parser.parse_args().out
+    parser.add_argument("--only", help="one part: window, cold, opening, growth, decode, durability or fbo")
+    arguments = parser.parse_args()
+    out = arguments.out
     torch.set_num_threads(1)
     bank = make_bank(out / "bank" / "train")
     peer = out / "lfb_train.pkl"
@@ -62,6 +65,8 @@ def main() -> None:
     large = make_large(bank, out / "large" / "train")
     print("| what | ours | peer | ratio | wanted |\n|---|---|---|---|---|")
     for part in (window_rows, cold_rows, opening_rows, growth_rows, decode_rows, durability_rows, fbo_rows):
+        if arguments.only not in (None, part.__name__.removesuffix("_rows")):
+            continue
         for row in part(out, bank, large, peer):
             print(f"| {' | '.join(row)} |", flush=True)
 
@@ -99,8 +104,13 @@ def make_large(bank: FeatureBank, folder: Path) -> FeatureBank:
             if not link.exists():
                 os.link(bank.folder / file_name(name), link)
             videos[f"{name}_{copy}"] = entry
-    replace(bank.manifest, videos=videos).write(folder)
+    write_manifest(bank, folder, videos)
     return FeatureBank.open(folder)
+
+
+def write_manifest(bank: FeatureBank, folder: Path, videos: dict[str, VideoEntry]) -> None:
+    checksum = write_videos(folder, videos)
+    replace(bank.manifest, num_videos=len(videos), videos_checksum=checksum).write(folder)
 
 
 def keyframe_batches(bank: FeatureBank, number: int, seed: int) -> list[list[Keyframe]]:
@@ -241,9 +251,13 @@ def growth_rows(out, bank, large, peer_path):
     with tempfile.TemporaryDirectory() as name:
         for size in sizes:
             videos = {f"video_{number:08d}": entry for number in range(size)}
-            path = replace(bank.manifest, videos=videos).write(Path(name))
-            took = median(timed(Manifest.read, Path(name)) for _ in range(3))
-            yield f"opening a manifest of {size:,} videos", ms(took), f"{path.stat().st_size / 1e6:.1f} MB", "", ""
+            folder = Path(name)
+            written = timed(write_manifest, bank, folder, videos)
+            took = median(timed(FeatureBank.open, folder) for _ in range(5))
+            table = timed(read_videos, folder, FeatureBank.open(folder).manifest.videos_checksum)
+            yield f"opening a bank of {size:,} videos", ms(took), "", "", "flat"
+            made = f"{(folder / 'videos.json').stat().st_size / 1e6:.1f} MB"
+            yield f"its table of videos: read (written in {ms(written)})", ms(table), made, "", ""
 
 
 def decode_rows(out, bank, large, peer_path):
@@ -270,9 +284,8 @@ def decode_rows(out, bank, large, peer_path):
 
 
 EXTRACTION = """
-import hashlib, os, sys
-from pathlib import Path
-from lfb_lightning.bank import writer, stored_video
+import sys
+from lfb_lightning.bank import writer
 if sys.argv.pop(1) == "plain":
     writer.write_durably = lambda path, content: path.write_bytes(content)
     writer.checksum = lambda tensors: ""
@@ -287,12 +300,8 @@ def durability_rows(out, bank, large, peer_path):
     arguments = {"timestamps": video.timestamps.long(), "boxes": video.boxes.double(), "scores": video.scores.double()}
     with tempfile.TemporaryDirectory(dir=out) as name:
         writer = BankWriter(name, MADE)
-        tensors = video.to_tensors()
         durable = [timed(lambda: writer.write("v", **arguments, features=video.features)) for _ in range(9)]
-        from safetensors.torch import save
-
         plain = [timed(lambda: (Path(name) / "p").write_bytes(save(video.to_tensors()))) for _ in range(9)]
-    del tensors
     what = f"writing a video of {len(video.timestamps)} features (peer's column: without fsync, checksum)"
     yield what, ms(median(durable)), ms(median(plain)), times(median(plain) / median(durable)), ""
     data = out / "mini_ava"
