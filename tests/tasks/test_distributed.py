@@ -50,13 +50,17 @@ def test_two_ranks_train_as_one_with_twice_the_batch(pipeline, console, tmp_path
         "trainer.max_epochs=1",
     ]
     common += ["backbone.freeze_batch_norm=true", "model.dropout=0.0", "trainer.limit_train_batches=8"]
-    for name, extra in (("one", ["data.batch_size=8"]), ("two", ["data.batch_size=4", *DDP])):
+    accumulated = ["data.batch_size=2", "trainer.accumulate_grad_batches=2", "trainer.limit_train_batches=16", *DDP]
+    runs = {"one": ["data.batch_size=8"], "two": ["data.batch_size=4", *DDP], "accumulated": accumulated}
+    for name, extra in runs.items():
         console("train", *common, *extra, f"hydra.run.dir={tmp_path / name}")
-    one, two = (load_detector(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("one", "two"))
-    for name, value in one.state_dict().items():
-        torch.testing.assert_close(two.state_dict()[name], value, atol=1e-5, rtol=1e-4, msg=name)
+    one, *others = (load_detector(tmp_path / name / "checkpoints" / "last.ckpt") for name in runs)
+    for other in others:
+        for name, value in one.state_dict().items():
+            torch.testing.assert_close(other.state_dict()[name], value, atol=1e-5, rtol=1e-4, msg=name)
     losses = [metrics_of(tmp_path / name)["logged"]["train/loss_epoch"] for name in ("one", "two")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert [metrics_of(tmp_path / name)["steps"] for name in runs] == [8, 8, 8]
 
 
 def test_rank_without_persons_does_not_hang_the_other(pipeline, console, tmp_path, mini_dir):

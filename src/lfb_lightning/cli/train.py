@@ -18,6 +18,7 @@ from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 from lfb_lightning.tasks import DetectionTask
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
+from lfb_lightning.tasks.step_seeds import StepSeeds
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         _log.info("%s", start_from(detector, cfg.init_from))
     task, datamodule = build_detection(cfg, detector, config_text)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
-    trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints], logging_on=True)
+    callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
+    trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
     trainer.fit(task, datamodule, ckpt_path=_resume_path(cfg, run_dir), weights_only=True)
     if trainer.is_global_zero:
         _write_summary(trainer, task, run_dir)
@@ -43,7 +45,10 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
 def _resume_path(cfg: DictConfig, run_dir: Path) -> str | None:
     if cfg.ckpt_path is None:
         return None
-    path = run_dir / "checkpoints" / "last.ckpt" if cfg.ckpt_path == "last" else Path(cfg.ckpt_path)
+    own = run_dir / "checkpoints" / "last.ckpt"
+    if cfg.ckpt_path == "auto" and not own.is_file():
+        return None
+    path = own if cfg.ckpt_path in ("last", "auto") else Path(cfg.ckpt_path)
     if not path.is_file():
         raise InputError(
             f"ckpt_path={cfg.ckpt_path}: there is no {path}; to resume a run give its folder too, "
@@ -55,6 +60,7 @@ def _resume_path(cfg: DictConfig, run_dir: Path) -> str | None:
 def _write_summary(trainer: Trainer, task: DetectionTask, run_dir: Path) -> None:
     logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
     summary: dict[str, object] = {"logged": logged, "epochs": trainer.current_epoch, "steps": trainer.global_step}
+    summary["skipped_steps"] = task.skipped_steps
     checkpoint = trainer.checkpoint_callback
     if isinstance(checkpoint, ModelCheckpoint):
         summary["best_checkpoint"] = checkpoint.best_model_path

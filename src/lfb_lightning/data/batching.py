@@ -38,10 +38,26 @@ class DealtBatches(Sampler[list[SampleKey]]):
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
+        self._resumed: tuple[int, int] = (-1, 0)
+
+    @property
+    def sampler(self) -> DealtBatches:
+        """Itself: Lightning looks for `set_epoch` on a loader's `sampler` and on its `batch_sampler.sampler` only."""
+        return self
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order is drawn next (Lightning calls this)."""
         self.epoch = epoch
+
+    def resume(self, epoch: int, batch: int) -> None:
+        """Leave out the first `batch` batches of `epoch`, and of that epoch only."""
+        self._resumed = (epoch, batch)
+
+    @property
+    def first_batch(self) -> int:
+        """The number of this epoch's first batch."""
+        epoch, batch = self._resumed
+        return batch if epoch == self.epoch else 0
 
     def __len__(self) -> int:
         # Lightning leaves a rank of length 0 out of its evaluation loop, and the others would wait for it.
@@ -52,7 +68,7 @@ class DealtBatches(Sampler[list[SampleKey]]):
         if self.shuffle:
             generator = torch.Generator().manual_seed((self.seed << 20) + self.epoch)
             order = torch.randperm(self.num_samples, generator=generator).tolist()
-        for start in self._starts():
+        for start in self._starts()[self.first_batch :]:
             dealt = order[start : start + self.batch_size * self.world_size][self.rank :: self.world_size]
             yield [SampleKey(index, self.epoch) for index in dealt]
 

@@ -7,14 +7,10 @@ gives a loss of zero (the peers': NaN) that still reaches every parameter.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-
-Normaliser = Callable[[Tensor], Tensor]
 
 
 class ActionLoss(nn.Module):
@@ -38,10 +34,15 @@ class ActionLoss(nn.Module):
         self.focal_alpha = focal_alpha
         self.focal_gamma = focal_gamma
 
-    def forward(
-        self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"], *, normaliser: Normaliser | None = None
-    ) -> Float[Tensor, ""]:
-        """Mean loss; `normaliser` maps the number of labelled persons here to the number to divide by."""
+    def forward(self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]) -> Float[Tensor, ""]:
+        """Mean loss over the labelled persons; zero if there are none."""
+        total, count = self.sum(logits, labels)
+        return total / count.clamp(min=1.0)
+
+    def sum(
+        self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """The labelled persons' losses, summed, and their number: what a mean over several batches or ranks is made of."""
         first = 1 if self.background else 0
         columns = self.action_ids if self.action_ids is not None else list(range(first, logits.shape[1]))
         rows = labelled(labels) if self.background else labels.sum(dim=1) > 0
@@ -49,9 +50,7 @@ class ActionLoss(nn.Module):
         elements = self.focal_alpha * (1 - torch.exp(-elements)).pow(self.focal_gamma) * elements
         # Multiplying instead of selecting keeps the graph whole when no person is labelled.
         total = (elements * rows[:, None]).sum() + 0.0 * logits.float().sum()
-        count = rows.sum().float()
-        divisor = count if normaliser is None else normaliser(count)
-        return total / (divisor.clamp(min=1.0) * elements.shape[1])
+        return total / elements.shape[1], rows.sum().float()
 
     def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
         """The loss of every person and action, or of every person."""

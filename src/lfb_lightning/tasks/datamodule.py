@@ -9,6 +9,7 @@ through worker queues costs five to ten times as much).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from lfb_lightning.data.normalise import normalise
 from lfb_lightning.data.views import View
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import BankWindow, ClipBatch, ViewBatch
+from lfb_lightning.tasks.resumable_loader import ResumableLoader
 
 
 class AvaDataModule(LightningDataModule):
@@ -82,12 +84,20 @@ class AvaDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches of this rank."""
-        split = self.split("train")
         stored = self.data.short_term == "bank"
-        dataset = (
-            StoredPersons(split, self.bank("train"), training=True) if stored else TrainingClips(split, seed=self.seed)
-        )
-        return self._map_style(dataset, shuffle=True, workers=0 if stored else self.data.num_workers)
+        return self._map_style(self._training_samples, shuffle=True, workers=0 if stored else self.data.num_workers)
+
+    @property
+    def num_training_batches(self) -> int:
+        """Batches of an epoch on this rank."""
+        return len(self._dealt(self._training_samples, shuffle=True))
+
+    @cached_property
+    def _training_samples(self) -> TrainingClips | StoredPersons:
+        split = self.split("train")
+        if self.data.short_term == "bank":
+            return StoredPersons(split, self.bank("train"), training=True)
+        return TrainingClips(split, seed=self.seed)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Validation batches of this rank."""
@@ -128,26 +138,28 @@ class AvaDataModule(LightningDataModule):
         return self.bank(name).windows(batch.keyframes, spec, generators, pin_memory=torch.cuda.is_available())
 
     def _map_style(self, dataset: Any, *, shuffle: bool, workers: int) -> DataLoader[Any]:
-        rank, world_size = self._rank_and_world_size()
         if len(dataset) == 0:
             raise InputError(
                 f"split {dataset.split.name}: no keyframe to use; see data.first_second, data.last_second."
             )
-        batches = DealtBatches(
+        return ResumableLoader(
+            dataset,
+            batch_sampler=self._dealt(dataset, shuffle=shuffle),
+            collate_fn=collate,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def _dealt(self, dataset: Any, *, shuffle: bool) -> DealtBatches:
+        rank, world_size = self._rank_and_world_size()
+        return DealtBatches(
             len(dataset),
             batch_size=self.data.batch_size,
             seed=self.seed,
             shuffle=shuffle,
             rank=rank,
             world_size=world_size,
-        )
-        return DataLoader(
-            dataset,
-            batch_sampler=batches,
-            collate_fn=collate,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            pin_memory=torch.cuda.is_available(),
         )
 
     def _streaming(self, name: str, *, views: list[View] | None = None) -> DataLoader[Any]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from pytorch_lightning import LightningModule
 from torch import Tensor
 
@@ -21,12 +20,17 @@ from lfb_lightning.structures import ClipBatch, Detections, ViewBatch
 from lfb_lightning.tasks.datamodule import AvaDataModule
 from lfb_lightning.tasks.optimisation import Optimisation
 from lfb_lightning.tasks.result_files import write_result_files
+from lfb_lightning.tasks.step_gradients import StepGradients, world_size
 
 _log = logging.getLogger(__name__)
 
 
 class DetectionTask(LightningModule):
-    """Trains `detector`; validates and tests by frame-mAP. `config_text` (resolved YAML) travels in checkpoints."""
+    """Trains `detector`; validates and tests by frame-mAP. `config_text` (resolved YAML) travels in checkpoints.
+
+    A loss that is NaN or Inf stops training with the keyframes that gave it (`on_nan="stop"`, InputError on every rank), or
+    leaves out the optimiser step and counts it in `skipped_steps` (`"skip"`).
+    """
 
     def __init__(
         self,
@@ -36,13 +40,19 @@ class DetectionTask(LightningModule):
         optimisation: Optimisation,
         class_groups: Mapping[str, Sequence[int]],
         config_text: str,
+        on_nan: str = "stop",
     ) -> None:
         super().__init__()
+        if on_nan not in ("stop", "skip"):
+            raise InputError(f"task.on_nan is {on_nan!r}, expected stop or skip.")
         self.detector = detector
         self.loss = loss
         self.optimisation = optimisation
         self.class_groups = dict(class_groups)
         self.config_text = config_text
+        self.on_nan = on_nan
+        self.skipped_steps = 0
+        self._gradients = StepGradients()
         self.metric: FrameMeanAP | None = None
         self.result: FrameAP | None = None
 
@@ -76,19 +86,20 @@ class DetectionTask(LightningModule):
         return self.detector(batch.clips, batch.rois, batch.window)
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
-        """The loss of a batch, normalised by the labelled persons of all ranks."""
+        """The summed loss of a batch; `StepGradients` makes the step's gradients a mean over its labelled persons."""
         assert batch.labels is not None
-        loss = self.loss(self(batch), batch.labels, normaliser=_mean_over_ranks)
-        self.log(
-            "train/loss",
-            loss.detach(),
-            on_step=True,
-            on_epoch=True,
-            prog_bar=True,
-            sync_dist=True,
-            batch_size=len(batch.keyframes),
-        )
-        return loss
+        total, count = self.loss.sum(self(batch), batch.labels)
+        mean, finite = self._gradients.add(total, count)  # equal on all ranks
+        if not finite:
+            self._report_not_finite(batch, total)
+        self.log("train/loss", mean, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch.keyframes))
+        # Lightning divides by the accumulated batches and DDP averages over ranks; a sum is wanted of both.
+        return total * (world_size() * self.trainer.accumulate_grad_batches)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Divide the gradients by the step's labelled persons; drop those of a step whose loss was not finite."""
+        if not self._gradients.finish(self.parameters()):
+            self.skipped_steps += 1
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
         """Collect scores."""
@@ -117,8 +128,10 @@ class DetectionTask(LightningModule):
         """Optimiser and schedule, scaled to the global batch."""
         trainer = self.trainer
         global_batch = self.datamodule.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
-        _ = trainer.estimated_stepping_batches  # makes the trainer count its batches
-        steps = max(1, math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches))
+        # Not `trainer.estimated_stepping_batches`: it sets the loader up before the checkpoint can say where to go on.
+        batches, limit = self.datamodule.num_training_batches, trainer.limit_train_batches
+        batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+        steps = max(1, math.ceil(batches / trainer.accumulate_grad_batches))
         if trainer.is_global_zero:
             _log.info("%s", self.optimisation.describe(global_batch))
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
@@ -127,6 +140,18 @@ class DetectionTask(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the resolved configuration as text: `load_detector` rebuilds the model from it."""
         checkpoint["hyper_parameters"] = {"config": self.config_text}
+
+    def _report_not_finite(self, batch: ClipBatch, total: Tensor) -> None:
+        here = not bool(torch.isfinite(total))
+        where = f"keyframes {'; '.join(map(str, batch.keyframes))}" if here else "keyframes of another rank"
+        text = f"the loss of step {self.trainer.global_step} is not finite, from {where}"
+        if self.on_nan == "stop":
+            raise InputError(
+                f"{text}; lower optim.lr, use trainer.precision=32 or bf16-mixed, check these clips and the bank with "
+                "lfb-check and lfb-bank verify, or leave such steps out with task.on_nan=skip."
+            )
+        if here or self.trainer.is_global_zero:
+            _log.warning("%s: the step is left out", text)
 
     def _collect(self, batch: ClipBatch) -> None:
         self._add(batch, torch.sigmoid(self(batch).float()))
@@ -147,12 +172,3 @@ class DetectionTask(LightningModule):
         # Every rank has computed the same numbers from the gathered detections.
         self.log_dict({name: torch.tensor(value, dtype=torch.float32) for name, value in values.items()}, prog_bar=True)
         return metric, result
-
-
-def _mean_over_ranks(count: Tensor) -> Tensor:
-    """Labelled persons per rank, on average: DDP averages gradients, so this makes them the global batch's."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return count
-    total = count.clone()
-    dist.all_reduce(total)
-    return total.clamp(min=1.0) / dist.get_world_size()
