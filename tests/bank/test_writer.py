@@ -147,6 +147,13 @@ def test_failed_videos_are_listed(tmp_path):
     assert FeatureBank.open(tmp_path).manifest.failed == {"broken": "cut off"}
 
 
+def test_a_video_that_failed_here_but_that_another_run_has_finished_has_not_failed(tmp_path):
+    write_bank(tmp_path, {"v": ROWS, "w": ROWS[:1]})
+    manifest = finish_bank(tmp_path, provenance(), ["v", "w", "x"], {"v": "disk error", "x": "cut off"})
+    assert manifest.failed == {"x": "cut off"}
+    assert manifest.num_videos == 2
+
+
 def test_unfit_bank_says_what_differs(tmp_path):
     bank, _ = write_bank(tmp_path, {"v": ROWS})
     refuse_unfit(bank, split="val", channels=4, backbone_digest="b")

@@ -67,6 +67,11 @@ def test_parts_and_there_and_back_through_the_peers_file(pipeline, bank, tmp_pat
     assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == {
         path.name: path.read_bytes() for path in folder.iterdir()
     }
+    (tmp_path / "no_ids.txt").write_text("not there, with a comma\n")
+    unknown = bank("split", f"folder={folder}", f"to={tmp_path / 'x'}", f"videos={tmp_path / 'no_ids.txt'}", fails=True)
+    assert "has no video 'not there, with a comma'" in unknown.stderr
+    missing = bank("split", f"folder={folder}", f"to={tmp_path / 'x'}", f"videos={tmp_path / 'none.txt'}", fails=True)
+    assert "none.txt: cannot be read" in missing.stderr
     names = sorted(FeatureBank.open(folder).videos)
     (tmp_path / "ids.txt").write_text(f"{names[0]}\n\n{names[2]}\n")
     done = bank("split", f"folder={folder}", f"to={tmp_path / 'two'}", f"videos={tmp_path / 'ids.txt'}", "split=few")

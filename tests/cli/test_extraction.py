@@ -145,8 +145,9 @@ def test_on_error_stop_ends_at_the_first_broken_video(pipeline, console, tmp_pat
 
 
 def test_every_second_describes_seconds_without_proposals(pipeline, console, tmp_path):
-    command = arguments(pipeline, tmp_path / "banks", "bank.keyframes=every_second", "bank=int8", split="val")
-    console("extract", *command)
+    more = ["bank.keyframes=every_second", "bank=int8", "callbacks.progress.log_seconds=0"]
+    done = console("extract", *arguments(pipeline, tmp_path / "banks", *more, split="val"))
+    assert re.search(r"[0-3] of 3 videos, \d+\.\d clips/s, 0:0\d:\d\d left", done.stdout), done.stdout
     bank = FeatureBank.open(tmp_path / "banks" / "val")
     seconds = {name: [] for name in bank.videos}
     for keyframe in bank.keyframes():

@@ -100,11 +100,11 @@ class Manifest:
 def finish_bank(
     folder: Path, provenance: Provenance, video_ids: Sequence[str], failed: Mapping[str, str] | None = None
 ) -> Manifest:
-    """Gather the finished files of `video_ids` into a manifest and write it.
+    """Gather the finished files of `video_ids` into a manifest and write it; a video with a file has not failed.
 
     Raises InputError when a video has neither a file nor an entry in `failed`.
     """
-    failed = dict(failed or {})
+    failed = {name: why for name, why in (failed or {}).items() if not (folder / file_name(name)).is_file()}
     videos: dict[str, VideoEntry] = {}
     total, squares = np.zeros(provenance.channels), np.zeros(provenance.channels)
     for video_id in sorted(set(video_ids) - failed.keys()):

@@ -99,7 +99,7 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
     if (cfg.parts is None) == (cfg.videos is None):
         raise InputError("give either parts=N or videos=<file with an id a line>.")
     if cfg.videos is not None:
-        video_ids = read_video_names(cfg.videos)
+        video_ids = _lines(Path(cfg.videos))
         return _wrote(cfg.to, pick(bank, Path(cfg.to), video_ids, split=cfg.split, track=_track))
     for number, video_ids in enumerate(deal_videos(bank, cfg.parts)):
         to = Path(cfg.to) / f"part_{number}"
@@ -137,6 +137,13 @@ def _wrote(to: str | Path, manifest: Manifest) -> int:
         f"wrote {to}: {manifest.num_rows} features of {manifest.num_videos} videos in {manifest.provenance.precision}"
     )
     return 0
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"videos {path}: cannot be read ({error}).") from error
 
 
 def _track(video_ids: Sequence[str]) -> Iterable[str]:
