@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from lfb_lightning.models import MultiLabelLoss, SingleLabelLoss
 from tests.models import golden
@@ -54,3 +55,12 @@ def test_sums_over_batches_make_the_mean_over_all_of_them():
     parts = [MultiLabelLoss().sum(logits[part], labels[part]) for part in (slice(0, 1), slice(1, 6))]
     total, count = (sum(column) for column in zip(*parts, strict=True))
     assert (total / count).item() == pytest.approx(MultiLabelLoss()(logits, labels).item())
+
+
+@pytest.mark.parametrize("weight", [1.0, 3.5])
+def test_pos_weight_is_torchs_own(weight):
+    torch.manual_seed(0)
+    logits, labels = torch.randn(4, 5), (torch.rand(4, 5) < 0.5).float()
+    labels[:, 1] = 1
+    expected = F.binary_cross_entropy_with_logits(logits[:, 1:], labels[:, 1:], pos_weight=torch.tensor(weight))
+    assert MultiLabelLoss(pos_weight=weight)(logits, labels).item() == pytest.approx(expected.item())

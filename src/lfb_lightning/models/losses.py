@@ -58,11 +58,24 @@ class ActionLoss(nn.Module):
 
 
 class MultiLabelLoss(ActionLoss):
-    """Binary cross entropy of every action on its own."""
+    """Binary cross entropy of every action on its own; an action that is there counts `pos_weight` times."""
+
+    def __init__(
+        self,
+        *,
+        action_ids: list[int] | None = None,
+        background: bool = True,
+        focal_alpha: float = 1.0,
+        focal_gamma: float = 0.0,
+        pos_weight: float = 1.0,
+    ) -> None:
+        super().__init__(action_ids=action_ids, background=background, focal_alpha=focal_alpha, focal_gamma=focal_gamma)
+        self.pos_weight = pos_weight
 
     def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
         """One element a person and action."""
-        return F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        elements = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        return elements * (1 + (self.pos_weight - 1) * labels)
 
 
 class SingleLabelLoss(ActionLoss):
