@@ -1,5 +1,7 @@
 """Windows equal a naive reference that loops over seconds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -133,6 +135,26 @@ def test_random_choice_is_uniform():
         rows, _ = choose_rows(spec, np.zeros(5, dtype=np.int64), rng.random(5))
         counts[rows] += 1
     assert np.abs(counts / 4000 - 2 / 5).max() < 0.03
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=rows_of_video, spec=specs, timestamp=st.integers(895, 917), seed=st.integers(0, 5))
+def test_random_window_holds_as_many_of_each_second_as_fit_and_only_those(
+    tmp_path_factory, rows, spec, timestamp, seed
+):
+    bank, features = write_bank(tmp_path_factory.mktemp("bank"), {"v": rows})
+    keyframe = Keyframe("v", timestamp)
+    spec = replace(spec, selection="random")
+    window = bank.window(keyframe, spec, window_generator(seed, 0, keyframe))
+    first = timestamp - spec.seconds // 2 if spec.placement == "centered" else timestamp - spec.seconds + 1
+    for offset in range(spec.seconds):
+        there = {tuple(features["v"][index].tolist()) for index, row in enumerate(rows) if row[0] == first + offset}
+        slots = slice(offset * spec.features_per_second, (offset + 1) * spec.features_per_second)
+        filled = window.mask[0, slots]
+        taken = {tuple(row) for row in window.features[0, slots][filled].tolist()}
+        assert len(taken) == filled.sum() == min(len(there), spec.features_per_second)
+        assert taken <= there
+        assert not window.features[0, slots][~filled].any()
 
 
 def test_random_window_without_a_generator_is_a_mistake(tmp_path):
