@@ -115,7 +115,7 @@ def test_extraction_resumes_and_ends_byte_identical(pipeline, console, tmp_path)
     shutil.copytree(pipeline.bank_dir / "train", tmp_path / "train")
     (tmp_path / "train" / "manifest.json").unlink()
     (tmp_path / "train" / "mini-train-003.safetensors").unlink()
-    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "train").iterdir()}
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "train").glob("*.safetensors")}
     done = console(
         "extract",
         "split=train",
