@@ -1,17 +1,9 @@
-"""Runs a console command under Hydra: one clear message for a user's mistake, one process for a sweep's job.
-
-Lightning starts the other ranks of a DDP run with this process's command line. In a multirun that would make every
-rank start a sweep of its own, so each job of a sweep is a command of its own: the same overrides, in RUN mode, with the
-job's folder. Its `metrics.json` comes back as the job's result.
-"""
+"""Runs a console command under Hydra: one clear message for a user's mistake, one process for a sweep's job."""
 
 from __future__ import annotations
 
 import difflib
-import json
-import logging
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +16,18 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.cli.sweep_job import run_sweep_job
 from lfb_lightning.errors import InputError
 
-_log = logging.getLogger(__name__)
 _BAD_INPUT = 1
 Job = Callable[[DictConfig, Path], int]
+_PLUGIN_EXTRAS = {
+    "hydra/launcher/joblib": "joblib",
+    "hydra/launcher/submitit_local": "slurm",
+    "hydra/launcher/submitit_slurm": "slurm",
+    "hydra/launcher/ray": "ray",
+    "hydra/sweeper/optuna": "search",
+}
 
 
 def launch(command: str, job: Job, *, module: str | None = None, config_name: str | None = None) -> None:
@@ -46,9 +45,9 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
     def main(cfg: DictConfig) -> float | None:
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            status, result = _run_sweep_job(module or command, run_dir)
+            status, score = run_sweep_job(module or command, run_dir)
             statuses.append(status)
-            return result
+            return score
         try:
             statuses.append(job(cfg, run_dir))
         except InputError as error:  # before Hydra wraps it in a report of its own
@@ -77,23 +76,6 @@ def write_config(cfg: DictConfig, run_dir: Path) -> str:
     return text
 
 
-def _run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
-    """One job of a sweep as a process of its own; a failed one is reported and does not stop the others."""
-    settings = HydraConfig.get()
-    arguments = [sys.executable, "-m", f"lfb_lightning.cli.{module}", *settings.overrides.task]
-    arguments += ["hydra.mode=RUN", f"hydra.run.dir='{run_dir}'"]
-    for source in settings.runtime.config_sources:
-        if source.provider == "command-line":
-            arguments += ["--config-dir", source.path]
-    status = subprocess.run(arguments, check=False).returncode
-    metrics = run_dir / "metrics.json"
-    if status != 0 or not metrics.is_file():
-        _log.error("sweep job %s failed with status %d; its log is in %s", settings.job.num, status, run_dir)
-        return status or _BAD_INPUT, None
-    value = json.loads(metrics.read_text()).get("mAP")
-    return 0, value
-
-
 def _prog(command: str) -> str:
     return f"lfb-{command}"
 
@@ -111,6 +93,9 @@ def _explain(error: BaseException, command: str, config_name: str) -> str:
         error, ConfigCompositionException | OmegaConfBaseException
     ):
         return message
+    for name, extra in _PLUGIN_EXTRAS.items():
+        if f"'{name}'" in message:
+            return f"{name} is an optional part: pip install 'lfb-lightning[{extra}]'."
     key = getattr(error, "full_key", None) or _quoted(message)
     if not key:
         return message

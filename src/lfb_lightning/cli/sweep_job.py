@@ -1,0 +1,126 @@
+"""One job of a sweep: a command of its own, whose record in its folder lets a sweep be resumed.
+
+Lightning starts the other ranks of a DDP run with this process's command line. In a multirun that would make every
+rank start a sweep of its own, so each job of a sweep is a command of its own: the same overrides, in RUN mode, with the
+job's folder. It does not matter which launcher starts the jobs, on which machine.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+
+from lfb_lightning.durable import write_durably
+from lfb_lightning.errors import InputError
+
+_log = logging.getLogger(__name__)
+RECORD = "job.json"
+_NO_METRICS = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """What a job was asked and how it ended; `status` is None while it runs, and after its machine died."""
+
+    overrides: Sequence[str]
+    status: int | None = None
+    seconds: float = 0.0
+
+    @classmethod
+    def read(cls, folder: Path) -> JobRecord | None:
+        """The record of the job in a folder, if there has been one."""
+        path = folder / RECORD
+        return cls(**json.loads(path.read_text())) if path.is_file() else None
+
+    def write(self, folder: Path) -> None:
+        """Replace the record."""
+        write_durably(folder / RECORD, json.dumps(asdict(self), indent=1).encode())
+
+
+def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
+    """Run the current job's command, unless it has been done before; returns its status and its mAP, if it has one.
+
+    A training job that was begun before goes on from its `last.ckpt`. Raises InputError if the folder is another job's.
+    """
+    settings = HydraConfig.get()
+    overrides = list(settings.overrides.task)
+    before = JobRecord.read(run_dir)
+    arguments = [sys.executable, "-m", f"lfb_lightning.cli.{module}", *overrides]
+    arguments += ["hydra.mode=RUN", f"hydra.run.dir='{run_dir}'"]
+    for source in settings.runtime.config_sources:
+        if source.provider == "command-line":
+            arguments += ["--config-dir", source.path]
+    if before is not None:
+        if list(before.overrides) != overrides:
+            raise InputError(
+                f"{run_dir} holds the job '{' '.join(before.overrides)}', not '{' '.join(overrides)}'; to resume a sweep "
+                "repeat its command, for another one set another hydra.sweep.dir."
+            )
+        if before.status == 0:
+            _log.info("sweep job %s was done before: %s", settings.job.num, run_dir)
+            return 0, score(read_metrics(run_dir))
+        if module == "train" and not any(override.startswith("ckpt_path=") for override in overrides):
+            arguments.append("ckpt_path=auto")
+    JobRecord(overrides=overrides).write(run_dir)
+    started = time.monotonic()
+    status = _run(arguments)
+    metrics = read_metrics(run_dir)
+    if not metrics:
+        status = status or _NO_METRICS
+    JobRecord(overrides=overrides, status=status, seconds=time.monotonic() - started).write(run_dir)
+    if status != 0:
+        _log.error("sweep job %s failed with status %d; its log is in %s", settings.job.num, status, run_dir)
+        return status, None
+    return 0, score(metrics)
+
+
+def read_metrics(run_dir: Path) -> dict[str, object]:
+    """The run's `metrics.json`; empty if there is none."""
+    path = run_dir / "metrics.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def score(metrics: dict[str, object]) -> float | None:
+    """What a sweep compares: the mAP of the best checkpoint, or of the test."""
+    value = metrics.get("best_mAP", metrics.get("mAP"))
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _run(arguments: list[str]) -> int:
+    process = subprocess.Popen(arguments)
+    with _passing_on_sigterm(process):
+        return process.wait()
+
+
+@contextmanager
+def _passing_on_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """SIGTERM ends the job, which writes its checkpoint first, and then the sweep, so that it can be resumed."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # where no handler can be set: some launchers' workers
+        yield
+        return
+    asked = threading.Event()
+
+    def pass_on(number: int, frame: object) -> None:
+        asked.set()
+        process.terminate()
+
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if asked.is_set():
+        sys.exit(128 + signal.SIGTERM)

@@ -1,0 +1,119 @@
+"""Sweeps with real jobs: whatever starts them, one table; a failed or interrupted one loses nothing and can go on."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import torch
+
+from lfb_lightning.cli.sweep_job import JobRecord
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def short(pipeline):
+    return [*pipeline.overrides, "trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=2"]
+
+
+def table_of(folder):
+    return pd.read_csv(folder / "sweep.csv", dtype={"job": str}).set_index("job")
+
+
+def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console, short, tmp_path):
+    late = tmp_path / "late"
+    command = ["-m", *short, f"bank.dir={late},{pipeline.bank_dir}", "fbo=avg", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    failed = console("train", *command, fails=True)
+    assert f"hydra.sweep.dir={tmp_path / 'sweep'} does what is not done" in failed.stdout
+    table = table_of(tmp_path / "sweep")
+    assert list(table["state"]) == ["failed", "ok"]
+    assert list(table["bank.dir"]) == [str(late), str(pipeline.bank_dir)]
+    assert "fbo" not in table, "equal for all jobs"
+    assert pd.isna(table["mAP"]["0"])
+    assert 0 <= table["mAP"]["1"] <= 1
+    done = tmp_path / "sweep" / "1" / "metrics.json"
+    before = done.stat().st_mtime_ns
+    late.symlink_to(pipeline.bank_dir)
+    console("train", *command)
+    again = table_of(tmp_path / "sweep")
+    assert list(again["state"]) == ["ok", "ok"]
+    assert done.stat().st_mtime_ns == before
+    assert again["mAP"]["0"] == again["mAP"]["1"] == table["mAP"]["1"]
+    assert (tmp_path / "sweep" / "sweep.png").read_bytes().startswith(b"\x89PNG")
+    other = console("train", *[text.replace("fbo=avg", "fbo=max") for text in command], fails=True)
+    assert "set another hydra.sweep.dir" in other.stderr
+
+
+def test_interrupted_sweep_goes_on_where_its_job_stopped(pipeline, console, tmp_path):
+    sweep = tmp_path / "sweep"
+    command = [*pipeline.overrides, "fbo=avg", "trainer.max_epochs=2", f"hydra.sweep.dir={sweep}", "seed=3,4"]
+    arguments = [sys.executable, "-m", "lfb_lightning.cli.train", "-m", *command, "callbacks.last.every_n_steps=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(arguments, cwd=console.folder, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + 90
+        while not (sweep / "0" / "checkpoints" / "last.ckpt").is_file():
+            assert running.poll() is None, (tmp_path / "log").read_text()[-3000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 128 + signal.SIGTERM
+    stopped = torch.load(sweep / "0" / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    assert JobRecord.read(sweep / "0").status is None, "unfinished"
+    assert not (sweep / "1").exists()
+    done = console("train", "-m", *command, "callbacks.last.every_n_steps=2")
+    assert f"Restored all states from the checkpoint at {sweep / '0'}" in done.stdout + done.stderr
+    table = table_of(sweep)
+    assert list(table["state"]) == ["ok", "ok"]
+    assert 0 < stopped < table["steps"]["0"] == table["steps"]["1"]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "options"),
+    [
+        ("joblib", ["hydra.launcher.n_jobs=2"]),
+        ("submitit_local", ["hydra.launcher.timeout_min=5"]),
+        pytest.param(
+            "ray",
+            ["+hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.include_dashboard=false"],
+            marks=pytest.mark.skipif(
+                importlib.util.find_spec("ray") is None, reason="lfb-lightning[ray] is not installed"
+            ),
+        ),
+    ],
+)
+def test_launcher_makes_the_jobs_that_hydra_makes(launcher, options, console, short, tmp_path):
+    jobs = ["-m", "fbo=avg,max", *short]
+    console("train", *jobs, f"hydra/launcher={launcher}", *options, f"hydra.sweep.dir={tmp_path / launcher}")
+    table = table_of(tmp_path / launcher)
+    assert list(table["fbo"]) == ["avg", "max"]
+    assert list(table["state"]) == ["ok", "ok"]
+    assert list(table["steps"]) == [2, 2]
+
+
+def test_search_is_kept_and_goes_on(console, short, tmp_path):
+    command = ["-m", "sweep=search", "fbo=avg", *short, f"hydra.sweep.dir={tmp_path}"]
+    console("train", *command, "hydra.sweeper.n_trials=2")
+    first = table_of(tmp_path)
+    assert list(first["state"]) == ["ok", "ok"]
+    assert first["optim.lr"].between(0.003, 0.3).all()
+    console("train", *command, "hydra.sweeper.n_trials=1", "hydra.sweeper.sampler.seed=9")
+    table = table_of(tmp_path)
+    assert len(table) == 3
+    best = (tmp_path / "optimization_results.yaml").read_text()
+    assert f"best_value: {table['best_mAP'].max()}" in best, "the third trial's study knows the first two"
+
+
+def test_missing_plugin_names_its_extra(console, short, tmp_path):
+    (tmp_path / "hydra_plugins").mkdir()
+    (tmp_path / "hydra_plugins" / "__init__.py").touch()  # hides the installed ones
+    arguments = [sys.executable, "-m", "lfb_lightning.cli.train", "-m", "hydra/launcher=joblib", "fbo=avg,max"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'lfb-lightning[joblib]'" in done.stderr
