@@ -7,6 +7,7 @@ Two dialects exist: `item { name, id }` (the ActivityNet lists of 60 classes) an
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,10 @@ _ID = re.compile(r"^\s*(?:id|label_id):\s*(?P<id>-?\d+)\s*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class LabelMap:
-    """Action names by id, in the file's order."""
+    """Action names by id, in the file's order; `whole` is the file's map where this is a part of it."""
 
     names: dict[int, str]
+    whole: LabelMap | None = None
 
     @property
     def ids(self) -> list[int]:
@@ -31,7 +33,17 @@ class LabelMap:
     @property
     def num_columns(self) -> int:
         """Score columns that a model needs: the largest id plus one, because column = id."""
-        return max(self.names) + 1
+        return max((self.whole or self).names) + 1
+
+    def restricted_to(self, ids: Sequence[int]) -> LabelMap:
+        """The map of some ids, in as many columns; raises InputError for an id that is not listed."""
+        missing = sorted(set(ids) - set(self.names))
+        if missing or not ids:
+            raise InputError(
+                f"data.classes: {missing or 'an empty list'} found, expected some of the label map's ids {self.ids}; null "
+                "takes all."
+            )
+        return LabelMap({key: name for key, name in self.names.items() if key in set(ids)}, self.whole or self)
 
 
 def read_label_map(path: str | Path) -> LabelMap:

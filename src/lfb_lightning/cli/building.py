@@ -45,6 +45,8 @@ def build_detection(
         raise InputError(
             "data.short_term=bank needs model.frozen_backbone=true: without pixels no backbone can be trained."
         )
+    if cfg.task.frozen_epochs and detector.frozen_backbone:
+        raise InputError("task.frozen_epochs is for a backbone that is trained later, but model.frozen_backbone=true.")
     datamodule = AvaDataModule(
         data,
         bank,

@@ -27,7 +27,7 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     """Test as configured; returns the exit status."""
     seed_everything(cfg.seed, workers=True, verbose=False)
     checkpoint = required_checkpoint(cfg)
-    cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task"))
+    cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task", "loss"))
     detector = load_detector(checkpoint)
     task, datamodule = build_detection(cfg, detector, write_config(cfg, run_dir), test_split=cfg.split)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(cfg.split)])

@@ -22,6 +22,8 @@ class AvaData:
     annotations: str
     proposals: str
     excluded: str | None = None
+    classes: Sequence[int] | None = None
+    class_balance: float = 0.0
     proposal_images: str | None = None
     source: str = "video"
     cache_dir: str | None = None
@@ -69,6 +71,8 @@ class AvaData:
             raise InputError("data.source=cache needs data.cache_dir, the folder that lfb-cache wrote.")
         if self.key_step < 1:
             raise InputError(f"data.key_step is {self.key_step}, expected at least 1 (seconds between keyframes).")
+        if not 0 <= self.class_balance <= 1:
+            raise InputError(f"data.class_balance is {self.class_balance}, expected 0 (as it is) to 1 (balanced).")
         if self.batch_size < 1:
             raise InputError(f"data.batch_size is {self.batch_size}, expected at least 1 (clips per rank).")
 

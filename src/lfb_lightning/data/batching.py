@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.utils.data import Sampler
 
 
@@ -26,10 +27,19 @@ class DealtBatches(Sampler[list[SampleKey]]):
 
     While training (`shuffle`), each rank needs a share of every step, so of a last global batch smaller than the number
     of ranks the rest is left for another epoch's order. In evaluation nothing is left out and nothing repeated.
+    With `weights` `[num_samples]` an epoch's samples are drawn by them, with replacement, as many as there are.
     """
 
     def __init__(
-        self, num_samples: int, *, batch_size: int, seed: int, shuffle: bool, rank: int = 0, world_size: int = 1
+        self,
+        num_samples: int,
+        *,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        rank: int = 0,
+        world_size: int = 1,
+        weights: Tensor | None = None,
     ) -> None:
         self.num_samples = num_samples
         self.batch_size = batch_size
@@ -37,6 +47,7 @@ class DealtBatches(Sampler[list[SampleKey]]):
         self.shuffle = shuffle
         self.rank = rank
         self.world_size = world_size
+        self.weights = weights
         self.epoch = 0
         self._resumed: tuple[int, int] = (-1, 0)
 
@@ -67,7 +78,11 @@ class DealtBatches(Sampler[list[SampleKey]]):
         order = list(range(self.num_samples))
         if self.shuffle:
             generator = torch.Generator().manual_seed((self.seed << 20) + self.epoch)
-            order = torch.randperm(self.num_samples, generator=generator).tolist()
+            if self.weights is None:
+                order = torch.randperm(self.num_samples, generator=generator).tolist()
+            else:
+                drawn = torch.multinomial(self.weights, self.num_samples, replacement=True, generator=generator)
+                order = drawn.tolist()
         for start in self._starts()[self.first_batch :]:
             dealt = order[start : start + self.batch_size * self.world_size][self.rank :: self.world_size]
             yield [SampleKey(index, self.epoch) for index in dealt]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -34,8 +35,9 @@ class Split:
 
     @cached_property
     def label_map(self) -> LabelMap:
-        """The data set's actions."""
-        return read_label_map(self.path(self.data.label_map))
+        """The data set's actions, or those of `data.classes`."""
+        label_map = read_label_map(self.path(self.data.label_map))
+        return label_map if self.data.classes is None else label_map.restricted_to(self.data.classes)
 
     @cached_property
     def excluded(self) -> frozenset[Keyframe]:
@@ -80,6 +82,11 @@ class Split:
     def training_keyframes(self) -> list[Keyframe]:
         """Annotated keyframes in the used range of seconds with at least one listed action."""
         return self.annotations.persons.select(self.used(self.annotations.persons) & self.annotations.labelled)
+
+    def keyframe_actions(self, keyframes: Sequence[Keyframe]) -> Bool[np.ndarray, "K A"]:
+        """Which actions anybody does on each keyframe."""
+        shown = [self.annotations[keyframe].labels.any(axis=0) for keyframe in keyframes]
+        return np.stack(shown) if shown else np.zeros((0, self.label_map.num_columns), dtype=bool)
 
     def proposal_keyframes(self, threshold: float) -> list[Keyframe]:
         """Keyframes in the used range with at least one proposal of at least `threshold`."""

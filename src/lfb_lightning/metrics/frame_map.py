@@ -33,7 +33,8 @@ class FrameMeanAP(Metric):
     `compute()` returns it as a float64 scalar in 0..1; the APs behind it are then in `.result`, and the detections of all
     ranks, a row per person and action, in `.detections`.
 
-    `action_ids` are the evaluated classes (default: those of the label map).
+    `action_ids` are the evaluated classes (default: those of the label map). A score of at most `action_threshold` is no
+    detection (None: every score is one).
     """
 
     full_state_update = False
@@ -43,12 +44,18 @@ class FrameMeanAP(Metric):
     values: list[Tensor]
 
     def __init__(
-        self, annotations: Annotations, *, action_ids: list[int] | None = None, protocol: Protocol = "official"
+        self,
+        annotations: Annotations,
+        *,
+        action_ids: list[int] | None = None,
+        protocol: Protocol = "official",
+        action_threshold: float | None = None,
     ) -> None:
         super().__init__()
         self.annotations = annotations
         self.action_ids = list(action_ids) if action_ids is not None else annotations.label_map.ids
         self.protocol = protocol
+        self.action_threshold = action_threshold
         self.detections = pd.DataFrame()
         self.result: FrameAP | None = None
         # [rows, 3]: video hash, timestamp, order of arrival; [rows, 4 + actions]: box, scores of `action_ids`
@@ -94,13 +101,12 @@ class FrameMeanAP(Metric):
         )
         num_actions = len(self.action_ids)
         persons = np.repeat(np.arange(len(keys)), num_actions)
-        detections = BoxRows(
-            frames[len(truth) :][persons],
-            np.tile(np.array(self.action_ids, dtype=np.int64), len(keys)),
-            values[:, 4:].reshape(-1),
-            persons,
-            values[:, :4],
-        )
+        actions = np.tile(np.array(self.action_ids, dtype=np.int64), len(keys))
+        scores = values[:, 4:].reshape(-1)
+        if self.action_threshold is not None:
+            above = scores > self.action_threshold
+            persons, actions, scores = persons[above], actions[above], scores[above]
+        detections = BoxRows(frames[len(truth) :][persons], actions, scores, persons, values[:, :4])
         self.detections = pd.DataFrame(values[:, :4][persons], columns=BOX_COLUMNS)
         self.detections["video_hash"] = keys[persons, 0]
         self.detections["timestamp"] = keys[persons, 1]

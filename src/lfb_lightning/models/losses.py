@@ -43,8 +43,7 @@ class ActionLoss(nn.Module):
         self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """The labelled persons' losses, summed, and their number: what a mean over several batches or ranks is made of."""
-        first = 1 if self.background else 0
-        columns = self.action_ids if self.action_ids is not None else list(range(first, logits.shape[1]))
+        columns = self._columns(logits)
         rows = labelled(labels) if self.background else labels.sum(dim=1) > 0
         elements = self.elements(logits.float()[:, columns], labels[:, columns])
         elements = self.focal_alpha * (1 - torch.exp(-elements)).pow(self.focal_gamma) * elements
@@ -52,9 +51,17 @@ class ActionLoss(nn.Module):
         total = (elements * rows[:, None]).sum() + 0.0 * logits.float().sum()
         return total / elements.shape[1], rows.sum().float()
 
+    def scores(self, logits: Float[Tensor, "R A"]) -> Float[Tensor, "R A"]:
+        """What a detector that was trained with this loss says, 0 to 1, in fp32: every action on its own."""
+        return torch.sigmoid(logits.float())
+
     def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
         """The loss of every person and action, or of every person."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its elements are")
+
+    def _columns(self, logits: Tensor) -> list[int]:
+        first = 1 if self.background else 0
+        return self.action_ids if self.action_ids is not None else list(range(first, logits.shape[1]))
 
 
 class MultiLabelLoss(ActionLoss):
@@ -83,6 +90,13 @@ class SingleLabelLoss(ActionLoss):
 
     Without `background` the labels are taken as they are (the peer's behaviour): several add up.
     """
+
+    def scores(self, logits: Float[Tensor, "R A"]) -> Float[Tensor, "R A"]:
+        """A distribution over the columns with a loss, in fp32; 0 for the others."""
+        columns = self._columns(logits)
+        scores = torch.zeros_like(logits, dtype=torch.float32)
+        scores[:, columns] = torch.softmax(logits.float()[:, columns], dim=1)
+        return scores
 
     def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
         """One element a person."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lfb_lightning.bank import BankConfig, FeatureBank
@@ -21,6 +22,7 @@ from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.data import AvaData, Split, StoredPersons, StreamedClips, TrainingClips, collate
 from lfb_lightning.data.batching import DealtBatches
+from lfb_lightning.data.class_balance import keyframe_weights
 from lfb_lightning.data.normalise import normalise
 from lfb_lightning.data.views import View
 from lfb_lightning.errors import InputError
@@ -160,7 +162,15 @@ class AvaDataModule(LightningDataModule):
             shuffle=shuffle,
             rank=rank,
             world_size=world_size,
+            weights=self._training_weights if shuffle else None,
         )
+
+    @cached_property
+    def _training_weights(self) -> Tensor | None:
+        if self.data.class_balance == 0:
+            return None
+        actions = self.split("train").keyframe_actions(self._training_samples.keyframes)
+        return torch.from_numpy(keyframe_weights(actions, self.data.class_balance))
 
     def _streaming(self, name: str, *, views: list[View] | None = None) -> DataLoader[Any]:
         split = self.split(name)

@@ -29,7 +29,8 @@ class DetectionTask(LightningModule):
     """Trains `detector`; validates and tests by frame-mAP. `config_text` (resolved YAML) travels in checkpoints.
 
     A loss that is NaN or Inf stops training with the keyframes that gave it (`on_nan="stop"`, InputError on every rank), or
-    leaves out the optimiser step and counts it in `skipped_steps` (`"skip"`).
+    leaves out the optimiser step and counts it in `skipped_steps` (`"skip"`). In the first `frozen_epochs` the backbone
+    stays as it is: no gradient, evaluation mode, weights that no optimiser touches.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class DetectionTask(LightningModule):
         class_groups: Mapping[str, Sequence[int]],
         config_text: str,
         on_nan: str = "stop",
+        action_threshold: float | None = None,
+        frozen_epochs: int = 0,
     ) -> None:
         super().__init__()
         if on_nan not in ("stop", "skip"):
@@ -51,6 +54,8 @@ class DetectionTask(LightningModule):
         self.class_groups = dict(class_groups)
         self.config_text = config_text
         self.on_nan = on_nan
+        self.action_threshold = action_threshold
+        self.frozen_epochs = frozen_epochs
         self.skipped_steps = 0
         self._gradients = StepGradients()
         self.metric: FrameMeanAP | None = None
@@ -71,7 +76,7 @@ class DetectionTask(LightningModule):
                 f"model.num_classes is {self.detector.num_classes}, but label map {split.path(split.data.label_map)} "
                 f"has ids up to {split.label_map.num_columns - 1}; set model.num_classes={split.label_map.num_columns}."
             )
-        self.metric = FrameMeanAP(split.annotations)
+        self.metric = FrameMeanAP(split.annotations, action_threshold=self.action_threshold)
         fbo = self.detector.fbo
         if stage == "fit" and isinstance(fbo, FBONonLocal) and fbo.norm_inputs:
             manifest = self.datamodule.bank("train").manifest
@@ -85,6 +90,16 @@ class DetectionTask(LightningModule):
         assert batch.clips is not None
         return self.detector(batch.clips, batch.rois, batch.window)
 
+    def on_train_batch_start(self, batch: ClipBatch, batch_index: int) -> None:
+        """Freeze the backbone, or let it go: here, since a resumed run may begin within an epoch."""
+        if self.frozen_epochs and self.detector.frozen_backbone != self._backbone_waits:
+            self.detector.frozen_backbone = self._backbone_waits
+            self.detector.train()
+
+    @property
+    def _backbone_waits(self) -> bool:
+        return self.current_epoch < self.frozen_epochs
+
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
         """The summed loss of a batch; `StepGradients` makes the step's gradients a mean over its labelled persons."""
         assert batch.labels is not None
@@ -93,11 +108,16 @@ class DetectionTask(LightningModule):
         if not finite:
             self._report_not_finite(batch, total)
         self.log("train/loss", mean, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch.keyframes))
+        if self._backbone_waits:  # DDP wants a gradient for every parameter
+            total = total + 0.0 * sum(parameter.sum() for parameter in self.detector.backbone.parameters())
         # Lightning divides by the accumulated batches and DDP averages over ranks; a sum is wanted of both.
         return total * (world_size() * self.trainer.accumulate_grad_batches)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Divide the gradients by the step's labelled persons; drop those of a step whose loss was not finite."""
+        if self._backbone_waits:
+            for parameter in self.detector.backbone.parameters():
+                parameter.grad = None  # neither momentum nor weight decay
         if not self._gradients.finish(self.parameters()):
             self.skipped_steps += 1
 
@@ -108,7 +128,7 @@ class DetectionTask(LightningModule):
     def test_step(self, batch: ClipBatch | ViewBatch, batch_index: int) -> None:
         """Collect scores, averaged over the views if there are several."""
         if isinstance(batch, ViewBatch):
-            scores = torch.stack([torch.sigmoid(self(view).float()) for view in batch.views])
+            scores = torch.stack([self.loss.scores(self(view)) for view in batch.views])
             self._add(batch.views[0], batch.average(scores))
         else:
             self._collect(batch)
@@ -154,7 +174,7 @@ class DetectionTask(LightningModule):
             _log.warning("%s: the step is left out", text)
 
     def _collect(self, batch: ClipBatch) -> None:
-        self._add(batch, torch.sigmoid(self(batch).float()))
+        self._add(batch, self.loss.scores(self(batch)))
 
     def _add(self, batch: ClipBatch, scores: Tensor) -> None:
         assert self.metric is not None
