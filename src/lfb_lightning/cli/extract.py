@@ -46,7 +46,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     task: ExtractionTask = build_with(cfg.extraction, detector=detector)
     trainer.predict(task, datamodule, return_predictions=False)
     manifest = writing.manifest
-    if manifest is None:  # another rank than the first
+    if manifest is None:  # another rank than the first, or another run has not finished yet
         return 0
     summary = {"bank": str(writer.folder), "videos": manifest.num_videos, "rows": manifest.num_rows}
     write_json(run_dir / "metrics.json", summary | {"failed": manifest.failed})

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from lfb_lightning.bank.claims import VideoClaims
 from lfb_lightning.data.ava_data import AvaData
 from lfb_lightning.data.batching import deal_longest_first
 from lfb_lightning.data.collate import collate
@@ -29,7 +30,8 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
 
     `persons(keyframe)` gives the boxes; `on_error="stop"` raises instead of yielding a failure. With `views`, batches show
     their keyframes in each of them. A keyframe before the start or after the end of its video shows the nearest frame
-    (`outside_video="clamp"`, the peers' behaviour) or makes the video fail (`"fail"`).
+    (`outside_video="clamp"`, the peers' behaviour) or makes the video fail (`"fail"`). Where others may work on the same
+    videos, `claims` is asked before each; one that it refuses is asked for again at the end, and then left to them.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         on_error: str = "stop",
         views: list[View] | None = None,
         outside_video: str = "clamp",
+        claims: VideoClaims | None = None,
     ) -> None:
+        self._claims = claims
         self._data = data
         self._persons = persons
         self._on_error = on_error
@@ -65,13 +69,31 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         worker = get_worker_info()
         number, index = (worker.num_workers, worker.id) if worker is not None else (1, 0)
         lengths = {name: len(keyframes) for name, keyframes in self.keyframes.items()}
-        for video_id in deal_longest_first(lengths, number)[index]:
-            try:
-                yield from self._batches(video_id)
-            except InputError as error:
-                if self._on_error == "stop":
-                    raise
-                yield VideoFailure(video_id, str(error))
+        mine = deal_longest_first(lengths, number)[index]
+        if self._claims is None:
+            for video_id in mine:
+                yield from self._video(video_id)
+            return
+        try:
+            refused = []
+            for video_id in mine:
+                if self._claims.begin(video_id):
+                    yield from self._video(video_id)
+                else:
+                    refused.append(video_id)
+            for video_id in refused:  # whoever had it has finished it, is still at it, or is dead
+                if self._claims.begin(video_id):
+                    yield from self._video(video_id)
+        finally:
+            self._claims.end()
+
+    def _video(self, video_id: str) -> Iterator[ClipBatch | ViewBatch | VideoFailure]:
+        try:
+            yield from self._batches(video_id)
+        except InputError as error:
+            if self._on_error == "stop":
+                raise
+            yield VideoFailure(video_id, str(error))
 
     def _batches(self, video_id: str) -> Iterator[ClipBatch | ViewBatch]:
         keyframes = self.keyframes[video_id]

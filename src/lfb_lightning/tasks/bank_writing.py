@@ -26,7 +26,10 @@ _MOST_WAITING = 4  # finished videos in memory that the disk has not taken yet
 
 
 class BankWriting(Callback):
-    """Collects a video's features until its last keyframe, then writes it; `manifest` is there after the run."""
+    """Collects a video's features until its last keyframe, then writes it; `manifest` is there after the run.
+
+    It stays None where another run is still at some of the videos, and on other ranks than the first.
+    """
 
     def __init__(self, writer: BankWriter, data: ExtractionDataModule) -> None:
         self.writer = writer
@@ -80,10 +83,23 @@ class BankWriting(Callback):
         for part in _gather(self._failed):
             failed |= part
         if trainer.is_global_zero:
-            self.manifest = finish_bank(self.writer.folder, self.writer.provenance, self.data.video_ids, failed)
+            self._finish(failed)
             seconds = max(time.monotonic() - self._started, 1e-9)
             _log.info("%d clips in %.1f s on this rank: %.1f clips/s", self._clips, seconds, self._clips / seconds)
         trainer.strategy.barrier("manifest written")
+
+    def _finish(self, failed: dict[str, str]) -> None:
+        others = [name for name in self.data.video_ids if name not in failed and not self.writer.is_finished(name)]
+        if others:  # every run looks after its last file is written: the last one to look finds all of them
+            _log.info(
+                "%s: another run is still at %d videos (%s); the manifest is written by the one that ends last. If that "
+                "one dies, give this command again.",
+                self.writer.folder,
+                len(others),
+                ", ".join(others[:3]),
+            )
+            return
+        self.manifest = finish_bank(self.writer.folder, self.writer.provenance, self.data.video_ids, failed)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write what is complete."""

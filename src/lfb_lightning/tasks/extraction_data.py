@@ -10,6 +10,7 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from lfb_lightning.bank import BankConfig, BankWriter
+from lfb_lightning.bank.claims import VideoClaims
 from lfb_lightning.data import AvaData, BankKeyframes, Split, StreamedClips
 from lfb_lightning.data.normalise import normalise
 from lfb_lightning.structures import ClipBatch, Keyframe, VideoFailure
@@ -53,6 +54,7 @@ class ExtractionDataModule(LightningDataModule):
             world_size=world_size,
             on_error=self.bank.on_error,
             outside_video=self.bank.outside_video,
+            claims=VideoClaims(self.writer),
         )
         return DataLoader(
             clips, batch_size=None, num_workers=self.data.num_workers, pin_memory=torch.cuda.is_available()

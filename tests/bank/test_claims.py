@@ -1,0 +1,60 @@
+"""One claim a video among processes; it ends with its owner, and finished videos need none."""
+
+import multiprocessing
+
+import pytest
+import torch
+
+from lfb_lightning.bank import BankWriter
+from lfb_lightning.bank.claims import VideoClaims
+from tests.bank.test_window import provenance
+
+PROVENANCE = provenance()
+
+
+def write(writer, name):
+    one = {"timestamps": torch.tensor([902]), "boxes": torch.zeros(1, 4).double(), "scores": torch.ones(1).double()}
+    writer.write(name, **one, features=torch.zeros(1, writer.provenance.channels))
+
+
+@pytest.fixture
+def writer(tmp_path):
+    return BankWriter(tmp_path, PROVENANCE)
+
+
+def hold(folder, ready, done):
+    claims = VideoClaims(BankWriter(folder, PROVENANCE))
+    assert claims.begin("a")
+    ready.set()
+    done.wait(30)
+
+
+def test_a_claim_is_one_process_and_dies_with_it(writer):
+    context = multiprocessing.get_context("fork")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(writer.folder, ready, done))
+    other.start()
+    assert ready.wait(30)
+    claims = VideoClaims(writer)
+    assert not claims.begin("a")
+    assert claims.begin("b")
+    BankWriter(writer.folder, PROVENANCE)  # starting a run removes dead writers' files only
+    assert not claims.begin("a")
+    other.kill()
+    other.join()
+    assert claims.begin("a")
+    claims.end()
+    assert list(writer.folder.iterdir()) == []
+
+
+def test_a_finished_video_is_not_begun_and_gives_its_claim_back(writer):
+    claims, others = VideoClaims(writer), VideoClaims(writer)
+    assert claims.begin("a")
+    assert not others.begin("a")
+    write(writer, "a")
+    assert claims.begin("b")
+    assert [path.name for path in writer.folder.iterdir() if "claim" in path.name] == [".b.safetensors.claim.tmp"]
+    assert not others.begin("a")
+    others.end()
+    claims.end()
+    assert [path.name for path in writer.folder.iterdir()] == ["a.safetensors"]
