@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,45 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from lfb_lightning.tasks.stop_signals import StopSignals
+
 _log = logging.getLogger(__name__)
+_STOPPED = 128 + signal.SIGTERM  # the exit status
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves after every epoch's validation, every `every_n_steps` optimiser steps, and on SIGTERM between two steps.
+    """Saves after every epoch's validation, every `every_n_steps` optimiser steps, and when a signal asks to stop.
 
-    The file is written beside the old one and renamed: there is always a whole one.
+    SIGTERM or SIGUSR1 to any rank end all of them after the optimiser step in hand, with exit status 143. The file is
+    written beside the old one and renamed: there is always a whole one.
     """
 
     def __init__(self, *, dirpath: str, every_n_steps: int = 1000) -> None:
         self.path = Path(dirpath) / "last.ckpt"
         self.every_n_steps = every_n_steps
         self._saved_step = -1
+        self._seen_step = -1
+        self._signals = StopSignals()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen to signals instead of Lightning."""
+        self._seen_step = trainer.global_step
+        self._signals.install()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time to."""
-        if trainer.global_step % self.every_n_steps == 0 and trainer.global_step != self._saved_step:
+        """Save if it is time to, or if this is the end; never with gradients that are still being accumulated."""
+        if trainer.global_step == self._seen_step:
+            return
+        self._seen_step = trainer.global_step
+        stop = self._signals.asked_anywhere(trainer.strategy.root_device)
+        if stop or trainer.global_step % self.every_n_steps == 0:
             self._save(trainer)
+        if stop:
+            if trainer.is_global_zero:
+                _log.info("asked to stop: step %d saved; go on with ckpt_path=last, %s", trainer.global_step, self.path)
+            raise SIGTERMException(_STOPPED)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after an epoch."""
@@ -39,14 +59,13 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the end, where no validation did."""
+        self._signals.restore()
         if trainer.global_step != self._saved_step:
             self._save(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Save when the run is asked to stop while training; anything else leaves the checkpoint of before."""
-        if isinstance(exception, SIGTERMException) and trainer.training:
-            self._save(trainer)
-            _log.info("stopped by SIGTERM at step %d; go on with ckpt_path=last, %s", trainer.global_step, self.path)
+        """Give the signals back."""
+        self._signals.restore()
 
     def _save(self, trainer: Trainer) -> None:
         self._saved_step = trainer.global_step

@@ -1,0 +1,45 @@
+"""The signals by which a cluster asks a job to stop: noted at once, obeyed by all ranks after the same step.
+
+Lightning's own handlers exchange messages, or save, wherever the signal happens to find the training step. Ranks are
+rarely found at the same place: one stops a step before the other, which then waits for it.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # preemption; what scripts/train.slurm asks for before the time limit
+
+
+class StopSignals:
+    """Notes SIGTERM and SIGUSR1 between `install` and `restore`."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def install(self) -> None:
+        """Take the signals over."""
+        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+
+    def restore(self) -> None:
+        """Give them back to who had them."""
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._before = {}
+
+    def asked_anywhere(self, device: torch.device) -> bool:
+        """Whether any rank has been asked to stop; every rank has to ask, and all get the same answer."""
+        if not (dist.is_available() and dist.is_initialized()):
+            return self._asked
+        asked = torch.tensor([float(self._asked)], device=device)
+        dist.all_reduce(asked, op=dist.ReduceOp.MAX)
+        return bool(asked)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True
