@@ -15,6 +15,7 @@ from lfb_lightning.bank import BankConfig
 from lfb_lightning.data import AvaData
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import ActionDetector, FBONone, state_digest
+from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
 from lfb_lightning.tasks import AvaDataModule, DetectionTask
 
@@ -56,6 +57,8 @@ def build_detection(
         backbone_digest=state_digest(detector.backbone),
         test_split=test_split,
     )
+    if cfg.compile:
+        compile_detector(detector)
     task = build_with(
         cfg.task,
         detector=detector,

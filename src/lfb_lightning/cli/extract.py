@@ -22,6 +22,7 @@ from lfb_lightning.cli.building import (
 from lfb_lightning.data import AvaData
 from lfb_lightning.durable import write_json
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
+from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.tasks import ExtractionDataModule, ExtractionTask
 from lfb_lightning.tasks.bank_writing import BankWriting
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
@@ -43,6 +44,8 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     writing = BankWriting(writer, datamodule)
     callbacks = [*build_callbacks(cfg), FrameFingerprint(lambda: [datamodule.split]), writing]
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
+    if cfg.compile:
+        compile_detector(detector)
     task: ExtractionTask = build_with(cfg.extraction, detector=detector)
     trainer.predict(task, datamodule, return_predictions=False)
     manifest = writing.manifest

@@ -1,0 +1,14 @@
+"""Runs a detector through torch.compile without changing its weights, their names or its checkpoints."""
+
+from __future__ import annotations
+
+from lfb_lightning.models.detector import ActionDetector
+
+
+def compile_detector(detector: ActionDetector) -> None:
+    """Compile the backbone and the FBO in place.
+
+    Clips differ in size and persons in number, so shapes are compiled as dynamic; RoIAlign and the head stay as they are.
+    """
+    detector.backbone.compile(dynamic=True)
+    detector.fbo.compile(dynamic=True)
