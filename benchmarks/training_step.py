@@ -28,7 +28,7 @@ import torch
 from omegaconf import DictConfig
 
 from lfb_lightning.bank.window import window_generator
-from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer
+from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.mini_ava import MiniAVA, generate
 from lfb_lightning.models.compiling import compile_detector
@@ -40,7 +40,11 @@ STEPS, FIRST, ROUNDS = 24, 6, 5
 
 def composed(folder: Path, *overrides: str) -> DictConfig:
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
-        cfg = hydra.compose("train", overrides=["experiment=mini_ava", f"paths.data_dir={folder / 'data'}", *overrides], return_hydra_config=True)
+        cfg = hydra.compose(
+            "train",
+            overrides=["experiment=mini_ava", f"paths.data_dir={folder / 'data'}", *overrides],
+            return_hydra_config=True,
+        )
     cfg.hydra.runtime.output_dir = str(folder / "run")
     hydra.core.hydra_config.HydraConfig.instance().set_config(cfg)
     return cfg
@@ -71,7 +75,9 @@ class Times(pl.Callback):
 
 def bare(cfg: DictConfig, batches: list[Any], detector: Any, datamodule: AvaDataModule) -> list[float]:
     loss = build(cfg.loss)
-    optimizer = build(cfg.optim).build(detector.parameters(), global_batch_size=cfg.data.batch_size, steps_per_epoch=STEPS)["optimizer"]
+    optimizer = build(cfg.optim).build(
+        detector.parameters(), global_batch_size=cfg.data.batch_size, steps_per_epoch=STEPS
+    )["optimizer"]
     spec = datamodule.bank_config.window_spec(training=True)
     detector.train()
     ends = []
@@ -104,18 +110,25 @@ def per_step(ends: list[float]) -> list[float]:
 
 
 def overhead() -> None:
-    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        small = ["num_threads=1", "trainer.max_epochs=1", "trainer.limit_val_batches=0", "callbacks.progress_bar=null", "data.num_workers=0", f"bank.dir={folder / 'banks'}"]
+        small = [
+            "num_threads=1",
+            "trainer.max_epochs=1",
+            "trainer.limit_val_batches=0",
+            "callbacks.progress_bar=null",
+            "data.num_workers=0",
+            f"bank.dir={folder / 'banks'}",
+        ]
         cases = {
             "tiny backbone, fbo=nl, 8 clips of 96 x 96": ["fbo=nl", "data.batch_size=8"],
-            "SlowOnly R50, fbo=none, 2 clips of 96 x 96": ["fbo=none", "backbone=slowonly_r50", "data.batch_size=2"],
+            "SlowOnly R50, fbo=none, 1 clip of 96 x 96": ["fbo=none", "backbone=slowonly_r50", "data.batch_size=1"],
         }
         print("| step | bare, ms | ours, ms | overhead, ms | of the bare step (each round) |\n|---|---|---|---|---|")
         for title, overrides in cases.items():
             cfg = composed(folder, *small, *overrides)
+            settle_process(cfg)
             torch.manual_seed(0)
             detector = build(cfg.model)
             _, datamodule = build_detection(cfg, detector, "")
@@ -123,25 +136,52 @@ def overhead() -> None:
             loader = datamodule.train_dataloader()
             batches = [batch for batch, _ in zip(loader, range(STEPS), strict=False)]
             plain, trained = [], []
-            for _ in range(ROUNDS):
+            for _ in range(ROUNDS if "tiny" in title else 3):
                 plain.append(statistics.median(per_step(bare(cfg, batches, copy.deepcopy(detector), datamodule))))
                 trained.append(statistics.median(per_step(ours(cfg, batches, copy.deepcopy(detector), folder))))
             one, two = statistics.median(plain), statistics.median(trained)
             rounds = ", ".join(f"{b / a - 1:+.1%}" for a, b in zip(plain, trained, strict=True))
-            print(f"| {title} | {1000 * one:.1f} | {1000 * two:.1f} | {1000 * (two - one):.1f} | {two / one - 1:+.1%} ({rounds}) |", flush=True)
+            print(
+                f"| {title} | {1000 * one:.1f} | {1000 * two:.1f} | {1000 * (two - one):.1f} | {two / one - 1:+.1%} ({rounds}) |",
+                flush=True,
+            )
 
 
 def prepare(folder: Path) -> None:
     """mini-AVA with a baseline and its training bank."""
     generate(folder / "data", MiniAVA(seed=0, num_train=12, num_val=2, seconds=30))
-    common = ["experiment=mini_ava", f"paths.data_dir={folder / 'data'}", f"bank.dir={folder / 'banks'}", "data.num_workers=0"]
-    command("train", *common, "fbo=none", "trainer.max_epochs=1", "trainer.limit_train_batches=2", f"hydra.run.dir={folder / 'baseline'}")
+    common = [
+        "experiment=mini_ava",
+        f"paths.data_dir={folder / 'data'}",
+        f"bank.dir={folder / 'banks'}",
+        "data.num_workers=0",
+    ]
+    command(
+        "train",
+        *common,
+        "fbo=none",
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=2",
+        f"hydra.run.dir={folder / 'baseline'}",
+    )
     for split in ("train", "val"):
-        command("extract", *common, f"split={split}", f"ckpt_path={folder}/baseline/checkpoints/best.ckpt", f"hydra.run.dir={folder / split}")
+        command(
+            "extract",
+            *common,
+            f"split={split}",
+            f"ckpt_path={folder}/baseline/checkpoints/best.ckpt",
+            f"hydra.run.dir={folder / split}",
+        )
 
 
 def command(name: str, *arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", f"lfb_lightning.cli.{name}", *arguments], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", f"lfb_lightning.cli.{name}", *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -149,8 +189,21 @@ def processes() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        overrides = ["experiment=mini_ava", f"paths.data_dir={folder / 'data'}", f"bank.dir={folder / 'banks'}", "fbo=nl", "num_threads=1", "data.num_workers=0", "data.batch_size=8"]
-        overrides += ["trainer.max_epochs=3", "trainer.limit_train_batches=18", "trainer.limit_val_batches=0", "callbacks.progress_bar=null"]
+        overrides = [
+            "experiment=mini_ava",
+            f"paths.data_dir={folder / 'data'}",
+            f"bank.dir={folder / 'banks'}",
+            "fbo=nl",
+            "num_threads=1",
+            "data.num_workers=0",
+            "data.batch_size=8",
+        ]
+        overrides += [
+            "trainer.max_epochs=3",
+            "trainer.limit_train_batches=18",
+            "trainer.limit_val_batches=0",
+            "callbacks.progress_bar=null",
+        ]
         print("| clips/s | one process, one core | two processes, a core each | ratio |\n|---|---|---|---|")
         for round_ in range(ROUNDS):
             one, two = (throughput(folder, overrides, ranks, f"{round_}_{ranks}") for ranks in (1, 2))
@@ -164,10 +217,32 @@ def throughput(folder: Path, overrides: list[str], ranks: int, name: str) -> flo
         port = str(probe.getsockname()[1])
     started = []
     for rank in range(ranks):
-        distributed = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "NODE_RANK": str(rank), "LOCAL_RANK": "0"} if ranks > 1 else {}
+        distributed = (
+            {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "NODE_RANK": str(rank), "LOCAL_RANK": "0"}
+            if ranks > 1
+            else {}
+        )
         nodes = [f"trainer.num_nodes={ranks}", "trainer.devices=1", "trainer.strategy=ddp"] if ranks > 1 else []
-        arguments = ["taskset", "-c", str(rank), sys.executable, "-m", "lfb_lightning.cli.train", *overrides, *nodes, f"hydra.run.dir={folder / name}"]
-        started.append(subprocess.Popen(arguments, env={**os.environ, **distributed, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        arguments = [
+            "taskset",
+            "-c",
+            str(rank),
+            sys.executable,
+            "-m",
+            "lfb_lightning.cli.train",
+            *overrides,
+            *nodes,
+            f"hydra.run.dir={folder / name}",
+        ]
+        started.append(
+            subprocess.Popen(
+                arguments,
+                env={**os.environ, **distributed, "OMP_NUM_THREADS": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
     outputs = [process.communicate(timeout=300)[0] for process in started]
     found = re.search(r"a step took .*; ([\d.]+) clips/s", outputs[0])
     assert found is not None, outputs[0][-3000:]
@@ -190,7 +265,9 @@ def switches() -> None:
                         compile_detector(detector)
                     optimizer = torch.optim.SGD(detector.parameters(), lr=0.01)
                     clips = torch.randn(clips_a_step, 3, 4, size, size, device=device)
-                    rois = torch.tensor([[clip, 10.0, 10.0, size - 20.0, size - 20.0] for clip in range(clips_a_step)], device=device)
+                    rois = torch.tensor(
+                        [[clip, 10.0, 10.0, size - 20.0, size - 20.0] for clip in range(clips_a_step)], device=device
+                    )
                     seconds = []
                     for _ in range(3 + (20 if device == "cuda" else 4)):
                         began = time.perf_counter()
@@ -203,7 +280,10 @@ def switches() -> None:
                             torch.cuda.synchronize()
                         seconds.append(time.perf_counter() - began)
                     step = statistics.median(seconds[3:])
-                    print(f"| {precision} | {'channels last' if layout == 'true' else 'contiguous'} | {'yes' if compiled else 'no'} | {seconds[0]:.1f} | {1000 * step:.0f} | {clips_a_step / step:.1f} |", flush=True)
+                    print(
+                        f"| {precision} | {'channels last' if layout == 'true' else 'contiguous'} | {'yes' if compiled else 'no'} | {seconds[0]:.1f} | {1000 * step:.0f} | {clips_a_step / step:.1f} |",
+                        flush=True,
+                    )
 
 
 def main() -> None:

@@ -117,3 +117,30 @@ def test_missing_plugin_names_its_extra(console, short, tmp_path):
     done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "pip install 'lfb-lightning[joblib]'" in done.stderr
+
+
+def test_submitit_asks_slurm_for_one_task_a_gpu(pipeline, short, tmp_path):
+    # Stand-ins: sbatch keeps its script and refuses the job, so that nothing waits for it.
+    (tmp_path / "srun").write_text("#!/usr/bin/env bash\n")
+    (tmp_path / "sbatch").write_text(
+        f'#!/usr/bin/env bash\ncp "${{@: -1}}" {tmp_path}/submitted.sh\necho full >&2\nexit 1\n'
+    )
+    for name in ("srun", "sbatch"):
+        (tmp_path / name).chmod(0o755)
+    launcher = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=90", "hydra.launcher.nodes=2"]
+    launcher += ["hydra.launcher.tasks_per_node=8", "hydra.launcher.gpus_per_node=8", "hydra.launcher.partition=video"]
+    devices = ["trainer.devices=8", "trainer.num_nodes=2"]
+    arguments = [sys.executable, "-m", "lfb_lightning.cli.train", "-m", "fbo=avg,max", *short, *devices, *launcher]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [*arguments, f"hydra.sweep.dir={tmp_path / 'sweep'}"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0, "a refused submission is not a finished sweep"
+    script = (tmp_path / "submitted.sh").read_text()
+    for option in ("nodes=2", "ntasks-per-node=8", "gpus-per-node=8", "time=90", "partition=video", "array=0-1%2"):
+        assert f"#SBATCH --{option}\n" in script, script
+    assert "srun" in script

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from pytorch_lightning import seed_everything
 
 from lfb_lightning.bank import BankConfig, BankWriter, Provenance
 from lfb_lightning.cli.app import launch, write_config
@@ -18,6 +17,7 @@ from lfb_lightning.cli.building import (
     build_trainer,
     build_with,
     required_checkpoint,
+    settle_process,
 )
 from lfb_lightning.data import AvaData
 from lfb_lightning.durable import write_json
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 def extract(cfg: DictConfig, run_dir: Path) -> int:
     """Extract as configured; returns the exit status: 1 if a video failed."""
-    seed_everything(cfg.seed, workers=True, verbose=False)
+    settle_process(cfg)
     checkpoint = required_checkpoint(cfg)
     cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task"))
     detector = load_detector(checkpoint)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -52,6 +53,7 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
     """Run the current job's command, unless it has been done before; returns its status and its mAP, if it has one.
 
     A training job that was begun before goes on from its `last.ckpt`. Raises InputError if the folder is another job's.
+    Where SLURM starts several tasks a job, each is a rank; the first one keeps the record.
     """
     settings = HydraConfig.get()
     overrides = list(settings.overrides.task)
@@ -61,6 +63,8 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
     for source in settings.runtime.config_sources:
         if source.provider == "command-line":
             arguments += ["--config-dir", source.path]
+    if os.environ.get("SLURM_PROCID", "0") != "0":
+        return _run([*arguments, *_resuming(module, overrides)]), None
     if before is not None:
         if list(before.overrides) != overrides:
             raise InputError(
@@ -70,11 +74,9 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
         if before.status == 0:
             _log.info("sweep job %s was done before: %s", settings.job.num, run_dir)
             return 0, score(read_metrics(run_dir))
-        if module == "train" and not any(override.startswith("ckpt_path=") for override in overrides):
-            arguments.append("ckpt_path=auto")
     JobRecord(overrides=overrides).write(run_dir)
     started = time.monotonic()
-    status = _run(arguments)
+    status = _run([*arguments, *_resuming(module, overrides)])
     metrics = read_metrics(run_dir)
     if not metrics:
         status = status or _NO_METRICS
@@ -83,6 +85,11 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
         _log.error("sweep job %s failed with status %d; its log is in %s", settings.job.num, status, run_dir)
         return status, None
     return 0, score(metrics)
+
+
+def _resuming(module: str, overrides: list[str]) -> list[str]:
+    asked = any(override.startswith("ckpt_path=") for override in overrides)
+    return ["ckpt_path=auto"] if module == "train" and not asked else []
 
 
 def read_metrics(run_dir: Path) -> dict[str, object]:

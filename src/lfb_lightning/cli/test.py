@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from pytorch_lightning import seed_everything
 
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
@@ -16,6 +15,7 @@ from lfb_lightning.cli.building import (
     build_detection,
     build_trainer,
     required_checkpoint,
+    settle_process,
 )
 from lfb_lightning.models import load_detector
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 def test(cfg: DictConfig, run_dir: Path) -> int:
     """Test as configured; returns the exit status."""
-    seed_everything(cfg.seed, workers=True, verbose=False)
+    settle_process(cfg)
     checkpoint = required_checkpoint(cfg)
     cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task", "loss"))
     detector = load_detector(checkpoint)

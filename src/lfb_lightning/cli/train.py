@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 
 from omegaconf import DictConfig
-from pytorch_lightning import Trainer, seed_everything
+from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lfb_lightning.cli.app import launch, write_config
-from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer
+from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
 from lfb_lightning.durable import write_json
 from lfb_lightning.errors import InputError
 from lfb_lightning.metrics.description import describe_result
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 def train(cfg: DictConfig, run_dir: Path) -> int:
     """Train as configured; returns the exit status."""
-    seed_everything(cfg.seed, workers=True, verbose=False)
+    settle_process(cfg)
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
     if detector.backbone.weights is not None:

@@ -13,11 +13,12 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # preemption; what scripts/train.slurm asks for before the time limit
+# Preemption; what scripts/train.slurm asks for before the time limit; what submitit sends then.
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class StopSignals:
-    """Notes SIGTERM and SIGUSR1 between `install` and `restore`."""
+    """Notes SIGTERM, SIGUSR1 and SIGUSR2 between `install` and `restore`."""
 
     def __init__(self) -> None:
         self._asked = False
