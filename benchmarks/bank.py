@@ -43,6 +43,7 @@ MADE = Provenance(
     backbone="synthetic",
     channels=CHANNELS,
     precision="fp16",
+    compute_precision="32",
     clip={},
     keyframes="proposals",
     score_threshold=0.9,

@@ -21,6 +21,7 @@ def provenance(**changes):
         "backbone": "tiny",
         "channels": 4,
         "precision": "fp32",
+        "compute_precision": "32",
         "clip": {"num_frames": 4},
         "keyframes": "proposals",
         "score_threshold": 0.9,

@@ -127,6 +127,14 @@ def test_extraction_resumes_and_ends_byte_identical(pipeline, console, tmp_path)
     for path in (pipeline.bank_dir / "train").iterdir():
         assert (tmp_path / "train" / path.name).read_bytes() == path.read_bytes()
     assert all((tmp_path / "train" / name).stat().st_mtime_ns == stamp for name, stamp in kept.items())
+    arguments = [
+        "split=train",
+        f"ckpt_path={pipeline.checkpoint}",
+        f"bank.dir={tmp_path}",
+        "trainer.precision=bf16-mixed",
+    ]
+    refused = console("extract", *arguments, f"hydra.run.dir={tmp_path / 'other'}", fails=True)
+    assert "compute_precision: '32' there, 'bf16-mixed' here" in refused.stderr
 
 
 def test_failed_video_is_listed_and_the_status_says_so(pipeline, console, tmp_path):

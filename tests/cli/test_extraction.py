@@ -65,6 +65,20 @@ def write_without_frames(path):
         container.start_encoding()
 
 
+def cut_in_half_as_mkv(path):
+    """The first half of the video's bytes in a container that plays up to where it was cut off."""
+    cut = path.with_suffix(".mkv")
+    with av.open(str(path)) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    path.unlink()
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    return cut
+
+
 def manifest_of(bank_dir, split):
     return json.loads((bank_dir / split / "manifest.json").read_text())
 
@@ -115,6 +129,7 @@ def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(p
     videos[0].write_bytes(whole[: len(whole) // 2])  # truncated
     videos[1].unlink()  # missing
     write_without_frames(videos[2])
+    cut = cut_in_half_as_mkv(videos[4])
     with (data_dir / "mini_ava_train_proposals.csv").open("a") as file:
         file.write(f"{videos[3].stem},0950,0.1,0.1,0.5,0.9,,0.99\n")  # the video ends at 920
     more = ["data.last_second=960", f"data.proposals={data_dir}/mini_ava_train_proposals.csv"]
@@ -122,17 +137,19 @@ def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(p
     done = console("extract", *command, fails=True)
     assert done.returncode == 1
     failed = manifest_of(tmp_path / "banks", "train")["failed"]
-    names = [path.stem for path in videos[:4]]
+    names = [path.stem for path in videos[:5]]
     assert sorted(failed) == names
+    assert "it was cut off" in failed[names[4]]
     assert "no file with one of the endings" in failed[names[1]]
     assert "keyframes lie outside of it (the first at 950 s" in failed[names[3]]
     for name in names:
         assert len(failed[name].splitlines()) == 1
         assert failed[name] in done.stdout
-    assert len(FeatureBank.open(tmp_path / "banks" / "train").videos) == 2
+    assert len(FeatureBank.open(tmp_path / "banks" / "train").videos) == 1
     assert not FeatureBank.open(tmp_path / "banks" / "train").persons(Keyframe(names[0], 905))[0].numel()
 
-    for path in videos[:3]:
+    cut.unlink()
+    for path in [*videos[:3], videos[4]]:
         shutil.copy(pipeline.mini_dir / "videos" / path.name, path)
     command = arguments(pipeline, tmp_path / "banks", *more, "bank.outside_video=clamp", data_dir=data_dir)
     console("extract", *command)

@@ -27,9 +27,11 @@ def read_number(frame):
     return sum(1 << bit for bit in range(BITS) if frame[:, 16 * bit + 4 : 16 * bit + 12].mean() > 127)
 
 
-def write_video(path, times, *, time_base=Fraction(1, 1000), start=0, gop=250, codec="libx264", options=None):
+def write_video(
+    path, times, *, time_base=Fraction(1, 1000), start=0, gop=250, codec="libx264", options=None, container=None
+):
     """Frame i is shown at times[i] seconds; `start` shifts every time stamp."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=container or {}) as container:
         settings = {"crf": "18", "bf": "3", "g": str(gop), "preset": "veryfast", **(options or {})}
         stream = container.add_stream(codec, rate=25, options=settings)
         stream.width, stream.height, stream.pix_fmt = SIZE, 48, "yuv420p"
@@ -97,6 +99,21 @@ def test_streaming_gives_what_random_access_gives(files, name):
 def test_times_outside_give_the_first_and_the_last_frame(files):
     clip = VideoFile(files / "b_frames.mp4").clip(np.array([-3.0, -0.1, 7.96, 99.0]))
     assert [read_number(frame) for frame in clip] == [0, 0, 199, 199]
+
+
+@pytest.mark.parametrize("name", ["whole.mkv", "whole.mp4"])
+def test_a_file_that_was_cut_off_between_two_pictures_is_refused_though_its_header_states_the_whole(tmp_path, name):
+    path = tmp_path / name
+    write_video(path, constant(25, 8), gop=25, container={"movflags": "faststart"} if name.endswith("mp4") else {})
+    clip_times = np.arange(0.5, 8, 0.5)[:, None]
+    assert len(list(VideoFile(path).stream(clip_times, reach=8.0))) == len(clip_times)
+    with av.open(str(path)) as container:
+        ends = [packet.pos + packet.size for packet in container.demux(video=0) if packet.pos]
+    path.write_bytes(path.read_bytes()[: sorted(ends)[len(ends) // 2]])
+    assert VideoFile(path).properties().seconds == pytest.approx(8.0, abs=0.1)
+    with pytest.raises(InputError, match=rf"{name}: its frames end after [34]\.\d s, but clips up to 8\.0 s"):
+        list(VideoFile(path).stream(clip_times, reach=8.0))
+    assert len(list(VideoFile(path).stream(clip_times))) == len(clip_times), "the last frame stands for what is missing"
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,7 +1,8 @@
 """The feature bank on disk: one safetensors file a video, one manifest, one contiguous read a window.
 
     <bank_dir>/<split>/<video>.safetensors   features [N,C], timestamps [N], boxes [N,4], scores [N], statistics
-    <bank_dir>/<split>/manifest.json         what made the bank, and every video's rows and checksum; written last
+    <bank_dir>/<split>/videos.json           rows and checksum of every video
+    <bank_dir>/<split>/manifest.json         what made the bank, statistics, what failed; written last
 
 Knows neither Lightning nor Hydra: `FeatureBank.open(dir).window(keyframe, spec)` works alone.
 """

@@ -34,6 +34,7 @@ def import_bank(
         backbone="unknown",
         channels=peer.channels,
         precision=precision or peer.precision,
+        compute_precision="unknown",
         clip={},
         keyframes="imported",
         score_threshold=0.0,

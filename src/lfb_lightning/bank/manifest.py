@@ -21,7 +21,7 @@ from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.durable import write_durably
 from lfb_lightning.errors import InputError
 
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Provenance:
     backbone_digest: str  # of the part that makes features
     backbone: str
     channels: int
-    precision: str
+    precision: str  # in which features are stored
+    compute_precision: str  # in which they were computed: trainer.precision
     clip: Mapping[str, Any]  # frames, stride, rate, resizing
     keyframes: str  # how they were chosen
     score_threshold: float

@@ -24,6 +24,16 @@ from lfb_lightning.models import load_detector, state_digest
 from lfb_lightning.viz.bank_report import draw_bank_report
 
 _PROBLEMS_SHOWN = 20
+_SHOWN_OF_MAKING = (
+    "split",
+    "precision",
+    "compute_precision",
+    "origin",
+    "keyframes",
+    "score_threshold",
+    "backbone",
+    "package_version",
+)
 
 
 def inspect_bank(cfg: DictConfig, run_dir: Path) -> int:
@@ -33,9 +43,9 @@ def inspect_bank(cfg: DictConfig, run_dir: Path) -> int:
     made, failed = bank.manifest.provenance, bank.manifest.failed
     size = f"{summary.feature_bytes / 1e6:.1f} MB of features"
     print(f"{bank.folder}: {summary.rows} features of {summary.videos} videos, {made.channels} channels, {size}")
-    for name in ("split", "precision", "origin", "keyframes", "score_threshold", "backbone", "package_version"):
-        print(f"  {name:16} {getattr(made, name)}")
-    print(f"  {'backbone digest':16} {made.backbone_digest[:16]}\n  {'clip':16} {dict(made.clip)}")
+    for name in _SHOWN_OF_MAKING:
+        print(f"  {name:18} {getattr(made, name)}")
+    print(f"  {'backbone digest':18} {made.backbone_digest[:16]}\n  {'clip':18} {dict(made.clip)}")
     print(f"features in a second (mean {summary.mean_persons:.2f}):")
     most = max(summary.persons_per_second.values(), default=1)
     for count, seconds in summary.persons_per_second.items():

@@ -39,7 +39,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     detector = load_detector(checkpoint)
     data, bank = build_data(cfg)
     write_config(cfg, run_dir)
-    writer = BankWriter(bank.folder(cfg.split), provenance(detector, data, bank, cfg.split))
+    writer = BankWriter(bank.folder(cfg.split), provenance(detector, data, bank, cfg))
     datamodule = ExtractionDataModule(data, cfg.split, bank, writer)
     writing = BankWriting(writer, datamodule)
     callbacks = [*build_callbacks(cfg), FrameFingerprint(lambda: [datamodule.split]), writing]
@@ -65,7 +65,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     return 1 if manifest.failed else 0
 
 
-def provenance(detector: ActionDetector, data: AvaData, bank: BankConfig, split: str) -> Provenance:
+def provenance(detector: ActionDetector, data: AvaData, bank: BankConfig, cfg: DictConfig) -> Provenance:
     """What decides the content of the bank that is about to be written."""
     backbone = detector.backbone
     return Provenance(
@@ -74,10 +74,11 @@ def provenance(detector: ActionDetector, data: AvaData, bank: BankConfig, split:
         backbone=f"{type(backbone).__name__}, stages of {', '.join(map(str, backbone.stage_blocks))} blocks",
         channels=detector.channels,
         precision=bank.precision,
+        compute_precision=str(cfg.trainer.precision).removesuffix("-true"),  # 32 and 32-true are one
         clip=data.describe_clips(),
         keyframes=bank.keyframes,
         score_threshold=data.bank_threshold,
-        split=split,
+        split=cfg.split,
         package_version=__version__,
     )
 

@@ -98,11 +98,13 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
     def _batches(self, video_id: str) -> Iterator[ClipBatch | ViewBatch]:
         keyframes = self.keyframes[video_id]
         video = self._data.videos.open(video_id)
+        reach = 0.0
         if self._outside_video == "fail":
             refuse_outside(keyframes, video.properties().seconds, self._data.origin_second)
+            reach = keyframes[-1].timestamp - self._data.origin_second
         sampling = self._data.clip_sampling
         clip_times = np.stack([sampling.times(keyframe.timestamp) for keyframe in keyframes])
-        clips = zip(keyframes, video.stream(clip_times), strict=True)
+        clips = zip(keyframes, video.stream(clip_times, reach=reach), strict=True)
         while batch := list(islice(clips, self._data.batch_size)):
             if self._views is None:
                 yield collate(

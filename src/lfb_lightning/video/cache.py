@@ -56,8 +56,10 @@ class CachedVideo:
                 images[number] = _decode(content[low:high])
         return np.stack([images[number] for number in numbers])
 
-    def stream(self, clip_times: Float64[np.ndarray, "K T"]) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
-        """The clips in order."""
+    def stream(
+        self, clip_times: Float64[np.ndarray, "K T"], *, reach: float = 0.0
+    ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
+        """The clips in order. What was cached reached as far as it had to when it was: `reach` says nothing new."""
         for times in clip_times:
             yield self.clip(times)
 
@@ -110,7 +112,8 @@ def write_cache(
     images: list[bytes] = []
     frames: list[int] = []
     previous: np.ndarray | None = None
-    for (frame,) in video.stream(moments[:, None]):
+    reach = min(float(moments[-1]), video.properties().seconds)
+    for (frame,) in video.stream(moments[:, None], reach=reach):
         if previous is None or not np.array_equal(frame, previous):
             images.append(encode_frame(frame, short_side, quality))
             previous = frame

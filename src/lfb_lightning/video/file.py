@@ -42,11 +42,15 @@ class VideoFile:
             raise InputError(f"video {self.path}: no frame could be decoded at {times[0]:.2f} s.")
         return np.stack(picked)
 
-    def stream(self, clip_times: Float64[np.ndarray, "K T"]) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
-        """RGB frames of clips ordered by their last time, each frame decoded once."""
+    def stream(
+        self, clip_times: Float64[np.ndarray, "K T"], *, reach: float = 0.0
+    ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
+        """RGB frames of clips ordered by their last time, each frame decoded once; see `Video` for `reach`."""
         with self._open() as (container, stream):
             frames = self._timed_frames(container, stream, np.unique(clip_times))
-            yield from stream_from_frames(frames, clip_times, self._rgb, str(self.path))
+            rate = float(stream.average_rate or 0)
+            shown_until = reach - (1 / rate if rate > 0 else 0)  # the last frame begins one frame before the end
+            yield from stream_from_frames(frames, clip_times, self._rgb, str(self.path), shown_until)
 
     def properties(self) -> VideoProperties:
         """As the container states them; 0 seconds where it does not."""

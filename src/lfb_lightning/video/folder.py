@@ -12,7 +12,7 @@ from jaxtyping import Float64, UInt8
 from PIL import Image, UnidentifiedImageError
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.video.protocol import VideoProperties
+from lfb_lightning.video.protocol import VideoProperties, refuse_early_end
 
 _NUMBER = re.compile(r"(\d+)\.jpe?g$", re.IGNORECASE)
 
@@ -34,8 +34,11 @@ class FrameFolder:
         indices = np.ceil(times * self.fps - 0.5 - 1e-6).astype(int)  # nearest; halfway goes to the earlier one
         return np.stack([self._read(number) for number in (indices + self.first_number).tolist()])
 
-    def stream(self, clip_times: Float64[np.ndarray, "K T"]) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
-        """The clips in order."""
+    def stream(
+        self, clip_times: Float64[np.ndarray, "K T"], *, reach: float = 0.0
+    ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
+        """The clips in order; see `Video` for `reach`."""
+        refuse_early_end(str(self.path), (max(self._files) - self.first_number + 1) / self.fps, reach)
         for times in clip_times:
             yield self.clip(times)
 

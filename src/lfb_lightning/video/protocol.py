@@ -15,7 +15,10 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, UInt8
 
+from lfb_lightning.errors import InputError
+
 Frame = TypeVar("Frame")
+_SLACK_SECONDS = 1.0  # sound is often a little longer than the pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,28 @@ class Video(Protocol):
         """RGB frames at ascending times in seconds, by random access."""
         ...
 
-    def stream(self, clip_times: Float64[np.ndarray, "K T"]) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
-        """RGB frames of every clip, reading the video once, front to back; clips ordered by their last time."""
+    def stream(
+        self, clip_times: Float64[np.ndarray, "K T"], *, reach: float = 0.0
+    ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
+        """RGB frames of every clip, reading the video once, front to back; clips ordered by their last time.
+
+        Raises InputError where the frames end more than a second before `reach`: a file that was cut off, whatever length
+        its header still states.
+        """
         ...
 
     def properties(self) -> VideoProperties:
         """Length, rate and size, without decoding."""
         ...
+
+
+def refuse_early_end(name: str, end: float, reach: float) -> None:
+    """Raise InputError unless frames that end at second `end` reach `reach`, a second less or more."""
+    if end < reach - _SLACK_SECONDS:
+        raise InputError(
+            f"video {name}: its frames end after {end:.1f} s, but clips up to {reach:.1f} s are wanted: it was cut off; "
+            "copy or download it again."
+        )
 
 
 def nearest_frames(frames: Iterable[tuple[float, Frame]], times: np.ndarray) -> Iterator[tuple[int, Frame]]:
