@@ -42,7 +42,7 @@ class _Array(np.ndarray):
         if isinstance(content, str):
             content = content.encode("latin1")  # as Python 2 wrote it
         _check_size(shape, dtype, content)
-        super().__setstate__((1, shape, dtype.plain, bool(fortran), bytes(content)))
+        super().__setstate__((1, shape, dtype.plain, bool(fortran), bytes(content)))  # type: ignore[arg-type]  # its own bool
 
 
 def _check_size(shape: Any, dtype: Any, content: Any) -> None:

@@ -43,7 +43,7 @@ def remove_abandoned(folder: Path) -> int:
     removed = 0
     for path in folder.glob(f".*{_TEMPORARY}"):
         try:
-            with path.open("rb") as file:
+            with path.open("r+b") as file:  # network file systems lock for writing only what is open for it
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives, on any machine
                 path.unlink()
                 removed += 1

@@ -7,3 +7,7 @@ next thing to do; the console commands print it as one message, without a traceb
 
 class InputError(ValueError):
     """Bad input from the user: a file, a row, a config field, a checkpoint or a bank that does not fit."""
+
+    def __init__(self, message: str) -> None:
+        # torch raises a loader worker's error anew with the text of its traceback, which ends with the message.
+        super().__init__(message.rpartition(f"{__name__}.InputError: ")[2].rstrip("\n"))

@@ -1,12 +1,14 @@
 """One claim a video among processes; it ends with its owner, and finished videos need none."""
 
 import multiprocessing
+import threading
 
 import pytest
 import torch
 
 from lfb_lightning.bank import BankWriter
-from lfb_lightning.bank.claims import VideoClaims
+from lfb_lightning.bank.claims import VideoClaims, left_by_others
+from lfb_lightning.errors import InputError
 from tests.bank.test_window import provenance
 
 PROVENANCE = provenance()
@@ -53,8 +55,47 @@ def test_a_finished_video_is_not_begun_and_gives_its_claim_back(writer):
     assert not others.begin("a")
     write(writer, "a")
     assert claims.begin("b")
-    assert [path.name for path in writer.folder.iterdir() if "claim" in path.name] == [".b.safetensors.claim.tmp"]
+    assert len([path for path in writer.folder.iterdir() if "claim" in path.name]) == 1
     assert not others.begin("a")
     others.end()
     claims.end()
     assert [path.name for path in writer.folder.iterdir()] == ["a.safetensors"]
+
+
+def test_the_longest_id_can_be_claimed(writer):
+    claims = VideoClaims(writer)
+    name = "é" * 40  # 240 characters when encoded
+    assert claims.begin(name)
+    write(writer, name)
+    claims.end()
+
+
+def test_a_folder_that_takes_no_file_is_named(writer):
+    claims = VideoClaims(writer)
+    writer.folder.rmdir()
+    with pytest.raises(InputError, match=r"a\.safetensors: cannot be written \(No such file"):
+        claims.begin("a")
+
+
+def test_patience_waits_for_a_claim_to_end(writer):
+    context = multiprocessing.get_context("fork")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(writer.folder, ready, done))
+    other.start()
+    assert ready.wait(30)
+    claims = VideoClaims(writer)
+    assert not claims.begin("a", patience=0.3)
+    threading.Timer(0.5, other.kill).start()
+    assert claims.begin("a", patience=30.0)
+    claims.end()
+    other.join()
+
+
+def test_what_others_left_is_taken_or_given_up(writer):
+    other = VideoClaims(writer)
+    assert other.begin("a")
+    write(writer, "c")
+    assert left_by_others(writer, ["a", "b", "c"], patience=0.0) == (["a"], ["b"])
+    threading.Timer(0.3, write, (writer, "b")).start()  # whose writer gave its claim back a moment before
+    assert left_by_others(writer, ["a", "b"], patience=30.0) == (["a"], [])
+    other.end()

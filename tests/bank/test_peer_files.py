@@ -1,5 +1,6 @@
 """Peers' banks: windows equal those that the peer itself made, whatever the form; anything but features is refused."""
 
+import contextlib
 import json
 import os
 import pickle
@@ -185,3 +186,31 @@ def test_export_of_quantised_banks_is_float32_and_of_what_they_stand_for(tmp_pat
     assert export_bank(bank, tmp_path / "lfb.pkl") == 2
     rows = torch.load(tmp_path / "lfb.pkl", weights_only=True)["v"]
     torch.testing.assert_close(rows[902][0], features["v"][0], rtol=0.01, atol=0.02)
+
+
+@pytest.mark.parametrize("value", [1.0, None, "text", torch.tensor(1.0), {902: 1.0}])
+def test_a_second_that_holds_no_features_is_named(tmp_path, value):
+    torch.save({"v": {902: value}}, tmp_path / "lfb.pkl")
+    with pytest.raises(InputError, match=r"video v, second 902: expected \[C\] or \[n, C\] floats"):
+        PeerBank(tmp_path / "lfb.pkl")
+
+
+def test_a_second_beyond_the_files_numbers_is_refused(tmp_path):
+    torch.save({"v": {10**12: torch.ones(1, 4)}}, tmp_path / "lfb.pkl")
+    with pytest.raises(InputError, match="a second is 1000000000000, expected an integer of 32 bits"):
+        PeerBank(tmp_path / "lfb.pkl")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
+def test_a_damaged_file_of_the_older_form_is_one_clear_error(tmp_path):
+    path = tmp_path / "lfb.pkl"
+    torch.save({"v": {902: torch.ones(2, 4)}}, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for trial in range(150):
+        spoilt = bytearray(whole[: rng.integers(40, len(whole))] if trial % 2 else whole)
+        for place in rng.integers(32, len(spoilt), 3):
+            spoilt[place] = rng.integers(256)
+        path.write_bytes(spoilt)
+        with contextlib.suppress(InputError):  # some changes leave a readable file
+            PeerBank(path)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lfb_lightning.bank import FeatureBank
+from lfb_lightning.bank.layout import file_name
 from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.errors import InputError
 from tests.bank.test_window import write_bank
@@ -89,3 +90,29 @@ def test_impossible_wishes_are_named(tmp_path, act, said):
     bank, _ = write_bank(tmp_path / "bank", VIDEOS)
     with pytest.raises(InputError, match=said):
         act(bank, tmp_path / "to")
+
+
+def test_a_source_whose_bytes_have_changed_is_not_copied(tmp_path):
+    source, _ = write_bank(tmp_path / "fp32", VIDEOS)
+    path = tmp_path / "fp32" / file_name("v3")
+    spoilt = bytearray(path.read_bytes())
+    spoilt[-20] ^= 1
+    path.write_bytes(spoilt)
+    for name, make in (
+        ("pick", lambda to: pick(source, to, ["v3"])),
+        ("convert", lambda to: convert(source, to, "fp16")),
+    ):
+        with pytest.raises(InputError, match=r"v3\.safetensors: its content has changed"):
+            make(tmp_path / name)
+
+
+def test_a_bank_is_not_replaced_by_a_part_of_itself_or_of_another(tmp_path):
+    source, _ = write_bank(tmp_path / "whole", VIDEOS)
+    before = content(tmp_path / "whole")
+    with pytest.raises(InputError, match="holds 4 other videos, such as v2; choose another folder"):
+        pick(source, tmp_path / "whole", ["v0", "v1"])
+    assert content(tmp_path / "whole") == before
+    pick(source, tmp_path / "part", ["v0", "v1"])
+    pick(source, tmp_path / "part", ["v0", "v1"])
+    with pytest.raises(InputError, match="holds 2 other videos"):
+        pick(source, tmp_path / "part", ["v2"])

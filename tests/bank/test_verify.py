@@ -97,3 +97,13 @@ def test_failed_videos_are_no_damage(tmp_path):
     finish_bank(tmp_path, made, ["broken"], {"broken": "cut off"})
     assert problems(tmp_path) == {}
     assert json.loads((tmp_path / "manifest.json").read_text())["failed"] == {"broken": "cut off"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"mean": [1e9] * 4}, {"std": [float("nan")] * 4}, {"num_rows": 7}, {"num_videos": 9}]
+)
+def test_figures_that_are_not_those_of_the_files_are_found(tmp_path, changes):
+    write_bank(tmp_path, {"v": ROWS, "w": ROWS[:1]})
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    assert "not those of the files" in problems(tmp_path)["manifest.json"]

@@ -163,6 +163,34 @@ def test_unfit_bank_says_what_differs(tmp_path):
         refuse_unfit(bank, split="val", channels=4, backbone_digest="x")
 
 
+def test_bank_without_features_or_of_other_videos_does_not_fit(tmp_path):
+    bank, _ = write_bank(tmp_path / "one", {"v": ROWS})
+    refuse_unfit(bank, split="val", channels=4, video_ids=["a", "v"])
+    with pytest.raises(InputError, match="none of the split's 2 videos, such as a"):
+        refuse_unfit(bank, split="val", channels=4, video_ids=["b", "a"])
+    empty, _ = write_bank(tmp_path / "none", {})
+    with pytest.raises(InputError, match="it holds no features"):
+        refuse_unfit(empty, split="val", channels=4)
+
+
+def test_a_finished_video_knows_whose_rows_it_holds(tmp_path):
+    _, _ = write_bank(tmp_path, {"v": ROWS})
+    stored = FeatureBank.open(tmp_path).read_video("v")
+    persons = {"timestamps": stored.timestamps.long().numpy(), "boxes": stored.boxes.double().numpy()}
+    persons["scores"] = stored.scores.double().numpy()
+    writer = BankWriter(tmp_path, provenance())
+    assert writer.is_of("v", **persons)
+    for name, change in (("timestamps", 1), ("boxes", 0.01), ("scores", 0.01)):
+        assert not writer.is_of("v", **(persons | {name: persons[name] + change})), name
+    assert not writer.is_of("v", **{name: value[:-1] for name, value in persons.items()})
+
+
+@pytest.mark.parametrize("number", [30, 30.0])
+def test_equal_numbers_make_one_digest(number):
+    assert provenance(clip={"fps": number}).digest == provenance(clip={"fps": 30}).digest
+    assert provenance(clip={"fps": 29.97}).digest != provenance(clip={"fps": 30}).digest
+
+
 def _write_forever(folder):
     writer = BankWriter(folder, provenance(channels=512))
     generator = torch.Generator().manual_seed(0)

@@ -133,6 +133,7 @@ def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(p
     with (data_dir / "mini_ava_train_proposals.csv").open("a") as file:
         file.write(f"{videos[3].stem},0950,0.1,0.1,0.5,0.9,,0.99\n")  # the video ends at 920
     more = ["data.last_second=960", f"data.proposals={data_dir}/mini_ava_train_proposals.csv"]
+    more += ["callbacks.progress.log_seconds=0", "data.batch_size=4", "data.num_workers=1"]
     command = arguments(pipeline, tmp_path / "banks", *more, data_dir=data_dir)
     done = console("extract", *command, fails=True)
     assert done.returncode == 1
@@ -140,6 +141,7 @@ def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(p
     names = [path.stem for path in videos[:5]]
     assert sorted(failed) == names
     assert "it was cut off" in failed[names[4]]
+    assert "-1 day" not in done.stdout, "clips of a video that failed half way are not left to do"
     assert "no file with one of the endings" in failed[names[1]]
     assert "keyframes lie outside of it (the first at 950 s" in failed[names[3]]
     for name in names:
@@ -162,9 +164,10 @@ def test_on_error_stop_ends_at_the_first_broken_video(pipeline, console, tmp_pat
     data_dir = copy_of(pipeline, tmp_path)
     for path in sorted((data_dir / "videos").iterdir())[:6]:
         path.write_bytes(b"")
-    command = arguments(pipeline, tmp_path / "banks", "bank.on_error=stop", data_dir=data_dir)
-    done = console("extract", *command, fails=True)
+    stop = ["bank.on_error=stop", "data.num_workers=1"]
+    done = console("extract", *arguments(pipeline, tmp_path / "banks", *stop, data_dir=data_dir), fails=True)
     assert "lfb-extract: video" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "banks" / "train" / "manifest.json").exists()
 
 
@@ -180,6 +183,16 @@ def test_every_second_describes_seconds_without_proposals(pipeline, console, tmp
     for name, found in seconds.items():
         assert found == [second for second in range(901, 921) if f"{name},{second:04d}" not in excluded]
     assert bank.manifest.provenance.keyframes == "every_second"
+
+
+def test_other_seconds_than_a_finished_banks_and_none_at_all_are_refused(pipeline, console, tmp_path):
+    shutil.copytree(pipeline.bank_dir / "val", tmp_path / "banks" / "val")
+    command = arguments(pipeline, tmp_path / "banks", "data.last_second=910", split="val")
+    done = console("extract", *command, fails=True)
+    assert "holds other persons or seconds than are asked for now" in done.stderr
+    assert content(tmp_path / "banks" / "val") == content(pipeline.bank_dir / "val")
+    none = arguments(pipeline, tmp_path / "none", "data.bank_threshold=1.5", split="val")
+    assert "split val: no second to extract" in console("extract", *none, fails=True).stderr
 
 
 def can_mount():

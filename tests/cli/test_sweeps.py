@@ -30,6 +30,8 @@ def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console,
     command = ["-m", *short, f"bank.dir={late},{pipeline.bank_dir}", "fbo=avg", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     failed = console("train", *command, fails=True)
     assert f"hydra.sweep.dir={tmp_path / 'sweep'} does what is not done" in failed.stdout
+    assert f"lfb-train: bank {late}/train: does not exist" in failed.stderr
+    assert "Traceback" not in failed.stderr
     table = table_of(tmp_path / "sweep")
     assert list(table["state"]) == ["failed", "ok"]
     assert list(table["bank.dir"]) == [str(late), str(pipeline.bank_dir)]

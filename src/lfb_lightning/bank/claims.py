@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import time
+from collections.abc import Collection
+from pathlib import Path
 from typing import BinaryIO
 
 from lfb_lightning.bank.layout import file_name
 from lfb_lightning.bank.writer import BankWriter
+from lfb_lightning.errors import InputError
+
+_POLL_SECONDS = 0.2
 
 
 class VideoClaims:
@@ -20,29 +27,44 @@ class VideoClaims:
         self._writer = writer
         self._held: dict[str, BinaryIO] = {}
 
-    def begin(self, video_id: str) -> bool:
+    def begin(self, video_id: str, *, patience: float = 0.0) -> bool:
         """Claim a video that nobody has claimed and that is not finished; False for any other.
 
-        Claims of videos that have been written meanwhile are given back.
+        Waits at most `patience` seconds for whoever has it. Claims of videos that have been written meanwhile are given
+        back. Raises InputError where the folder takes no files.
         """
-        for done in [name for name in self._held if self._writer.is_finished(name)]:
-            self._give_back(done)
-        if not self._claim(video_id):
-            return False
+        until = time.monotonic() + patience
+        while True:
+            for done in [name for name in self._held if self._writer.is_finished(name)]:
+                self.give_back(done)
+            if self._claim(video_id):
+                break
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_POLL_SECONDS)
         if self._writer.is_finished(video_id):  # between the list that was made at the start and the claim
-            self._give_back(video_id)
+            self.give_back(video_id)
             return False
         return True
+
+    def give_back(self, video_id: str) -> None:
+        """End a claim."""
+        file = self._held.pop(video_id)
+        self._path(video_id).unlink(missing_ok=True)
+        file.close()
 
     def end(self) -> None:
         """Give all claims back."""
         for name in list(self._held):
-            self._give_back(name)
+            self.give_back(name)
 
     def _claim(self, video_id: str) -> bool:
-        path = self._writer.folder / f".{file_name(video_id)}.claim.tmp"  # removed with other dead writers' files
+        path = self._path(video_id)
         while True:
-            file = path.open("ab")
+            try:
+                file = path.open("ab")
+            except OSError as error:
+                raise InputError(f"{self._writer.path(video_id)}: cannot be written ({error.strerror}).") from error
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -55,7 +77,25 @@ class VideoClaims:
                 return True
             file.close()  # given back between opening and locking: it is another file now
 
-    def _give_back(self, video_id: str) -> None:
-        file = self._held.pop(video_id)
-        (self._writer.folder / f".{file_name(video_id)}.claim.tmp").unlink(missing_ok=True)
-        file.close()
+    def _path(self, video_id: str) -> Path:
+        # A hash, since an id may be as long as a name can be; removed with other dead writers' files.
+        name = hashlib.blake2b(file_name(video_id).encode(), digest_size=16).hexdigest()
+        return self._writer.folder / f".{name}.claim.tmp"
+
+
+def left_by_others(
+    writer: BankWriter, video_ids: Collection[str], *, patience: float = 10.0
+) -> tuple[list[str], list[str]]:
+    """Of unfinished videos those that another run is at, and those that nobody is at any more.
+
+    A run gives a video's last claim back a moment before its file is there, which `patience` (seconds) waits for.
+    """
+    claims = VideoClaims(writer)
+    until = time.monotonic() + patience
+    while True:
+        free = [video_id for video_id in video_ids if claims.begin(video_id)]
+        claims.end()
+        if not free or time.monotonic() >= until:
+            taken = [name for name in video_ids if name not in free and not writer.is_finished(name)]
+            return taken, free
+        time.sleep(_POLL_SECONDS)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.errors import InputError
 
 
-def refuse_unfit(bank: FeatureBank, *, split: str, channels: int, backbone_digest: str | None = None) -> None:
-    """Raise InputError unless the bank is of this split and width and, where a digest is given, of this backbone."""
+def refuse_unfit(
+    bank: FeatureBank,
+    *,
+    split: str,
+    channels: int,
+    backbone_digest: str | None = None,
+    video_ids: Collection[str] | None = None,
+) -> None:
+    """Raise InputError unless the bank is of this split and width.
+
+    Where a digest is given, also unless this backbone made it; where videos are, unless it has features of one of them.
+    """
     found = bank.manifest.provenance
     differences = []
     if found.split != split:
@@ -16,6 +28,10 @@ def refuse_unfit(bank: FeatureBank, *, split: str, channels: int, backbone_diges
         differences.append(f"its features have {found.channels} channels, the detector's {channels}")
     if backbone_digest is not None and found.backbone_digest != backbone_digest:
         differences.append(f"backbone {found.backbone_digest[:12]} made it, the detector's is {backbone_digest[:12]}")
+    if bank.manifest.num_rows == 0:
+        differences.append("it holds no features")
+    elif video_ids and not any(video_id in bank for video_id in video_ids):
+        differences.append(f"it holds none of the split's {len(video_ids)} videos, such as {min(video_ids)}")
     if differences:
         raise InputError(
             f"bank {bank.folder} does not fit: {'; '.join(differences)}. Make one with "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 from safetensors import safe_open
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
@@ -45,7 +46,7 @@ class Provenance:
     def digest(self) -> str:
         """Identifies the provenance; the package version is recorded, not compared."""
         content = {key: value for key, value in asdict(self).items() if key != "package_version"}
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(_plain(content), sort_keys=True).encode()).hexdigest()
 
     def differences(self, other: Provenance) -> list[str]:
         """`field: this, other` for all that differs, the package version aside."""
@@ -81,9 +82,14 @@ class Manifest:
             )
         try:
             content = json.loads(path.read_text())
-            if content.pop("format") != _VERSION:
-                raise ValueError(f"its format is not {_VERSION}")
+            if (version := content.pop("format")) != _VERSION:
+                raise InputError(
+                    f"bank {folder}: is in format {version}, this package reads {_VERSION}; delete the folder and extract or "
+                    "import it again."
+                )
             return cls(provenance=Provenance(**content.pop("provenance")), **content)
+        except InputError:
+            raise
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"bank manifest {path}: cannot be read ({error}); delete it and run the same lfb-extract command again: it "
@@ -96,6 +102,14 @@ class Manifest:
         path = folder / MANIFEST
         write_durably(path, json.dumps(content, sort_keys=True, indent=1, default=dict).encode())
         return path
+
+
+def statistics(
+    total: Float64[np.ndarray, " C"], squares: Float64[np.ndarray, " C"], rows: int
+) -> tuple[Float64[np.ndarray, " C"], Float64[np.ndarray, " C"]]:
+    """Per-channel mean and standard deviation from sums and sums of squares; zeros where there are no rows."""
+    mean = total / max(rows, 1)
+    return mean, np.sqrt(np.clip(squares / max(rows, 1) - mean**2, 0, None))
 
 
 def finish_bank(
@@ -120,8 +134,7 @@ def finish_bank(
             total += file.get_tensor("channel_sum")
             squares += file.get_tensor("channel_square_sum")
     num_rows = sum(entry.rows for entry in videos.values())
-    mean = total / max(num_rows, 1)
-    std = np.sqrt(np.clip(squares / max(num_rows, 1) - mean**2, 0, None))
+    mean, std = statistics(total, squares, num_rows)
     manifest = Manifest(
         provenance=provenance,
         num_videos=len(videos),
@@ -136,4 +149,9 @@ def finish_bank(
 
 
 def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value, default=dict))
+    """As JSON gives it back, whole numbers as integers: 30 and 30.0 are one."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pickle
 import secrets
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,19 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.torch_file import is_torch_file
 
 _DTYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32", torch.float64: "fp32"}
+
+# What torch.load raises for a file with wrong bytes, especially one of the older form.
+_DAMAGED = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OSError,
+    struct.error,
+)
 
 
 class PeerVideo(NamedTuple):
@@ -51,7 +65,9 @@ class PeerBank:
         if not isinstance(content, dict) or not all(isinstance(seconds, dict) for seconds in content.values()):
             raise InputError(f"bank {path}: expected {{video: {{second: features}}}}, found a {_kind(content)}.")
         self._content = {self._name(key, video_names): seconds for key, seconds in content.items()}
-        self.video_ids = sorted(name for name, seconds in self._content.items() if any(map(len, seconds.values())))
+        self.video_ids = sorted(
+            name for name, seconds in self._content.items() if not all(map(_is_empty, seconds.values()))
+        )
         if not self.video_ids:
             raise InputError(f"bank {path}: holds no features.")
         self._dtype: torch.dtype | None = None
@@ -67,7 +83,7 @@ class PeerBank:
         for second, features in sorted(
             self._content[video_id].items(), key=lambda item: self._second(video_id, item[0])
         ):
-            if len(features):
+            if not _is_empty(features):
                 here = self._rows(video_id, second, features)
                 timestamps += [self._second(video_id, second)] * len(here)
                 rows.append(here)
@@ -93,9 +109,9 @@ class PeerBank:
         return names[int(key)]
 
     def _second(self, video_id: str, key: Any) -> int:
-        if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        if isinstance(key, int | np.integer) and not isinstance(key, bool) and abs(int(key)) < 2**31:
             return int(key)
-        raise InputError(f"bank {self.path}: video {video_id}: a second is {key!r}, expected an integer.")
+        raise InputError(f"bank {self.path}: video {video_id}: a second is {key!r}, expected an integer of 32 bits.")
 
     def _rows(self, video_id: str, second: Any, features: Any) -> Float[Tensor, "n C"]:
         parts = features if isinstance(features, list | tuple) else [features]
@@ -158,8 +174,12 @@ def _read(path: Path) -> Any:
         lines = str(error).splitlines()  # advice to load it all the same, and one line with the name it asks for
         wanted = next((line for line in lines if "GLOBAL" in line), lines[0]).rstrip(".")
         raise InputError(f"bank {path}: holds something else than tensors in plain containers ({wanted}).") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise InputError(f"bank {path}: cannot be read ({error}).") from error
+    except _DAMAGED as error:
+        raise InputError(f"bank {path}: cannot be read ({type(error).__name__}: {error}).") from error
+
+
+def _is_empty(features: Any) -> bool:
+    return hasattr(features, "__len__") and getattr(features, "ndim", 1) > 0 and len(features) == 0
 
 
 def _kind(content: Any) -> str:

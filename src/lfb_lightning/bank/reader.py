@@ -73,6 +73,10 @@ class FeatureBank:
         """Every video's rows and checksum, read when first asked for; windows do without."""
         return read_videos(self.folder, self.manifest.videos_checksum)
 
+    def __contains__(self, video_id: str) -> bool:
+        """Whether the bank has the video."""
+        return (self.folder / file_name(video_id)).is_file()
+
     @property
     def channels(self) -> int:
         """Channels of the features."""
@@ -144,8 +148,14 @@ class FeatureBank:
         return boxes, torch.from_numpy(video.scores[low:high]), decode(features, scales)
 
     def read_video(self, video_id: str) -> StoredVideo:
-        """Everything that is stored of a video; raises InputError for a file that is cut off."""
-        return read_video(self.folder / file_name(video_id))[1]
+        """Everything that is stored of a video; raises InputError for a file that is not as it was written."""
+        path = self.folder / file_name(video_id)
+        metadata, video, checksum = read_video(path)
+        if checksum != metadata.checksum:
+            raise InputError(
+                f"bank file {path}: its content has changed since it was written; delete it and run lfb-extract again."
+            )
+        return video
 
     def timestamps(self, video_id: str) -> Int32[np.ndarray, " N"]:
         """The second of every row of a video, ascending; none for a video that is not in the bank."""

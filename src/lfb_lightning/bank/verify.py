@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
-from lfb_lightning.bank.layout import SUFFIX, VideoMetadata, file_name, video_id_of
+from lfb_lightning.bank.layout import MANIFEST, SUFFIX, VideoMetadata, file_name, video_id_of
+from lfb_lightning.bank.manifest import Manifest, statistics
 from lfb_lightning.bank.precision import stored_dtype
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.bank.stored_video import StoredVideo, read_video
@@ -24,18 +26,38 @@ class VideoVerdict(NamedTuple):
 
 def verify(bank: FeatureBank) -> Iterator[VideoVerdict]:
     """Read every video of the manifest, then name the files that it does not know. Finds all problems, raises none."""
+    channels = bank.channels
+    total, squares, rows, all_good = np.zeros(channels), np.zeros(channels), 0, True
     for video_id, entry in bank.videos.items():
         try:
             metadata, video, checksum = read_video(bank.folder / file_name(video_id))
         except InputError as error:
             yield VideoVerdict(video_id, entry.rows, str(error))
+            all_good = False
             continue
         problems = list(_problems(bank, video_id, metadata, video, checksum))
         yield VideoVerdict(video_id, entry.rows, "; ".join(problems) if problems else None)
+        if problems:
+            all_good = False
+            continue
+        sums = video.to_tensors()
+        total += sums["channel_sum"].numpy()
+        squares += sums["channel_square_sum"].numpy()
+        rows += entry.rows
+    if all_good and not _figures_agree(bank.manifest, len(bank.videos), rows, *statistics(total, squares, rows)):
+        yield VideoVerdict(MANIFEST, 0, "its rows, mean or deviation are not those of the files")
     known = {file_name(video_id) for video_id in bank.videos}
     for path in sorted(bank.folder.glob(f"*{SUFFIX}")):
         if path.name not in known:
             yield VideoVerdict(video_id_of(path), 0, f"{path.name} is not in the manifest; run lfb-extract again")
+
+
+def _figures_agree(manifest: Manifest, videos: int, rows: int, mean: np.ndarray, std: np.ndarray) -> bool:
+    return (
+        (manifest.num_videos, manifest.num_rows) == (videos, rows)
+        and np.allclose(manifest.mean, mean, rtol=1e-6, atol=1e-9)
+        and np.allclose(manifest.std, std, rtol=1e-6, atol=1e-9)
+    )
 
 
 def _problems(

@@ -9,8 +9,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -54,6 +56,20 @@ class BankWriter:
                 f"{self.folder}."
             )
         return True
+
+    def is_of(
+        self,
+        video_id: str,
+        *,
+        timestamps: Int[np.ndarray, " N"],
+        boxes: Float64[np.ndarray, "N 4"],
+        scores: Float64[np.ndarray, " N"],
+    ) -> bool:
+        """Whether a finished video's rows are of these persons, in this order."""
+        wanted = {"timestamps": timestamps.astype(np.int32), "boxes": boxes.astype(np.float32)}
+        wanted["scores"] = scores.astype(np.float32)
+        with safe_open(self.path(video_id), framework="np") as file:
+            return all(np.array_equal(file.get_tensor(name), value) for name, value in wanted.items())
 
     def write(
         self,

@@ -20,6 +20,7 @@ from lfb_lightning.cli.sweep_job import run_sweep_job
 from lfb_lightning.errors import InputError
 
 _BAD_INPUT = 1
+_TRACEBACK = "LFB_FULL_ERROR"
 Job = Callable[[DictConfig, Path], int]
 _PLUGIN_EXTRAS = {
     "hydra/launcher/joblib": "joblib",
@@ -37,7 +38,8 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
     own.
     """
     config_name = config_name or command
-    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    # The user's wish, also for the other ranks and a sweep's jobs: they inherit what is set below.
+    wants_traceback = os.environ.setdefault(_TRACEBACK, os.environ.get("HYDRA_FULL_ERROR", "0")) == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     statuses: list[int] = []
 

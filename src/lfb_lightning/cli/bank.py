@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track as rich_track
 
@@ -24,6 +24,7 @@ from lfb_lightning.models import load_detector, state_digest
 from lfb_lightning.viz.bank_report import draw_bank_report
 
 _PROBLEMS_SHOWN = 20
+_TYPES = {"parts": (int, "a whole number"), "folders": (ListConfig, "[first,second,...]")}
 _SHOWN_OF_MAKING = (
     "split",
     "precision",
@@ -56,13 +57,18 @@ def inspect_bank(cfg: DictConfig, run_dir: Path) -> int:
     for video_id, reason in failed.items():
         print(f"  not in the bank: {video_id}: {reason}")
     if cfg.out is not None:
-        out = Path(cfg.out)
-        out.parent.mkdir(parents=True, exist_ok=True)
         content = {"videos": summary.videos, "rows": summary.rows, "failed": dict(failed), "split": made.split}
         coverage = {name: [entry.first, entry.last, entry.share] for name, entry in summary.coverage.items()}
         persons = {str(count): seconds for count, seconds in summary.persons_per_second.items()}
-        write_json(out.with_name(f"{out.name}.json"), {**content, "persons_per_second": persons, "coverage": coverage})
-        draw_bank_report(out.with_name(f"{out.name}.png"), summary, title=f"{bank.folder} ({made.precision})")
+        out = Path(cfg.out)
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_json(
+                out.with_name(f"{out.name}.json"), {**content, "persons_per_second": persons, "coverage": coverage}
+            )
+            draw_bank_report(out.with_name(f"{out.name}.png"), summary, title=f"{bank.folder} ({made.precision})")
+        except OSError as error:
+            raise InputError(f"out={out}: cannot be written ({error.strerror}).") from error
         print(f"wrote {out}.json and {out}.png")
     return 0
 
@@ -164,6 +170,12 @@ def _complete(cfg: DictConfig) -> None:
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise InputError(f"{missing[0]} is not set; `lfb-bank --help` shows what each action needs.")
+    for key, value in cfg.items():
+        expected, kind = _TYPES.get(str(key), (str, "text"))
+        if value is not None and (not isinstance(value, expected) or isinstance(value, bool)):
+            raise InputError(f"{key!s} is {value!r}, expected {kind}.")
+    if "folders" in cfg and not all(isinstance(folder, str) for folder in cfg.folders):
+        raise InputError(f"folders is {cfg.folders}, expected [first,second,...].")
 
 
 def main() -> None:

@@ -48,9 +48,12 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
         compile_detector(detector)
     task: ExtractionTask = build_with(cfg.extraction, detector=detector)
     trainer.predict(task, datamodule, return_predictions=False)
+    for video_id, reason in writing.failed.items():
+        _log.error("not in the bank: %s: %s", video_id, reason)
+    status = 1 if writing.failed else 0
     manifest = writing.manifest
     if manifest is None:  # another rank than the first, or another run has not finished yet
-        return 0
+        return status
     summary = {"bank": str(writer.folder), "videos": manifest.num_videos, "rows": manifest.num_rows}
     write_json(run_dir / "metrics.json", summary | {"failed": manifest.failed})
     _log.info(
@@ -60,9 +63,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
         manifest.num_videos,
         len(manifest.failed),
     )
-    for video_id, reason in manifest.failed.items():
-        _log.error("not in the bank: %s: %s", video_id, reason)
-    return 1 if manifest.failed else 0
+    return status
 
 
 def provenance(detector: ActionDetector, data: AvaData, bank: BankConfig, cfg: DictConfig) -> Provenance:

@@ -116,6 +116,7 @@ class AvaData:
     def describe_clips(self) -> dict[str, object]:
         """What decides the pixels of a clip, for the bank's manifest."""
         return {
+            "source": self.source,
             "num_frames": self.num_frames,
             "frame_stride": self.frame_stride,
             "frame_shift": self.frame_shift,

@@ -6,6 +6,7 @@ enters the features, and what a batch holds does not depend on how many processe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -22,6 +23,8 @@ from lfb_lightning.data.views import View
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import ClipBatch, Keyframe, Proposals, Sample, VideoFailure, ViewBatch
 
+# A run that was killed lives on in its loader's workers for some seconds, with their claims.
+_PATIENCE_SECONDS = 10.0
 Show = Callable[[np.ndarray, np.ndarray], tuple[Tensor, Tensor, Tensor]]
 
 
@@ -70,26 +73,26 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         number, index = (worker.num_workers, worker.id) if worker is not None else (1, 0)
         lengths = {name: len(keyframes) for name, keyframes in self.keyframes.items()}
         mine = deal_longest_first(lengths, number)[index]
-        if self._claims is None:
-            for video_id in mine:
-                yield from self._video(video_id)
-            return
+        refused: list[str] = []
         try:
-            refused = []
             for video_id in mine:
-                if self._claims.begin(video_id):
-                    yield from self._video(video_id)
-                else:
-                    refused.append(video_id)
+                yield from self._video(video_id, refused)
+            until = time.monotonic() + _PATIENCE_SECONDS
             for video_id in refused:  # whoever had it has finished it, is still at it, or is dead
-                if self._claims.begin(video_id):
-                    yield from self._video(video_id)
+                yield from self._video(video_id, [], patience=max(0.0, until - time.monotonic()))
         finally:
-            self._claims.end()
+            if self._claims is not None:
+                self._claims.end()
 
-    def _video(self, video_id: str) -> Iterator[ClipBatch | ViewBatch | VideoFailure]:
+    def _video(
+        self, video_id: str, refused: list[str], *, patience: float = 0.0
+    ) -> Iterator[ClipBatch | ViewBatch | VideoFailure]:
+        """A video's batches; none, but its id in `refused`, where somebody else has claimed or finished it."""
         try:
-            yield from self._batches(video_id)
+            if self._claims is None or self._claims.begin(video_id, patience=patience):
+                yield from self._batches(video_id)
+            else:
+                refused.append(video_id)
         except InputError as error:
             if self._on_error == "stop":
                 raise

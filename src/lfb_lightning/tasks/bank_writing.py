@@ -17,6 +17,7 @@ import torch.distributed as dist
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lfb_lightning.bank import BankWriter, Manifest, finish_bank
+from lfb_lightning.bank.claims import left_by_others
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import PersonFeatures, VideoFailure
 from lfb_lightning.tasks.extraction_data import ExtractionDataModule
@@ -28,15 +29,17 @@ _MOST_WAITING = 4  # finished videos in memory that the disk has not taken yet
 class BankWriting(Callback):
     """Collects a video's features until its last keyframe, then writes it; `manifest` is there after the run.
 
-    It stays None where another run is still at some of the videos, and on other ranks than the first.
+    It stays None where another run is still at some of the videos, and on other ranks than the first. `failed` says, on the
+    first rank, why a video is not in the bank.
     """
 
     def __init__(self, writer: BankWriter, data: ExtractionDataModule) -> None:
         self.writer = writer
         self.data = data
         self.manifest: Manifest | None = None
+        self.failed: dict[str, str] = {}
         self._parts: dict[str, list[PersonFeatures]] = {}
-        self._failed: dict[str, str] = {}
+        self._failed_here: dict[str, str] = {}
         self._clips = 0
         self._started = 0.0
         self._thread: ThreadPoolExecutor | None = None
@@ -80,7 +83,7 @@ class BankWriting(Callback):
         self._end_thread()
         trainer.strategy.barrier("bank files written")
         failed: dict[str, str] = {}
-        for part in _gather(self._failed):
+        for part in _gather(self._failed_here):
             failed |= part
         if trainer.is_global_zero:
             self._finish(failed)
@@ -89,17 +92,19 @@ class BankWriting(Callback):
         trainer.strategy.barrier("manifest written")
 
     def _finish(self, failed: dict[str, str]) -> None:
-        others = [name for name in self.data.video_ids if name not in failed and not self.writer.is_finished(name)]
-        if others:  # every run looks after its last file is written: the last one to look finds all of them
+        unfinished = [name for name in self.data.video_ids if name not in failed and not self.writer.is_finished(name)]
+        taken, given_up = left_by_others(self.writer, unfinished)
+        self.failed = failed | dict.fromkeys(given_up, "another run gave it up; that run's log says why")
+        if taken:  # every run looks after its last file is written: the last one to look finds all of them
             _log.info(
                 "%s: another run is still at %d videos (%s); the manifest is written by the one that ends last. If that "
                 "one dies, give this command again.",
                 self.writer.folder,
-                len(others),
-                ", ".join(others[:3]),
+                len(taken),
+                ", ".join(taken[:3]),
             )
             return
-        self.manifest = finish_bank(self.writer.folder, self.writer.provenance, self.data.video_ids, failed)
+        self.manifest = finish_bank(self.writer.folder, self.writer.provenance, self.data.video_ids, self.failed)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write what is complete."""
@@ -122,7 +127,7 @@ class BankWriting(Callback):
             self._thread = None
 
     def _fail(self, video_id: str, reason: str) -> None:
-        self._failed[video_id] = reason
+        self._failed_here[video_id] = reason
         _log.warning("skipped: %s", reason)
 
     def _write(self, video_id: str, parts: list[PersonFeatures]) -> None:

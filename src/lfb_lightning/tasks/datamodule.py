@@ -69,6 +69,7 @@ class AvaDataModule(LightningDataModule):
                 split=name,
                 channels=self.channels,
                 backbone_digest=self.backbone_digest if needs_backbone else None,
+                video_ids=self.split(name).annotations.persons.video_ids,
             )
             self._banks[name] = bank
         return self._banks[name]

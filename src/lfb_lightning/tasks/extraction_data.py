@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
@@ -13,6 +14,7 @@ from lfb_lightning.bank import BankConfig, BankWriter
 from lfb_lightning.bank.claims import VideoClaims
 from lfb_lightning.data import AvaData, BankKeyframes, Split, StreamedClips
 from lfb_lightning.data.normalise import normalise
+from lfb_lightning.errors import InputError
 from lfb_lightning.structures import ClipBatch, Keyframe, VideoFailure
 
 
@@ -37,11 +39,37 @@ class ExtractionDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """List the keyframes; agree among the ranks on what is left to do."""
         self._keyframes = self._chosen.keyframes()
+        if not self._keyframes:
+            raise InputError(
+                f"split {self.split.name}: no second to extract; see data.first_second, data.last_second, "
+                "data.bank_threshold and bank.keyframes."
+            )
         left = [video_id for video_id in self.video_ids if not self.writer.is_finished(video_id)]
+        self._refuse_other_persons(set(left))
         if self.trainer is not None:  # a rank that looks later may find more finished: all take the first one's list
             left = self.trainer.strategy.broadcast(left)
         counts = Counter(keyframe.video_id for keyframe in self._keyframes)
         self.todo = {video_id: counts[video_id] for video_id in left}
+
+    def _refuse_other_persons(self, left: set[str]) -> None:
+        """Raise InputError where a finished video is of other persons or seconds than are asked for now."""
+        finished: dict[str, list[Keyframe]] = {}
+        for keyframe in sorted(self._keyframes):
+            if keyframe.video_id not in left:
+                finished.setdefault(keyframe.video_id, []).append(keyframe)
+        for video_id, keyframes in finished.items():
+            persons = [self._chosen.persons(keyframe) for keyframe in keyframes]
+            if not self.writer.is_of(
+                video_id,
+                timestamps=np.repeat([keyframe.timestamp for keyframe in keyframes], [len(one) for one in persons]),
+                boxes=np.concatenate([one.boxes for one in persons]),
+                scores=np.concatenate([one.scores for one in persons]),
+            ):
+                raise InputError(
+                    f"bank file {self.writer.path(video_id)}: holds other persons or seconds than are asked for now "
+                    "(data.proposals, data.excluded, data.first_second, data.last_second, data.key_step); choose another "
+                    f"bank.dir, or delete {self.writer.folder}."
+                )
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Batches of this rank's unfinished videos."""

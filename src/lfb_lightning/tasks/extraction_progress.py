@@ -62,6 +62,7 @@ class ExtractionProgress(ProgressBar):
             return
         if isinstance(outputs, VideoFailure):
             self._unfinished.pop(outputs.video_id, None)
+            self._in_hand.pop(outputs.video_id, None)
         elif isinstance(outputs, PersonFeatures):
             video_id = outputs.keyframes[0].video_id
             self._in_hand[video_id] = self._in_hand.get(video_id, 0) + len(outputs.keyframes)
