@@ -25,7 +25,7 @@ def table_of(folder):
     return pd.read_csv(folder / "sweep.csv", dtype={"job": str}).set_index("job")
 
 
-def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console, short, tmp_path):
+def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console, short, tmp_path, monkeypatch):
     late = tmp_path / "late"
     command = ["-m", *short, f"bank.dir={late},{pipeline.bank_dir}", "fbo=avg", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     failed = console("train", *command, fails=True)
@@ -47,6 +47,10 @@ def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console,
     assert done.stat().st_mtime_ns == before
     assert again["mAP"]["0"] == again["mAP"]["1"] == table["mAP"]["1"]
     assert (tmp_path / "sweep" / "sweep.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    console("train", *command)  # another task of a resumed job has nothing to wait for either
+    assert done.stat().st_mtime_ns == before
+    monkeypatch.delenv("SLURM_PROCID")
     other = console("train", *[text.replace("fbo=avg", "fbo=max") for text in command], fails=True)
     assert "set another hydra.sweep.dir" in other.stderr
 

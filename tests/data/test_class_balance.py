@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lfb_lightning.data.batching import DealtBatches
+from lfb_lightning.data.batching import DealtBatches, SampleKey
 from lfb_lightning.data.class_balance import keyframe_weights
+from lfb_lightning.data.training_clips import sample_generator
 
 ACTIONS = np.array([[1, 0, 0]] * 8 + [[1, 1, 0]] * 2 + [[0, 0, 0]], dtype=bool)
 
@@ -43,3 +44,11 @@ def test_drawn_batches_follow_the_weights_and_are_dealt_from_one_order():
     together = [pair for one, two in zip(first, second, strict=True) for pair in zip(one, two, strict=False)]
     assert [index for pair in together for index in pair][:3900] == drawn[:3900]
     assert batches(weights, 0, 1) == batches(weights, 0, 1) != batches(weights, 0, 1, epoch=1)
+
+
+def test_a_keyframe_that_is_drawn_again_is_augmented_anew():
+    dealt = DealtBatches(3, batch_size=2, seed=0, shuffle=True, weights=torch.tensor([1.0, 0.0, 0.0]))
+    keys = [key for batch in dealt for key in batch]
+    assert keys == [SampleKey(0, 0, repeat) for repeat in range(3)]
+    draws = {tuple(torch.rand(4, generator=sample_generator(1, key)).tolist()) for key in keys}
+    assert len(draws) == 3

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import (
@@ -116,6 +117,9 @@ def test_frozen_batch_norm_keeps_statistics():
     backbone(CLIPS)
     backbone.train()(CLIPS)
     assert torch.equal(backbone.stem.bn.running_mean, before)
+    synchronised = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)  # as trainer.sync_batchnorm=true does
+    assert isinstance(synchronised.stem.bn, nn.SyncBatchNorm)
+    assert not synchronised.train().stem.bn.training
 
 
 def test_loss_by_hand():

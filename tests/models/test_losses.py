@@ -48,6 +48,13 @@ def test_no_labelled_person_is_zero_and_finite(cls, gamma):
     assert torch.equal(logits.grad, torch.zeros(3, 5))
 
 
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_gradients_of_certain_persons_are_finite(gamma):
+    logits = torch.tensor([[0.0, 40.0, -40.0]], requires_grad=True)
+    MultiLabelLoss(focal_gamma=gamma)(logits, torch.tensor([[0.0, 1.0, 0.0]])).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_sums_over_batches_make_the_mean_over_all_of_them():
     torch.manual_seed(0)
     logits, labels = torch.randn(6, 5), (torch.rand(6, 5) < 0.3).float()

@@ -36,3 +36,11 @@ def test_training_ends_when_map_has_stopped_rising(pipeline, console, tmp_path):
     stop = ["callbacks=early_stopping", "callbacks.early_stopping.patience=2", "backbone.freeze_batch_norm=true"]
     console("train", *overrides, *stop, f"hydra.run.dir={tmp_path}")
     assert json.loads((tmp_path / "metrics.json").read_text())["epochs"] == 3  # a first best, then two that are not
+
+
+def test_an_epoch_without_validation_keeps_averaged_and_trained_weights_apart(pipeline, console, tmp_path):
+    overrides = [*pipeline.overrides, "fbo=max", "trainer.max_epochs=1", "trainer.limit_val_batches=0", "callbacks=ema"]
+    console("train", *overrides, "callbacks.ema.decay=0.9", f"hydra.run.dir={tmp_path}")
+    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    name = "detector.head.weight"
+    assert not torch.equal(checkpoint["state_dict"][name], checkpoint["current_model_state"][name])

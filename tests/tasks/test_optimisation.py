@@ -60,3 +60,9 @@ def test_linear_scaling_and_its_switch():
 def test_unknown_warm_up_is_refused():
     with pytest.raises(InputError, match="step or epoch"):
         optimisation(warmup_by="minute")
+
+
+@pytest.mark.parametrize(("key", "value"), [("lr", -1.0), ("base_batch_size", 0)])
+def test_impossible_rates_are_named(key, value):
+    with pytest.raises(InputError, match=f"optim.{key} is {value!r}"):
+        optimisation(**{key: value})

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from lfb_lightning.data.batching import DealtBatches
+from lfb_lightning.tasks.last_checkpoint import LastCheckpoint
 from lfb_lightning.tasks.resumable_loader import ResumableLoader
 
 pytestmark = pytest.mark.slow
@@ -155,3 +156,80 @@ def test_killed_and_preempted_runs_end_as_the_undisturbed_one(pipeline, console,
 def test_the_same_run_twice_and_with_other_workers_gives_equal_weights(pipeline, console, tmp_path, undisturbed):
     console("train", *arguments(pipeline, tmp_path, "data.num_workers=0", "trainer.deterministic=true"))
     assert_equal_ends(undisturbed, tmp_path)
+
+
+def test_a_run_that_ended_with_an_epoch_goes_on_with_all_that_its_callbacks_know(pipeline, console, tmp_path):
+    # The first epoch's mAP is not bettered: after it the rate is zero.
+    overrides = [*pipeline.overrides, "fbo=max", "data.batch_size=8", "callbacks=ema_early_stopping", "optim=sgd"]
+    overrides += ["callbacks.ema.decay=0.0", "optim.lr=0.01", "optim.milestones=[1.0]", "optim.gamma=0.0"]
+    overrides += ["optim.warmup_epochs=0", "callbacks.early_stopping.patience=2", "backbone.freeze_batch_norm=true"]
+    overrides += [f"init_from={pipeline.checkpoint}"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    console("train", *overrides, "trainer.max_epochs=9", f"hydra.run.dir={whole}")
+    console("train", *overrides, "trainer.max_epochs=1", f"hydra.run.dir={parts}")
+    again = [*overrides, "trainer.max_epochs=9", f"hydra.run.dir={parts}", "ckpt_path=auto"]
+    console("train", *again)
+    assert_equal_ends(whole, parts)
+    best = [torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] for run in (whole, parts)]
+    assert best == [0, 0]
+    metrics = json.loads((parts / "metrics.json").read_text())
+    assert metrics["epochs"] == json.loads((whole / "metrics.json").read_text())["epochs"] == 3, "ended early"
+    assert (parts / "logs" / "metrics_1.csv").is_file(), "the first part's log"
+
+    before = (parts / "metrics.json").read_bytes()
+    finished = [*overrides, "trainer.max_epochs=3", f"hydra.run.dir={parts}", "ckpt_path=auto"]
+    console("train", *finished)
+    assert (parts / "metrics.json").read_bytes() == before, "nothing was left to do"
+    (parts / "metrics.json").unlink()  # as if it was killed before it had summed up
+    console("train", *finished)
+    made_up = json.loads((parts / "metrics.json").read_text())
+    for name in ("mAP", "best_mAP", "steps", "groups"):
+        assert made_up[name] == metrics[name], name
+
+
+class Evaluated(Recorder):
+    def __init__(self):
+        super().__init__()
+        self.validations = 0
+
+    def validation_step(self, batch, batch_idx):
+        pass
+
+    def on_validation_epoch_end(self):
+        self.validations += 1
+
+
+class Watch(pl.Callback):
+    """Notes which step `last.ckpt` holds when an epoch's validation begins; asks to stop in the last step if told to."""
+
+    def __init__(self, last, *, stop):
+        self.last = last
+        self.stop = stop
+        self.held = None
+
+    def on_train_batch_start(self, trainer, task, batch, batch_idx):
+        if self.stop and batch_idx == trainer.num_training_batches - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def on_validation_start(self, trainer, task):
+        self.held = torch.load(self.last, weights_only=True)["global_step"]
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's own, of torch and of two cores
+@pytest.mark.parametrize("stop", [False, True])
+def test_an_epochs_last_step_is_validated_before_it_is_saved(tmp_path, stop):
+    last = LastCheckpoint(dirpath=str(tmp_path), every_n_steps=1)
+    watch = Watch(last.path, stop=stop)
+    task = Evaluated()
+    loader = ResumableLoader(Keys(), batch_sampler=DealtBatches(20, batch_size=3, seed=1, shuffle=True))
+    options = {"logger": False, "enable_progress_bar": False, "accelerator": "cpu", "num_sanity_val_steps": 0}
+    trainer = pl.Trainer(max_epochs=1, callbacks=[watch, last], use_distributed_sampler=False, **options)
+    if stop:
+        with pytest.raises(SystemExit) as ended:
+            trainer.fit(task, loader, loader)
+        assert ended.value.code == 143
+    else:
+        trainer.fit(task, loader, loader)
+    assert task.validations == 1
+    assert watch.held == 6
+    assert torch.load(last.path, weights_only=True)["global_step"] == 7

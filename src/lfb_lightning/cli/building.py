@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 def settle_process(cfg: DictConfig) -> None:
     """Seeds, threads and arithmetic of this process; to be called before anything is computed."""
+    if not 0 <= cfg.seed < 2**32:
+        raise InputError(f"seed is {cfg.seed}, expected 0 to {2**32 - 1}.")
     seed_everything(cfg.seed, workers=True, verbose=False)
     if cfg.num_threads is not None:
         torch.set_num_threads(cfg.num_threads)

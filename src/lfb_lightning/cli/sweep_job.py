@@ -63,8 +63,6 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
     for source in settings.runtime.config_sources:
         if source.provider == "command-line":
             arguments += ["--config-dir", source.path]
-    if os.environ.get("SLURM_PROCID", "0") != "0":
-        return _run([*arguments, *_resuming(module, overrides)]), None
     if before is not None:
         if list(before.overrides) != overrides:
             raise InputError(
@@ -74,6 +72,8 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
         if before.status == 0:
             _log.info("sweep job %s was done before: %s", settings.job.num, run_dir)
             return 0, score(read_metrics(run_dir))
+    if os.environ.get("SLURM_PROCID", "0") != "0":
+        return _run([*arguments, *_resuming(module, overrides)]), None
     JobRecord(overrides=overrides).write(run_dir)
     started = time.monotonic()
     status = _run([*arguments, *_resuming(module, overrides)])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from itertools import count
 from pathlib import Path
 
 from omegaconf import DictConfig
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
@@ -20,6 +23,7 @@ from lfb_lightning.tasks import DetectionTask
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
 from lfb_lightning.tasks.step_seeds import StepSeeds
 
+_METRICS = "metrics.json"
 _log = logging.getLogger(__name__)
 
 
@@ -35,11 +39,31 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     task, datamodule = build_detection(cfg, detector, config_text)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
+    resumed = _resume_path(cfg, run_dir)
+    if resumed is not None:
+        _keep_earlier_log(run_dir)
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
-    trainer.fit(task, datamodule, ckpt_path=_resume_path(cfg, run_dir), weights_only=True)
-    if trainer.is_global_zero:
+    trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
+    if task.result is None and resumed is not None and not _is_summed_up(run_dir, trainer.global_step):
+        trainer.validate(task, datamodule, verbose=False)  # it had been killed between its last step and its summary
+    if trainer.is_global_zero and (task.result is not None or not _is_summed_up(run_dir, trainer.global_step)):
         _write_summary(trainer, task, run_dir)
     return 0
+
+
+def _is_summed_up(run_dir: Path, steps: int) -> bool:
+    """Whether the run has ended before: nothing was left to train."""
+    path = run_dir / _METRICS
+    return path.is_file() and json.loads(path.read_text()).get("steps") == steps
+
+
+@rank_zero_only
+def _keep_earlier_log(run_dir: Path) -> None:
+    """Put the csv log of the run's earlier part aside: the logger begins its file anew."""
+    path = run_dir / "logs" / "metrics.csv"
+    if path.is_file():
+        number = next(number for number in count(1) if not path.with_name(f"metrics_{number}.csv").exists())
+        path.rename(path.with_name(f"metrics_{number}.csv"))
 
 
 def _resume_path(cfg: DictConfig, run_dir: Path) -> str | None:
@@ -70,7 +94,7 @@ def _write_summary(trainer: Trainer, task: DetectionTask, run_dir: Path) -> None
         datamodule = task.datamodule
         names = datamodule.split("val").label_map.names
         summary |= describe_result(task.result, task.class_groups, names)
-    write_json(run_dir / "metrics.json", summary)
+    write_json(run_dir / _METRICS, summary)
     _log.info("run folder %s; best checkpoint %s", run_dir, summary.get("best_checkpoint"))
 
 

@@ -6,6 +6,7 @@ depends on (seed, epoch) alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,10 +17,13 @@ from torch.utils.data import Sampler
 
 @dataclass(frozen=True, slots=True)
 class SampleKey:
-    """A sample's index and the epoch it is drawn in: all that its augmentation depends on, beside the seed."""
+    """A sample's index, the epoch it is drawn in, and how often it was drawn there before: all that its augmentation
+    depends on, beside the seed.
+    """
 
     index: int
     epoch: int
+    repeat: int = 0
 
 
 class DealtBatches(Sampler[list[SampleKey]]):
@@ -76,6 +80,7 @@ class DealtBatches(Sampler[list[SampleKey]]):
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         order = list(range(self.num_samples))
+        repeats = [0] * self.num_samples
         if self.shuffle:
             generator = torch.Generator().manual_seed((self.seed << 20) + self.epoch)
             if self.weights is None:
@@ -83,14 +88,27 @@ class DealtBatches(Sampler[list[SampleKey]]):
             else:
                 drawn = torch.multinomial(self.weights, self.num_samples, replacement=True, generator=generator)
                 order = drawn.tolist()
+                repeats = _repeats(order)
         for start in self._starts()[self.first_batch :]:
-            dealt = order[start : start + self.batch_size * self.world_size][self.rank :: self.world_size]
-            yield [SampleKey(index, self.epoch) for index in dealt]
+            dealt = slice(start + self.rank, start + self.batch_size * self.world_size, self.world_size)
+            yield [
+                SampleKey(index, self.epoch, repeat) for index, repeat in zip(order[dealt], repeats[dealt], strict=True)
+            ]
 
     def _starts(self) -> list[int]:
         starts = list(range(0, self.num_samples, self.batch_size * self.world_size))
         needed = self.world_size if self.shuffle else self.rank + 1
         return [start for start in starts if self.num_samples - start >= needed]
+
+
+def _repeats(order: list[int]) -> list[int]:
+    """How often each drawn index stands earlier in the order."""
+    seen: Counter[int] = Counter()
+    repeats = []
+    for index in order:
+        repeats.append(seen[index])
+        seen[index] += 1
+    return repeats
 
 
 def deal_longest_first(lengths: dict[str, int], num_hands: int) -> list[list[str]]:

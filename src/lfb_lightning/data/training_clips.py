@@ -46,6 +46,6 @@ class TrainingClips(Dataset[Sample]):
 
 def sample_generator(seed: int, key: SampleKey) -> torch.Generator:
     """The generator of a sample's augmentation."""
-    text = f"{seed},{key.epoch},{key.index}".encode()
+    text = f"{seed},{key.epoch},{key.index}{f',{key.repeat}' if key.repeat else ''}".encode()
     number = int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "little")
     return torch.Generator().manual_seed(number)

@@ -46,7 +46,9 @@ class ActionLoss(nn.Module):
         columns = self._columns(logits)
         rows = labelled(labels) if self.background else labels.sum(dim=1) > 0
         elements = self.elements(logits.float()[:, columns], labels[:, columns])
-        elements = self.focal_alpha * (1 - torch.exp(-elements)).pow(self.focal_gamma) * elements
+        if self.focal_gamma > 0:  # clamped: below a power of 1 the gradient at 0 is infinite
+            elements = (1 - torch.exp(-elements)).clamp(min=1e-8).pow(self.focal_gamma) * elements
+        elements = self.focal_alpha * elements
         # Multiplying instead of selecting keeps the graph whole when no person is labelled.
         total = (elements * rows[:, None]).sum() + 0.0 * logits.float().sum()
         return total / elements.shape[1], rows.sum().float()

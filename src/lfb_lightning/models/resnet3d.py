@@ -162,7 +162,7 @@ class ResNet3d(nn.Module):
         super().train(mode)
         if self.freeze_batch_norm:
             for module in self.modules():
-                if isinstance(module, nn.BatchNorm3d):
+                if isinstance(module, nn.BatchNorm3d | nn.SyncBatchNorm):
                     module.eval()
                     module.requires_grad_(False)
         return self

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from pytorch_lightning import LightningModule
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.metrics import FrameAP, FrameMeanAP
@@ -20,6 +22,7 @@ from lfb_lightning.structures import ClipBatch, Detections, ViewBatch
 from lfb_lightning.tasks.datamodule import AvaDataModule
 from lfb_lightning.tasks.optimisation import Optimisation
 from lfb_lightning.tasks.result_files import write_result_files
+from lfb_lightning.tasks.running_statistics import RunningStatistics
 from lfb_lightning.tasks.step_gradients import StepGradients, world_size
 
 _log = logging.getLogger(__name__)
@@ -48,6 +51,8 @@ class DetectionTask(LightningModule):
         super().__init__()
         if on_nan not in ("stop", "skip"):
             raise InputError(f"task.on_nan is {on_nan!r}, expected stop or skip.")
+        if frozen_epochs < 0:
+            raise InputError(f"task.frozen_epochs is {frozen_epochs}, expected at least 0.")
         self.detector = detector
         self.loss = loss
         self.optimisation = optimisation
@@ -58,6 +63,7 @@ class DetectionTask(LightningModule):
         self.frozen_epochs = frozen_epochs
         self.skipped_steps = 0
         self._gradients = StepGradients()
+        self._to_restore: RunningStatistics | None = None
         self.metric: FrameMeanAP | None = None
         self.result: FrameAP | None = None
 
@@ -103,15 +109,24 @@ class DetectionTask(LightningModule):
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
         """The summed loss of a batch; `StepGradients` makes the step's gradients a mean over its labelled persons."""
         assert batch.labels is not None
+        statistics = RunningStatistics(self.detector) if self.on_nan == "skip" else None
         total, count = self.loss.sum(self(batch), batch.labels)
         mean, finite = self._gradients.add(total, count)  # equal on all ranks
-        if not finite:
+        if finite:
+            self.log("train/loss", mean, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch.keyframes))
+        else:
             self._report_not_finite(batch, total)
-        self.log("train/loss", mean, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch.keyframes))
+        self._to_restore = statistics if not finite else None
         if self._backbone_waits:  # DDP wants a gradient for every parameter
             total = total + 0.0 * sum(parameter.sum() for parameter in self.detector.backbone.parameters())
         # Lightning divides by the accumulated batches and DDP averages over ranks; a sum is wanted of both.
         return total * (world_size() * self.trainer.accumulate_grad_batches)
+
+    def on_after_backward(self) -> None:
+        """Let batch norms forget a batch whose loss was not finite: now, since the backward pass needs what they saw."""
+        if self._to_restore is not None:
+            self._to_restore.restore()
+            self._to_restore = None
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Divide the gradients by the step's labelled persons; drop those of a step whose loss was not finite."""
@@ -120,6 +135,16 @@ class DetectionTask(LightningModule):
                 parameter.grad = None  # neither momentum nor weight decay
         if not self._gradients.finish(self.parameters()):
             self.skipped_steps += 1
+
+    def on_validation_epoch_start(self) -> None:
+        """Give every rank the first one's buffers, as DDP does in the first forward pass of an evaluation: a rank without a
+        video makes none, and the others would wait for it.
+        """
+        model = self.trainer.model
+        if isinstance(model, DistributedDataParallel) and model.require_forward_param_sync:
+            for buffer in self.buffers():
+                dist.broadcast(buffer, 0)
+            model.require_forward_param_sync = False
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
         """Collect scores."""
@@ -160,6 +185,11 @@ class DetectionTask(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the resolved configuration as text: `load_detector` rebuilds the model from it."""
         checkpoint["hyper_parameters"] = {"config": self.config_text}
+        checkpoint["skipped_steps"] = self.skipped_steps
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.skipped_steps = checkpoint.get("skipped_steps", 0)
 
     def _report_not_finite(self, batch: ClipBatch, total: Tensor) -> None:
         here = not bool(torch.isfinite(total))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from lfb_lightning.errors import InputError
 from lfb_lightning.tasks.stop_signals import StopSignals
 
 _log = logging.getLogger(__name__)
@@ -21,15 +22,19 @@ _STOPPED = 128 + signal.SIGTERM  # the exit status
 class LastCheckpoint(Checkpoint):
     """Saves after every epoch's validation, every `every_n_steps` optimiser steps, and when a signal asks to stop.
 
-    SIGTERM or SIGUSR1 to any rank end all of them after the optimiser step in hand, with exit status 143. The file is
-    written beside the old one and renamed: there is always a whole one.
+    SIGTERM or SIGUSR1 to any rank end all of them after the optimiser step in hand, with exit status 143; after an epoch's
+    last step its validation comes first, since a resumed run would begin with the next epoch. Never saves gradients that are
+    still being accumulated. The file is written beside the old one and renamed: there is always a whole one.
     """
 
     def __init__(self, *, dirpath: str, every_n_steps: int = 1000) -> None:
+        if every_n_steps < 1:
+            raise InputError(f"callbacks.last.every_n_steps is {every_n_steps}, expected at least 1.")
         self.path = Path(dirpath) / "last.ckpt"
         self.every_n_steps = every_n_steps
         self._saved_step = -1
         self._seen_step = -1
+        self._accumulating = False
         self._signals = StopSignals()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -40,32 +45,43 @@ class LastCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time to, or if this is the end; never with gradients that are still being accumulated."""
-        if trainer.global_step == self._seen_step:
-            return
+        """Save if it is time to, or if this is the end."""
+        self._accumulating = trainer.global_step == self._seen_step
         self._seen_step = trainer.global_step
+        if self._accumulating or _validation_follows(trainer):
+            return
         stop = self._signals.asked_anywhere(trainer.strategy.root_device)
         if stop or trainer.global_step % self.every_n_steps == 0:
             self._save(trainer)
         if stop:
-            if trainer.is_global_zero:
-                _log.info("asked to stop: step %d saved; go on with ckpt_path=last, %s", trainer.global_step, self.path)
-            raise SIGTERMException(_STOPPED)
+            self._stop(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after an epoch."""
-        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
+        """Save after an epoch, and obey a signal that came meanwhile."""
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking or self._accumulating:
+            return
+        stop = self._signals.asked_anywhere(trainer.strategy.root_device)
+        self._save(trainer)
+        if stop:
+            self._stop(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save an epoch without validation: not later, since averaged weights take the model's place at the end."""
+        if trainer.global_step != self._saved_step:
             self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the end, where no validation did."""
+        """Give the signals back."""
         self._signals.restore()
-        if trainer.global_step != self._saved_step:
-            self._save(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Give the signals back."""
         self._signals.restore()
+
+    def _stop(self, trainer: Trainer) -> NoReturn:
+        if trainer.is_global_zero:
+            _log.info("asked to stop: step %d saved; go on with ckpt_path=last, %s", trainer.global_step, self.path)
+        raise SIGTERMException(_STOPPED)
 
     def _save(self, trainer: Trainer) -> None:
         self._saved_step = trainer.global_step
@@ -74,3 +90,9 @@ class LastCheckpoint(Checkpoint):
         if trainer.is_global_zero:
             temporary.replace(self.path)
         trainer.strategy.barrier("last checkpoint")
+
+
+def _validation_follows(trainer: Trainer) -> bool:
+    every = trainer.check_val_every_n_epoch
+    due = every is None or (trainer.current_epoch + 1) % every == 0
+    return trainer.is_last_batch and trainer.enable_validation and due

@@ -31,6 +31,10 @@ class Optimisation:
     def __post_init__(self) -> None:
         if self.warmup_by not in ("step", "epoch"):
             raise InputError(f"optim.warmup_by is {self.warmup_by!r}, expected step or epoch.")
+        if not isinstance(self.lr, int | float) or self.lr < 0:
+            raise InputError(f"optim.lr is {self.lr!r}, expected a number of at least 0.")
+        if self.base_batch_size < 1:
+            raise InputError(f"optim.base_batch_size is {self.base_batch_size}, expected at least 1 clip.")
 
     def scaled_lr(self, global_batch_size: int) -> float:
         """The peak rate for a global batch: `lr` times its ratio to `base_batch_size` (Goyal et al., 2017)."""
