@@ -51,8 +51,8 @@ class WindowSpec:
 
 def window_generator(seed: int, epoch: int, keyframe: Keyframe) -> np.random.Generator:
     """The generator of a keyframe's random window: the same for equal arguments, in any process."""
-    video = int.from_bytes(hashlib.blake2b(keyframe.video_id.encode(), digest_size=8).digest(), "little")
-    return np.random.default_rng([seed, epoch, video, keyframe.timestamp & 0xFFFFFFFF])
+    text = f"{seed},{epoch},{keyframe.timestamp},{keyframe.video_id}".encode()
+    return np.random.default_rng(int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little"))
 
 
 def choose_rows(
@@ -63,15 +63,23 @@ def choose_rows(
     `seconds` (ascending) number the seconds of one window, or of several one after the other. Of a second with more than
     `features_per_second` candidates those with the smallest keys are chosen, the earlier row where they are equal.
     """
-    rank = _rank_in_second(seconds)
+    if len(seconds) == 0:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    limit = spec.features_per_second
+    starts = np.flatnonzero(np.concatenate([[True], seconds[1:] != seconds[:-1]]))
+    counts = np.diff(starts, append=len(seconds))
+    kept = np.minimum(counts, limit)
     rows = np.arange(len(seconds))
-    if len(rank) and rank.max() >= spec.features_per_second:
-        order = np.lexsort((keys, seconds))  # stable: second by second, smallest key first
-        rows = np.sort(order[rank < spec.features_per_second])
-        seconds = seconds[rows]
-        rank = _rank_in_second(seconds)
-    return rows, seconds * spec.features_per_second + rank
+    if counts.max() > limit:
+        crowded = np.flatnonzero(np.repeat(counts > limit, counts))  # few: only their seconds need to be sorted
+        order = crowded[np.lexsort((keys[crowded], seconds[crowded]))]  # stable: second by second, smallest key first
+        chosen = np.repeat(counts <= limit, counts)
+        chosen[order[_places(counts[counts > limit]) < limit]] = True
+        rows = np.flatnonzero(chosen)
+    return rows, np.repeat(seconds[starts] * limit, kept) + _places(kept)
 
 
-def _rank_in_second(seconds: Int[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
-    return np.arange(len(seconds)) - seconds.searchsorted(seconds)
+def _places(counts: Int[np.ndarray, " G"]) -> Int[np.ndarray, " N"]:
+    """0, 1, ... within each of the groups of so many rows."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1]) - np.repeat(ends - counts, counts)
