@@ -117,6 +117,7 @@ def overhead() -> None:
             "num_threads=1",
             "trainer.max_epochs=1",
             "trainer.limit_val_batches=0",
+            "trainer.enable_progress_bar=false",
             "callbacks.progress_bar=null",
             "data.num_workers=0",
             f"bank.dir={folder / 'banks'}",
@@ -202,6 +203,7 @@ def processes() -> None:
             "trainer.max_epochs=3",
             "trainer.limit_train_batches=18",
             "trainer.limit_val_batches=0",
+            "trainer.enable_progress_bar=false",
             "callbacks.progress_bar=null",
         ]
         print("| clips/s | one process, one core | two processes, a core each | ratio |\n|---|---|---|---|")
