@@ -31,12 +31,18 @@ def hold(folder, ready, done):
     done.wait(30)
 
 
-def test_a_claim_is_one_process_and_dies_with_it(writer):
+def holder_of_a(writer):
+    """A process that has claimed video a."""
     context = multiprocessing.get_context("fork")
     ready, done = context.Event(), context.Event()
     other = context.Process(target=hold, args=(writer.folder, ready, done))
     other.start()
     assert ready.wait(30)
+    return other
+
+
+def test_a_claim_is_one_process_and_dies_with_it(writer):
+    other = holder_of_a(writer)
     claims = VideoClaims(writer)
     assert not claims.begin("a")
     assert claims.begin("b")
@@ -78,11 +84,7 @@ def test_a_folder_that_takes_no_file_is_named(writer):
 
 
 def test_patience_waits_for_a_claim_to_end(writer):
-    context = multiprocessing.get_context("fork")
-    ready, done = context.Event(), context.Event()
-    other = context.Process(target=hold, args=(writer.folder, ready, done))
-    other.start()
-    assert ready.wait(30)
+    other = holder_of_a(writer)
     claims = VideoClaims(writer)
     assert not claims.begin("a", patience=0.3)
     threading.Timer(0.5, other.kill).start()
