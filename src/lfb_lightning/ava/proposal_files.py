@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lfb_lightning.array_pickle import load_arrays
 from lfb_lightning.ava.csv_rows import numbers, parse_whole_rows, read_csv_rows
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.array_pickle import load_arrays
 
 CSV_COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "label", "score"]
 BOX_COLUMNS = ["x1", "y1", "x2", "y2"]

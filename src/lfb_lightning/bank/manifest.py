@@ -19,8 +19,8 @@ from safetensors import safe_open
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
-from lfb_lightning.durable import write_durably
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_durably
 
 _VERSION = 3
 

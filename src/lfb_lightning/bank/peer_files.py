@@ -21,10 +21,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from lfb_lightning.array_pickle import load_arrays
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.errors import InputError
-from lfb_lightning.torch_file import is_torch_file
+from lfb_lightning.files.array_pickle import load_arrays
+from lfb_lightning.files.torch_file import is_torch_file
 
 _DTYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32", torch.float64: "fp32"}
 

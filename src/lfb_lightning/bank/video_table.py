@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from lfb_lightning.durable import write_durably
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_durably
 
 VIDEOS = "videos.json"
 

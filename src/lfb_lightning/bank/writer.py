@@ -20,8 +20,8 @@ from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_h
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.precision import encode, stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo, checksum
-from lfb_lightning.durable import remove_abandoned, write_durably
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import remove_abandoned, write_durably
 
 
 class BankWriter:

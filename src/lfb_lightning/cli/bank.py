@@ -18,8 +18,8 @@ from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.bank.summary import summarise
 from lfb_lightning.bank.verify import verify
 from lfb_lightning.cli.app import launch
-from lfb_lightning.durable import write_json
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_json
 from lfb_lightning.models import load_detector, state_digest
 from lfb_lightning.viz.bank_report import draw_bank_report
 

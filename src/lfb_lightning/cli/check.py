@@ -20,8 +20,8 @@ from lfb_lightning.data.checks.findings import SplitReport
 from lfb_lightning.data.checks.fingerprint import fingerprint, probe_frame, probe_keyframes
 from lfb_lightning.data.checks.tables import check_tables
 from lfb_lightning.data.checks.videos import look_at_videos, report_videos
-from lfb_lightning.durable import write_json
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_json
 from lfb_lightning.version import __version__
 from lfb_lightning.viz.contact_sheet import Tile, draw_contact_sheet
 

@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 from lfb_lightning.ava.evaluation_csv import EvaluationTable, read_evaluation_csv
 from lfb_lightning.ava.label_map import LabelMap, read_label_map
 from lfb_lightning.cli.app import launch
-from lfb_lightning.durable import write_json
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_json
 from lfb_lightning.metrics.comparison import compare
 from lfb_lightning.metrics.csv_evaluation import evaluate_csv, number_frames
 from lfb_lightning.metrics.description import describe_result

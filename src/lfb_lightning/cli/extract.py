@@ -20,7 +20,7 @@ from lfb_lightning.cli.building import (
     settle_process,
 )
 from lfb_lightning.data import AvaData
-from lfb_lightning.durable import write_json
+from lfb_lightning.files.durable import write_json
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.tasks import ExtractionDataModule, ExtractionTask

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
-from lfb_lightning.durable import write_durably
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_durably
 
 _log = logging.getLogger(__name__)
 RECORD = "job.json"

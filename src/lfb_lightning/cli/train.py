@@ -14,8 +14,8 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
-from lfb_lightning.durable import write_json
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_json
 from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from

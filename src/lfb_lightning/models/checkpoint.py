@@ -18,8 +18,8 @@ import yaml
 from torch import nn
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.torch_file import is_torch_file
 from lfb_lightning.models.detector import ActionDetector
-from lfb_lightning.torch_file import is_torch_file
 
 _TRUSTED = "lfb_lightning.models"
 

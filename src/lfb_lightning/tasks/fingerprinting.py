@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lfb_lightning.data import Split
 from lfb_lightning.data.checks.fingerprint import fingerprint
-from lfb_lightning.durable import write_json
+from lfb_lightning.files.durable import write_json
 
 
 class FrameFingerprint(Callback):

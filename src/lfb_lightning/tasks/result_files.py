@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lfb_lightning.ava.results import write_results
 from lfb_lightning.data import Split
-from lfb_lightning.durable import write_json
+from lfb_lightning.files.durable import write_json
 from lfb_lightning.metrics import FrameAP, FrameMeanAP
 from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.metrics.frame_map import video_hash

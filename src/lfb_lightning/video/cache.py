@@ -20,8 +20,8 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from lfb_lightning.durable import write_durably
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_durably
 from lfb_lightning.video.protocol import Video, VideoProperties
 
 SUFFIX = ".frames"

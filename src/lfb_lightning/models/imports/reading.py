@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from lfb_lightning.array_pickle import load_arrays
 from lfb_lightning.errors import InputError
-from lfb_lightning.torch_file import is_torch_file
+from lfb_lightning.files.array_pickle import load_arrays
+from lfb_lightning.files.torch_file import is_torch_file
 
 _UNREADABLE = (
     pickle.UnpicklingError,

@@ -6,8 +6,8 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from lfb_lightning.array_pickle import load_arrays
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.array_pickle import load_arrays
 
 CONTENT = {
     "floats": np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from lfb_lightning.durable import remove_abandoned, write_durably
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import remove_abandoned, write_durably
 
 CONTENT = b"x" * 100_000
 
@@ -37,7 +37,7 @@ def test_refused_write_leaves_the_old_file_and_no_other():
     code = """
 import resource, sys, tempfile
 from pathlib import Path
-from lfb_lightning.durable import write_durably
+from lfb_lightning.files.durable import write_durably
 from lfb_lightning.errors import InputError
 folder = Path(tempfile.mkdtemp())
 write_durably(folder / "a", b"old")
