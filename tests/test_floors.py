@@ -13,6 +13,7 @@ FLOOR = {
     "boxes": 0,
     "errors": 0,
     "files": 0,
+    "processes": 0,
     "version": 0,
     "ava": 1,
     "video": 1,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_durably
 
 _BLOCK = re.compile(r"\b(?:item|label)\s*\{(?P<body>[^}]*)\}")
 _NAME = re.compile(r"^\s*name:\s*(?P<quote>[\"'])(?P<name>.*)(?P=quote)\s*$", re.MULTILINE)
@@ -72,7 +73,7 @@ def read_label_map(path: str | Path) -> LabelMap:
 def write_label_map(path: str | Path, names: dict[int, str]) -> None:
     """Write the `item { name, id }` dialect, with the two leading blanks that the official reader needs."""
     text = "".join(f'item {{\n  name: "{name}"\n  id: {key}\n}}\n' for key, name in sorted(names.items()))
-    Path(path).write_text(text, encoding="utf-8")
+    write_durably(Path(path), text.encode())
 
 
 def _without_braces_in_names(text: str) -> str:
