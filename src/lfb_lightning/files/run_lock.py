@@ -33,13 +33,11 @@ class RunLock:
         Raises:
             InputError: Another process holds it, or the folder cannot be written to.
         """
-        path = folder / _NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file: BinaryIO = path.open("a+b", buffering=0)
+            self._file: BinaryIO = (folder / _NAME).open("a+b", buffering=0)
             if not _lock(self._file):
-                self._file.seek(0)
-                holder = self._file.read(_LONGEST_TEXT).decode(errors="replace").strip() or "another process"
+                holder = self._read_holder()
                 raise InputError(
                     f"run folder {folder}: {holder} is writing here; wait for its end, end it, or choose another {key}."
                 )
@@ -54,6 +52,11 @@ class RunLock:
     def release(self) -> None:
         """Let another run have the folder."""
         self._file.close()
+
+    def _read_holder(self) -> str:
+        with self._file:
+            self._file.seek(0)
+            return self._file.read(_LONGEST_TEXT).decode(errors="replace").strip() or "another process"
 
 
 def _lock(file: BinaryIO) -> bool:
