@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from functools import partial
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
@@ -43,11 +42,11 @@ class WorkerStart:
         """Prepare this worker."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         pl_worker_init_function(worker_id)
-        ForkingPickler.register(Tensor, partial(self._reduce))
+        ForkingPickler.register(Tensor, self._reduce)
 
     def _reduce(self, tensor: Tensor) -> tuple[Any, ...]:
         free = free_bytes()
-        if has_room(tensor.numel() * tensor.element_size(), free, senders=self.senders):
+        if has_room(tensor.untyped_storage().nbytes(), free, senders=self.senders):
             return reduce_tensor(tensor)
         self._say_once(free)
         return torch.from_numpy, (tensor.numpy(),)
