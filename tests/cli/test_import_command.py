@@ -7,10 +7,7 @@ from lfb_lightning.bank import FeatureBank
 from lfb_lightning.models import load_detector
 from tests.models import golden
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not golden.GOLDEN.is_dir(), reason="the peer's checkpoints are not beside the project"),
-]
+pytestmark = pytest.mark.slow
 
 
 def test_import_writes_a_checkpoint_and_reports(console, tmp_path):

@@ -152,10 +152,6 @@ def test_original_caffe2_pickle_with_affine_norms(tmp_path, protocol):
 
 
 def mmaction2_weights():
-    from tests.models import golden
-
-    if not golden.GOLDEN.is_dir():
-        pytest.skip("the peer's layouts are not beside the project")
     from tests.models.imports.test_mmaction2 import tiny_weights
 
     return tiny_weights("max")
