@@ -13,7 +13,15 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
-from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
+from lfb_lightning.cli.building import (
+    build,
+    build_callbacks,
+    build_detection,
+    build_trainer,
+    settle_process,
+)
+from lfb_lightning.cli.sections import Sections
+from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.metrics.description import describe_result
@@ -30,13 +38,14 @@ _log = logging.getLogger(__name__)
 def train(cfg: DictConfig, run_dir: Path) -> int:
     """Train as configured; returns the exit status."""
     settle_process(cfg)
+    trusted_packages(cfg)
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
     if detector.backbone.weights is not None:
         _log.info("%s", load_backbone(detector.backbone, detector.backbone.weights))
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
-    task, datamodule = build_detection(cfg, detector, config_text)
+    task, datamodule = build_detection(Sections(cfg), detector, config_text)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
     resumed = _resume_path(cfg, run_dir)
