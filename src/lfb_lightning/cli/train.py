@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 from lfb_lightning.tasks import DetectionTask
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
+from lfb_lightning.tasks.resuming import Resuming
 from lfb_lightning.tasks.step_seeds import StepSeeds
 
 _METRICS = "metrics.json"
@@ -49,10 +51,13 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
     resumed = _resume_path(cfg, run_dir)
-    if resumed is not None:
+    resuming = None if resumed is None else Resuming(resumed)
+    if resuming is not None:
         _keep_earlier_log(run_dir)
+        callbacks.append(resuming)
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
-    trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
+    with resuming.naming_the_file() if resuming is not None else nullcontext():
+        trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
     if task.result is None and resumed is not None and not _is_summed_up(run_dir, trainer.global_step):
         trainer.validate(task, datamodule, verbose=False)  # it had been killed between its last step and its summary
     if trainer.is_global_zero and (task.result is not None or not _is_summed_up(run_dir, trainer.global_step)):
