@@ -2,7 +2,11 @@
 
 import functools
 import json
+import os
 import pickle
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -226,9 +230,6 @@ def test_no_command_runs_what_a_checkpoint_names(workplace, attacks, tmp_path, p
     loss = stored.with_sections(tmp_path / "loss.ckpt", loss=nodes[0])
     line = refusal(workplace, "test", f"ckpt_path={loss}", run)
     assert f"checkpoint {loss}: loss._target_ is 'pandas.read_pickle'" in line
-    task = stored.config()["task"] | {"action_threshold": nodes[2]}
-    nested = stored.with_sections(tmp_path / "task.ckpt", task=task)
-    assert "task.action_threshold._target_" in refusal(workplace, "test", f"ckpt_path={nested}", run)
     model = stored.with_sections(tmp_path / "model.ckpt", model=nodes[1])
     for command, *arguments in (
         ("test", f"ckpt_path={model}", run),
@@ -241,17 +242,16 @@ def test_no_command_runs_what_a_checkpoint_names(workplace, attacks, tmp_path, p
 
 
 @pytest.mark.slow
-def test_no_command_stumbles_over_what_is_no_configuration(workplace, tmp_path):
+def test_training_does_not_stumble_over_what_is_no_checkpoint(workplace, tmp_path):
     run = f"hydra.run.dir={tmp_path / 'run'}"
-    training = ["experiment=mini_ava", "backbone.base_channels=4", "fbo=none", run]
+    training = ["experiment=mini_ava", "data.last_second=920", "backbone.base_channels=4", "fbo=none", run]
     laughs = stored.write(tmp_path / "laughs.ckpt", config="a: &a [x]\nb: [*a, *a]\n")
-    for command, *arguments in (
-        ("test", f"ckpt_path={laughs}", run),
-        ("extract", f"ckpt_path={laughs}", run),
-        ("train", *training, f"init_from={laughs}"),
-        ("train", *training, f"backbone.weights={laughs}"),
-    ):
-        assert f"checkpoint {laughs}: its configuration has an anchor" in refusal(workplace, command, *arguments)
+    for key in ("init_from", "backbone.weights"):
+        line = refusal(workplace, "train", *training, f"{key}={laughs}")
+        assert f"checkpoint {laughs}: its configuration has an anchor" in line
+    path = stored.write(tmp_path / "callbacks.ckpt", callbacks=[1])
+    line = refusal(workplace, "train", *training, f"ckpt_path={path}")
+    assert f"checkpoint {path}: callbacks is of type list" in line
 
 
 @pytest.mark.slow
@@ -274,10 +274,6 @@ def test_a_stored_folder_receives_nothing(workplace, tmp_path):
 @pytest.mark.slow
 def test_a_trusted_package_of_the_working_directory(workplace, tmp_path):
     """Through the console script, which does not look in the working directory by itself."""
-    import os
-    import subprocess
-    import sys
-
     (tmp_path / "own_losses").mkdir()
     (tmp_path / "own_losses" / "__init__.py").write_text(
         "from lfb_lightning.models import MultiLabelLoss\nclass Loss(MultiLabelLoss):\n    pass\n"
@@ -296,6 +292,25 @@ def test_a_trusted_package_of_the_working_directory(workplace, tmp_path):
     assert "trusted_packages=[own_losses]" in untrusted.stderr
     assert trusted.returncode == 0, trusted.stderr[-3000:]
     assert (tmp_path / "run" / "results.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"base_channels": 100_000},
+        {"base_channels": 10**12},
+        {"stage_blocks": [10**9, 1]},
+        {"stem_temporal_kernel": 10**8},
+    ],
+)
+def test_a_model_that_the_weights_do_not_fill_takes_no_memory(tmp_path, change):
+    model = stored.config()["model"]
+    path = stored.with_sections(tmp_path / "x.ckpt", model=model | {"backbone": model["backbone"] | change})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match=rf"^checkpoint {path}: ") as refused:
+        load_detector(path)
+    assert "\n" not in str(refused.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
 
 
 @pytest.mark.parametrize(

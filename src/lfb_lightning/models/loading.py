@@ -12,6 +12,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.models.checkpoint import ForeignCheckpointError, build_detector, load_weights, read_checkpoint
 from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.imports import import_weights
+from lfb_lightning.models.parameter_limit import no_larger_than
 from lfb_lightning.models.resnet3d import ResNet3d
 
 
@@ -34,7 +35,9 @@ def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> Act
             f"checkpoint {path} holds a backbone and no classifier: train from it with "
             f"`lfb-train fbo=none backbone.weights={path}`."
         )
-    detector = build_detector(config.get("model"), source=f"checkpoint {path}", trusted_packages=trusted_packages)
+    source = f"checkpoint {path}"
+    with no_larger_than(weights, source=source):
+        detector = build_detector(config.get("model"), source=source, trusted_packages=trusted_packages)
     load_weights(detector, weights, path)
     return detector.eval()
 
