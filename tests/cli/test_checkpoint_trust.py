@@ -156,6 +156,8 @@ def test_what_is_typed_over_a_stored_section_is_the_persons():
     mine = sections_of(config, "loss.pos_weight={_target_: builtins.float, _args_: [4]}")
     with pytest.raises(InputError, match="_args_"):  # Hydra's keys beside the target are for the person's own sections
         mine.build("loss")
+    with pytest.raises(InputError, match=r"^checkpoint x\.ckpt: loss does not fit what is typed for it"):
+        sections_of(stored.config(), "loss._target_=builtins.dict.fromkeys").build("loss")
     assert sections_of(config, "loss.pos_weight=5.0").build("loss").pos_weight == 5.0
     assert isinstance(sections_of(config, "loss=softmax").build("loss"), SingleLabelLoss)
 

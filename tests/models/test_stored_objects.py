@@ -84,6 +84,13 @@ def test_arguments_that_do_not_fit_are_one_line(arguments):
     one_line(refused)
 
 
+def test_stored_names_cannot_write_to_the_terminal():
+    for spec in ({**SPEC, "two\nlines\x1b[2J": {"_target_": "x\n\x1b[2J.y"}}, {**SPEC, "two\nlines\x1b[2J": 1}):
+        with pytest.raises(InputError) as refused:
+            build_detector(spec, source="checkpoint x.ckpt")
+        assert one_line(refused).isprintable()
+
+
 def test_both_names_of_a_part_are_known():
     assert DETECTOR_PARTS["lfb_lightning.models.ResNet3d"] is ResNet3d
     assert DETECTOR_PARTS["lfb_lightning.models.resnet3d.ResNet3d"] is ResNet3d

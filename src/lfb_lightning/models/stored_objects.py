@@ -86,10 +86,13 @@ class StoredObjects:
         try:
             return constructor(**arguments)
         except InputError as error:
-            raise InputError(f"{self.source}: {key}: {error}") from error
+            if str(error).startswith(self.source):
+                raise
+            raise InputError(f"{self.source}: {key}: {_shown(str(error))}") from error
         except Exception as error:  # constructors check no types: a file's values can make them raise anything
-            what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise InputError(f"{self.source}: {key} does not fit {constructor.__name__} ({what}).") from error
+            what = _shown(f"{type(error).__name__}: {error}")
+            name = getattr(constructor, "__name__", "what is typed for it")
+            raise InputError(f"{self.source}: {key} does not fit {name} ({what}).") from error
 
     def _built(
         self, node: Any, key: str, parts: Mapping[str, _Part], given: Mapping[str, Any], *, plain: bool = False
@@ -104,7 +107,7 @@ class StoredObjects:
             raise InputError(f"{self.source}: {key} has {min(special - known)!r:.80}, which no configuration here has.")
         target = self._find(node, key, parts, plain=plain) if special else None
         arguments = {
-            name: self._built(value, f"{key}.{name}", parts, {}, plain=plain)
+            name: self._built(value, f"{key}.{_shown(str(name))}", parts, {}, plain=plain)
             for name, value in node.items()
             if name not in special
         }
@@ -132,7 +135,12 @@ class StoredObjects:
         try:
             found = find_in_trusted(name, self._packages)
         except LookupError as error:
-            raise InputError(f"{shown}: {' '.join(str(error).split())}.") from error
+            raise InputError(f"{shown}: {_shown(str(error))}.") from error
         if found is None:
             raise InputError(f"{shown}, which is not part of what a file may name{how_to_trust(name)}.")
         return found
+
+
+def _shown(text: str) -> str:
+    """Text that may come from a file, as a part of one line: without line breaks and a terminal's control characters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))[:300]

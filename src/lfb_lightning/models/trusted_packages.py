@@ -60,7 +60,7 @@ def how_to_trust(target: str) -> str:
     package = target.partition(".")[0]
     if not _is_dotted_name(target) or package in sys.stdlib_module_names or package == "lfb_lightning":
         return ""
-    return f"; if that is code of your own, or you trust everything in it, add trusted_packages=[{package}]"
+    return f"; only if {package} is code of your own: trusted_packages=[{package}]"
 
 
 def _lies_in(module_name: str | None, package: str) -> bool:
