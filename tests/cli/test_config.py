@@ -32,7 +32,7 @@ GIVEN = {  # arguments that the commands add
 }
 
 
-def compose(primary, *overrides):
+def compose(primary, *overrides, plain=True):
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         cfg = hydra.compose(primary, list(overrides), return_hydra_config=True)
     OmegaConf.set_readonly(cfg.hydra, False)
@@ -40,8 +40,8 @@ def compose(primary, *overrides):
     HydraConfig.instance().set_config(cfg)
     content = OmegaConf.to_container(cfg, resolve=False)
     del content["hydra"]
-    plain = OmegaConf.create(content)
-    return OmegaConf.to_container(plain, resolve=True)
+    composed = OmegaConf.create(content)
+    return OmegaConf.to_container(composed, resolve=True) if plain else composed
 
 
 def nodes(value):

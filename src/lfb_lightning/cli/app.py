@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sweep_job import run_sweep_job
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.plain_yaml import write_plain
 
 _BAD_INPUT = 1
 _TRACEBACK = "LFB_FULL_ERROR"
@@ -70,9 +72,9 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
     sys.exit(max(statuses, default=0))
 
 
-def write_config(cfg: DictConfig, run_dir: Path) -> str:
-    """Write the resolved configuration into the run folder; returns its text."""
-    text = OmegaConf.to_yaml(cfg, resolve=True)
+def write_config(cfg: DictConfig | dict[str, Any], run_dir: Path) -> str:
+    """Write the resolved configuration into the run folder; returns its text. Plain data is written as it is."""
+    text = OmegaConf.to_yaml(cfg, resolve=True) if isinstance(cfg, DictConfig) else write_plain(cfg)
     if int(os.environ.get("LOCAL_RANK", "0")) == 0:
         (run_dir / "config.yaml").write_text(text)
     return text

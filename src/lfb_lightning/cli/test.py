@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lfb_lightning.cli.app import launch, write_config
@@ -17,6 +16,7 @@ from lfb_lightning.cli.building import (
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.models import load_detector
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
 
@@ -27,9 +27,10 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     """Test as configured; returns the exit status."""
     settle_process(cfg)
     checkpoint = required_checkpoint(cfg)
-    cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task", "loss"))
-    detector = load_detector(checkpoint)
-    task, datamodule = build_detection(cfg, detector, write_config(cfg, run_dir), test_split=cfg.split)
+    sections = adopt_checkpoint(cfg, ("data", "bank", "task", "loss"))
+    detector = load_detector(checkpoint, trusted_packages(cfg))
+    config_text = write_config(sections.content(), run_dir)
+    task, datamodule = build_detection(sections, detector, config_text, test_split=cfg.split)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(cfg.split)])
     trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints], logging_on=False)
     trainer.test(task, datamodule, verbose=False)

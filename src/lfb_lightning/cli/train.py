@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +14,15 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
-from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
+from lfb_lightning.cli.building import (
+    build,
+    build_callbacks,
+    build_detection,
+    build_trainer,
+    settle_process,
+)
+from lfb_lightning.cli.sections import Sections
+from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.metrics.description import describe_result
@@ -21,6 +30,7 @@ from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 from lfb_lightning.tasks import DetectionTask
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
+from lfb_lightning.tasks.resuming import Resuming
 from lfb_lightning.tasks.step_seeds import StepSeeds
 
 _METRICS = "metrics.json"
@@ -30,20 +40,24 @@ _log = logging.getLogger(__name__)
 def train(cfg: DictConfig, run_dir: Path) -> int:
     """Train as configured; returns the exit status."""
     settle_process(cfg)
+    trusted_packages(cfg)
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
     if detector.backbone.weights is not None:
         _log.info("%s", load_backbone(detector.backbone, detector.backbone.weights))
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
-    task, datamodule = build_detection(cfg, detector, config_text)
+    task, datamodule = build_detection(Sections(cfg), detector, config_text)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
     resumed = _resume_path(cfg, run_dir)
-    if resumed is not None:
+    resuming = None if resumed is None else Resuming(resumed)
+    if resuming is not None:
         _keep_earlier_log(run_dir)
+        callbacks.append(resuming)
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
-    trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
+    with resuming.naming_the_file() if resuming is not None else nullcontext():
+        trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
     if task.result is None and resumed is not None and not _is_summed_up(run_dir, trainer.global_step):
         trainer.validate(task, datamodule, verbose=False)  # it had been killed between its last step and its summary
     if trainer.is_global_zero and (task.result is not None or not _is_summed_up(run_dir, trainer.global_step)):
