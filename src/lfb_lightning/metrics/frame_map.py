@@ -19,7 +19,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from lfb_lightning.ava.annotations import BOX_COLUMNS, Annotations
+from lfb_lightning.ava.annotations import Annotations
+from lfb_lightning.ava.box_rules import BOX_COLUMNS
 from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.frame_ap import FrameAP, Protocol, evaluate
 from lfb_lightning.structures import Detections
