@@ -35,10 +35,15 @@ class Annotations:
         self.rows = rows
         self.empty = rows.iloc[:0][COLUMNS[:2]] if empty is None else empty
         self.label_map = label_map
-        moments = pd.concat([rows[COLUMNS[:2]], self.empty]) if len(self.empty) else rows
-        self._video_ids, videos = number_videos(moments["video_id"])
-        keys = keyframe_keys(videos, moments["timestamp"].to_numpy())
+        self._video_ids, videos = number_videos(self.moments["video_id"])
+        keys = keyframe_keys(videos, self.moments["timestamp"].to_numpy())
         self._keys, self._empty_keys = keys[: len(rows)], keys[len(rows) :]
+
+    @cached_property
+    def moments(self) -> pd.DataFrame:
+        """`video_id` and `timestamp` of all rows, those of two columns last."""
+        moments = self.rows[COLUMNS[:2]]
+        return pd.concat([moments, self.empty], ignore_index=True) if len(self.empty) else moments
 
     @property
     def keyframes(self) -> list[Keyframe]:
@@ -110,7 +115,7 @@ def read_annotations(path: str | Path, label_map: LabelMap) -> Annotations:
     fault = box_fault([rows[name].to_numpy() for name in BOX_COLUMNS])
     if fault is not None:
         place, text = fault
-        raise InputError(f"annotations {path}, {name_row(path, rows.index[place])}: {text}.")
+        raise InputError(f"annotations {path}, {name_row(path, int(rows.index[place]))}: {text}.")
     return Annotations(rows.reset_index(drop=True), label_map, empty)
 
 

@@ -41,7 +41,7 @@ def box_fault(corners: Sequence[np.ndarray], *, remedy: str = DIVIDE) -> tuple[i
 
 def are_pixels(boxes: np.ndarray) -> np.ndarray:
     """Which of the boxes `[N, 4]` reach so far outside of 0..1 that no box within overlaps them by half."""
-    return (np.abs(boxes) > _PIXELS).any(axis=1)
+    return np.any((boxes > _PIXELS) | (boxes < -_PIXELS), axis=1)
 
 
 def _lies_within(values: np.ndarray) -> bool:

@@ -163,7 +163,7 @@ def numbers(table: pd.DataFrame, column: str, path: str | Path, *, integer: bool
         expected = "expected a whole number" if integer else "expected a number"
         if integer and column == "timestamp" and np.isfinite(values[row]):
             expected = expected_second(values[row])
-        where = name_row(path, table.index[row])
+        where = name_row(path, int(table.index[row]))
         raise InputError(f"{path}, {where}: {column} is {table[column].iloc[row]!r}, {expected}.")
     return values.astype(np.int64) if integer else values
 

@@ -50,7 +50,7 @@ def rows_of_csv(path: Path) -> pd.DataFrame:
         table = read_csv_rows(path, CSV_COLUMNS, what="proposals")
         rows = number_columns(table[_KEPT_COLUMNS], path, ["timestamp"])
     rows = rows[_KEPT_COLUMNS]
-    _refuse_faults(rows, path, lambda place: name_row(path, rows.index[place]))
+    _refuse_faults(rows, path, lambda place: name_row(path, int(rows.index[place])))
     return rows.drop_duplicates(ignore_index=True)  # one row per transferred label: the same box again
 
 

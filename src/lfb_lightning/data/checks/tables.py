@@ -18,6 +18,9 @@ def check_tables(split: Split) -> SplitReport:
     report = SplitReport(split.name)
     if split.has_annotations:
         _check_annotations(split, report)
+    elif not split.is_without_truth:
+        path = split.path(split.data.annotations)
+        report.warn(f"annotations {path}: no such file", "extraction does without, training and lfb-test do not")
     _check_proposals(split, report)
     _check_expected(split, report)
     return report
