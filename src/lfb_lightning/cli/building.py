@@ -78,7 +78,6 @@ def build_detection(
         detector=detector,
         loss=sections.build("loss"),
         optimisation=build(cfg.optim),
-        class_groups=data.class_groups,
         config_text=config_text,
     )
     if task.frozen_epochs and detector.frozen_backbone:
