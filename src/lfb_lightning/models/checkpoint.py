@@ -7,7 +7,6 @@ A checkpoint holds the run's resolved configuration as YAML text under `hyper_pa
 from __future__ import annotations
 
 import hashlib
-import pickle
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +17,7 @@ import yaml
 from torch import nn
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.torch_file import is_torch_file
+from lfb_lightning.files.torch_file import is_torch_file, read_torch
 from lfb_lightning.models.detector import ActionDetector
 
 _TRUSTED = "lfb_lightning.models"
@@ -41,9 +40,9 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.T
     if not is_torch_file(path):
         raise ForeignCheckpointError(f"checkpoint {path}: not a torch file.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ForeignCheckpointError(f"checkpoint {path}: not a checkpoint of tensors and plain data.") from error
+        content = read_torch(path, what="checkpoint")
+    except InputError as error:
+        raise ForeignCheckpointError(str(error)) from error
     config = content.get("hyper_parameters", {}).get("config") if isinstance(content, dict) else None
     if config is None or "state_dict" not in content:
         raise ForeignCheckpointError(f"checkpoint {path}: was not written by lfb-train (no configuration in it).")
