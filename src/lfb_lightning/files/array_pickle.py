@@ -90,7 +90,7 @@ def _no_bytes(limits: PickleLimits) -> bytes:
 
 
 def _ordered_dict(limits: PickleLimits, items: Any = ()) -> OrderedDict[Any, Any]:
-    limits.spend_containers(len(items))
+    limits.spend_objects(len(items))
     for key, _ in items:
         check_key(key)
     return OrderedDict(items)

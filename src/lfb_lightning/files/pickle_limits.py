@@ -14,10 +14,10 @@ import numpy as np
 from lfb_lightning.errors import InputError
 
 # For a file of up to 100 MB; a larger one may hold more in proportion. AVA's proposals (203,626 keyframes, 92 MB) take 5.5
-# million opcodes and a million containers. Twenty million of either kind of the costliest ones take about a gigabyte.
+# million opcodes and 2 million objects. The opcodes make numbers of 40 bytes at the most, the objects take about 100.
 _USUAL_FILE = 100_000_000
-_MOST_OPCODES = 20_000_000
-_MOST_CONTAINERS = 8_000_000
+_MOST_OPCODES = 32_000_000
+_MOST_OBJECTS = 8_000_000
 _REPEATED_BYTES = 4  # per byte of the file: weights that several layers share are counted with each
 _FREE_BYTES = 16_000_000
 _MOST_EMPTY = 1 << 20  # rows of nothing, or columns without a row
@@ -36,15 +36,15 @@ class PickleLimits:
         scale = max(1.0, file_bytes / _USUAL_FILE)
         self.file_bytes = file_bytes
         self.opcodes = int(_MOST_OPCODES * scale)
-        self._containers = int(_MOST_CONTAINERS * scale)
+        self._objects = int(_MOST_OBJECTS * scale)
         self._bytes = 2 * file_bytes  # protocol 2 has them as text first
         self.repeated_bytes = _FREE_BYTES + _REPEATED_BYTES * file_bytes
 
-    def spend_containers(self, count: int) -> None:
-        """Allow for the memory of `count` small containers, about 100 bytes each."""
-        self._containers -= count
-        if self._containers < 0:
-            raise InputError("it is made of too many lists, dicts and arrays for a file of its size")
+    def spend_objects(self, count: int) -> None:
+        """Allow for the memory of `count` small containers or strings, about 100 bytes each."""
+        self._objects -= count
+        if self._objects < 0:
+            raise InputError("it is made of more lists, dicts, arrays and strings than a file of its size can be")
 
     def spend_bytes(self, count: int) -> None:
         """Allow for an array's content: arrays do not hold more than the file, which stores each of them."""

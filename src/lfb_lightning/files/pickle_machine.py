@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.pickle_limits import Inert, PickleLimits, check_key
 
-_LONGEST_NUMBER = 255  # bytes of a binary integer, characters of a written number
+_LONGEST_NUMBER = 255  # characters of a written number
 _LARGEST_GAP = 1024  # in the numbers of the memo, which picklers count from 0 or 1
 _NEVER_SET = object()
 
@@ -73,13 +73,6 @@ class PickleMachine:
         """An unsigned number of `width` bytes."""
         return int.from_bytes(self.take(width), "little")
 
-    def take_integer(self, width: int) -> int:
-        """A signed integer, whose size is a number of `width` bytes."""
-        size = self.take_number(width)
-        if size > _LONGEST_NUMBER:
-            raise InputError(f"it holds an integer of {size} bytes")
-        return int.from_bytes(self.take(size), "little", signed=True)
-
     def take_line(self) -> bytes:
         """A line, without its end."""
         line = self.readline()
@@ -122,9 +115,9 @@ class PickleMachine:
         del self.stack[-count:]
         return items
 
-    def push_container(self, value: Any, weight: int = 1) -> None:
-        """Push a new container, which takes the memory of `weight` small ones."""
-        self.limits.spend_containers(weight)
+    def push_made(self, value: Any, weight: int = 1) -> None:
+        """Push a new container or string, which takes the memory of `weight` small ones."""
+        self.limits.spend_objects(weight)
         self.stack.append(value)
 
     def append(self, items: list[Any]) -> None:
@@ -163,7 +156,7 @@ class PickleMachine:
 
     def call(self, function: Any, arguments: Any, options: Any = None) -> None:
         """Push what a `Name` makes of arguments."""
-        self.limits.spend_containers(3)
+        self.limits.spend_objects(3)
         if type(function) is Inert:
             self.stack.append(Inert())
         elif type(function) is Name and type(arguments) is tuple and not options:

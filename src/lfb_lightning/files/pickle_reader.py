@@ -60,6 +60,7 @@ def _begin(machine: PickleMachine) -> None:
 
 
 def _mark(machine: PickleMachine) -> None:
+    machine.limits.spend_objects(1)
     machine.below.append(machine.stack)
     machine.stack = []
 
@@ -80,11 +81,17 @@ def _push_written_integer(machine: PickleMachine) -> None:
     machine.stack.append(text == b"01" if text in (b"00", b"01") else int(text))  # how protocol 0 writes bool
 
 
+def _push_long_integer(machine: PickleMachine) -> None:
+    if (size := machine.take_number(4)) > 255:
+        raise InputError(f"it holds an integer of {size} bytes")
+    machine.stack.append(int.from_bytes(machine.take(size), "little", signed=True))
+
+
 def _push_written_string(machine: PickleMachine) -> None:
     text = machine.take_line()
     if len(text) < 2 or text[0] != text[-1] or text[:1] not in (b"'", b'"'):
         raise InputError("it holds a string without quotes")
-    machine.stack.append(escape_decode(text[1:-1])[0].decode("latin1"))
+    machine.push_made(escape_decode(text[1:-1])[0].decode("latin1"))
 
 
 def _put_short(machine: PickleMachine) -> None:
@@ -123,7 +130,7 @@ def _call_marked(machine: PickleMachine) -> None:
 
 def _push_dict(machine: PickleMachine) -> None:
     items = machine.pop_marked()
-    machine.push_container({}, 2)
+    machine.push_made({}, 2)
     machine.set_items(items)
 
 
@@ -131,7 +138,7 @@ def _push_frozen_set(machine: PickleMachine) -> None:
     items = machine.pop_marked()
     for item in items:
         check_key(item)
-    machine.push_container(frozenset(items), 3)
+    machine.push_made(frozenset(items), 3)
 
 
 def _unsupported(machine: PickleMachine) -> None:
@@ -155,35 +162,35 @@ _OPERATIONS: dict[bytes, Callable[[PickleMachine], object]] = {
     pickle.BININT: lambda m: m.stack.append(int.from_bytes(m.take(4), "little", signed=True)),
     pickle.BININT1: lambda m: m.stack.append(m.read(1)[0]),
     pickle.BININT2: lambda m: m.stack.append(m.take_number(2)),
-    pickle.LONG1: lambda m: m.stack.append(m.take_integer(1)),
-    pickle.LONG4: lambda m: m.stack.append(m.take_integer(4)),
+    pickle.LONG1: lambda m: m.stack.append(int.from_bytes(m.take(m.read(1)[0]), "little", signed=True)),
+    pickle.LONG4: _push_long_integer,
     pickle.FLOAT: lambda m: m.stack.append(float(m.take_written_number())),
     pickle.BINFLOAT: lambda m: m.stack.append(unpack(">d", m.take(8))[0]),
     pickle.STRING: _push_written_string,
-    pickle.SHORT_BINSTRING: lambda m: m.stack.append(m.take(m.take_number(1)).decode("latin1")),
-    pickle.BINSTRING: lambda m: m.stack.append(m.take(m.take_number(4)).decode("latin1")),
-    pickle.UNICODE: lambda m: m.stack.append(m.take_line().decode("raw-unicode-escape")),
-    pickle.SHORT_BINUNICODE: lambda m: m.stack.append(m.take(m.read(1)[0]).decode()),
-    pickle.BINUNICODE: lambda m: m.stack.append(m.take(m.take_number(4)).decode()),
-    pickle.BINUNICODE8: lambda m: m.stack.append(m.take(m.take_number(8)).decode()),
-    pickle.SHORT_BINBYTES: lambda m: m.stack.append(m.take(m.read(1)[0])),
-    pickle.BINBYTES: lambda m: m.stack.append(m.take(m.take_number(4))),
-    pickle.BINBYTES8: lambda m: m.stack.append(m.take(m.take_number(8))),
-    pickle.BYTEARRAY8: lambda m: m.stack.append(bytearray(m.take(m.take_number(8)))),
+    pickle.SHORT_BINSTRING: lambda m: m.push_made(m.take(m.take_number(1)).decode("latin1")),
+    pickle.BINSTRING: lambda m: m.push_made(m.take(m.take_number(4)).decode("latin1")),
+    pickle.UNICODE: lambda m: m.push_made(m.take_line().decode("raw-unicode-escape")),
+    pickle.SHORT_BINUNICODE: lambda m: m.push_made(m.take(m.read(1)[0]).decode()),
+    pickle.BINUNICODE: lambda m: m.push_made(m.take(m.take_number(4)).decode()),
+    pickle.BINUNICODE8: lambda m: m.push_made(m.take(m.take_number(8)).decode()),
+    pickle.SHORT_BINBYTES: lambda m: m.push_made(m.take(m.read(1)[0])),
+    pickle.BINBYTES: lambda m: m.push_made(m.take(m.take_number(4))),
+    pickle.BINBYTES8: lambda m: m.push_made(m.take(m.take_number(8))),
+    pickle.BYTEARRAY8: lambda m: m.push_made(bytearray(m.take(m.take_number(8)))),
     pickle.EMPTY_TUPLE: lambda m: m.stack.append(()),
-    pickle.TUPLE1: lambda m: m.push_container(tuple(m.pop_last(1))),
-    pickle.TUPLE2: lambda m: m.push_container(tuple(m.pop_last(2))),
-    pickle.TUPLE3: lambda m: m.push_container(tuple(m.pop_last(3))),
-    pickle.TUPLE: lambda m: m.push_container(tuple(m.pop_marked())),
-    pickle.EMPTY_LIST: lambda m: m.push_container([]),
-    pickle.LIST: lambda m: m.push_container(m.pop_marked()),
+    pickle.TUPLE1: lambda m: m.push_made(tuple(m.pop_last(1))),
+    pickle.TUPLE2: lambda m: m.push_made(tuple(m.pop_last(2))),
+    pickle.TUPLE3: lambda m: m.push_made(tuple(m.pop_last(3))),
+    pickle.TUPLE: lambda m: m.push_made(tuple(m.pop_marked())),
+    pickle.EMPTY_LIST: lambda m: m.push_made([]),
+    pickle.LIST: lambda m: m.push_made(m.pop_marked()),
     pickle.APPEND: lambda m: m.append([m.stack.pop()]),
     pickle.APPENDS: lambda m: m.append(m.pop_marked()),
-    pickle.EMPTY_DICT: lambda m: m.push_container({}, 2),
+    pickle.EMPTY_DICT: lambda m: m.push_made({}, 2),
     pickle.DICT: _push_dict,
     pickle.SETITEM: lambda m: m.set_items(m.pop_last(2)),
     pickle.SETITEMS: lambda m: m.set_items(m.pop_marked()),
-    pickle.EMPTY_SET: lambda m: m.push_container(set(), 3),
+    pickle.EMPTY_SET: lambda m: m.push_made(set(), 3),
     pickle.ADDITEMS: lambda m: m.add_to_set(m.pop_marked()),
     pickle.FROZENSET: _push_frozen_set,
     pickle.PUT: lambda m: m.put(int(m.take_written_number())),

@@ -146,7 +146,7 @@ def _described(name: Any, stand_ins: bool) -> tuple[torch.dtype | None, str, int
 
 def _tensor(limits: PickleLimits, storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
     """Stands for torch's `_rebuild_tensor_v2`; what else it gets is about gradients."""
-    limits.spend_containers(6)
+    limits.spend_objects(6)
     if (
         type(storage) is not _Storage
         or type(size) is not tuple
@@ -176,7 +176,7 @@ def _rebuilt(limits: PickleLimits, function: Any, kind: Any, arguments: Any, sta
 
 
 def _set(limits: PickleLimits, items: Any = ()) -> set[Any]:
-    limits.spend_containers(3 + len(items))
+    limits.spend_objects(3 + len(items))
     for item in items:
         check_key(item)
     return set(items)
@@ -184,12 +184,12 @@ def _set(limits: PickleLimits, items: Any = ()) -> set[Any]:
 
 def _counter(limits: PickleLimits, counts: Any = None) -> Counter[Any]:
     counts = counts or {}
-    limits.spend_containers(3 + len(counts))
+    limits.spend_objects(3 + len(counts))
     return Counter(dict(counts))
 
 
 def _tuple(limits: PickleLimits, items: Any = ()) -> tuple[Any, ...]:
-    limits.spend_containers(1 + len(items) // 8)
+    limits.spend_objects(1 + len(items) // 8)
     return tuple(items)
 
 
