@@ -12,6 +12,7 @@ FLOOR = {
     "structures": 0,
     "boxes": 0,
     "errors": 0,
+    "seconds": 0,
     "files": 0,
     "version": 0,
     "ava": 1,

@@ -58,12 +58,6 @@ def test_unusual_rows_are_named(tmp_path, text, message):
         read_number_rows(tmp_path / "a.csv", COLUMNS, what="rows", integers=["timestamp"])
 
 
-def test_rows_without_the_last_column_take_its_default(tmp_path):
-    (tmp_path / "a.csv").write_text("a,1\na,2,7\n")
-    table = read_number_rows(tmp_path / "a.csv", COLUMNS, what="rows", integers=["timestamp"], fill={"x": "0.5"})
-    assert table["x"].tolist() == [0.5, 7.0]
-
-
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(

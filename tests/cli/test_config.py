@@ -23,7 +23,7 @@ OPTIONS = sorted(
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
 GIVEN = {  # arguments that the commands add
     "assemble_detector": set(),
-    "DetectionTask": {"detector", "loss", "optimisation", "class_groups", "config_text"},
+    "DetectionTask": {"detector", "loss", "optimisation", "config_text"},
     "ExtractionTask": {"detector"},
     "Trainer": {"default_root_dir", "callbacks", "logger"},
     "Optimisation": set(),

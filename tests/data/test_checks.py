@@ -9,6 +9,7 @@ from lfb_lightning.data.checks.findings import SplitReport
 from lfb_lightning.data.checks.fingerprint import fingerprint
 from lfb_lightning.data.checks.tables import check_tables
 from lfb_lightning.data.checks.videos import look_at_videos, report_videos
+from lfb_lightning.errors import InputError
 
 
 def described(folder, **changes):
@@ -53,16 +54,24 @@ def test_seconds_that_are_never_used(mini_dir):
     assert "its seconds are 901 to 919, used are 1 to 20" in messages(report)[0]
 
 
-def test_pixel_boxes_low_recall_and_late_proposals(mini_dir, tmp_path):
+def scaled_proposals(mini_dir, path, factor):
     lines = (mini_dir / "mini_ava_val.csv").read_text().splitlines()
     proposals = []
     for line in lines:
         video, second, *box, _, _ = line.split(",")
-        x1, y1, x2, y2 = (96 * float(value) for value in box)
+        x1, y1, x2, y2 = (factor * float(value) for value in box)
         proposals.append(f"{video},{int(second)},{x1},{y1},{x2},{y2},,0.99")
-    (tmp_path / "proposals.csv").write_text("\n".join(proposals[:40]))
-    report = check_tables(described(mini_dir, proposals=str(tmp_path / "proposals.csv")))
-    assert any("not normalised" in message for message in messages(report))
+    path.write_text("\n".join(proposals[:40]))
+    return str(path)
+
+
+def test_pixel_boxes(mini_dir, tmp_path):
+    with pytest.raises(InputError, match=r"proposals\.csv, row 1: box .* is not within 0\.\.1"):
+        check_tables(described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 96)))
+
+
+def test_low_recall_and_late_proposals(mini_dir, tmp_path):
+    report = check_tables(described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 0.2)))
     warnings = " ".join(messages(report, "warning"))
     assert "annotated keyframes have proposals" in warnings
     assert "find 0.0% of the annotated persons" in warnings

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
+from lfb_lightning.ava.box_rules import BOX_COLUMNS
 from lfb_lightning.ava.collector import paused_collector
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, number_videos
-from lfb_lightning.ava.proposal_files import BOX_COLUMNS, rows_of_csv, rows_of_json, rows_of_pickle
+from lfb_lightning.ava.proposal_files import rows_of_csv, rows_of_json, rows_of_pickle
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe, Proposals
 

@@ -22,6 +22,7 @@ from lfb_lightning.bank.precision import encode, stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo, checksum
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned, write_durably
+from lfb_lightning.seconds import SECOND_LIMIT, expected_second
 
 
 class BankWriter:
@@ -82,8 +83,12 @@ class BankWriter:
     ) -> Path:
         """Write one video, rows sorted by timestamp (rows of a second keep their order).
 
-        Raises InputError, and writes nothing, for features that are not finite.
+        Raises InputError, and writes nothing, for features that are not finite, or seconds out of bounds.
         """
+        late = timestamps.abs() >= SECOND_LIMIT
+        if late.any():
+            second = float(timestamps[late][0])
+            raise InputError(f"video {video_id}: second {second:.0f}, {expected_second(second)}.")
         order = torch.argsort(timestamps, stable=True)
         _refuse_infinite(video_id, timestamps, features)
         stored = encode(features[order], self.provenance.precision)

@@ -76,7 +76,6 @@ def build_detection(
         detector=detector,
         loss=build(cfg.loss),
         optimisation=build(cfg.optim),
-        class_groups=data.class_groups,
         config_text=config_text,
     )
     return task, datamodule

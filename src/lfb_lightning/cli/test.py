@@ -35,9 +35,14 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     trainer.test(task, datamodule, verbose=False)
     if trainer.is_global_zero:
         assert task.result is not None
-        groups = {name: task.result.mean_over(list(ids)) for name, ids in task.class_groups.items()}
-        _log.info("mAP@0.5 %.4f %s", task.result.mean, {name: round(value, 4) for name, value in groups.items()})
-        _log.info("%s and metrics.json are in %s", "results.csv", run_dir)
+        split = datamodule.split(cfg.split)
+        if split.is_without_truth:
+            annotations = split.path(split.data.annotations)
+            _log.info("no mAP, since split %s has no annotations (%s: no such file)", split.name, annotations)
+        else:
+            groups = {name: task.result.mean_over(list(ids)) for name, ids in task.class_groups.items()}
+            _log.info("mAP@0.5 %.4f %s", task.result.mean, {name: round(value, 4) for name, value in groups.items()})
+        _log.info("results.csv and metrics.json are in %s", run_dir)
     return 0
 
 

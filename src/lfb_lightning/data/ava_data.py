@@ -52,7 +52,7 @@ class AvaData:
     resize: str = "torchvision"
     mean: Sequence[float] = (0.45, 0.45, 0.45)
     std: Sequence[float] = (0.225, 0.225, 0.225)
-    class_groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    class_groups: Mapping[str, Sequence[int]] | None = None
     expected_counts: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     short_term: str = "clips"
     batch_size: int = 8

@@ -42,7 +42,6 @@ class DetectionTask(LightningModule):
         detector: ActionDetector,
         loss: ActionLoss,
         optimisation: Optimisation,
-        class_groups: Mapping[str, Sequence[int]],
         config_text: str,
         on_nan: str = "stop",
         action_threshold: float | None = None,
@@ -56,7 +55,7 @@ class DetectionTask(LightningModule):
         self.detector = detector
         self.loss = loss
         self.optimisation = optimisation
-        self.class_groups = dict(class_groups)
+        self.class_groups: Mapping[str, Sequence[int]] = {}
         self.config_text = config_text
         self.on_nan = on_nan
         self.action_threshold = action_threshold
@@ -82,6 +81,7 @@ class DetectionTask(LightningModule):
                 f"model.num_classes is {self.detector.num_classes}, but label map {split.path(split.data.label_map)} "
                 f"has ids up to {split.label_map.num_columns - 1}; set model.num_classes={split.label_map.num_columns}."
             )
+        self.class_groups = split.class_groups
         self.metric = FrameMeanAP(split.annotations, action_threshold=self.action_threshold)
         fbo = self.detector.fbo
         if stage == "fit" and isinstance(fbo, FBONonLocal) and fbo.norm_inputs:
@@ -163,10 +163,10 @@ class DetectionTask(LightningModule):
         self._evaluate("val")
 
     def on_test_epoch_end(self) -> None:
-        """Log mAP; write `results.csv` and `metrics.json` into the run folder."""
-        metric, result = self._evaluate("test")
+        """Log mAP, if there is truth; write `results.csv` and `metrics.json` into the run folder."""
+        split = self.datamodule.split(self.datamodule.test_split)
+        metric, result = self._evaluate("test", has_truth=not split.is_without_truth)
         if self.trainer.is_global_zero:
-            split = self.datamodule.split(self.datamodule.test_split)
             write_result_files(Path(self.trainer.default_root_dir), metric, result, split, self.class_groups)
 
     def configure_optimizers(self) -> Any:
@@ -210,13 +210,15 @@ class DetectionTask(LightningModule):
         assert self.metric is not None
         self.metric.update(Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores))
 
-    def _evaluate(self, stage: str) -> tuple[FrameMeanAP, FrameAP]:
+    def _evaluate(self, stage: str, *, has_truth: bool = True) -> tuple[FrameMeanAP, FrameAP]:
         metric = self.metric
         assert metric is not None
         metric.compute()
         metric.reset()
         result = self.result = metric.result
         assert result is not None
+        if not has_truth:
+            return metric, result
         values = {f"{stage}/mAP": result.mean}
         values |= {f"{stage}/mAP_{name}": result.mean_over(list(ids)) for name, ids in self.class_groups.items()}
         # Every rank has computed the same numbers from the gathered detections.
