@@ -21,8 +21,11 @@ from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.json_file import read_json_object
 
 _VERSION = 3
+_MOST_CHANNELS = 1 << 16
+_MOST_ROWS = 1 << 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +83,40 @@ class Manifest:
                 f"bank {folder}: {state}; run `lfb-extract split={folder.name} ckpt_path=<baseline>/checkpoints/best.ckpt "
                 f"bank.dir={folder.parent}`."
             )
+        remedy = "delete it and run the same lfb-extract command again: it keeps finished videos"
+        content = read_json_object(path, what="bank manifest", remedy=remedy)
         try:
-            content = json.loads(path.read_text())
             if (version := content.pop("format")) != _VERSION:
                 raise InputError(
-                    f"bank {folder}: is in format {version}, this package reads {_VERSION}; delete the folder and extract or "
-                    "import it again."
+                    f"bank {folder}: is in format {version!r}, this package reads {_VERSION}; delete the folder and extract "
+                    "or import it again."
                 )
-            return cls(provenance=Provenance(**content.pop("provenance")), **content)
-        except InputError:
-            raise
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"bank manifest {path}: cannot be read ({error}); delete it and run the same lfb-extract command again: it "
-                "keeps finished videos."
-            ) from error
+            manifest = cls(provenance=Provenance(**content.pop("provenance")), **content)
+        except (KeyError, TypeError) as error:
+            raise InputError(f"bank manifest {path}: cannot be used ({error}); {remedy}.") from error
+        if fault := manifest._fault():
+            raise InputError(f"bank manifest {path}: {fault}; {remedy}.")
+        return manifest
+
+    def _fault(self) -> str | None:
+        """What is wrong with a manifest that was read; its channels and rows decide how much memory its readers take."""
+        made = self.provenance
+        if type(made.channels) is not int or not 0 < made.channels <= _MOST_CHANNELS:
+            return f"channels is {made.channels!r}, expected 1 to {_MOST_CHANNELS}"
+        counts = (self.num_videos, self.num_rows)
+        if not all(type(count) is int and 0 <= count < _MOST_ROWS for count in counts):
+            return f"num_videos and num_rows are {counts!r}, expected whole numbers below {_MOST_ROWS}"
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+                return f"{name} is no list of numbers"
+            if len(values) != made.channels:
+                return f"{name} has {len(values)} numbers, expected one per channel: {made.channels}"
+        plain = [made.precision, made.split, self.videos_checksum, made.origin, made.backbone]
+        if not all(isinstance(text, str) for text in plain) or not isinstance(made.clip, dict):
+            return "its provenance is not one of this package"
+        if not isinstance(self.failed, dict) or not all(isinstance(why, str) for why in self.failed.values()):
+            return "failed does not name videos with a reason each"
+        return None
 
     def write(self, folder: Path) -> Path:
         """Write the manifest under a temporary name, then rename it."""

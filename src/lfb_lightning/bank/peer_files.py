@@ -9,9 +9,7 @@ They hold no boxes, scores or provenance: imported rows get a box of zeros and s
 
 from __future__ import annotations
 
-import pickle
 import secrets
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,22 +22,9 @@ from torch import Tensor
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_pickle import load_arrays
-from lfb_lightning.files.torch_file import is_torch_file
+from lfb_lightning.files.torch_file import is_torch_file, read_torch
 
 _DTYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32", torch.float64: "fp32"}
-
-# What torch.load raises for a file with wrong bytes, especially one of the older form.
-_DAMAGED = (
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    OSError,
-    struct.error,
-)
 
 
 class PeerVideo(NamedTuple):
@@ -51,7 +36,7 @@ class PeerVideo(NamedTuple):
 
 
 class PeerBank:
-    """A peer's bank file. Nothing in it is run: it is read by torch's weights-only or our arrays-only unpickler.
+    """A peer's bank file. Nothing in it is run: see `files.torch_file` and `files.array_pickle`.
 
     `video_names` are needed where videos are numbers: theirs, in that order. `precision` is ours that holds the features as
     they are. Raises InputError naming file, video and second for whatever is not as described above.
@@ -61,7 +46,7 @@ class PeerBank:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"bank {path}: no such file.")
-        content = _read(self.path)
+        content = (read_torch if is_torch_file(self.path) else load_arrays)(self.path, what="bank")
         if not isinstance(content, dict) or not all(isinstance(seconds, dict) for seconds in content.values()):
             raise InputError(f"bank {path}: expected {{video: {{second: features}}}}, found a {_kind(content)}.")
         self._content = {self._name(key, video_names): seconds for key, seconds in content.items()}
@@ -160,22 +145,6 @@ def export_bank(bank: FeatureBank, path: Path, *, track: Callable[[Sequence[str]
     finally:
         temporary.unlink(missing_ok=True)
     return bank.manifest.num_rows
-
-
-def _read(path: Path) -> Any:
-    if not is_torch_file(path):
-        return load_arrays(path, what="bank")
-    try:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:  # the older form cannot be mapped
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        lines = str(error).splitlines()  # advice to load it all the same, and one line with the name it asks for
-        wanted = next((line for line in lines if "GLOBAL" in line), lines[0]).rstrip(".")
-        raise InputError(f"bank {path}: holds something else than tensors in plain containers ({wanted}).") from error
-    except _DAMAGED as error:
-        raise InputError(f"bank {path}: cannot be read ({type(error).__name__}: {error}).") from error
 
 
 def _is_empty(features: Any) -> bool:

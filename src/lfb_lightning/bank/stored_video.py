@@ -35,13 +35,14 @@ class StoredVideo:
     def to_tensors(self) -> dict[str, Tensor]:
         """What a bank file holds: the rows, and the sums that the manifest's statistics are made of."""
         exact = self.decoded.double()
+        channel_sum, channel_square_sum = exact.sum(dim=0), exact.square_().sum(dim=0)  # in place: 8 bytes per number
         tensors = {
             "features": self.features,
             "timestamps": self.timestamps,
             "boxes": self.boxes,
             "scores": self.scores,
-            "channel_sum": exact.sum(dim=0),
-            "channel_square_sum": exact.square().sum(dim=0),
+            "channel_sum": channel_sum,
+            "channel_square_sum": channel_square_sum,
         }
         return tensors if self.scales is None else {**tensors, "scales": self.scales}
 

@@ -7,7 +7,6 @@ A checkpoint holds the run's resolved configuration as YAML text under `hyper_pa
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from torch import nn
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import read_plain_mapping
-from lfb_lightning.files.torch_file import is_torch_file
+from lfb_lightning.files.torch_file import is_torch_file, read_torch
 from lfb_lightning.models.detector import ActionDetector, assemble_detector
 from lfb_lightning.models.losses import MultiLabelLoss, SingleLabelLoss
 from lfb_lightning.models.resnet3d import ResNet3d
@@ -68,9 +67,9 @@ def load_content(path: str | Path) -> dict[Any, Any]:
     if not is_torch_file(path):
         raise ForeignCheckpointError(f"checkpoint {path}: not a torch file.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ForeignCheckpointError(f"checkpoint {path}: not a checkpoint of tensors and plain data.") from error
+        content = read_torch(path, what="checkpoint")
+    except InputError as error:
+        raise ForeignCheckpointError(str(error)) from error
     if not isinstance(content, dict):
         raise ForeignCheckpointError(f"checkpoint {path}: holds no mapping.")
     return content
