@@ -1,0 +1,95 @@
+"""JPEG pictures of files that nobody vouches for: nothing else is decoded, and nothing larger than a frame can be."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader, BytesIO
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from lfb_lightning.errors import InputError
+
+_MOST_BYTES = 1 << 26
+_MOST_PIXELS = 1 << 25  # 8K video has 7680 x 4320
+_MOST_SCANS = 100  # a progressive JPEG has about ten; each of a million would be another pass over the picture
+_START_OF_SCAN = b"\xff\xda"  # nowhere else in the compressed data
+_ORIENTATION = 0x0112  # of EXIF
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_TURNED = (5, 6, 7, 8)  # width and height change places
+
+
+def read_jpeg(path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    """The RGB picture of a file, upright; raises InputError naming it for anything else than one whole JPEG."""
+    with _open_regular(path) as file:
+        return decode_jpeg(file.read(), f"frame {path}")
+
+
+def decode_jpeg(content: bytes, name: str) -> UInt8[np.ndarray, "H W 3"]:
+    """The RGB picture, turned as its EXIF orientation says (as OpenCV, browsers and annotation tools show it).
+
+    Raises InputError that begins with `name` for what is no JPEG, is cut off, or would take too much memory or time.
+    """
+    if (scans := content.count(_START_OF_SCAN)) > _MOST_SCANS:
+        raise InputError(f"{name}: {scans} scans, expected at most {_MOST_SCANS} in a JPEG; extract it again.")
+    with _jpeg(BytesIO(content), name) as image:
+        turn = _UPRIGHT.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
+        return np.asarray(upright.convert("RGB"))
+
+
+def jpeg_size(path: Path) -> tuple[int, int]:
+    """Width and height of the upright picture, from the file's head alone; raises InputError as `read_jpeg` does."""
+    with _open_regular(path) as file, _jpeg(file, f"frame {path}") as image:
+        width, height = image.size
+        return (height, width) if _orientation(image) in _TURNED else (width, height)
+
+
+@contextmanager
+def _open_regular(path: Path) -> Iterator[BufferedReader]:
+    """A file of a bearable size, opened without waiting: a pipe's other end may never come."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise InputError(f"frame {path}: not a regular file.")
+            if found.st_size > _MOST_BYTES:
+                raise InputError(
+                    f"frame {path}: {found.st_size / 1e6:.1f} MB, expected at most {_MOST_BYTES / 1e6:.0f}."
+                )
+            yield file
+    except OSError as error:
+        raise InputError(f"frame {path}: cannot be read ({error.strerror}).") from error
+
+
+@contextmanager
+def _jpeg(file: BufferedReader | BytesIO, name: str) -> Iterator[JpegImageFile]:
+    """The picture with its head read. `Image.open` would only warn of sizes that take hundreds of megabytes."""
+    try:
+        with JpegImageFile(file) as image:
+            width, height = image.size
+            if width * height > _MOST_PIXELS:
+                raise InputError(f"{name}: {width}x{height} pixels, expected at most {_MOST_PIXELS}.")
+            yield image
+    # What Pillow raised on half a million mutated JPEGs; SyntaxError is its word for a foreign or damaged head.
+    except (OSError, SyntaxError, struct.error) as error:
+        raise InputError(f"{name}: cannot be read ({error}); extract the video's frames again.") from error
+
+
+def _orientation(image: JpegImageFile) -> int:
+    return int(image.getexif().get(_ORIENTATION, 1))
