@@ -7,7 +7,6 @@ import pytest
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.video import FrameFolder, VideoLibrary
-from lfb_lightning.video import listing as listing_module
 from lfb_lightning.video.cache import CachedVideo
 
 
@@ -84,9 +83,9 @@ def test_a_missing_video_is_told_what_is_there_instead(tmp_path):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "frames").mkdir()
     library = VideoLibrary(tmp_path)
-    assert "there is gx01.mp4" in refusal(library, "GX01")
-    assert "there is clip.wmv" in refusal(library, "clip")
-    assert "there is whole.mp4" in refusal(library, "whole.mp4")
+    assert "there is gx01.mp4: upper and lower case differ" in refusal(library, "GX01")
+    assert "there is clip.wmv: convert it" in refusal(library, "clip")
+    assert "there is whole.mp4: ids are written without the ending" in refusal(library, "whole.mp4")
     assert "data.source=frames" in refusal(library, "frames")
     message = refusal(library, "nobody")
     assert "no file with one of the endings .mp4, .mkv" in message
@@ -102,7 +101,7 @@ def test_a_folder_is_listed_once_and_again_when_it_changed(tmp_path, monkeypatch
     os.utime(tmp_path, (settled, settled))
     listed = []
     scandir = os.scandir
-    monkeypatch.setattr(listing_module.os, "scandir", lambda path: listed.append(path) or scandir(path))
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
     for number in range(50):
         assert VideoLibrary(tmp_path).open(f"v{number}").path.is_file()
     assert listed == [tmp_path]

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.video.container import refuse_large_clip
 from lfb_lightning.video.jpeg import jpeg_size, read_jpeg
 from lfb_lightning.video.numbered import FrameSeries, frame_series
 from lfb_lightning.video.protocol import VideoProperties, refuse_early_end
@@ -79,10 +80,14 @@ class FrameFolder:
         return series
 
     def _stack(self, numbers: Int64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
-        frames = [read_jpeg(self.file(number)) for number in numbers.tolist()]
-        for number, frame in zip(numbers.tolist(), frames, strict=True):
-            self._refuse_other_size(int(numbers[0]), frames[0].shape[:2], number, frame.shape[:2])
-        return np.stack(frames)
+        frames: dict[int, np.ndarray] = {}
+        first = int(numbers[0])
+        for number in dict.fromkeys(numbers.tolist()):
+            frames[number] = read_jpeg(self.file(number))
+            height, width = frames[first].shape[:2]
+            refuse_large_clip(self.path, len(numbers), width, height)
+            self._refuse_other_size(first, (height, width), number, frames[number].shape[:2])
+        return np.stack([frames[number] for number in numbers.tolist()])
 
     def _refuse_other_size(self, first: int, size: tuple[int, ...], number: int, other: tuple[int, ...]) -> None:
         if size != other:

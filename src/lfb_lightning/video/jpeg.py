@@ -16,9 +16,9 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.video.container import MOST_PIXELS
 
 _MOST_BYTES = 1 << 26
-_MOST_PIXELS = 1 << 25  # 8K video has 7680 x 4320
 _MOST_SCANS = 100  # a progressive JPEG has about ten; each of a million would be another pass over the picture
 _START_OF_SCAN = b"\xff\xda"  # nowhere else in the compressed data
 _ORIENTATION = 0x0112  # of EXIF
@@ -31,23 +31,25 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_EXTRACT_AGAIN = "extract the video's frames again"
 _TURNED = (5, 6, 7, 8)  # width and height change places
 
 
 def read_jpeg(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     """The RGB picture of a file, upright; raises InputError naming it for anything else than one whole JPEG."""
     with _open_regular(path) as file:
-        return decode_jpeg(file.read(), f"frame {path}")
+        return decode_jpeg(file.read(), f"frame {path}", remedy=_EXTRACT_AGAIN)
 
 
-def decode_jpeg(content: bytes, name: str) -> UInt8[np.ndarray, "H W 3"]:
+def decode_jpeg(content: bytes, name: str, *, remedy: str) -> UInt8[np.ndarray, "H W 3"]:
     """The RGB picture, turned as its EXIF orientation says (as OpenCV, browsers and annotation tools show it).
 
-    Raises InputError that begins with `name` for what is no JPEG, is cut off, or would take too much memory or time.
+    Raises InputError that begins with `name` and ends with `remedy` for what is no JPEG, is cut off, or would take too much
+    memory or time.
     """
     if (scans := content.count(_START_OF_SCAN)) > _MOST_SCANS:
-        raise InputError(f"{name}: {scans} scans, expected at most {_MOST_SCANS} in a JPEG; extract it again.")
-    with _jpeg(BytesIO(content), name) as image:
+        raise InputError(f"{name}: {scans} scans, expected at most {_MOST_SCANS} in a JPEG; {remedy}.")
+    with _jpeg(BytesIO(content), name, remedy) as image:
         turn = _UPRIGHT.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         return np.asarray(upright.convert("RGB"))
@@ -55,7 +57,7 @@ def decode_jpeg(content: bytes, name: str) -> UInt8[np.ndarray, "H W 3"]:
 
 def jpeg_size(path: Path) -> tuple[int, int]:
     """Width and height of the upright picture, from the file's head alone; raises InputError as `read_jpeg` does."""
-    with _open_regular(path) as file, _jpeg(file, f"frame {path}") as image:
+    with _open_regular(path) as file, _jpeg(file, f"frame {path}", _EXTRACT_AGAIN) as image:
         width, height = image.size
         return (height, width) if _orientation(image) in _TURNED else (width, height)
 
@@ -67,28 +69,27 @@ def _open_regular(path: Path) -> Iterator[BufferedReader]:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
-                raise InputError(f"frame {path}: not a regular file.")
+                raise InputError(f"frame {path}: is no regular file; {_EXTRACT_AGAIN}.")
             if found.st_size > _MOST_BYTES:
-                raise InputError(
-                    f"frame {path}: {found.st_size / 1e6:.1f} MB, expected at most {_MOST_BYTES / 1e6:.0f}."
-                )
+                size, most = found.st_size / 1e6, _MOST_BYTES / 1e6
+                raise InputError(f"frame {path}: {size:.1f} MB, expected at most {most:.0f}; {_EXTRACT_AGAIN}.")
             yield file
     except OSError as error:
-        raise InputError(f"frame {path}: cannot be read ({error.strerror}).") from error
+        raise InputError(f"frame {path}: cannot be read ({error.strerror}); {_EXTRACT_AGAIN}.") from error
 
 
 @contextmanager
-def _jpeg(file: BufferedReader | BytesIO, name: str) -> Iterator[JpegImageFile]:
-    """The picture with its head read. `Image.open` would only warn of sizes that take hundreds of megabytes."""
+def _jpeg(file: BufferedReader | BytesIO, name: str, remedy: str) -> Iterator[JpegImageFile]:
+    """The picture with its head read; `Image.open` would take other formats, and pictures of hundreds of megabytes."""
     try:
         with JpegImageFile(file) as image:
             width, height = image.size
-            if width * height > _MOST_PIXELS:
-                raise InputError(f"{name}: {width}x{height} pixels, expected at most {_MOST_PIXELS}.")
+            if width * height > MOST_PIXELS:
+                raise InputError(f"{name}: {width}x{height} pixels, expected at most {MOST_PIXELS:,}; make it smaller.")
             yield image
     # What Pillow raised on half a million mutated JPEGs; SyntaxError is its word for a foreign or damaged head.
     except (OSError, SyntaxError, struct.error) as error:
-        raise InputError(f"{name}: cannot be read ({error}); extract the video's frames again.") from error
+        raise InputError(f"{name}: cannot be read ({error}); {remedy}.") from error
 
 
 def _orientation(image: JpegImageFile) -> int:

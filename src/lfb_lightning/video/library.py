@@ -65,13 +65,15 @@ class VideoLibrary:
 
 
 def _instead(path: Path, names: Mapping[str, list[str]]) -> str:
-    """What lies there under nearly that name, for a message."""
+    """What lies there under nearly that name, and why it is not taken, for a message."""
     if path.is_dir():
         return "; there is a folder of that name: are these its frames, data.source=frames?"
-    near = names.get(path.name.casefold()) or names.get(path.stem.casefold())
-    if not near:
-        return ""
-    return f"; there is {', '.join(near[:3])}, but an id has no ending, and upper and lower case differ"
+    if near := names.get(path.name.casefold()):
+        alike = any(Path(name).stem == path.name for name in near)
+        why = "convert it: `ffmpeg -i IN OUT.mp4`" if alike else "upper and lower case differ"
+    elif near := names.get(path.stem.casefold(), []):
+        why = "ids are written without the ending"
+    return f"; there is {', '.join(near[:3])}: {why}" if near else ""
 
 
 def _below(root: Path, name: str, video_id: str) -> Path:
