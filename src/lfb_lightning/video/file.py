@@ -84,7 +84,7 @@ class VideoFile:
         skip: bool,
     ) -> bool:
         """Decode from a key picture before `start`, the file's start if negative; False if that led past the clip."""
-        seeks = start > 0 and first.time_stamp is not None
+        seeks = start > 0 and first.seekable
         with open_video(self.path) as (container, stream):
             if seeks and not _seek(container, stream, first, start):
                 return False

@@ -20,6 +20,8 @@ from lfb_lightning.video.container import open_video
 from lfb_lightning.video.key_pictures import decode_from_key_picture
 from lfb_lightning.video.orientation import Orientation, orientation_of
 
+# A program stream's packets begin inside pictures, so after a seek its time stamps are given to the wrong ones.
+_OTHER_TIMES_AFTER_A_SEEK = {"mpeg"}
 ADD_TIME_STAMPS = "add them: `ffmpeg -fflags +genpts -i IN -c copy OUT.mkv`"
 
 
@@ -27,8 +29,9 @@ ADD_TIME_STAMPS = "add them: `ffmpeg -fflags +genpts -i IN -c copy OUT.mkv`"
 class FirstFrame:
     """Where a video's time starts and what its pictures look like; later ones of another size are scaled to this one.
 
-    `time_stamp` is in the stream's time base, None if the stream has no time stamps; `rate` (frames per second) then
-    says how long a frame lasts. `width` and `height` are as shown, after turning by `orientation`.
+    `time_stamp` is in the stream's time base, None if the stream has none that can be used; `rate` (frames per second) then
+    says how long a frame lasts. `width` and `height` are as shown, after turning by `orientation`. `seekable` says whether
+    the times after a seek are those of a pass from the start.
     """
 
     time_stamp: int | None
@@ -36,6 +39,7 @@ class FirstFrame:
     width: int
     height: int
     orientation: Orientation
+    seekable: bool
 
 
 class TimedFrame(NamedTuple):
@@ -66,11 +70,19 @@ def _decode_first(path: Path, size: int, changed: int) -> FirstFrame:
         if frame is None:
             raise InputError(f"video {path}: no frame could be decoded.")
         rate = stated_rate(stream)
-        if frame.pts is None and rate is None:
+        time_stamp = None if _states_decoding_order_only(container, stream) else frame.pts
+        if time_stamp is None and rate is None:
             raise InputError(f"video {path}: has neither time stamps nor a frame rate; {ADD_TIME_STAMPS}.")
         orientation = orientation_of(frame, path)
         width, height = (frame.height, frame.width) if orientation.swaps_sides else (frame.width, frame.height)
-        return FirstFrame(frame.pts, rate, width, height, orientation)
+        seekable = time_stamp is not None and container.format.name not in _OTHER_TIMES_AFTER_A_SEEK
+        return FirstFrame(time_stamp, rate, width, height, orientation, seekable)
+
+
+def _states_decoding_order_only(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """AVI numbers its packets; with H.264 or HEVC, FFmpeg cannot tell from that when a picture is shown."""
+    codec = stream.codec_context
+    return container.format.name == "avi" and codec.name in ("h264", "hevc") and bool(codec.has_b_frames)
 
 
 def stated_rate(stream: av.VideoStream) -> Fraction | None:
