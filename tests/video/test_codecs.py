@@ -1,4 +1,4 @@
-"""Every codec and container of the table in docs/data.md is read exactly by seek and by stream (cells: benchmarks/codecs.py)."""
+"""Every codec and container of the table in docs/data.md is read exactly (the cells are those of benchmarks/codecs.py)."""
 
 import av
 import pytest
