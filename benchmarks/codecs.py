@@ -17,7 +17,7 @@ from lfb_lightning.video import VideoFile
 from lfb_lightning.video.selective import EXACT_UNDER_SKIPPING
 
 WIDTH, HEIGHT, BITS = 160, 64, 10
-FPS, FRAMES, GOP = 25, 100, 20
+FPS, FRAMES, GOP = 30, 100, 20
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ CELLS = [
     Cell("HEVC, closed GOP", "libx265", ("mp4",), X265 | {"x265-params": X265["x265-params"] + ":open-gop=0"}),
     Cell("HEVC, leading pictures that decode (RADL)", "libx265", ("mp4",), X265 | {"x265-params": X265["x265-params"] + ":open-gop=0:radl=2"}),
     Cell("HEVC, 10 bits", "libx265", ("mp4",), X265, "yuv420p10le"),
-    Cell("VP8", "libvpx", ("webm", "mkv"), VPX),
+    Cell("VP8", "libvpx", ("webm", "mkv"), VPX | {"cpu-used": "16"}),
     Cell("VP9", "libvpx-vp9", ("webm", "mkv", "mp4", "ivf"), VPX),
     Cell("AV1", "libsvtav1", ("mp4", "mkv", "webm"), SVT),
     Cell("AV1, open GOP", "libsvtav1", ("mp4",), SVT | {"svtav1-params": "irefresh-type=1"}),
     Cell("MPEG-1", "mpeg1video", ("mpg",), MPEG | {"bf": "2"}),
     Cell("MPEG-2", "mpeg2video", ("mpg", "ts", "mkv", "mp4", "m2v"), MPEG | {"bf": "2"}),
     Cell("MPEG-2, interlaced", "mpeg2video", ("mpg", "ts"), MPEG | {"bf": "2", "flags": "+ildct+ilme"}),
-    Cell("MPEG-4 ASP", "mpeg4", ("avi", "mp4", "mkv", "m4v"), MPEG | {"bf": "2"}),
+    Cell("MPEG-4 ASP", "mpeg4", ("avi", "mp4", "mkv"), MPEG | {"bf": "2"}),
     Cell("MPEG-4 SP", "mpeg4", ("avi", "mp4"), MPEG),
     Cell("Motion JPEG", "mjpeg", ("avi", "mov", "mkv"), {"q": "3"}, "yuvj420p"),
     Cell("ProRes", "prores_ks", ("mov", "mkv"), {}, "yuv422p10le"),

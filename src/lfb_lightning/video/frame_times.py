@@ -22,7 +22,9 @@ from lfb_lightning.video.orientation import Orientation, orientation_of
 
 # A program stream's packets begin inside pictures, so after a seek its time stamps are given to the wrong ones.
 _OTHER_TIMES_AFTER_A_SEEK = {"mpeg"}
-ADD_TIME_STAMPS = "add them: `ffmpeg -fflags +genpts -i IN -c copy OUT.mkv`"
+_RAW_STREAMS = {"h264", "hevc", "m4v", "mpegvideo"}  # no container: FFmpeg says 25 frames per second of each
+_HIGHEST_RATE = 10_000
+_ADD_TIME_STAMPS = "add them: `ffmpeg -r RATE -i IN -c copy OUT.mp4`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,10 @@ def _decode_first(path: Path, size: int, changed: int) -> FirstFrame:
         frame = next(decode_from_key_picture(container, stream, moments=None, after_seek=False), None)
         if frame is None:
             raise InputError(f"video {path}: no frame could be decoded.")
-        rate = stated_rate(stream)
+        rate = _stated_rate(container, stream)
         time_stamp = None if _states_decoding_order_only(container, stream) else frame.pts
         if time_stamp is None and rate is None:
-            raise InputError(f"video {path}: has neither time stamps nor a frame rate; {ADD_TIME_STAMPS}.")
+            raise InputError(f"video {path}: has neither time stamps nor a frame rate; {_ADD_TIME_STAMPS}.")
         orientation = orientation_of(frame, path)
         width, height = (frame.height, frame.width) if orientation.swaps_sides else (frame.width, frame.height)
         seekable = time_stamp is not None and container.format.name not in _OTHER_TIMES_AFTER_A_SEEK
@@ -85,12 +87,11 @@ def _states_decoding_order_only(container: av.container.InputContainer, stream: 
     return container.format.name == "avi" and codec.name in ("h264", "hevc") and bool(codec.has_b_frames)
 
 
-def stated_rate(stream: av.VideoStream) -> Fraction | None:
+def _stated_rate(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
     """Frames per second as the container or the codec states them; None if they do not."""
-    for rate in (stream.average_rate, stream.guessed_rate, stream.codec_context.framerate):
-        if rate is not None and 0 < rate < 10_000:
-            return rate
-    return None
+    of_container = () if container.format.name in _RAW_STREAMS else (stream.average_rate, stream.guessed_rate)
+    stated = (*of_container, stream.codec_context.framerate)
+    return next((rate for rate in stated if rate is not None and 0 < rate < _HIGHEST_RATE), None)
 
 
 def timed(frames: Iterable[av.VideoFrame], first: FirstFrame, time_base: Fraction, path: Path) -> Iterator[TimedFrame]:
