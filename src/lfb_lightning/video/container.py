@@ -15,7 +15,7 @@ import av
 from av.stream import Disposition
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.video.mp4_boxes import why_cut_off
+from lfb_lightning.video.wholeness import why_cut_off
 
 FORMATS = (
     "mov",
@@ -74,7 +74,7 @@ def open_video(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vid
 def why_unreadable(path: Path, error: BaseException) -> str:
     """What is wrong with a file on which FFmpeg or PyAV raised `error`: cut off, where that shows, or the library's words."""
     if (reason := why_cut_off(path)) is not None:
-        return f"it was cut off ({reason}); copy or download it again"
+        return f"is truncated ({reason}); copy or download it again"
     return f"cannot be decoded ({getattr(error, 'strerror', None) or error or type(error).__name__})"
 
 

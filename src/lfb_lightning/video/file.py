@@ -22,7 +22,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.video.container import open_video, refuse_large_clip, why_unreadable
 from lfb_lightning.video.frame_times import FirstFrame, TimedFrame, first_frame, timed
 from lfb_lightning.video.key_pictures import decode_from_key_picture, is_key_picture
-from lfb_lightning.video.length import stated_seconds
+from lfb_lightning.video.length import counted_seconds, last_picture_ends, stated_seconds
 from lfb_lightning.video.orientation import orientation_of
 from lfb_lightning.video.protocol import VideoProperties, nearest_frames, refuse_early_end
 from lfb_lightning.video.rolling import stream_from_frames
@@ -54,14 +54,14 @@ class VideoFile:
         refuse_large_clip(self.path, clip_times.shape[-1], first.width, first.height)
         with open_video(self.path) as (container, stream):
             frames = self._frames(container, stream, first, np.unique(clip_times), after_seek=False)
-            shown = ((entry.begin, entry.frame) for entry in self._reaching(frames, reach))
+            shown = ((entry.begin, entry.frame) for entry in self._reaching(frames, reach, container, stream, first))
             yield from stream_from_frames(shown, clip_times, lambda frame: self._rgb(frame, first), str(self.path))
 
     def properties(self) -> VideoProperties:
         """Length and rate as the container states them, size and rotation as the first frame is shown."""
         first = first_frame(self.path)
         with open_video(self.path) as (container, stream):
-            seconds = stated_seconds(container, stream, first)
+            seconds = stated_seconds(container, stream, first) or counted_seconds(container, stream, first)
             rate = float(first.rate or 0)
             rotation = first.orientation.rotation
             return VideoProperties(seconds, stream.frames or None, rate, first.width, first.height, rotation)
@@ -84,7 +84,7 @@ class VideoFile:
         skip: bool,
     ) -> bool:
         """Decode from a key picture before `start`, the file's start if negative; False if that led past the clip."""
-        seeks = start > 0 and first.time_stamp is not None
+        seeks = start > 0 and first.seekable
         with open_video(self.path) as (container, stream):
             if seeks and not _seek(container, stream, first, start):
                 return False
@@ -95,7 +95,8 @@ class VideoFile:
             if head is None:
                 raise InputError(f"video {self.path}: no frame could be decoded at {times[0]:.2f} s.")
             last_stated = min(float(times[-1]), stated_seconds(container, stream, first))
-            shown = ((entry.begin, entry.frame) for entry in self._reaching(chain([head], frames), last_stated))
+            reaching = self._reaching(chain([head], frames), last_stated, container, stream, first)
+            shown = ((entry.begin, entry.frame) for entry in reaching)
             previous: av.VideoFrame | None = None
             for index, frame in nearest_frames(shown, times):
                 clip[index] = clip[index - 1] if frame is previous else self._rgb(frame, first)
@@ -128,12 +129,21 @@ class VideoFile:
                 f"video {self.path}: decoding stopped after {second:.2f} s: {why_unreadable(self.path, error)}."
             ) from error
 
-    def _reaching(self, frames: Iterable[TimedFrame], reach: float) -> Iterator[TimedFrame]:
+    def _reaching(
+        self,
+        frames: Iterable[TimedFrame],
+        reach: float,
+        container: av.container.InputContainer,
+        stream: av.VideoStream,
+        first: FirstFrame,
+    ) -> Iterator[TimedFrame]:
         """The frames; raises InputError if they run out long before second `reach`."""
         end = 0.0
         for entry in frames:
             end = entry.end
             yield entry
+        if end < reach:
+            end = last_picture_ends(self.path, container, stream, first, end)
         refuse_early_end(str(self.path), end, reach)
 
     def _rgb(self, frame: av.VideoFrame, first: FirstFrame) -> UInt8[np.ndarray, "H W 3"]:

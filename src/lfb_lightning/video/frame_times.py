@@ -20,15 +20,20 @@ from lfb_lightning.video.container import open_video
 from lfb_lightning.video.key_pictures import decode_from_key_picture
 from lfb_lightning.video.orientation import Orientation, orientation_of
 
-ADD_TIME_STAMPS = "add them: `ffmpeg -fflags +genpts -i IN -c copy OUT.mkv`"
+# A program stream's packets begin inside pictures, so after a seek its time stamps are given to the wrong ones.
+_OTHER_TIMES_AFTER_A_SEEK = {"mpeg"}
+_RAW_STREAMS = {"h264", "hevc", "m4v", "mpegvideo"}  # no container: FFmpeg says 25 frames per second of each
+_HIGHEST_RATE = 10_000
+_ADD_TIME_STAMPS = "add them: `ffmpeg -r RATE -i IN -c copy OUT.mp4`"
 
 
 @dataclass(frozen=True, slots=True)
 class FirstFrame:
     """Where a video's time starts and what its pictures look like; later ones of another size are scaled to this one.
 
-    `time_stamp` is in the stream's time base, None if the stream has no time stamps; `rate` (frames per second) then
-    says how long a frame lasts. `width` and `height` are as shown, after turning by `orientation`.
+    `time_stamp` is in the stream's time base, None if the stream has none that can be used; `rate` (frames per second) then
+    says how long a frame lasts. `width` and `height` are as shown, after turning by `orientation`. `seekable` says whether
+    the times after a seek are those of a pass from the start.
     """
 
     time_stamp: int | None
@@ -36,6 +41,7 @@ class FirstFrame:
     width: int
     height: int
     orientation: Orientation
+    seekable: bool
 
 
 class TimedFrame(NamedTuple):
@@ -65,20 +71,27 @@ def _decode_first(path: Path, size: int, changed: int) -> FirstFrame:
         frame = next(decode_from_key_picture(container, stream, moments=None, after_seek=False), None)
         if frame is None:
             raise InputError(f"video {path}: no frame could be decoded.")
-        rate = stated_rate(stream)
-        if frame.pts is None and rate is None:
-            raise InputError(f"video {path}: has neither time stamps nor a frame rate; {ADD_TIME_STAMPS}.")
+        rate = _stated_rate(container, stream)
+        time_stamp = None if _states_decoding_order_only(container, stream) else frame.pts
+        if time_stamp is None and rate is None:
+            raise InputError(f"video {path}: has neither time stamps nor a frame rate; {_ADD_TIME_STAMPS}.")
         orientation = orientation_of(frame, path)
         width, height = (frame.height, frame.width) if orientation.swaps_sides else (frame.width, frame.height)
-        return FirstFrame(frame.pts, rate, width, height, orientation)
+        seekable = time_stamp is not None and container.format.name not in _OTHER_TIMES_AFTER_A_SEEK
+        return FirstFrame(time_stamp, rate, width, height, orientation, seekable)
 
 
-def stated_rate(stream: av.VideoStream) -> Fraction | None:
+def _states_decoding_order_only(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """AVI numbers its packets; with H.264 or HEVC, FFmpeg cannot tell from that when a picture is shown."""
+    codec = stream.codec_context
+    return container.format.name == "avi" and codec.name in ("h264", "hevc") and bool(codec.has_b_frames)
+
+
+def _stated_rate(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
     """Frames per second as the container or the codec states them; None if they do not."""
-    for rate in (stream.average_rate, stream.guessed_rate, stream.codec_context.framerate):
-        if rate is not None and 0 < rate < 10_000:
-            return rate
-    return None
+    of_container = () if container.format.name in _RAW_STREAMS else (stream.average_rate, stream.guessed_rate)
+    stated = (*of_container, stream.codec_context.framerate)
+    return next((rate for rate in stated if rate is not None and 0 < rate < _HIGHEST_RATE), None)
 
 
 def timed(frames: Iterable[av.VideoFrame], first: FirstFrame, time_base: Fraction, path: Path) -> Iterator[TimedFrame]:

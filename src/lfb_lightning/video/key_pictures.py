@@ -8,14 +8,15 @@ the key picture in the file and are shown before it. Neither is given out here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 import av
 from av.video.frame import PictureType
 
 from lfb_lightning.video.selective import decode_all, decode_needed
 
-# At a file's start other decoders leave out undecodable leading pictures by themselves, and give decodable ones.
+# At a file's start these decoders leave out by themselves what they cannot decode ...
+_LEAVES_OUT_WHAT_IS_BROKEN = {"h264", "hevc", "mpeg1video", "mpeg2video", "vp8", "vp9", "libdav1d"}
+# ... but for leading pictures with this one. Others have none there, or some that can be decoded.
 _GIVES_BROKEN_LEADING_PICTURES = {"h264"}
 
 
@@ -35,16 +36,26 @@ def decode_from_key_picture(
             decodes everything.
         after_seek: whether the container was moved, so that all leading pictures are in doubt.
     """
-    packets = container.demux(stream)
-    key = next((packet for packet in packets if packet.is_keyframe), None)
-    if key is None:
-        return
-    rest = chain([key], packets)
-    frames = decode_all(rest) if moments is None else decode_needed(rest, stream.codec_context, moments)
-    in_doubt = after_seek or stream.codec_context.name in _GIVES_BROKEN_LEADING_PICTURES
+    codec = stream.codec_context.name
+    whole_start = not after_seek and codec in _LEAVES_OUT_WHAT_IS_BROKEN
+    leading_in_doubt = after_seek or codec in _GIVES_BROKEN_LEADING_PICTURES
+    last_before = key_time = float("-inf")  # leading pictures are shown between these two
+
+    def from_key_picture() -> Iterator[av.Packet]:
+        nonlocal last_before, key_time
+        found = False
+        for packet in container.demux(stream):
+            if not found and packet.is_keyframe:
+                found, key_time = True, float("-inf") if packet.pts is None else packet.pts
+            elif not found and whole_start and packet.pts is not None:
+                last_before = max(last_before, packet.pts)
+            if found or whole_start:
+                yield packet
+
+    packets = from_key_picture()
+    frames = decode_all(packets) if moments is None else decode_needed(packets, stream.codec_context, moments)
     for frame in frames:
-        leading = key.pts is not None and frame.pts is not None and frame.pts < key.pts
-        if not (leading and in_doubt):
+        if not (leading_in_doubt and frame.pts is not None and last_before < frame.pts < key_time):
             yield frame
 
 
