@@ -79,12 +79,12 @@ def test_two_files_of_one_id_are_refused_by_name(tmp_path):
 
 
 def test_a_missing_video_is_told_what_is_there_instead(tmp_path):
-    for name in ("gx01.mp4", "clip.wmv", "whole.mp4"):
+    for name in ("gx01.mp4", "clip.ogv", "whole.mp4"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "frames").mkdir()
     library = VideoLibrary(tmp_path)
     assert "there is gx01.mp4: upper and lower case differ" in refusal(library, "GX01")
-    assert "there is clip.wmv: convert it" in refusal(library, "clip")
+    assert "there is clip.ogv: convert it" in refusal(library, "clip")
     assert "there is whole.mp4: ids are written without the ending" in refusal(library, "whole.mp4")
     assert "data.source=frames" in refusal(library, "frames")
     message = refusal(library, "nobody")

@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64, UInt8
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.video.container import refuse_large_clip
-from lfb_lightning.video.jpeg import jpeg_size, read_jpeg
+from lfb_lightning.video.jpeg import jpeg_size, read_jpeg, size_of_whole_jpeg
 from lfb_lightning.video.numbered import FrameSeries, frame_series
 from lfb_lightning.video.protocol import VideoProperties, refuse_early_end
 
@@ -62,6 +62,21 @@ class FrameFolder:
         if number not in self._series:
             raise InputError(f"frames {self.path}: frame number {number} is missing; extract the video's frames again.")
         return self._series.path(number)
+
+    @property
+    def begin(self) -> float:
+        """Seconds from the frame of `first_number` to the first one that is there."""
+        return (self._series.first - self.first_number) / self.fps
+
+    def look_through(self, times: Float64[np.ndarray, " T"]) -> None:
+        """Look at the files that the times show without decoding whole ones.
+
+        Raises InputError for the first that is missing, no whole JPEG, or of another size than the first one.
+        """
+        numbers = np.unique(self.numbers(times)).tolist()
+        sizes = [size_of_whole_jpeg(self.file(number)) for number in numbers]
+        for number, (width, height) in zip(numbers, sizes, strict=True):
+            self._refuse_other_size(numbers[0], sizes[0][::-1], number, (height, width))
 
     @property
     def _seconds(self) -> float:

@@ -21,6 +21,8 @@ from lfb_lightning.video.container import MOST_PIXELS
 _MOST_BYTES = 1 << 26
 _MOST_SCANS = 100  # a progressive JPEG has about ten; each of a million would be another pass over the picture
 _START_OF_SCAN = b"\xff\xda"  # nowhere else in the compressed data
+_END_OF_IMAGE = b"\xff\xd9"
+_TAIL_BYTES = 64  # some writers add a little behind the end
 _ORIENTATION = 0x0112  # of EXIF
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -53,6 +55,16 @@ def decode_jpeg(content: bytes, name: str, *, remedy: str) -> UInt8[np.ndarray, 
         turn = _UPRIGHT.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         return np.asarray(upright.convert("RGB"))
+
+
+def size_of_whole_jpeg(path: Path) -> tuple[int, int]:
+    """As `jpeg_size`, of a picture that was not cut off: one that does not end as JPEGs do is decoded to see."""
+    size = jpeg_size(path)
+    with _open_regular(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+        if _END_OF_IMAGE not in file.read():
+            read_jpeg(path)
+    return size
 
 
 def jpeg_size(path: Path) -> tuple[int, int]:

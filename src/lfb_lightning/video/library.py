@@ -17,6 +17,8 @@ from lfb_lightning.video.folder import FrameFolder
 from lfb_lightning.video.listing import once_per_folder
 from lfb_lightning.video.protocol import Video
 
+# Of containers in which tests find frames exact; see the table in docs/data.md.
+ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv")
 _LONGEST_NAME = 255  # bytes, of the usual file systems
 
 
@@ -33,7 +35,7 @@ class VideoLibrary:
     fps: float = 30.0
     first_frame_number: int = 1
     cache_dir: Path | None = None
-    endings: Sequence[str] = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+    endings: Sequence[str] = ENDINGS
     frame_prefix: str | None = None
 
     def open(self, video_id: str) -> Video:

@@ -36,7 +36,7 @@ class Survey:
     """What one pass over a file found; seconds count from the first frame.
 
     `frames` and `seconds` (when the last one ends) are counted and not the header's. `gaps` are steps much longer than the
-    usual one and longer than the frame before them is stated to last. `without_time_stamp` counts frames.
+    usual one. `without_time_stamp` counts frames.
     """
 
     frames: int
@@ -46,8 +46,12 @@ class Survey:
     without_time_stamp: int
 
 
-def survey(path: str | Path) -> Survey:
+def survey(path: str | Path, *, every_picture: bool = True) -> Survey:
     """Read a file once, decoding key pictures only where the codec can change its size nowhere else.
+
+    Args:
+        path: the file.
+        every_picture: decode all pictures of the other codecs; without it, a change between key pictures is not noticed.
 
     Raises:
         InputError: the file cannot be read.
@@ -60,7 +64,9 @@ def survey(path: str | Path) -> Survey:
     with open_video(path) as (container, stream):
         assert stream.time_base is not None, "refused when the file was opened"
         unit = float(stream.time_base)
+        only_key_pictures = not every_picture
         if stream.codec_context.name not in _SIZE_CHANGES_AT_ANY_PICTURE:
+            only_key_pictures = False  # the decoder knows them better than the container does
             stream.codec_context.skip_frame = "NONKEY"
         size: tuple[int, int] | None = None
         for packet in container.demux(stream):
@@ -68,6 +74,8 @@ def survey(path: str | Path) -> Survey:
                 packets.append((packet.pts, packet.duration or 0))
             elif not is_end(packet):
                 missing += packet.pts is None
+            if only_key_pictures and not (packet.is_keyframe or is_end(packet)):
+                continue
             for frame in packet.decode():
                 if size is not None and size != (frame.width, frame.height):
                     second = ((frame.pts or 0) - (first.time_stamp or 0)) * unit
@@ -87,6 +95,6 @@ def _survey(
     begins, lasts = (shown[:, 0] - first.time_stamp) * unit, shown[:, 1] * unit
     steps = np.diff(begins)
     usual = float(np.median(steps)) if len(steps) else 0.0
-    holes = np.flatnonzero((steps > _GAP_FRAMES * usual) & (steps > lasts[:-1] + usual / 2))
+    holes = np.flatnonzero(steps > _GAP_FRAMES * usual)  # mp4 states them as long durations of the frames before
     gaps = tuple(Gap(float(begins[hole]), float(steps[hole])) for hole in holes)
     return Survey(len(shown) + missing, float(begins[-1] + (lasts[-1] or usual)), changes, gaps, missing)
