@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -40,9 +42,29 @@ _DECODER_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
 _DAMAGE = (av.FFmpegError, ValueError, OverflowError, ZeroDivisionError, MemoryError)  # PyAV on mutated files
 
 
+@dataclass(frozen=True, slots=True)
+class OpenVideo:
+    """An open file and its first stream of moving pictures; `time_base` is the unit of its time stamps in seconds."""
+
+    path: Path
+    container: av.container.InputContainer
+    stream: av.VideoStream
+    time_base: Fraction
+
+    @property
+    def format(self) -> str:
+        """FFmpeg's name of the container; `matroska,webm` and `mov,mp4,m4a,3gp,3g2,mj2` are one each."""
+        return self.container.format.name
+
+    @property
+    def decoder(self) -> str:
+        """FFmpeg's name of the decoder; AV1's is `libdav1d`."""
+        return self.stream.codec_context.name
+
+
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """The container and its first stream of moving pictures, decoding in one thread.
+def open_video(path: Path) -> Iterator[OpenVideo]:
+    """The file, open for one pass, decoding in one thread.
 
     Raises:
         InputError: the file is missing, no regular file, no plain container, cut off or damaged, or its pictures are too
@@ -56,10 +78,7 @@ def open_video(path: Path) -> Iterator[tuple[av.container.InputContainer, av.Vid
             options=_CONTAINER_OPTIONS | _DECODER_OPTIONS,
             metadata_errors="replace",
         ) as container:
-            stream = _moving_pictures(container, path)
-            stream.codec_context.thread_count = 1
-            stream.codec_context.options = _DECODER_OPTIONS
-            yield container, stream
+            yield _moving_pictures(container, path)
     except InputError:
         raise
     except av.ArgumentError as error:
@@ -78,7 +97,7 @@ def why_unreadable(path: Path, error: BaseException) -> str:
     return f"cannot be decoded ({getattr(error, 'strerror', None) or error or type(error).__name__})"
 
 
-def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+def _moving_pictures(container: av.container.InputContainer, path: Path) -> OpenVideo:
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         raise InputError(f"video {path}: holds no video stream.")
@@ -92,7 +111,9 @@ def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.V
             f"video {path}: pictures of {stream.width} x {stream.height} are more than {MOST_PIXELS:,} pixels "
             f"({pixels:,}); scale it down: `ffmpeg -i IN -vf scale=-2:1080 OUT`."
         )
-    return stream
+    stream.codec_context.thread_count = 1
+    stream.codec_context.options = _DECODER_OPTIONS
+    return OpenVideo(path, container, stream, stream.time_base)
 
 
 def refuse_large_clip(path: Path, frames: int, width: int, height: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import av
 from av.video.frame import PictureType
 
+from lfb_lightning.video.container import OpenVideo
 from lfb_lightning.video.selective import decode_all, decode_needed
 
 # At a file's start these decoders leave out by themselves what they cannot decode ...
@@ -21,30 +22,24 @@ _GIVES_BROKEN_LEADING_PICTURES = {"h264"}
 
 
 def decode_from_key_picture(
-    container: av.container.InputContainer,
-    stream: av.VideoStream,
-    *,
-    moments: Sequence[float] | None,
-    after_seek: bool,
+    video: OpenVideo, *, moments: Sequence[float] | None, after_seek: bool
 ) -> Iterator[av.VideoFrame]:
     """Frames in presentation order from the next key picture on.
 
     Args:
-        container: an open file, at its start or after a seek.
-        stream: its pictures.
+        video: an open file, at its start or after a seek.
         moments: ascending times in the stream's time base, without whose nearest frames others may be skipped; None
             decodes everything.
         after_seek: whether the container was moved, so that all leading pictures are in doubt.
     """
-    codec = stream.codec_context.name
-    whole_start = not after_seek and codec in _LEAVES_OUT_WHAT_IS_BROKEN
-    leading_in_doubt = after_seek or codec in _GIVES_BROKEN_LEADING_PICTURES
+    whole_start = not after_seek and video.decoder in _LEAVES_OUT_WHAT_IS_BROKEN
+    leading_in_doubt = after_seek or video.decoder in _GIVES_BROKEN_LEADING_PICTURES
     last_before = key_time = float("-inf")  # leading pictures are shown between these two
 
     def from_key_picture() -> Iterator[av.Packet]:
         nonlocal last_before, key_time
         found = False
-        for packet in container.demux(stream):
+        for packet in video.container.demux(video.stream):
             if not found and packet.is_keyframe:
                 found, key_time = True, float("-inf") if packet.pts is None else packet.pts
             elif not found and whole_start and packet.pts is not None:
@@ -53,7 +48,7 @@ def decode_from_key_picture(
                 yield packet
 
     packets = from_key_picture()
-    frames = decode_all(packets) if moments is None else decode_needed(packets, stream.codec_context, moments)
+    frames = decode_all(packets) if moments is None else decode_needed(packets, video.stream.codec_context, moments)
     for frame in frames:
         if not (leading_in_doubt and frame.pts is not None and last_before < frame.pts < key_time):
             yield frame

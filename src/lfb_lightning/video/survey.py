@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lfb_lightning.video.container import open_video
-from lfb_lightning.video.frame_times import FirstFrame, first_frame
+from lfb_lightning.video.first_frame import FirstFrame, first_frame
 from lfb_lightning.video.selective import is_end
 
 _SIZE_CHANGES_AT_ANY_PICTURE = {"vp8", "vp9", "av1", "libdav1d"}  # elsewhere only at key pictures
@@ -61,15 +61,14 @@ def survey(path: str | Path, *, every_picture: bool = True) -> Survey:
     packets: list[tuple[int, int]] = []  # time stamp, duration
     changes: list[SizeChange] = []
     missing = 0
-    with open_video(path) as (container, stream):
-        assert stream.time_base is not None, "refused when the file was opened"
-        unit = float(stream.time_base)
+    with open_video(path) as video:
+        unit = float(video.time_base)
         only_key_pictures = not every_picture
-        if stream.codec_context.name not in _SIZE_CHANGES_AT_ANY_PICTURE:
+        if video.decoder not in _SIZE_CHANGES_AT_ANY_PICTURE:
             only_key_pictures = False  # the decoder knows them better than the container does
-            stream.codec_context.skip_frame = "NONKEY"
+            video.stream.codec_context.skip_frame = "NONKEY"
         size: tuple[int, int] | None = None
-        for packet in container.demux(stream):
+        for packet in video.container.demux(video.stream):
             if packet.pts is not None and not packet.is_discard:
                 packets.append((packet.pts, packet.duration or 0))
             elif not is_end(packet):

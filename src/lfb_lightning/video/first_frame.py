@@ -1,4 +1,4 @@
-"""When a decoded frame is shown: seconds since the first frame that is shown, whatever time stamps the container uses.
+"""Where a video's time starts, and what its pictures look like: the first frame that is shown says it.
 
 The first frame's time stamp need not be the one at which the stream is said to start (MPEG-4 in AVI is one frame late),
 so it is looked up by decoding, once per file and process. A stream without time stamps is read by number and rate.
@@ -6,17 +6,13 @@ so it is looked up by decoding, once per file and process. A stream without time
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
-
-import av
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.video.container import open_video
+from lfb_lightning.video.container import OpenVideo, open_video
 from lfb_lightning.video.key_pictures import decode_from_key_picture
 from lfb_lightning.video.orientation import Orientation, orientation_of
 
@@ -44,14 +40,6 @@ class FirstFrame:
     seekable: bool
 
 
-class TimedFrame(NamedTuple):
-    """A decoded frame, shown from `begin` to `end` (seconds since the first frame)."""
-
-    begin: float
-    end: float
-    frame: av.VideoFrame
-
-
 def first_frame(path: Path) -> FirstFrame:
     """The first frame that is shown; decoded once per process for a file that does not change.
 
@@ -67,56 +55,28 @@ def first_frame(path: Path) -> FirstFrame:
 
 @lru_cache(maxsize=4096)
 def _decode_first(path: Path, size: int, changed: int) -> FirstFrame:
-    with open_video(path) as (container, stream):
-        frame = next(decode_from_key_picture(container, stream, moments=None, after_seek=False), None)
+    with open_video(path) as video:
+        frame = next(decode_from_key_picture(video, moments=None, after_seek=False), None)
         if frame is None:
             raise InputError(f"video {path}: no frame could be decoded.")
-        rate = _stated_rate(container, stream)
-        time_stamp = None if _states_decoding_order_only(container, stream) else frame.pts
+        rate = _stated_rate(video)
+        time_stamp = None if _states_decoding_order_only(video) else frame.pts
         if time_stamp is None and rate is None:
             raise InputError(f"video {path}: has neither time stamps nor a frame rate; {_ADD_TIME_STAMPS}.")
         orientation = orientation_of(frame, path)
         width, height = (frame.height, frame.width) if orientation.swaps_sides else (frame.width, frame.height)
-        seekable = time_stamp is not None and container.format.name not in _OTHER_TIMES_AFTER_A_SEEK
+        seekable = time_stamp is not None and video.format not in _OTHER_TIMES_AFTER_A_SEEK
         return FirstFrame(time_stamp, rate, width, height, orientation, seekable)
 
 
-def _states_decoding_order_only(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+def _states_decoding_order_only(video: OpenVideo) -> bool:
     """AVI numbers its packets; with H.264 or HEVC, FFmpeg cannot tell from that when a picture is shown."""
-    codec = stream.codec_context
-    return container.format.name == "avi" and codec.name in ("h264", "hevc") and bool(codec.has_b_frames)
+    codec = video.stream.codec_context
+    return video.format == "avi" and codec.name in ("h264", "hevc") and bool(codec.has_b_frames)
 
 
-def _stated_rate(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+def _stated_rate(video: OpenVideo) -> Fraction | None:
     """Frames per second as the container or the codec states them; None if they do not."""
-    of_container = () if container.format.name in _RAW_STREAMS else (stream.average_rate, stream.guessed_rate)
-    stated = (*of_container, stream.codec_context.framerate)
+    of_container = () if video.format in _RAW_STREAMS else (video.stream.average_rate, video.stream.guessed_rate)
+    stated = (*of_container, video.stream.codec_context.framerate)
     return next((rate for rate in stated if rate is not None and 0 < rate < _HIGHEST_RATE), None)
-
-
-def timed(frames: Iterable[av.VideoFrame], first: FirstFrame, time_base: Fraction, path: Path) -> Iterator[TimedFrame]:
-    """The frames with their times.
-
-    A frame without a time stamp begins where the one before it ends. Where durations are not stated, a frame lasts as
-    long as the rate says.
-
-    Raises:
-        InputError: time goes back, so that no moment belongs to one frame.
-    """
-    usual = float(1 / first.rate) if first.rate is not None else 0.0
-    begin = end = 0.0
-    for number, frame in enumerate(frames):
-        before = begin
-        if first.time_stamp is None:
-            begin = float(number / first.rate) if first.rate is not None else end
-        elif frame.pts is not None:
-            begin = float((frame.pts - first.time_stamp) * time_base)
-        else:
-            begin = end
-        if number and begin < before:
-            raise InputError(
-                f"video {path}: its time stamps go back from {before:.2f} s to {begin:.2f} s; write new ones: "
-                "`ffmpeg -i IN OUT.mp4`."
-            )
-        end = begin + (float(frame.duration * time_base) if frame.duration else usual)
-        yield TimedFrame(begin, end, frame)
