@@ -148,6 +148,7 @@ def test_what_is_odd_about_a_readable_video_is_said(mini_dir, videos):
     assert report.figures["rotated"] == {"mini-val-000": -90}
     assert list(report.figures["size_changes"]) == ["mini-val-001"]
     assert "64x96" in report.figures["sizes"]  # as shown
+    assert report.figures["frames"] == 200 + 600 + 160  # counted: the second file's header states none
 
 
 def test_a_size_that_changes_at_no_key_picture_is_found_in_the_videos_that_are_probed(mini_dir, videos):

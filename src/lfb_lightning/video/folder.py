@@ -90,7 +90,7 @@ class FrameFolder:
         if from_0 or from_1:
             raise InputError(
                 f"frames {self.path}: they begin with {series.path(series.first).name}, but data.first_frame_number is "
-                f"{self.first_number}: every frame would be its neighbour; set data.first_frame_number={series.first}."
+                f"{self.first_number}: every frame would be its neighbor; set data.first_frame_number={series.first}."
             )
         return series
 

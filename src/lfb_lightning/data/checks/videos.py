@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,10 +41,12 @@ def _look(facts: VideoFacts, split: Split, timestamps: list[int], *, probe: bool
     facts.properties = video.properties()
     clip_times = np.stack([split.data.clip_sampling.times(second) for second in timestamps])
     facts.survey = look_through(video, clip_times, every_picture=probe)
+    if facts.survey is not None:  # counted, where properties are what the header states
+        facts.properties = replace(facts.properties, seconds=facts.survey.seconds, frames=facts.survey.frames)
     begin = video.begin if isinstance(video, FrameFolder) else 0.0
-    end = facts.properties.seconds if facts.survey is None else facts.survey.seconds
     seconds = np.array(timestamps) - split.data.origin_second
-    facts.early_keyframes, facts.late_keyframes = int((seconds < begin).sum()), int((seconds > end).sum())
+    facts.early_keyframes = int((seconds < begin).sum())
+    facts.late_keyframes = int((seconds > facts.properties.seconds).sum())
     for times in clip_times[[0, -1]]:
         video.clip(times)
     if probe:
