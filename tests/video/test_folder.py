@@ -237,6 +237,21 @@ def test_pictures_stand_as_their_exif_orientation_says(tmp_path, orientation):
     assert (FrameFolder(tmp_path, fps=10.0).properties().width == 48) == (orientation > 4)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["0003 00000001 0000", "0003 00000001 0009", "0002 00000001 4100", "0007 00000002 0606", "000b 00000001 40d0"],
+)
+def test_an_orientation_that_is_none_is_left_alone(tmp_path, value):
+    """A number out of range, letters, bytes, a fraction."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    right, other = (bytes.fromhex(f"0112 {entry}") for entry in ("0003 00000001 0006", value))
+    assert right in exif.tobytes()
+    save(tmp_path / "img_00001.jpg", 5, exif=exif.tobytes().replace(right, other))
+    assert shown(tmp_path, [0.0]) == [5]
+    assert FrameFolder(tmp_path, fps=10.0).properties().width == 160
+
+
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 def test_grey_and_print_pictures_become_rgb(tmp_path, mode):
     Image.fromarray(numbered_frame(9)).convert(mode).save(tmp_path / "img_00001.jpg", quality=95)

@@ -19,12 +19,12 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.video.container import MOST_PIXELS
 
 _MOST_BYTES = 1 << 26
-_MOST_SCANS = 100  # a progressive JPEG has about ten; each of a million would be another pass over the picture
-_START_OF_SCAN = b"\xff\xda"  # nowhere else in the compressed data
+_MOST_SCANS = 1000  # a progressive JPEG has about ten; each is a pass over the picture, 9 ms for one of MOST_PIXELS
+_START_OF_SCAN = b"\xff\xda"  # nowhere else in compressed data; by chance once in 65 kB of anything else in the file
 _END_OF_IMAGE = b"\xff\xd9"
 _TAIL_BYTES = 64  # some writers add a little behind the end
 _ORIENTATION = 0x0112  # of EXIF
-_UPRIGHT = {
+_UPRIGHT: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -104,5 +104,6 @@ def _jpeg(file: BufferedReader | BytesIO, name: str, remedy: str) -> Iterator[Jp
         raise InputError(f"{name}: cannot be read ({error}); {remedy}.") from error
 
 
-def _orientation(image: JpegImageFile) -> int:
-    return int(image.getexif().get(_ORIENTATION, 1))
+def _orientation(image: JpegImageFile) -> object:
+    """1 to 8 where the file is right; EXIF data may hold anything else, which means upright to OpenCV too."""
+    return image.getexif().get(_ORIENTATION)
