@@ -1,7 +1,14 @@
 """The cache gives, for every moment that it was made for, the frame that the video gives."""
 
+import io
+import itertools
+import struct
+
 import numpy as np
 import pytest
+from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.video import VideoFile
@@ -51,3 +58,44 @@ def test_other_moments_damage_and_absence_are_named(made, tmp_path):
     made.write_bytes(content[:100])
     with pytest.raises(InputError, match="cannot be read"):
         CachedVideo(made).clip(np.array([0.0]))
+
+
+def replace_pictures(path, change):
+    """The cache file with `change(pictures)` in place of its JPEGs, its checksum mended."""
+    with safe_open(path, framework="np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        metadata = file.metadata()
+    content, offsets = tensors["jpeg"].tobytes(), tensors["offsets"]
+    pictures = change([content[low:high] for low, high in itertools.pairwise(offsets)])
+    tensors["offsets"] = np.cumsum([0, *map(len, pictures)], dtype=np.int64)
+    tensors["jpeg"] = np.frombuffer(b"".join(pictures), dtype=np.uint8)
+    save_file(tensors, path, metadata)
+
+
+@pytest.mark.parametrize("how", ["nothing", "a PNG", "half", "a bomb"])
+def test_a_picture_that_is_no_whole_jpeg_of_a_frames_size_is_named(made, how):
+    def change(pictures):
+        buffer = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(buffer, "PNG")
+        place = pictures[1].index(b"\xff\xc0") + 5
+        bomb = pictures[1][:place] + struct.pack(">HH", 60000, 60000) + pictures[1][place + 4 :]
+        half = pictures[1][: len(pictures[1]) // 2]
+        pictures[1] = {"nothing": b"", "a PNG": buffer.getvalue(), "half": half, "a bomb": bomb}[how]
+        return pictures
+
+    replace_pictures(made, change)
+    assert CachedVideo(made).clip(np.array([0.0])).shape == (1, 48, 160, 3)
+    with pytest.raises(InputError, match=r"a\.frames: picture 1: .*(lfb-cache again|make it smaller)") as caught:
+        CachedVideo(made).clip(np.array([0.0, 0.5]))
+    assert "\n" not in str(caught.value)
+
+
+def test_pictures_of_several_sizes_are_named(made):
+    def change(pictures):
+        buffer = io.BytesIO()
+        Image.new("RGB", (80, 48)).save(buffer, "JPEG")
+        return [*pictures[:-1], buffer.getvalue()]
+
+    replace_pictures(made, change)
+    with pytest.raises(InputError, match=r"a\.frames: its pictures differ in size"):
+        CachedVideo(made).clip(np.array([0.0, 9.0]))

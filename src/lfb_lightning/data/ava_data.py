@@ -29,6 +29,7 @@ class AvaData:
     cache_dir: str | None = None
     fps: float = 30.0
     first_frame_number: int = 1
+    frame_prefix: str | None = None
     origin_second: float = 900.0
     first_second: int = 902
     last_second: int = 1798
@@ -85,7 +86,14 @@ class AvaData:
     def videos(self) -> VideoLibrary:
         """Where the frames come from."""
         cache_dir = None if self.cache_dir is None else Path(self.cache_dir)
-        return VideoLibrary(Path(self.video_dir), self.source, self.fps, self.first_frame_number, cache_dir)
+        return VideoLibrary(
+            Path(self.video_dir),
+            self.source,
+            self.fps,
+            self.first_frame_number,
+            cache_dir,
+            frame_prefix=self.frame_prefix,
+        )
 
     @property
     def train_transform(self) -> ClipTransform:

@@ -22,10 +22,12 @@ from safetensors.numpy import save
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.video.jpeg import decode_jpeg
 from lfb_lightning.video.protocol import Video, VideoProperties
 
 SUFFIX = ".frames"
 _KEY = "lfb"
+_MAKE_AGAIN = "delete it and run lfb-cache again"
 _MOMENT = 2e-4  # seconds; moments of one configuration differ by rounding only
 
 
@@ -53,7 +55,10 @@ class CachedVideo:
         for number in numbers:
             if number not in images:
                 low, high = (int(offsets[number + extra] - offsets[first]) for extra in (0, 1))
-                images[number] = _decode(content[low:high])
+                name = f"frame cache {self.path}: picture {number}"
+                images[number] = decode_jpeg(content[low:high].tobytes(), name, remedy=_MAKE_AGAIN)
+        if len({image.shape for image in images.values()}) > 1:
+            raise InputError(f"frame cache {self.path}: its pictures differ in size; {_MAKE_AGAIN}.")
         return np.stack([images[number] for number in numbers])
 
     def stream(
@@ -79,7 +84,7 @@ class CachedVideo:
         with self._open() as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         if _checksum(tensors) != self.describe()["checksum"]:
-            raise InputError(f"frame cache {self.path}: its checksum differs; delete it and run lfb-cache again.")
+            raise InputError(f"frame cache {self.path}: its checksum differs; {_MAKE_AGAIN}.")
 
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
@@ -138,11 +143,6 @@ def encode_frame(frame: UInt8[np.ndarray, "H W 3"], short_side: int, quality: in
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
-
-
-def _decode(content: np.ndarray) -> UInt8[np.ndarray, "H W 3"]:
-    with Image.open(io.BytesIO(content.tobytes())) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def _checksum(tensors: dict[str, np.ndarray]) -> str:
