@@ -57,3 +57,9 @@ def test_fractions_seconds_and_a_file_without_header(convert):
 )
 def test_other_files_are_one_line_with_row_and_column(convert, content, options, message):
     assert message in convert("boxes", content, *options).error
+
+
+def test_times_before_the_start_and_beyond_all_videos_are_one_line(convert):
+    content = HEADER.replace("frame", "second") + "a,{},.1,.1,.5,.5,1\n"
+    for second in (-1, 3e8 * 10):
+        assert "row 2: " in convert("boxes", content.format(second), *FPS).error

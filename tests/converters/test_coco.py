@@ -184,3 +184,13 @@ def changed(*path, to=None):
 )
 def test_other_files_are_one_line_with_place_and_key(convert, content, message):
     assert message in convert("coco", content, *FPS).error
+
+
+def test_a_videos_own_rate_counts_where_the_user_gives_none(convert):
+    content = copy.deepcopy(RIGHT)
+    content["images"][0]["frame_id"] = 30
+    content["videos"][0]["fps"] = 29.97
+    assert convert("coco", json.dumps(content)).rows[0].split(",")[1] == "0001"
+    assert convert("coco", json.dumps(content), "--fps", 15).rows[0].split(",")[1] == "0002"
+    content["videos"][0]["fps"] = "fast"
+    assert "videos[0], fps: 'fast' found" in convert("coco", json.dumps(content)).error

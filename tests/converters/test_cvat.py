@@ -250,7 +250,7 @@ def test_boxes_are_cut_at_the_pictures_edge_and_left_out_beyond_it(convert):
 def test_shapes_that_are_no_boxes_are_counted(convert):
     shape = '<polygon frame="0" points="1,1;2,2;3,1" outside="0"/>'
     done = convert("cvat", annotations(track(0, box(0, WALKS)), track(1, shape, shape)), *FPS)
-    assert "'polygon', left out: 2" in done.printed
+    assert "shapes of the kind 'polygon', left out: 2" in done.printed
 
 
 @pytest.mark.parametrize(

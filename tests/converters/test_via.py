@@ -114,7 +114,7 @@ def changed(*path, to=None):
         (changed("metadata", "m0", "xy", to=[2, 1]), "expected a list of 5 numbers"),
         (changed("metadata", "m0", "xy", to="2"), "no box with an action"),
         (changed("metadata", "m0", "z", to=[]), "expected a list of 1 numbers"),
-        (changed("metadata", "m0", "z", to=[-1]), "'z' is -1"),
+        (changed("metadata", "m0", "z", to=[-1]), "m0: time -1, expected seconds"),
         (changed("metadata", "m0", "vid", to=None), "no 'vid'"),
         (changed("view", "1", "fid_list", to=[1, 2]), "'fid_list' holds several files"),
     ],

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from lfb_lightning.converters.actions import actions_of, person_in
 from lfb_lightning.converters.annotated_box import Action, AnnotatedBox, Notes
+from lfb_lightning.converters.clock import parse_rate
 from lfb_lightning.converters.geometry import fractions_of
 from lfb_lightning.converters.json_entries import Entry, entry_of, read_json
 from lfb_lightning.converters.options import FRAME_NAME_HINT, Options, video_id_of
@@ -28,6 +30,7 @@ class _Image:
     video_id: str
     frame: int
     size: tuple[float, float]
+    rate: Fraction | None  # the video's `fps`, where the user gives none
 
 
 def read_coco(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
@@ -39,7 +42,8 @@ def read_coco(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedB
     frames = _Frames(path, images, videos, options)
     for annotation in content.entries("annotations"):
         image = frames[annotation.text("image_id"), annotation.where]
-        second = options.clock.second_of_frame(image.frame, annotation.where)
+        clock = options.clock if image.rate is None else options.clock.at(image.rate)
+        second = clock.second_of_frame(image.frame, annotation.where)
         if second is None:
             continue
         x, y, width, height = annotation.numbers("bbox", 4)
@@ -91,7 +95,14 @@ class _Frames:
             by_hand = "; a file of one video: --video NAME" if video is None else ""
             raise InputError(f"{entry.where}: no {' and no '.join(missing)}{by_hand}; {FRAME_NAME_HINT}.")
         video_id = self._options.video or video_id_of(video, entry.where)
-        return _Image(video, video_id, frame, (entry.number("width"), entry.number("height")))
+        size = entry.number("width"), entry.number("height")
+        return _Image(video, video_id, frame, size, self._rate_of(entry) if self._options.clock.rate is None else None)
+
+    def _rate_of(self, entry: Entry) -> Fraction | None:
+        video = self._videos.get(entry.text("video_id")) if "video_id" in entry else None
+        return (
+            None if video is None or "fps" not in video else parse_rate(str(video.value("fps")), f"{video.where}, fps")
+        )
 
     def _listed_video(self, entry: Entry) -> str | None:
         if "video_id" not in entry:

@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from zipfile import is_zipfile
 
 from lfb_lightning.ava.label_map import read_label_map
 from lfb_lightning.converters.annotated_box import AnnotatedBox, Notes
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in parsed.files:
             if not path.is_file():
                 raise InputError(f"{path}: no such file.")
+            if is_zipfile(path):
+                raise InputError(f"{path}: a zip archive; unpack it and give the annotation file in it.")
         print(_convert(parsed, _options(parsed), notes))
     except InputError as error:
         print(f"{_PROGRAM}: {error}", file=sys.stderr)
@@ -71,6 +74,8 @@ def _convert(parsed: argparse.Namespace, options: Options, notes: Notes) -> str:
             f"{parsed.files[0]}: no box with an action lies on a whole second{options.clock.words()}"
             f"{f' ({reasons})' if reasons else ''}."
         )
+    if (parsed.out / ANNOTATIONS).exists():
+        notes.say(f"{parsed.out / ANNOTATIONS} was there and is replaced: the rows that it had are no longer in it")
     write_tables(parsed.out, tables)
     _say_ids(tables, known, parsed, notes)
     return (

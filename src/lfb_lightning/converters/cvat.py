@@ -58,7 +58,7 @@ def _boxes(path: Path, tasks: list[Task], options: Options, notes: Notes) -> Ite
     task_of = {task.id: task for task in tasks}
     for ancestors, element in xml_parts(path, root="annotations", wanted=frozenset({"box"}) | _OTHER_SHAPES):
         if element.tag in _OTHER_SHAPES:
-            notes.count(f"shapes that are no boxes but '{element.tag}', left out")
+            notes.count(f"shapes of the kind '{element.tag}', left out")
         elif ancestors[-1].tag in ("track", "image") and element.get("outside") != "1":
             yield _box(element, ancestors[-1], path, task_of, options)
 

@@ -18,13 +18,14 @@ from typing import Any
 
 from lfb_lightning.converters.actions import actions_of
 from lfb_lightning.converters.annotated_box import AnnotatedBox, Notes
-from lfb_lightning.converters.clock import Clock
+from lfb_lightning.converters.clock import Clock, checked_second
 from lfb_lightning.converters.geometry import Corners, fractions_of, hull_of_rotated
 from lfb_lightning.converters.json_entries import Entry, entry_of, read_json
 from lfb_lightning.converters.options import Options, video_id_of
 from lfb_lightning.errors import InputError
 
 _PERCENT = 100.0
+_ABOUT_REGIONS = ("labels", "choices", "number")  # results that say something about the region of the same id
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # Label Studio's prefix of an uploaded file's name
 _VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ogv", ".wmv", ".flv", ".ts")
 _SLOWEST, _FASTEST = 0.01, 1000.0  # frames per second
@@ -53,7 +54,10 @@ def read_label_studio(path: Path, options: Options, notes: Notes) -> Iterator[An
 def _boxes_of_annotation(annotation: Entry, task: Entry, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
     results = annotation.entries("result")
     for number, result in enumerate(results):
-        if result.content.get("type") != "videorectangle":
+        kind = result.content.get("type")
+        if kind != "videorectangle":
+            if kind not in _ABOUT_REGIONS:
+                notes.count(f"results of type {str(kind)[:30]!r} instead of 'videorectangle', left out")
             continue
         value = result.entry("value")
         keyframes = _keyframes(value)
@@ -136,7 +140,7 @@ def _visible(
         for second in range(max(earliest, math.ceil(origin)), math.floor((last + 1) / rate + origin) + 1):
             frame = max(1, clock.frame_of_second(second))  # frames are counted from 1, and 1 is also shown at time 0
             if before.frame <= frame <= last:
-                yield second, _corners(before, after, frame, value, options)
+                yield checked_second(second, value.where), _corners(before, after, frame, value, options)
 
 
 def _corners(before: _Keyframe, after: _Keyframe, frame: int, value: Entry, options: Options) -> Corners:

@@ -71,8 +71,6 @@ def _moment_of_file(file: Entry, region: Entry, options: Options) -> tuple[str, 
     if file.text("type") != _VIDEO:
         return _moment_of_picture(name, file.where, options)
     (time,) = region.numbers("z", 1)
-    if time < 0:
-        raise InputError(f"{region.where}: 'z' is {time:g}, expected a time in seconds.")
     return options.video or video_id_of(name, file.where), options.clock.second_of_time(time, region.where)
 
 
