@@ -53,7 +53,7 @@ def test_attributes_are_actions_and_identities_only_if_the_user_says_so(convert)
     content = json.dumps(coco([{"video_id": 0, "frame_id": 0}], [{"image_id": 0, "attributes": attributes}]))
     plain = convert("coco", content, *FPS)
     assert plain.names == {1: "walk"}
-    assert "the attribute 'talk', which is not used" in plain.printed
+    assert "the attribute 'talk', which is not used; see --action-from" in plain.printed
     assert plain.rows[0].endswith(",1,4")
     said = convert("coco", content, *FPS, "--action-from", "talk", "--action-from", "pose", "--person-from", "who")
     assert said.names == {1: "stand", 2: "talk"}

@@ -48,7 +48,7 @@ def actions_of(
         found = [action for name, value in worded for action in _chosen(name, value, where)]
         if found:
             for name, _ in numbers:
-                notes.say(f"the number attribute {name!r} is not used: the actions are words (see --action-from)")
+                notes.say(f"the number attribute {name[:60]!r} is not used: the actions are words (see --action-from)")
         return tuple(dict.fromkeys(found))
     ids = [action for name, value in numbers if "action" in name.lower() for action in _chosen(name, value, where)]
     if not ids:

@@ -10,13 +10,12 @@ import csv
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from lfb_lightning.ava.proposals import read_proposals
 from lfb_lightning.converters.annotated_box import Notes
 from lfb_lightning.converters.geometry import Corners, fractions_of
 from lfb_lightning.converters.options import Options, video_id_of
-from lfb_lightning.converters.tables import clip_to_picture, is_in_picture, make_folder
+from lfb_lightning.converters.tables import clip_to_picture, is_in_picture, make_folder, scratch_folder
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
 from lfb_lightning.structures import Keyframe
@@ -31,29 +30,28 @@ Row = tuple[Keyframe, Corners, float]
 
 def write_proposals(paths: list[Path], folder: Path, options: Options, notes: Notes) -> int:
     """Write the boxes of csv files on whole seconds as `proposals.csv`, whole or not at all; returns how many."""
-    rows = [row for path in paths for row in read_boxes(path, options, notes)]
-    if not rows:
-        raise InputError(f"{paths[0]}: no box lies on a whole second{options.clock.words()}.")
-    text = "".join(
+    lines = [
         f"{keyframe},{','.join(f'{value:.3f}' for value in box)},-1,{score:.6g}\n"
-        for keyframe, box, score in sorted(rows)
-    )
+        for path in paths
+        for keyframe, box, score in read_boxes(path, options, notes)
+    ]
+    if not lines:
+        raise InputError(f"{paths[0]}: no box lies on a whole second{options.clock.words()}.")
     make_folder(folder)
-    with TemporaryDirectory() as temporary:
-        proposals = Path(temporary) / PROPOSALS
-        proposals.write_text(text, encoding="utf-8")
+    with scratch_folder() as scratch:
+        (scratch / PROPOSALS).write_text("".join(lines), encoding="utf-8")
         try:
-            read_proposals(proposals)
+            read_proposals(scratch / PROPOSALS)
         except InputError as error:
             raise InputError(f"{folder}: the result cannot be read back ({error})") from error
-    write_durably(folder / PROPOSALS, text.encode())
-    return len(rows)
+        write_durably(folder / PROPOSALS, (scratch / PROPOSALS).read_bytes())
+    return len(lines)
 
 
 def read_boxes(path: Path, options: Options, notes: Notes) -> Iterator[Row]:
     """The boxes of a file on whole seconds, inside the picture, with their scores."""
     largest = 0.0
-    for where, row in _rows(path, options.columns):
+    for where, row in _rows(path, options):
         second = _second(row, options, where)
         values = [_number(row, column, where) for column in _CORNERS]
         largest = max(largest, *map(abs, values))
@@ -74,12 +72,14 @@ def read_boxes(path: Path, options: Options, notes: Notes) -> Iterator[Row]:
         )
 
 
-def _rows(path: Path, columns: tuple[str, ...] | None) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(path: Path, options: Options) -> Iterator[tuple[str, dict[str, str]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file)
-            names = columns or tuple(name.strip() for name in next(lines, []))
-            _check_columns(path, names, given=columns is not None)
+            names = options.columns or tuple(name.strip() for name in next(lines, []))
+            _check_columns(path, names, given=options.columns is not None)
+            if options.video is not None and "video_id" in names:
+                raise InputError(f"--video {options.video}: {path} names the videos in 'video_id'; leave --video out.")
             for values in lines:
                 where = f"{path}, row {lines.line_num}"
                 if len(values) != len(names) and any(values):

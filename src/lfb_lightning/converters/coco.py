@@ -39,6 +39,8 @@ def read_coco(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedB
     images = {entry.text("id"): entry for entry in content.entries("images")}
     categories = {entry.text("id"): entry.text("name") for entry in content.entries("categories")}
     videos = {entry.text("id"): entry for entry in content.entries("videos")} if "videos" in content else {}
+    if options.video is not None and len(videos) > 1:
+        raise InputError(f"--video {options.video}: {path} has {len(videos)} videos; leave --video out.")
     frames = _Frames(path, images, videos, options)
     for annotation in content.entries("annotations"):
         image = frames[annotation.text("image_id"), annotation.where]
@@ -136,9 +138,7 @@ def _actions(
     labels = [categories[str(category)] for category in listed]
     for name, value in attributes:
         if not options.action_from and value == "true" and name not in _OF_THE_TOOL:
-            notes.say(
-                f"boxes have the attribute {name!r}, which is not used; --action-from {name!r} makes it an action"
-            )
+            notes.say(f"boxes have the attribute {name[:60]!r}, which is not used; see --action-from")
     where = annotation.where
     return actions_of(
         labels, attributes if options.action_from else [], action_from=options.action_from, where=where, notes=notes

@@ -54,11 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise InputError(f"{path}: a zip archive; unpack it and give the annotation file in it.")
         print(_convert(parsed, _options(parsed), notes))
     except InputError as error:
-        print(f"{_PROGRAM}: {error}", file=sys.stderr)
+        print(_one_line(f"{_PROGRAM}: {error}"), file=sys.stderr)
         return _BAD_INPUT
     for line in notes.lines():
-        print(f"note: {line}")
+        print(_one_line(f"note: {line}"))
     return 0
+
+
+def _one_line(text: str) -> str:
+    """The text without what a file's names could do to a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _convert(parsed: argparse.Namespace, options: Options, notes: Notes) -> str:
@@ -79,7 +84,7 @@ def _convert(parsed: argparse.Namespace, options: Options, notes: Notes) -> str:
     write_tables(parsed.out, tables)
     _say_ids(tables, known, parsed, notes)
     return (
-        f"{len(tables.rows)} rows, {len(tables.counts)} actions, {tables.num_videos} videos: {parsed.out / ANNOTATIONS}"
+        f"{len(tables.rows)} rows, {tables.num_actions} actions, {tables.num_videos} videos: {parsed.out / ANNOTATIONS}"
     )
 
 
@@ -96,10 +101,13 @@ def _options(parsed: argparse.Namespace) -> Options:
     if parsed.first_frame < 0:
         raise InputError(f"--first-frame: {parsed.first_frame} found, expected 0 or more.")
     rate = None if parsed.fps is None else parse_rate(parsed.fps)
+    frame_name = None if parsed.frame_name is None else parse_frame_name(parsed.frame_name)
+    if parsed.video is not None and frame_name is not None and "video" in frame_name.groupindex:
+        raise InputError(f"--video {parsed.video}: --frame-name has a group (?P<video>...) too; give one of them.")
     return Options(
         clock=Clock(rate=rate, origin=_origin(parsed.origin_second), first_frame=parsed.first_frame),
         video=None if parsed.video is None else checked_video_id(parsed.video, "--video"),
-        frame_name=None if parsed.frame_name is None else parse_frame_name(parsed.frame_name),
+        frame_name=frame_name,
         action_from=tuple(parsed.action_from),
         person_from=parsed.person_from,
         size=None if parsed.size is None else parse_size(parsed.size),
@@ -131,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         "--label-map",
         type=Path,
         metavar="FILE",
-        help="label map to extend: its ids stay, new actions get the next ones",
+        help="label map to extend: its ids stay",
     )
     add("--video", metavar="ID", help="video id, for files of one video (default: the one in the file)")
     add("--origin-second", type=float, default=0.0, metavar="S", help="timestamp of the first frame (default 0)")
@@ -142,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="attribute that holds actions; 'label': the label",
+        help="attribute that holds actions, or label",
     )
     add("--person-from", metavar="NAME", help="attribute that holds the person's identity, in forms without tracks")
     add("--size", metavar="WxH", help="the picture's size in pixels, in forms that do not hold it (via, boxes)")

@@ -41,6 +41,8 @@ class Entry:
     def text(self, *keys: str, hint: str = "") -> str:
         """A text; numbers are taken as texts too, so that ids 1 and "1" are the same."""
         value = self.value(*keys, hint=hint)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise self._unexpected(keys, value, "a text or a whole number")
         return str(value)

@@ -44,6 +44,10 @@ def read_label_studio(path: Path, options: Options, notes: Notes) -> Iterator[An
     """The boxes of a file's tracks on whole seconds."""
     content = read_json(path)
     tasks = content if isinstance(content, list) else [content]
+    if options.video is not None and len(tasks) > 1:
+        raise InputError(
+            f"--video {options.video}: {path} has {len(tasks)} tasks, each of its own video; leave --video out."
+        )
     for number, value in enumerate(tasks):
         task = entry_of(value, f"{path}, task {number}", "a task of Label Studio's JSON export")
         for annotation in task.entries("annotations", hint="; expected Label Studio's export 'JSON', not 'JSON-MIN'"):

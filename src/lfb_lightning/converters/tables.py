@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from lfb_lightning.ava.annotations import read_annotations, write_annotations
 from lfb_lightning.ava.label_map import read_label_map, write_label_map
@@ -27,11 +27,15 @@ Row = tuple[Keyframe, Corners, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Rows of an annotation csv in its order, the label map, and how often each action occurs."""
+    """Rows of an annotation csv in its order, and the label map."""
 
     rows: list[Row]
     names: dict[int, str]
-    counts: Counter[int]
+
+    @property
+    def num_actions(self) -> int:
+        """Actions with a row."""
+        return len({action for _, _, action, _ in self.rows})
 
     @property
     def num_videos(self) -> int:
@@ -54,15 +58,14 @@ def tables_of(found: Iterable[AnnotatedBox], known: Mapping[int, str], notes: No
         for box, person in zip(boxes, persons, strict=True)
         for action in box.actions
     }
-    ordered = sorted(rows, key=lambda row: (row[0], row[3], row[2], row[1]))
-    return Tables(ordered, names, Counter(action for _, _, action, _ in ordered))
+    return Tables(sorted(rows, key=lambda row: (row[0], row[3], row[2], row[1])), names)
 
 
 def write_tables(folder: Path, tables: Tables) -> None:
     """Write `annotations.csv` and `action_list.pbtxt` whole or not at all, after reading them back."""
     make_folder(folder)
-    with TemporaryDirectory() as temporary:
-        label_map, annotations = Path(temporary) / LABEL_MAP, Path(temporary) / ANNOTATIONS
+    with scratch_folder() as scratch:
+        label_map, annotations = scratch / LABEL_MAP, scratch / ANNOTATIONS
         write_label_map(label_map, tables.names)
         write_annotations(annotations, tables.rows)
         try:
@@ -101,6 +104,16 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror or error}).") from error
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for files that are read back before they are kept; it is gone afterwards."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise InputError(f"{tempfile.gettempdir()}: cannot be written ({error.strerror or error}).") from error
 
 
 def _is_kept(box: AnnotatedBox, notes: Notes) -> bool:

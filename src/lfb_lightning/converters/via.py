@@ -40,6 +40,9 @@ def read_via(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBo
 
 def _version_3(content: Entry, path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
     files, attributes, views = content.entry("file"), content.entry("attribute"), content.content.get("view")
+    videos = [key for key in files.content if files.entry(key).content.get("type") == int(_VIDEO)]
+    if options.video is not None and len(videos) > 1:
+        raise InputError(f"--video {options.video}: {path} has {len(videos)} videos; leave --video out.")
     for key in content.entry("metadata").content:
         region = content.entry("metadata").entry(key)
         shape = region.value("xy")
