@@ -14,6 +14,7 @@ FLOOR = {
     "errors": 0,
     "seconds": 0,
     "files": 0,
+    "processes": 0,
     "version": 0,
     "ava": 1,
     "video": 1,

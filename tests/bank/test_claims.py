@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lfb_lightning.bank import BankWriter
+from lfb_lightning.bank import claims as claims_module
 from lfb_lightning.bank.claims import VideoClaims, left_by_others
 from lfb_lightning.errors import InputError
 from tests.bank.test_window import provenance
@@ -81,6 +82,25 @@ def test_a_folder_that_takes_no_file_is_named(writer):
     writer.folder.rmdir()
     with pytest.raises(InputError, match=r"a\.safetensors: cannot be written \(No such file"):
         claims.begin("a")
+
+
+def test_a_claim_that_is_given_back_between_opening_and_locking_its_file_is_claimed_anew(writer, monkeypatch):
+    # The first to come locks a file that its holder has just removed: the next one would make a new file and claim it too.
+    lock = claims_module.fcntl.flock
+    removed = []
+
+    def flock(file, how):
+        if not removed:
+            removed.append(file.name)
+            (writer.folder / file.name).unlink()
+        return lock(file, how)
+
+    monkeypatch.setattr(claims_module.fcntl, "flock", flock)
+    first, second = VideoClaims(writer), VideoClaims(writer)
+    assert first.begin("a")
+    assert removed
+    assert not second.begin("a")
+    first.end()
 
 
 def test_patience_waits_for_a_claim_to_end(writer):

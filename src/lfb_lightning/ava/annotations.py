@@ -20,6 +20,7 @@ from lfb_lightning.ava.csv_rows import have_two_columns, name_row, number_column
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, keys_of, number_videos, stable_order
 from lfb_lightning.ava.label_map import LabelMap
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import durable_file
 from lfb_lightning.structures import GroundTruth, Keyframe
 
 COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "person_id"]
@@ -137,9 +138,9 @@ def _unusual_rows(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def write_annotations(path: str | Path, rows: Iterable[tuple[Keyframe, tuple[float, ...], int, int]]) -> None:
     """Write (keyframe, normalised xyxy box, action id, person id) rows in AVA's form: 3 decimals, seconds of 4 digits."""
-    with Path(path).open("w", encoding="utf-8") as file:
+    with durable_file(Path(path)) as file:
         for keyframe, box, action_id, person_id in rows:
-            file.write(f"{keyframe},{','.join(f'{value:.3f}' for value in box)},{action_id},{person_id}\n")
+            file.write(f"{keyframe},{','.join(f'{value:.3f}' for value in box)},{action_id},{person_id}\n".encode())
 
 
 def _number_equal_rows(columns: list[np.ndarray]) -> Int64[np.ndarray, " N"]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lfb_lightning.ava.text_format import Field, TextFormat, TextFormatError, quoted
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_durably
 
 _MOST_BYTES = 4_000_000
 _LARGEST_ID = 9_999  # a column of scores is an id, and every annotated person has a row of all columns
@@ -85,7 +86,7 @@ def read_label_map(path: str | Path) -> LabelMap:
 def write_label_map(path: str | Path, names: dict[int, str]) -> None:
     """Write the `item { name, id }` dialect, with the two leading blanks that the official reader needs."""
     text = "".join(f"item {{\n  name: {quoted(name)}\n  id: {key}\n}}\n" for key, name in sorted(names.items()))
-    Path(path).write_text(text, encoding="utf-8")
+    write_durably(Path(path), text.encode())
 
 
 def _entry(fields: list[Field], where: str) -> tuple[int, str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lfb_lightning.files.durable import durable_file
+
 COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "score"]
 
 
@@ -23,7 +25,8 @@ def write_results(path: str | Path, rows: pd.DataFrame) -> None:
     out["action_id"] = rows["action_id"]
     out["score"] = rows["score"].to_numpy(dtype=np.float32)
     out["score"] = out["score"].map("{:.9g}".format)
-    out.to_csv(path, header=False, index=False)
+    with durable_file(Path(path)) as file:
+        out.to_csv(file, header=False, index=False)
 
 
 def repr_float(value: float) -> str:

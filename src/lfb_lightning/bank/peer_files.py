@@ -9,7 +9,6 @@ They hold no boxes, scores or provenance: imported rows get a box of zeros and s
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_pickle import load_arrays
 from lfb_lightning.files.torch_file import is_torch_file, read_torch
+from lfb_lightning.files.torch_writing import save_durably
 
 _DTYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32", torch.float64: "fp32"}
 
@@ -135,15 +135,11 @@ def export_bank(bank: FeatureBank, path: Path, *, track: Callable[[Sequence[str]
         for second, row in zip(video.timestamps.tolist(), features, strict=True):
             seconds.setdefault(second, []).append(row)
         content[video_id] = seconds
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, temporary)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        raise InputError(f"{path}: cannot be written ({error}).") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}).") from error
+    save_durably(path, content)
     return bank.manifest.num_rows
 
 

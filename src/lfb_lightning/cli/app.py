@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,13 @@ from omegaconf.errors import OmegaConfBaseException
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sweep_job import run_sweep_job
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_durably
 from lfb_lightning.files.plain_yaml import write_plain
+from lfb_lightning.processes import end_when_asked, follow_starter, is_first_rank, wait_for_first_rank
 
 _BAD_INPUT = 1
 _TRACEBACK = "LFB_FULL_ERROR"
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 Job = Callable[[DictConfig, Path], int]
 _PLUGIN_EXTRAS = {
     "hydra/launcher/joblib": "joblib",
@@ -40,6 +46,9 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
     own.
     """
     config_name = config_name or command
+    follow_starter()
+    end_when_asked()
+    logging.raiseExceptions = False  # no report of a log file on a full disk: what is written next ends the run
     # The user's wish, also for the other ranks and a sweep's jobs: they inherit what is set below.
     wants_traceback = os.environ.setdefault(_TRACEBACK, os.environ.get("HYDRA_FULL_ERROR", "0")) == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
@@ -53,7 +62,8 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
             statuses.append(status)
             return score
         try:
-            statuses.append(job(cfg, run_dir))
+            with _naming_full_disk(run_dir):
+                statuses.append(job(cfg, run_dir))
         except InputError as error:  # before Hydra wraps it in a report of its own
             if wants_traceback:
                 raise
@@ -62,26 +72,41 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
         return None
 
     try:
-        main()
+        with _naming_full_disk("the run folder"):  # Hydra's own files
+            main()
     except (InputError, HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
             raise
         cause = _root_cause(error)
         print(f"{_prog(command)}: {_explain(cause, command, config_name)}", file=sys.stderr)
         sys.exit(_BAD_INPUT)
+    except BaseException:
+        wait_for_first_rank()
+        raise
     sys.exit(max(statuses, default=0))
 
 
 def write_config(cfg: DictConfig | dict[str, Any], run_dir: Path) -> str:
     """Write the resolved configuration into the run folder; returns its text. Plain data is written as it is."""
     text = OmegaConf.to_yaml(cfg, resolve=True) if isinstance(cfg, DictConfig) else write_plain(cfg)
-    if int(os.environ.get("LOCAL_RANK", "0")) == 0:
-        (run_dir / "config.yaml").write_text(text)
+    if is_first_rank():
+        write_durably(run_dir / "config.yaml", text.encode())
     return text
 
 
 def _prog(command: str) -> str:
     return f"lfb-{command}"
+
+
+@contextmanager
+def _naming_full_disk(place: object) -> Iterator[None]:
+    """Make InputErrors of what libraries raise that write beside us, loggers above all, where the disk takes no more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        raise InputError(f"{error.filename or place}: cannot be written ({error.strerror}).") from error
 
 
 def _root_cause(error: BaseException) -> BaseException:

@@ -21,6 +21,7 @@ from lfb_lightning.models import ActionDetector, FBONone, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
 from lfb_lightning.tasks import AvaDataModule, DetectionTask
+from lfb_lightning.tasks.durable_checkpoints import DurableCheckpoints
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +94,10 @@ def build_callbacks(cfg: DictConfig) -> list[Callback]:
 def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, logging_on: bool) -> Trainer:
     """The trainer, with the run folder as its root."""
     loggers = [build(node) for node in cfg.logger.values()] if logging_on else False
-    return build_with(cfg.trainer, default_root_dir=str(run_dir), callbacks=callbacks, logger=loggers)
+    parts = {"default_root_dir": str(run_dir), "callbacks": callbacks, "logger": loggers}
+    if cfg.trainer.get("plugins") is None:
+        parts["plugins"] = [DurableCheckpoints()]
+    return build_with(cfg.trainer, **parts)
 
 
 def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bool = False) -> Sections:

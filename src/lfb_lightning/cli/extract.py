@@ -25,6 +25,7 @@ from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.tasks import ExtractionDataModule, ExtractionTask
 from lfb_lightning.tasks.bank_writing import BankWriting
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
+from lfb_lightning.tasks.stop_at_once import StopAtOnce
 from lfb_lightning.version import __version__
 
 _log = logging.getLogger(__name__)
@@ -41,12 +42,16 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     writer = BankWriter(bank.folder(cfg.split), provenance(detector, data, bank, cfg))
     datamodule = ExtractionDataModule(data, cfg.split, bank, writer)
     writing = BankWriting(writer, datamodule)
-    callbacks = [*build_callbacks(cfg), FrameFingerprint(lambda: [datamodule.split]), writing]
+    callbacks = [*build_callbacks(cfg), FrameFingerprint(lambda: [datamodule.split]), writing, StopAtOnce()]
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
     if cfg.compile:
         compile_detector(detector)
     task: ExtractionTask = sections.build("extraction", detector=detector)
-    trainer.predict(task, datamodule, return_predictions=False)
+    try:
+        trainer.predict(task, datamodule, return_predictions=False)
+    except SystemExit:
+        _log.info("asked to stop: %s keeps its finished videos; the same command does the rest", writer.folder)
+        raise
     for video_id, reason in writing.failed.items():
         _log.error("not in the bank: %s: %s", video_id, reason)
     status = 1 if writing.failed else 0

@@ -24,6 +24,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.processes import environment_of_job
 
 _log = logging.getLogger(__name__)
 RECORD = "job.json"
@@ -105,7 +106,7 @@ def score(metrics: dict[str, object]) -> float | None:
 
 
 def _run(arguments: list[str]) -> int:
-    process = subprocess.Popen(arguments)
+    process = subprocess.Popen(arguments, env=environment_of_job())
     with _passing_on_sigterm(process):
         return process.wait()
 
@@ -125,9 +126,11 @@ def _passing_on_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
         process.terminate()
 
     before = signal.signal(signal.SIGTERM, pass_on)
+    wakeup = signal.set_wakeup_fd(-1)  # the job's last checkpoint may take longer than `processes` waits
     try:
         yield
     finally:
+        signal.set_wakeup_fd(wakeup)
         signal.signal(signal.SIGTERM, before)
     if asked.is_set():
         sys.exit(128 + signal.SIGTERM)

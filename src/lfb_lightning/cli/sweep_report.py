@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from lfb_lightning.cli.sweep_job import RECORD, JobRecord, read_metrics, score
+from lfb_lightning.files.durable import write_durably
 from lfb_lightning.viz.sweep_chart import sweep_chart
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
 def write_report(folder: Path, rows: Sequence[SweepRow]) -> None:
     """Leave the table in the sweep's folder and on the console, the best job first."""
     table = sweep_table(rows)
-    table.to_csv(folder / "sweep.csv", index=False)
+    write_durably(folder / "sweep.csv", table.to_csv(index=False).encode())
     scored = [(row.parameters, row.score) for row in rows if row.score is not None]
     if scored:
         sweep_chart(folder / "sweep.png", scored, axis="mAP of the best checkpoint")

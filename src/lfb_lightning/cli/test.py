@@ -19,6 +19,7 @@ from lfb_lightning.cli.building import (
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.models import load_detector
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
+from lfb_lightning.tasks.stop_at_once import StopAtOnce
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     config_text = write_config(sections.content(), run_dir)
     task, datamodule = build_detection(sections, detector, config_text, test_split=cfg.split)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(cfg.split)])
-    trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints], logging_on=False)
+    trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints, StopAtOnce()], logging_on=False)
     trainer.test(task, datamodule, verbose=False)
     if trainer.is_global_zero:
         assert task.result is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from jaxtyping import Float64
 
 from lfb_lightning.data.ava_data import AvaData
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import remove_abandoned
+from lfb_lightning.processes import serve
 from lfb_lightning.structures import VideoFailure
 from lfb_lightning.video.cache import CachedVideo, write_cache
 
@@ -64,16 +67,21 @@ def make_cache(
 
     A file that is there is verified; it is kept if it was made by the same recipe and made again otherwise.
     """
+    if data.cache_dir is not None:
+        remove_abandoned(Path(data.cache_dir))
     if num_workers < 1:
         yield from (_cache_video(data, video_id, recipe) for video_id in video_ids)
         return
-    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_workers, context, initializer=serve, initargs=(os.getpid(),)) as pool:
         futures = [pool.submit(_cache_video, data, video_id, recipe) for video_id in video_ids]
         try:
             for future in as_completed(futures):
                 yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:  # an end that was asked for does not wait for the videos in hand, which may take minutes
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
 
 
 def _cache_video(data: AvaData, video_id: str, recipe: CacheRecipe) -> CachedFile | VideoFailure:

@@ -7,8 +7,8 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,25 +17,45 @@ from lfb_lightning.errors import InputError
 _TEMPORARY = ".tmp"
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write, flush to the disk, rename into place, and flush the folder: readers see the old file or the new one."""
+def write_durably(path: Path, content: bytes | memoryview) -> None:
+    """Write a file as `durable_file` does."""
+    with durable_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def durable_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into that takes the place of `path` once the block has ended without an exception.
+
+    It is written under a temporary name, flushed to the disk, renamed, and its folder flushed: whoever reads `path` finds
+    the old content or the new one. Where writing fails, the old file stays, and the temporary one is removed.
+
+    Raises:
+        InputError: It cannot be written: no such folder, a full disk, no right to.
+    """
     temporary: Path | None = None
     try:
         with _open_temporary(path.parent) as file:
             temporary = Path(file.name)
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             temporary.replace(path)
+            temporary = None
+        _flush_folder(path.parent)
     except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}).") from error
+    finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}).") from error
-    folder = os.open(path.parent, os.O_RDONLY)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def remove_abandoned(folder: Path) -> int:
@@ -64,8 +84,8 @@ def _open_temporary(folder: Path) -> BinaryIO:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON with null for NaN."""
-    path.write_text(json.dumps(_without_nan(content), indent=1, sort_keys=True) + "\n")
+    """Write JSON durably, with null for NaN."""
+    write_durably(path, (json.dumps(_without_nan(content), indent=1, sort_keys=True) + "\n").encode())
 
 
 def _without_nan(value: Any) -> Any:

@@ -21,6 +21,7 @@ import numpy as np
 from lfb_lightning.ava.annotations import write_annotations
 from lfb_lightning.ava.label_map import write_label_map
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import durable_file, write_durably
 from lfb_lightning.mini_ava.actions import ACTION_NAMES
 from lfb_lightning.mini_ava.drawing import SIZE, actor_box, draw_frame
 from lfb_lightning.mini_ava.scenario import Actor, draw_scenario
@@ -76,7 +77,7 @@ def generate(
     write_label_map(out_dir / "mini_ava_action_list.pbtxt", ACTION_NAMES)
     for split in _SPLITS:
         _write_tables(out_dir, recipe, split)
-    stamp.write_text(json.dumps(asdict(recipe)))
+    write_durably(stamp, json.dumps(asdict(recipe)).encode())
 
 
 def scenario_of(recipe: MiniAVA, split: str, number: int) -> tuple[list[Actor], np.random.Generator]:
@@ -125,9 +126,8 @@ def _write_tables(out_dir: Path, recipe: MiniAVA, split: str) -> None:
                 annotated += [(keyframe, box, action_id, person_id) for action_id in actor.action_ids(second)]
             proposed[keyframe] = _draw_proposals(rng, boxes)
     write_annotations(out_dir / f"mini_ava_{split}.csv", annotated)
-    (out_dir / f"mini_ava_{split}_excluded_timestamps.csv").write_text(
-        "".join(f"{keyframe}\n" for keyframe in excluded)
-    )
+    rows = "".join(f"{keyframe}\n" for keyframe in excluded)
+    write_durably(out_dir / f"mini_ava_{split}_excluded_timestamps.csv", rows.encode())
     _write_proposals(out_dir / f"mini_ava_{split}_proposals", proposed)
 
 
@@ -144,9 +144,9 @@ def _draw_proposals(rng: np.random.Generator, boxes: list[tuple[float, float, fl
 
 
 def _write_proposals(stem: Path, proposed: dict[Keyframe, np.ndarray]) -> None:
-    with stem.with_suffix(".pkl").open("wb") as file:
+    with durable_file(stem.with_suffix(".pkl")) as file:
         pickle.dump({str(keyframe): rows for keyframe, rows in proposed.items()}, file, protocol=4)
-    with stem.with_suffix(".csv").open("w") as file:
+    with durable_file(stem.with_suffix(".csv")) as file:
         for keyframe, rows in proposed.items():
             for *box, score in rows.tolist():
-                file.write(f"{keyframe},{','.join(map(repr, box))},,{score!r}\n")
+                file.write(f"{keyframe},{','.join(map(repr, box))},,{score!r}\n".encode())

@@ -28,6 +28,7 @@ from lfb_lightning.data.views import View
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import BankWindow, ClipBatch, ViewBatch
 from lfb_lightning.tasks.resumable_loader import ResumableLoader
+from lfb_lightning.tasks.worker_memory import WorkerMemory
 
 
 class AvaDataModule(LightningDataModule):
@@ -148,6 +149,7 @@ class AvaDataModule(LightningDataModule):
             batch_sampler=self._dealt(dataset, shuffle=shuffle),
             collate_fn=collate,
             num_workers=workers,
+            worker_init_fn=self._worker_memory,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
@@ -179,8 +181,17 @@ class AvaDataModule(LightningDataModule):
             self.data, keyframes, split.evaluation_persons, rank=rank, world_size=world_size, views=views
         )
         return DataLoader(
-            clips, batch_size=None, num_workers=self.data.num_workers, pin_memory=torch.cuda.is_available()
+            clips,
+            batch_size=None,
+            num_workers=self.data.num_workers,
+            worker_init_fn=self._worker_memory,
+            pin_memory=torch.cuda.is_available(),
         )
+
+    @property
+    def _worker_memory(self) -> WorkerMemory:
+        ranks = self.trainer.num_devices if self.trainer is not None else 1
+        return WorkerMemory(self.data.num_workers * ranks)
 
     def _rank_and_world_size(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)

@@ -16,6 +16,7 @@ from lfb_lightning.data import AvaData, BankKeyframes, Split, StreamedClips
 from lfb_lightning.data.normalise import normalise
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import ClipBatch, Keyframe, VideoFailure
+from lfb_lightning.tasks.worker_memory import WorkerMemory
 
 
 class ExtractionDataModule(LightningDataModule):
@@ -73,7 +74,9 @@ class ExtractionDataModule(LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Batches of this rank's unfinished videos."""
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+        rank, world_size, ranks_here = 0, 1, 1
+        if self.trainer is not None:
+            rank, world_size, ranks_here = self.trainer.global_rank, self.trainer.world_size, self.trainer.num_devices
         clips = StreamedClips(
             self.data,
             [keyframe for keyframe in self._keyframes if keyframe.video_id in self.todo],
@@ -85,7 +88,11 @@ class ExtractionDataModule(LightningDataModule):
             claims=VideoClaims(self.writer),
         )
         return DataLoader(
-            clips, batch_size=None, num_workers=self.data.num_workers, pin_memory=torch.cuda.is_available()
+            clips,
+            batch_size=None,
+            num_workers=self.data.num_workers,
+            worker_init_fn=WorkerMemory(self.data.num_workers * ranks_here),
+            pin_memory=torch.cuda.is_available(),
         )
 
     def on_after_batch_transfer(self, batch: ClipBatch | VideoFailure, dataloader_idx: int) -> ClipBatch | VideoFailure:

@@ -24,7 +24,7 @@ class LastCheckpoint(Checkpoint):
 
     SIGTERM or SIGUSR1 to any rank end all of them after the optimiser step in hand, with exit status 143; after an epoch's
     last step its validation comes first, since a resumed run would begin with the next epoch. Never saves gradients that are
-    still being accumulated. The file is written beside the old one and renamed: there is always a whole one.
+    still being accumulated. With `DurableCheckpoints` as the trainer's plugin there is always a whole file.
     """
 
     def __init__(self, *, dirpath: str, every_n_steps: int = 1000) -> None:
@@ -85,11 +85,7 @@ class LastCheckpoint(Checkpoint):
 
     def _save(self, trainer: Trainer) -> None:
         self._saved_step = trainer.global_step
-        temporary = self.path.with_name(".last.ckpt.tmp")
-        trainer.save_checkpoint(temporary)
-        if trainer.is_global_zero:
-            temporary.replace(self.path)
-        trainer.strategy.barrier("last checkpoint")
+        trainer.save_checkpoint(self.path)  # all ranks wait until it is there
 
 
 def _validation_follows(trainer: Trainer) -> bool:

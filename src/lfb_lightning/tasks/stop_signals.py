@@ -23,16 +23,21 @@ class StopSignals:
     def __init__(self) -> None:
         self._asked = False
         self._before: dict[signal.Signals, Any] = {}
+        self._wakeup = -1
 
     def install(self) -> None:
-        """Take the signals over."""
+        """Take the signals over, also from what would end the process some seconds after (`processes`)."""
+        self._wakeup = signal.set_wakeup_fd(-1)
         self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
 
     def restore(self) -> None:
         """Give them back to who had them."""
+        if not self._before:
+            return
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._before = {}
+        signal.set_wakeup_fd(self._wakeup)
 
     def asked_anywhere(self, device: torch.device) -> bool:
         """Whether any rank has been asked to stop; every rank has to ask, and all get the same answer."""

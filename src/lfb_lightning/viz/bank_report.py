@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lfb_lightning.bank.summary import BankSummary
+from lfb_lightning.viz.saving import save_figure
 
 _MOST_LABELS = 40
 
@@ -41,4 +42,4 @@ def draw_bank_report(path: str | Path, summary: BankSummary, *, title: str) -> N
     share = np.mean([entry.share for entry in summary.coverage.values()]) if names else 0.0
     strips.set(xlabel="second", title=f"seconds with features: {share:.1%} of those between a video's first and last")
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from lfb_lightning.viz.saving import save_figure
+
 
 def bar_chart(path: str | Path, rows: Mapping[str, Mapping[str, float]], *, title: str, axis: str) -> None:
     """Grouped bars: one group per row name, one colour per column name, values written on the bars."""
@@ -24,4 +26,4 @@ def bar_chart(path: str | Path, rows: Mapping[str, Mapping[str, float]], *, titl
     axes.set_title(title)
     axes.legend(ncols=len(columns), loc="upper center", fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path, dpi=150)

@@ -11,6 +11,8 @@ from jaxtyping import Float64, UInt8
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from lfb_lightning.viz.saving import save_figure
+
 _ANNOTATED, _PROPOSED = "#2ca02c", "#ff7f0e"
 
 
@@ -41,4 +43,4 @@ def draw_contact_sheet(path: str | Path, tiles: list[Tile], *, title: str, colum
             for x1, y1, x2, y2 in boxes.tolist():
                 corner, size = (x1 * width, y1 * height), ((x2 - x1) * width, (y2 - y1) * height)
                 axis.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, linestyle=style, linewidth=1.6))
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path, dpi=110)

@@ -10,6 +10,8 @@ from jaxtyping import UInt8
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from lfb_lightning.viz.saving import save_figure
+
 _HIT, _WRONG, _MISSED = "#2ca02c", "#d62728", "#888888"
 
 
@@ -56,7 +58,7 @@ def draw_overlay(
     text.text(0.0, -0.04, "true and predicted", fontsize=8, color=_HIT, transform=text.transAxes)
     text.text(0.4, -0.04, "predicted only", fontsize=8, color=_WRONG, transform=text.transAxes)
     text.text(0.7, -0.04, "true only", fontsize=8, color=_MISSED, transform=text.transAxes)
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path, dpi=130)
 
 
 def _lines(person: OverlayPerson) -> list[tuple[str, str]]:

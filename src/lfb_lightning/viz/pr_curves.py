@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from lfb_lightning.viz.saving import save_figure
+
 Curve = tuple[str, float, np.ndarray, np.ndarray]
 
 
@@ -29,4 +31,4 @@ def draw_pr_curves(path: str | Path, curves: list[Curve], *, title: str, columns
         axis.set_title(f"{name[:24]}\nAP {ap:.3f}", fontsize=7)
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path, dpi=130)

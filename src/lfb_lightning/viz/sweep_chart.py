@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lfb_lightning.viz.saving import save_figure
+
 _LOG_FROM = 30.0  # a parameter that spans more than this factor is drawn on a logarithmic axis
 
 
@@ -29,7 +31,7 @@ def sweep_chart(path: str | Path, jobs: Sequence[tuple[Mapping[str, str], float]
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel(axis)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path, dpi=150)
 
 
 def _numbers(values: Sequence[str]) -> np.ndarray | None:

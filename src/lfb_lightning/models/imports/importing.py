@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.torch_writing import save_durably
 from lfb_lightning.models.checkpoint import build_detector
 from lfb_lightning.models.imports.architecture import detector_spec
 from lfb_lightning.models.imports.layouts import LAYOUTS, Layout, rename
@@ -41,7 +42,7 @@ class Imported:
             "hyper_parameters": {"config": yaml.safe_dump(self.config(source=source))},
         }
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, path)
+        save_durably(Path(path), content)
 
 
 def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = True) -> Imported:

@@ -1,0 +1,47 @@
+"""What Hydra calls before it writes into a run's or a sweep's folder (`conf/hydra/callbacks/sweep_report.yaml`)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import remove_abandoned
+from lfb_lightning.files.run_lock import RunLock
+from lfb_lightning.processes import is_first_rank
+
+
+class OneWriter(Callback):
+    """Holds the lock of the folder while the command runs; exits with 1 where another process has it.
+
+    The first rank holds it for all, and a sweep its own folder beside the folders that its jobs hold.
+    """
+
+    def __init__(self) -> None:
+        self._lock: RunLock | None = None
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Lock the run folder."""
+        self._take(config, "hydra.run.dir")
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Lock the sweep's folder."""
+        self._take(config, "hydra.sweep.dir")
+
+    def _take(self, config: DictConfig, key: str) -> None:
+        if not is_first_rank():
+            return
+        HydraConfig.instance().set_config(config)  # which Hydra does next: the folder may refer to it
+        folder = Path(str(OmegaConf.select(config, key)))
+        try:
+            self._lock = RunLock(folder, key=key)
+        except InputError as error:
+            print(f"lfb-{config.hydra.job.name}: {error}", file=sys.stderr)
+            sys.exit(1)
+        for place in (folder, folder / "checkpoints"):
+            remove_abandoned(place)

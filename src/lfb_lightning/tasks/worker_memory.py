@@ -1,0 +1,75 @@
+"""How tensors come from a loader's workers: through shared memory, or through the pipe where there is too little of that.
+
+A worker that finds shared memory full loses the batch, and the process that waits for it hangs or dies of a bus error.
+Containers often have 64 MB of it, four workers' batches of AVA need more.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import partial
+from multiprocessing.reduction import ForkingPickler
+from typing import Any
+
+import torch
+from lightning_fabric.utilities.seed import pl_worker_init_function
+from torch import Tensor
+from torch.multiprocessing.reductions import reduce_tensor
+from torch.utils.data import get_worker_info
+
+from lfb_lightning.processes import is_first_rank
+
+_log = logging.getLogger(__name__)
+_MOUNT = "/dev/shm"
+_AHEAD = 2  # batches that a worker prepares before they are asked for
+
+
+class WorkerMemory:
+    """A loader's `worker_init_fn`: lets its workers look, before each tensor, whether shared memory has room for it.
+
+    Args:
+        senders: Workers that share the memory: those of all ranks on the machine.
+    """
+
+    def __init__(self, senders: int) -> None:
+        self.senders = senders
+        self._said = False
+
+    def __call__(self, worker_id: int) -> None:
+        """Prepare this worker, and seed it as Lightning does where it finds no other function."""
+        pl_worker_init_function(worker_id)
+        ForkingPickler.register(Tensor, partial(self._reduce))
+
+    def _reduce(self, tensor: Tensor) -> tuple[Any, ...]:
+        free = free_bytes()
+        if has_room(tensor.numel() * tensor.element_size(), free, senders=self.senders):
+            return reduce_tensor(tensor)
+        self._say_once(free)
+        return torch.from_numpy, (tensor.numpy(),)
+
+    def _say_once(self, free: int) -> None:
+        worker = get_worker_info()
+        if not self._said and worker is not None and worker.id == 0 and is_first_rank():
+            _log.warning(
+                "%s has %.1f MB left, too little for the batches of %d workers: they come through pipes, which is slower; "
+                "give it more (docker run --shm-size=2g), or lower data.num_workers or data.batch_size.",
+                _MOUNT,
+                free / 1e6,
+                self.senders,
+            )
+        self._said = True
+
+
+def has_room(size: int, free: int, *, senders: int) -> bool:
+    """Whether `size` bytes go into `free`, were all `senders` to put as many there at this moment, and once more ahead."""
+    return size * senders * _AHEAD <= free
+
+
+def free_bytes() -> int:
+    """What is left of the machine's shared memory; as good as endless where it is no mount of its own (macOS)."""
+    try:
+        mount = os.statvfs(_MOUNT)
+    except OSError:
+        return 1 << 62
+    return mount.f_bavail * mount.f_frsize
