@@ -42,7 +42,8 @@ class Resuming(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Read the checkpoint in Lightning's place."""
-        trainer.strategy.checkpoint_io = _CheckedReading(trainer.strategy.checkpoint_io, trainer, self)
+        if stage == "fit":
+            trainer.strategy.checkpoint_io = _CheckedReading(trainer.strategy.checkpoint_io, trainer, self)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Everything has been restored: what fails from here on is not the file's fault."""
