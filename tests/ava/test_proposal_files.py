@@ -80,6 +80,15 @@ def test_every_form_gives_the_same_persons(tmp_path, name, write):
     assert len(table.above(Keyframe("0123", 903), 0.0)) == 0
 
 
+def test_a_path_without_ending_is_the_file_that_is_there(tmp_path):
+    write_csv(tmp_path / "v2.FAIR.recall_93.9.csv")
+    assert read_proposals(tmp_path / "v2.FAIR.recall_93.9").keyframes == [KEY]
+    write_dense(tmp_path / "v2.FAIR.recall_93.9.pkl")
+    assert read_proposals(tmp_path / "v2.FAIR.recall_93.9").keyframes == [KEY]
+    with pytest.raises(InputError, match="nothing: no such file"):
+        read_proposals(tmp_path / "nothing")
+
+
 def test_detections_with_their_images_beside_them(tmp_path):
     (tmp_path / "boxes.json").write_text(json.dumps(detections()))
     (tmp_path / "images.json").write_text(json.dumps(IMAGES))

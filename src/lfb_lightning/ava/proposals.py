@@ -68,9 +68,10 @@ class ProposalTable:
 def read_proposals(path: str | Path, *, images: str | Path | None = None) -> ProposalTable:
     """Read proposals by the file's ending: `.csv`, `.pkl` / `.pickle`, `.json`; raises InputError naming file and key.
 
-    `images` is the json that names a detection json's image ids, where that does not do so itself.
+    A path may lack the ending: the first of these files that is there is read. `images` is the json that names a detection
+    json's image ids, where that does not do so itself.
     """
-    path = Path(path)
+    path = _with_ending(Path(path))
     if not path.is_file():
         raise InputError(
             f"proposals {path}: no such file; set data.proposals to a .csv, .pkl or .json of person boxes."
@@ -83,3 +84,8 @@ def read_proposals(path: str | Path, *, images: str | Path | None = None) -> Pro
     if path.suffix == ".json":
         return ProposalTable(rows_of_json(path, None if images is None else Path(images)))
     raise InputError(f"proposals {path}: unknown ending {path.suffix!r}, expected .csv, .pkl or .json.")
+
+
+def _with_ending(path: Path) -> Path:
+    candidates = (Path(f"{path}{ending}") for ending in ("", ".pkl", ".pickle", ".csv", ".json"))
+    return next((candidate for candidate in candidates if candidate.is_file()), path)
