@@ -21,7 +21,7 @@ _OTHER_TIMES_AFTER_A_SEEK = {"mpeg"}
 _PROGRESSIVE = (0, 1)  # FFmpeg's AV_FIELD_UNKNOWN and AV_FIELD_PROGRESSIVE
 _RAW_STREAMS = {"h264", "hevc", "m4v", "mpegvideo"}  # no container: FFmpeg says 25 frames per second of each
 _HIGHEST_RATE = 10_000
-_ADD_TIME_STAMPS = "add them: `ffmpeg -r RATE -i IN -c copy OUT.mp4`"
+_ADD_TIME_STAMPS = "write them: `ffmpeg -r RATE -i IN OUT.mp4`"
 
 
 @dataclass(frozen=True, slots=True)
