@@ -67,8 +67,8 @@ CELLS = [
     Cell("FFV1", "ffv1", ("mkv", "avi"), {"g": "1"}),
     Cell("Windows Media Video 8", "wmv2", ("wmv",), MPEG),
 ]  # fmt: skip
-NOT_TESTED = "separate fields (H.264 PAFF), packed B-frames (DivX), VC-1, VVC, Theora: no encoder at hand; decoded whole."
-    "H.264 as separate fields (PAFF), packed B-frames (DivX), VC-1, VVC, Theora: no encoder at hand; decoded whole."
+NOT_TESTED = (
+    "separate fields (H.264 PAFF), packed B-frames (DivX), VC-1, VVC, Theora: no encoder at hand; decoded whole."
 )
 
 
