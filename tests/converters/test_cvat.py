@@ -316,3 +316,8 @@ def test_deep_and_wide_xml_is_refused(convert, monkeypatch):
     assert "more than 1000 parts" in convert("cvat", annotations(track(0, box(0, WALKS * 1001))), *FPS).error
     monkeypatch.setattr("lfb_lightning.converters.xml_parts._MOST_OTHERS", 1000)
     assert "more than 1000 elements" in convert("cvat", annotations("<a/>" * 1001), *FPS).error
+
+
+def test_a_tag_without_an_end_is_refused(convert):
+    """The parser reads an unfinished tag again with every chunk: a long one takes quadratic time."""
+    assert "a tag is longer than" in convert("cvat", annotations(track(0, label="p" * 6_000_000)), *FPS).error

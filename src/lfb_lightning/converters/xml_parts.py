@@ -13,6 +13,7 @@ from pathlib import Path
 from lfb_lightning.errors import InputError
 
 _CHUNK = 1 << 16
+_LONGEST_TAG = 1 << 22
 _DEEPEST = 32
 _MOST_PARTS = 1_000_000  # of one element
 _MOST_OTHERS = 5_000_000  # elements that are not wanted, such as tracks
@@ -35,8 +36,12 @@ def xml_parts(path: Path, *, root: str, wanted: frozenset[str]) -> Iterator[tupl
     parser = ET.XMLParser(target=target)
     try:
         with path.open("rb") as file:
+            silent = 0  # bytes of a tag that has not ended yet, which the parser reads again with every chunk
             while chunk := file.read(_CHUNK):
                 parser.feed(chunk)
+                silent = 0 if target.heard() else silent + len(chunk)
+                if silent > _LONGEST_TAG:
+                    raise InputError(f"{path}: a tag is longer than {_LONGEST_TAG} bytes; is it an annotation file?")
                 yield from target.take()
         parser.close()
     except ET.ParseError as error:
@@ -59,6 +64,12 @@ class _Target:
         self._builder: ET.TreeBuilder | None = None
         self._depth = self._parts = self._others = 0
         self._done: list[tuple[Ancestors, ET.Element]] = []
+        self._heard = False
+
+    def heard(self) -> bool:
+        """Whether the parser has told something since the last call."""
+        heard, self._heard = self._heard, False
+        return heard
 
     def take(self) -> list[tuple[Ancestors, ET.Element]]:
         done, self._done = self._done, []
@@ -68,6 +79,7 @@ class _Target:
         raise InputError(f"{self._path}: has a document type declaration, which no annotation tool writes; refused.")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._heard = True
         if not self._open and tag != self._root:
             raise InputError(f"{self._path}: the outermost element is <{tag[:60]}>, expected <{self._root}>.")
         if len(self._open) + self._depth >= _DEEPEST:
@@ -89,6 +101,7 @@ class _Target:
         self._builder.start(tag, attributes)
 
     def data(self, text: str) -> None:
+        self._heard = True
         if self._builder is not None:
             self._builder.data(text)
 
