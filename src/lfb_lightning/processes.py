@@ -117,7 +117,7 @@ def _start_backstop() -> None:
 
 
 def _forget_signals() -> None:
-    """A forked loader's worker is none of those who are asked: it ends with this process."""
+    """A forked process, such as a loader's worker, is none of those who are asked."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

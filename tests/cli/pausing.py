@@ -7,11 +7,11 @@ from pytorch_lightning import Callback
 
 
 class Pause(Callback):
-    """At `hook`, `rank` leaves the file `marker` and waits for `seconds`."""
+    """At `hook`, `rank` leaves the file `marker` and waits for `seconds`, unless there is a file `<marker>.go`."""
 
     def __init__(self, *, hook, marker, rank=0, seconds=600.0):
         def pause(trainer, *_, **__):
-            if trainer.global_rank == rank:
+            if trainer.global_rank == rank and not Path(f"{marker}.go").exists():
                 Path(marker).touch()
                 time.sleep(seconds)
 

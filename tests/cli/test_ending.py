@@ -130,7 +130,7 @@ def test_an_extraction_that_is_asked_to_ends_at_once_and_the_same_command_does_t
         os.kill(process.pid, number)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 128 + number, output
-    assert time.monotonic() - asked < 15
+    assert time.monotonic() - asked < 40  # a few seconds on a machine that has nothing else to do
     assert_all_end(process, seconds=15)
     assert "the same command does the rest" in output
     assert "Traceback" not in output, output

@@ -161,8 +161,8 @@ def test_what_a_killed_writer_leaves_is_removed_and_a_living_ones_is_not(tmp_pat
     for _ in range(6):
         process = context.Process(target=_write_until_killed, args=(tmp_path,))
         process.start()
-        until = time.monotonic() + 5
-        while not list(tmp_path.glob(".*.tmp")) and time.monotonic() < until:
+        until = time.monotonic() + 60
+        while not ((tmp_path / "0").exists() and list(tmp_path.glob(".*.tmp"))) and time.monotonic() < until:
             time.sleep(0.001)
         removed += remove_abandoned(tmp_path)  # must not disturb the living one
         time.sleep(0.02)

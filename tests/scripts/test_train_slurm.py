@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 # What srun does for us: start the tasks with the variables by which Lightning knows them; the highest status is its own.
 SRUN = """#!/usr/bin/env bash
-[ "$1" = --kill-on-bad-exit=0 ] && shift
+[ "$1" = --kill-on-bad-exit=1 ] && shift
 pids=()
 for task in $(seq 0 $((SLURM_NTASKS - 1))); do
   SLURM_PROCID=$task SLURM_LOCALID=$task SLURM_NODEID=0 "$@" & pids+=($!)

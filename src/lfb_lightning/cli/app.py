@@ -62,7 +62,7 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
             statuses.append(status)
             return score
         try:
-            with _naming_full_disk(run_dir):
+            with _naming_full_disk():
                 statuses.append(job(cfg, run_dir))
         except InputError as error:  # before Hydra wraps it in a report of its own
             if wants_traceback:
@@ -72,7 +72,7 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
         return None
 
     try:
-        with _naming_full_disk("the run folder"):  # Hydra's own files
+        with _naming_full_disk():  # Hydra's own files
             main()
     except (InputError, HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
@@ -99,14 +99,15 @@ def _prog(command: str) -> str:
 
 
 @contextmanager
-def _naming_full_disk(place: object) -> Iterator[None]:
+def _naming_full_disk() -> Iterator[None]:
     """Make InputErrors of what libraries raise that write beside us, loggers above all, where the disk takes no more."""
     try:
         yield
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        raise InputError(f"{error.filename or place}: cannot be written ({error.strerror}).") from error
+        folder = HydraConfig.get().run.dir if HydraConfig.initialized() else "the run folder"
+        raise InputError(f"{error.filename or folder}: cannot be written ({error.strerror}).") from error
 
 
 def _root_cause(error: BaseException) -> BaseException:

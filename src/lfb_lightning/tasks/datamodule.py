@@ -27,8 +27,8 @@ from lfb_lightning.data.normalise import normalise
 from lfb_lightning.data.views import View
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import BankWindow, ClipBatch, ViewBatch
+from lfb_lightning.tasks.loader_workers import WorkerStart
 from lfb_lightning.tasks.resumable_loader import ResumableLoader
-from lfb_lightning.tasks.worker_memory import WorkerMemory
 
 
 class AvaDataModule(LightningDataModule):
@@ -149,7 +149,7 @@ class AvaDataModule(LightningDataModule):
             batch_sampler=self._dealt(dataset, shuffle=shuffle),
             collate_fn=collate,
             num_workers=workers,
-            worker_init_fn=self._worker_memory,
+            worker_init_fn=self._worker_start,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
@@ -184,14 +184,14 @@ class AvaDataModule(LightningDataModule):
             clips,
             batch_size=None,
             num_workers=self.data.num_workers,
-            worker_init_fn=self._worker_memory,
+            worker_init_fn=self._worker_start,
             pin_memory=torch.cuda.is_available(),
         )
 
     @property
-    def _worker_memory(self) -> WorkerMemory:
+    def _worker_start(self) -> WorkerStart:
         ranks = self.trainer.num_devices if self.trainer is not None else 1
-        return WorkerMemory(self.data.num_workers * ranks)
+        return WorkerStart(self.data.num_workers * ranks)
 
     def _rank_and_world_size(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)

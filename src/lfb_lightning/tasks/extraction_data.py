@@ -16,7 +16,7 @@ from lfb_lightning.data import AvaData, BankKeyframes, Split, StreamedClips
 from lfb_lightning.data.normalise import normalise
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import ClipBatch, Keyframe, VideoFailure
-from lfb_lightning.tasks.worker_memory import WorkerMemory
+from lfb_lightning.tasks.loader_workers import WorkerStart
 
 
 class ExtractionDataModule(LightningDataModule):
@@ -91,7 +91,7 @@ class ExtractionDataModule(LightningDataModule):
             clips,
             batch_size=None,
             num_workers=self.data.num_workers,
-            worker_init_fn=WorkerMemory(self.data.num_workers * ranks_here),
+            worker_init_fn=WorkerStart(self.data.num_workers * ranks_here),
             pin_memory=torch.cuda.is_available(),
         )
 

@@ -1,14 +1,15 @@
-"""How tensors come from a loader's workers: through shared memory, or through the pipe where there is too little of that.
+"""What a loader's worker prepares before its first batch.
 
-A worker that finds shared memory full loses the batch, and the process that waits for it hangs or dies of a bus error.
-Containers often have 64 MB of it, four workers' batches of AVA need more.
+Tensors come from workers through shared memory. A worker that finds it full loses the batch, and the process that waits for
+it hangs or dies of a bus error. Containers often have 64 MB of it; the batches of four workers on AVA need more. So workers
+look first, and send through the pipe what there is no room for.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from functools import partial
+import signal
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
@@ -25,8 +26,9 @@ _MOUNT = "/dev/shm"
 _AHEAD = 2  # batches that a worker prepares before they are asked for
 
 
-class WorkerMemory:
-    """A loader's `worker_init_fn`: lets its workers look, before each tensor, whether shared memory has room for it.
+class WorkerStart:
+    """A loader's `worker_init_fn`: the worker leaves Ctrl-C to the process that it works for, is seeded as Lightning does
+    where it finds no other function, and looks before each tensor whether shared memory has room for it.
 
     Args:
         senders: Workers that share the memory: those of all ranks on the machine.
@@ -37,13 +39,14 @@ class WorkerMemory:
         self._said = False
 
     def __call__(self, worker_id: int) -> None:
-        """Prepare this worker, and seed it as Lightning does where it finds no other function."""
+        """Prepare this worker."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         pl_worker_init_function(worker_id)
-        ForkingPickler.register(Tensor, partial(self._reduce))
+        ForkingPickler.register(Tensor, self._reduce)
 
     def _reduce(self, tensor: Tensor) -> tuple[Any, ...]:
         free = free_bytes()
-        if has_room(tensor.numel() * tensor.element_size(), free, senders=self.senders):
+        if has_room(tensor.untyped_storage().nbytes(), free, senders=self.senders):
             return reduce_tensor(tensor)
         self._say_once(free)
         return torch.from_numpy, (tensor.numpy(),)

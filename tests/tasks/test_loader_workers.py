@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from lfb_lightning.tasks.worker_memory import free_bytes, has_room
+from lfb_lightning.tasks.loader_workers import free_bytes, has_room
 from tests.cli.test_extraction import can_mount
 
 
@@ -27,7 +27,7 @@ def test_room_is_two_batches_a_worker(megabytes, free, senders, expected):
 
 def test_free_bytes_are_those_of_the_mount(monkeypatch):
     assert free_bytes() > 0
-    monkeypatch.setattr("lfb_lightning.tasks.worker_memory._MOUNT", "/nowhere")
+    monkeypatch.setattr("lfb_lightning.tasks.loader_workers._MOUNT", "/nowhere")
     assert free_bytes() > 1e18
 
 
