@@ -16,7 +16,14 @@ import pandas as pd
 from jaxtyping import Bool, Int64, UInt64
 
 from lfb_lightning.ava.box_rules import BOX_COLUMNS, box_fault
-from lfb_lightning.ava.csv_rows import have_two_columns, name_row, number_columns, parse_whole_rows, read_csv_rows
+from lfb_lightning.ava.csv_rows import (
+    have_two_columns,
+    join_blocks,
+    name_row,
+    number_columns,
+    parse_whole_rows,
+    read_csv_blocks,
+)
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, keys_of, number_videos, stable_order
 from lfb_lightning.ava.label_map import LabelMap
 from lfb_lightning.errors import InputError
@@ -25,6 +32,7 @@ from lfb_lightning.structures import GroundTruth, Keyframe
 
 COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "person_id"]
 _INTEGERS = ["timestamp", "action_id", "person_id"]
+_MOST_LABELS = 1 << 30  # bytes; AVA's take 30 MB
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads bits
 
 
@@ -113,6 +121,11 @@ def read_annotations(path: str | Path, label_map: LabelMap) -> Annotations:
     rows, empty = parse_whole_rows(path, COLUMNS, integers=_INTEGERS), None
     if rows is None:
         rows, empty = _unusual_rows(path)
+    if len(rows) * label_map.num_columns > _MOST_LABELS:
+        raise InputError(
+            f"annotations {path}: {len(rows)} rows of {label_map.num_columns} columns, one for each id, take more than "
+            f"{_MOST_LABELS >> 20} MB; number the label map's actions from 1 without gaps."
+        )
     fault = box_fault([rows[name].to_numpy() for name in BOX_COLUMNS])
     if fault is not None:
         place, text = fault
@@ -130,10 +143,12 @@ def no_annotations(label_map: LabelMap) -> Annotations:
 
 def _unusual_rows(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of persons, and those of two columns; a person's last column may be missing, as in the first v2.1 files."""
-    table = read_csv_rows(path, COLUMNS, what="annotations", widths={2, 7, 8})
-    empty = have_two_columns(table)
-    persons = number_columns(table[~empty].replace({"person_id": {"": "0"}}), path, _INTEGERS)
-    return persons, number_columns(table.loc[empty, COLUMNS[:2]], path, _INTEGERS)
+    persons, nobody = [], []
+    for table in read_csv_blocks(path, COLUMNS, what="annotations", widths={2, 7, 8}):
+        empty = have_two_columns(table)
+        persons.append(number_columns(table[~empty].replace({"person_id": {"": "0"}}), path, _INTEGERS))
+        nobody.append(number_columns(table.loc[empty, COLUMNS[:2]], path, _INTEGERS))
+    return join_blocks(persons), join_blocks(nobody)
 
 
 def write_annotations(path: str | Path, rows: Iterable[tuple[Keyframe, tuple[float, ...], int, int]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool
+from pandas.api.types import union_categoricals
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.seconds import are_whole_seconds, expected_second
@@ -27,6 +28,9 @@ from lfb_lightning.seconds import are_whole_seconds, expected_second
 _EXACT: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
 _BEYOND = "beyond the last column"
 _BLOCK_BYTES = 1 << 23
+_BLOCK_ROWS = 1 << 17
+_LONGEST_ROW = 10_000  # characters; AVA's have 50
+_USUAL_ROWS, _SHORTEST_ROW = 5_000_000, 20  # more rows than that are taken from larger files only
 
 
 def read_number_rows(path: str | Path, columns: list[str], *, what: str, integers: Sequence[str]) -> pd.DataFrame:
@@ -37,7 +41,18 @@ def read_number_rows(path: str | Path, columns: list[str], *, what: str, integer
     that is no such number.
     """
     rows = parse_whole_rows(path, columns, integers=integers)
-    return rows if rows is not None else number_columns(read_csv_rows(path, columns, what=what), path, integers)
+    if rows is not None:
+        return rows
+    return join_blocks(number_columns(table, path, integers) for table in read_csv_blocks(path, columns, what=what))
+
+
+def join_blocks(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """One table of several, whose first column is categorical; its index are those of the blocks."""
+    parts = list(blocks)
+    ids = parts[0].columns[0]
+    joined = pd.concat([part.drop(columns=ids) for part in parts])
+    joined.insert(0, ids, union_categoricals([part[ids] for part in parts], ignore_order=True))
+    return joined
 
 
 def number_columns(table: pd.DataFrame, path: str | Path, integers: Sequence[str]) -> pd.DataFrame:
@@ -51,10 +66,9 @@ def number_columns(table: pd.DataFrame, path: str | Path, integers: Sequence[str
 
 def parse_whole_rows(path: str | Path, columns: list[str], *, integers: Sequence[str]) -> pd.DataFrame | None:
     """The rows as numbers, or None unless the file is there and every row is whole and numeric."""
-    if not Path(path).is_file() or Path(path).stat().st_size == 0:
-        return None
-    with _losses_as_errors():
-        return _parse(path, columns, integers)
+    blocks: list[pd.DataFrame] = []
+    whole = parse_whole_blocks(path, columns, integers=integers, add=blocks.append)
+    return join_blocks(blocks).reset_index(drop=True) if whole else None
 
 
 def parse_whole_blocks(
@@ -64,7 +78,7 @@ def parse_whole_blocks(
 
     `add` gets the blocks in order.
     """
-    if not Path(path).is_file() or Path(path).stat().st_size == 0:
+    if not Path(path).is_file() or Path(path).stat().st_size == 0 or _is_misshapen(path):
         return False
     waiting: deque[Future[pd.DataFrame | None]] = deque()
     with Path(path).open("rb") as file, ThreadPoolExecutor(2) as pool, _losses_as_errors():
@@ -119,29 +133,39 @@ def _whole(rows: pd.DataFrame, columns: list[str], integers: Sequence[str]) -> p
     return rows[columns]
 
 
-def read_csv_rows(
+def read_csv_blocks(
     path: str | Path, columns: list[str], *, what: str, widths: Collection[int] | None = None
-) -> pd.DataFrame:
-    """Read a headerless csv as text columns.
+) -> Iterator[pd.DataFrame]:
+    """Read a headerless csv as text columns, a block of rows at a time: a text takes 60 bytes, a number 8.
 
-    Rows have as many columns as `columns`, or one of the numbers `widths`; those that a row lacks are empty texts. Raises
-    InputError, naming the file and the row, for a missing file or a row of another width.
+    Rows have as many columns as `columns`, or one of the numbers `widths`; those that a row lacks are empty texts. A table's
+    index are the places of its rows in the file; there is one table at least. Raises InputError, naming the file and the
+    row, for a missing file or a row of another width.
     """
     path = Path(path)
     widths = {len(columns)} if widths is None else widths
     if not path.is_file():
         raise InputError(f"{what} {path}: no such file.")
-    if path.stat().st_size == 0:
-        return pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
     try:
-        _check_widths(path, columns, what, widths)
-        with _losses_as_errors():
-            table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, names=columns, index_col=False)
+        _check_shape(path, columns, what, widths)
+        with (
+            _losses_as_errors(),
+            pd.read_csv(
+                path,
+                header=None,
+                dtype=str,
+                keep_default_na=False,
+                names=columns,
+                index_col=False,
+                chunksize=_BLOCK_ROWS,
+            ) as tables,
+        ):
+            for table in tables:
+                yield table.fillna("")
     except pd.errors.EmptyDataError:  # blank lines only
-        return pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
+        yield pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
         raise InputError(f"{what} {path}: not a csv of {len(columns)} columns ({error}).") from error
-    return table.fillna("")
 
 
 def have_two_columns(table: pd.DataFrame) -> Bool[np.ndarray, " N"]:
@@ -179,11 +203,35 @@ def _are_integers(values: np.ndarray, column: str) -> np.ndarray:
     return are_whole_seconds(values) if column == "timestamp" else (values % 1 == 0) & (np.abs(values) < 2**53)
 
 
-def _check_widths(path: Path, columns: list[str], what: str, widths: Collection[int]) -> None:
+def _check_shape(path: Path, columns: list[str], what: str, widths: Collection[int]) -> None:
+    """Raise InputError for a row of another width or length, or for more rows than a file of that size has."""
+    expected = ",".join(columns)
     with path.open(encoding="utf-8") as lines:
+        number = 0
         for number, line in enumerate(lines, 1):
             width = line.count(",") + 1
-            if line.strip() and width not in widths:
+            if len(line) > _LONGEST_ROW or (line.strip() and width not in widths):
                 raise InputError(
-                    f"{what} {path}, row {number}: {width} columns, expected {','.join(columns)}: {line.strip()[:120]!r}."
+                    f"{what} {path}, row {number}: {width} columns in {len(line)} characters, expected {expected}: "
+                    f"{line[:200].strip()[:120]!r}."
                 )
+    if number > _most_rows(path):
+        raise InputError(f"{what} {path}: {number} rows of a few characters each, expected {expected}.")
+
+
+def _is_misshapen(path: str | Path) -> bool:
+    """Whether a row is far too long, or rows are far too many, to be parsed in one go."""
+    rows = longest = open_row = 0
+    with Path(path).open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            text = np.frombuffer(block, dtype=np.uint8)
+            ends = np.flatnonzero((text == ord("\n")) | (text == ord("\r")))
+            bounds = np.concatenate([[-1 - open_row], ends, [len(text)]])
+            longest = max(longest, int(np.diff(bounds).max()))
+            open_row = len(text) - 1 - int(ends[-1]) if len(ends) else open_row + len(text)
+            rows += len(ends)
+    return longest > _LONGEST_ROW or rows > _most_rows(path)
+
+
+def _most_rows(path: str | Path) -> int:
+    return max(_USUAL_ROWS, Path(path).stat().st_size // _SHORTEST_ROW)

@@ -14,8 +14,9 @@ whose corners are the wrong way round, a score that is no number and a second ou
 
 from __future__ import annotations
 
-import json
 import re
+import reprlib
+from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ import pandas as pd
 from jaxtyping import Int64
 
 from lfb_lightning.ava.box_rules import BOX_COLUMNS, DIVIDE, OVERSHOOT, box_fault
-from lfb_lightning.ava.csv_rows import name_row, number_columns, parse_whole_rows, read_csv_rows
+from lfb_lightning.ava.csv_rows import join_blocks, name_row, number_columns, parse_whole_rows, read_csv_blocks
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_pickle import load_arrays
+from lfb_lightning.files.json_file import read_json
 from lfb_lightning.seconds import are_whole_seconds, whole_second
 from lfb_lightning.structures import Keyframe
 
@@ -40,6 +42,7 @@ _ODD_ENTRY = (
     AttributeError,
     OverflowError,
 )  # of what stands in a file that is not a form
+_MOST_BOXES = 5_000_000  # in a pickle, before any threshold; AVA's dense proposals of 203,626 keyframes are 2 million
 _NAMED_IMAGE = re.compile(r"^(?P<video>.+?)[,/_](?P<second>\d+)(?:\.\w+)?$")
 
 
@@ -47,8 +50,8 @@ def rows_of_csv(path: Path) -> pd.DataFrame:
     """FAIR's and SlowFast's csv."""
     rows = parse_whole_rows(path, CSV_COLUMNS, integers=["timestamp"])
     if rows is None:  # empty labels, or a fault to name
-        table = read_csv_rows(path, CSV_COLUMNS, what="proposals")
-        rows = number_columns(table[_KEPT_COLUMNS], path, ["timestamp"])
+        tables = read_csv_blocks(path, CSV_COLUMNS, what="proposals")
+        rows = join_blocks(number_columns(table[_KEPT_COLUMNS], path, ["timestamp"]) for table in tables)
     rows = rows[_KEPT_COLUMNS]
     _refuse_faults(rows, path, lambda place: name_row(path, int(rows.index[place])))
     return rows.drop_duplicates(ignore_index=True)  # one row per transferred label: the same box again
@@ -71,12 +74,14 @@ def rows_of_pickle(path: Path) -> pd.DataFrame:
 
 def rows_of_json(path: Path, images: Path | None) -> pd.DataFrame:
     """COCO detections and AlphAction's."""
-    content = _json(path)
+    content = read_json(path, what="proposals")
     found = content if isinstance(content, list) else _first(content, "annotations", "predictions", "detections")
     if not isinstance(found, list):
         raise InputError(f"proposals {path}: expected a list of detections, or an object with 'annotations'.")
-    listed = content if isinstance(content, dict) and "images" in content else None if images is None else _json(images)
-    named = _images(images or path, listed) if listed is not None else {}
+    if isinstance(content, dict) and "images" in content:
+        named = _images(path, content)
+    else:
+        named = {} if images is None else _images(images, read_json(images, what="images"))
     rows = _table(_coco_rows(path, found, named))
     remedy = (
         "is bbox x, y, width and height in pixels, of a picture as large as 'images' says? Clip what reaches outside"
@@ -89,13 +94,16 @@ def _rows_of_dense(path: Path, content: dict[Any, Any]) -> pd.DataFrame:
     names = list(content)
     keys = [str(key).rpartition(",") for key in names]
     seconds = _dense_seconds(path, keys)
+    count = sum(value.size for value in content.values() if isinstance(value, np.ndarray)) // 5
+    if count > _MOST_BOXES:
+        raise InputError(f"proposals {path}: {count} boxes, expected at most {_MOST_BOXES}; split the file.")
     try:
         arrays = [np.asarray(value, dtype=np.float64) for value in content.values()]
     except (TypeError, ValueError) as error:
         raise InputError(f"proposals {path}: a key holds no array of numbers ({error}), expected [P, 5].") from error
     for key, boxes in zip(names, arrays, strict=True):
         if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 5):
-            raise InputError(f"proposals {path}: key {key!r} has shape {boxes.shape}, expected [P, 5].")
+            raise InputError(f"proposals {path}: key {reprlib.repr(key)} has shape {boxes.shape}, expected [P, 5].")
     counts = [len(boxes) if boxes.size else 0 for boxes in arrays]
     filled = [boxes for boxes in arrays if boxes.size]
     values = np.concatenate(filled) if filled else np.zeros((0, 5))
@@ -105,7 +113,9 @@ def _rows_of_dense(path: Path, content: dict[Any, Any]) -> pd.DataFrame:
     columns = {name: values[:, index] for index, name in enumerate([*BOX_COLUMNS, "score"])}
     rows = pd.DataFrame({"video_id": ids, "timestamp": np.repeat(seconds, counts), **columns})
     ends = np.cumsum(counts)
-    _refuse_faults(rows, path, lambda place: f"key {names[int(np.searchsorted(ends, place, side='right'))]!r}")
+    _refuse_faults(
+        rows, path, lambda place: f"key {reprlib.repr(names[int(np.searchsorted(ends, place, side='right'))])}"
+    )
     return rows
 
 
@@ -197,9 +207,17 @@ def _images(path: Path, content: Any) -> dict[str, tuple[str, int, float, float]
 
 
 def _table(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame(list(rows), columns=["video_id", "timestamp", *BOX_COLUMNS, "score"])
-    types = {"video_id": object, "timestamp": np.int64} | dict.fromkeys([*BOX_COLUMNS, "score"], np.float64)
-    return table.astype(types)
+    """The rows in columns of 8-byte numbers; as tuples, millions of them would take gigabytes."""
+    videos: list[str] = []
+    seconds, numbers = array("q"), array("d")
+    for video_id, second, *box_and_score in rows:
+        videos.append(video_id)
+        seconds.append(second)
+        numbers.extend(box_and_score)
+    values = np.array(numbers, dtype=np.float64).reshape(-1, 5)
+    columns = {name: values[:, index] for index, name in enumerate([*BOX_COLUMNS, "score"])}
+    timestamps = np.array(seconds, dtype=np.int64)
+    return pd.DataFrame({"video_id": pd.Series(videos, dtype=object), "timestamp": timestamps, **columns})
 
 
 def _refuse_faults(rows: pd.DataFrame, path: Path, name: Callable[[int], str], remedy: str = DIVIDE) -> None:
@@ -217,13 +235,6 @@ def _refuse_faults(rows: pd.DataFrame, path: Path, name: Callable[[int], str], r
 
 def _keyframe(rows: pd.DataFrame, place: int) -> Keyframe:
     return Keyframe(str(rows["video_id"].iloc[place]), int(rows["timestamp"].iloc[place]))
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"proposals {path}: not a readable json ({error}).") from error
 
 
 def _first(entry: dict[str, Any], *names: str) -> Any:

@@ -23,6 +23,7 @@ _FREE_BYTES = 16_000_000
 _MOST_EMPTY = 1 << 20  # rows of nothing, or columns without a row
 _DEEPEST = 64
 _LONGEST_KEY_TUPLE = 16
+_TOO_LARGE = "it repeats its parts until they are larger than a file of its size can be"
 
 
 class Inert:
@@ -91,8 +92,8 @@ def check_content(content: Any, limits: PickleLimits) -> None:
         for node in level:
             children = node.values() if isinstance(node, dict) else node
             parts += len(children)
-            if parts > limits.opcodes or content_bytes > limits.repeated_bytes:
-                raise InputError("it repeats its parts until they are larger than a file of its size can be")
+            if parts > limits.opcodes:
+                raise InputError(_TOO_LARGE)
             for child in children:
                 if isinstance(child, list | tuple | dict | set | frozenset):
                     below.append(child)
@@ -100,6 +101,8 @@ def check_content(content: Any, limits: PickleLimits) -> None:
                     content_bytes += len(child)
                 else:
                     content_bytes += getattr(child, "nbytes", 0)
+            if content_bytes > limits.repeated_bytes:
+                raise InputError(_TOO_LARGE)
         if not below:
             return
         level = below

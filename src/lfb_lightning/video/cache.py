@@ -22,6 +22,8 @@ from safetensors.numpy import save
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.json_file import parse_json
+from lfb_lightning.files.safetensors_header import TensorSpan, read_safetensors_header
 from lfb_lightning.video.jpeg import decode_jpeg
 from lfb_lightning.video.protocol import Video, VideoProperties
 
@@ -83,14 +85,29 @@ class CachedVideo:
         """Read everything; raises InputError if a byte has changed."""
         with self._open() as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        if _checksum(tensors) != self.describe()["checksum"]:
+        if _checksum(tensors) != self.describe().get("checksum"):
             raise InputError(f"frame cache {self.path}: its checksum differs; {_MAKE_AGAIN}.")
 
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        with self._open() as file:
-            described = json.loads((file.metadata() or {}).get(_KEY, "{}"))
-            return file.get_tensor("moments"), file.get_tensor("frames"), file.get_tensor("offsets"), described
+        """Moments, the frame of each, where each frame's JPEG begins and the last ends, and what the file was made from."""
+        if not self.path.is_file():
+            raise InputError(f"frame cache {self.path}: no such file; run `lfb-cache` to make it.")
+        try:
+            metadata, spans = read_safetensors_header(self.path)
+            described = parse_json(metadata[_KEY].encode())
+            with self._open() as file:
+                moments, frames, offsets = (file.get_tensor(name) for name in ("moments", "frames", "offsets"))
+            _check_index(moments, frames, offsets, spans["jpeg"])
+            if not isinstance(described, dict):
+                raise ValueError("it does not say what it was made from")
+        except (OSError, KeyError, ValueError, AttributeError, SafetensorError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"frame cache {self.path}: cannot be read ({error}); delete it and run `lfb-cache` again."
+            ) from error
+        return moments, frames, offsets, described
 
     def _open(self) -> Any:
         try:
@@ -99,6 +116,24 @@ class CachedVideo:
             raise InputError(
                 f"frame cache {self.path}: cannot be read ({error}); run `lfb-cache` to make it."
             ) from error
+
+
+def _check_index(moments: np.ndarray, frames: np.ndarray, offsets: np.ndarray, jpeg: TensorSpan) -> None:
+    """Raise ValueError unless every moment has a frame, and every frame its bytes."""
+    for name, found, dtype in (
+        ("moments", moments, "float64"),
+        ("frames", frames, "int32"),
+        ("offsets", offsets, "int64"),
+    ):
+        if found.dtype != dtype or found.ndim != 1 or len(found) == 0:
+            raise ValueError(f"{name} are {found.dtype} {found.shape}, expected {dtype}, one or more")
+    if len(frames) != len(moments) or not np.isfinite(moments).all() or (moments[1:] < moments[:-1]).any():
+        raise ValueError("its moments do not ascend, or have no frame each")
+    if frames.min() < 0 or frames.max() >= len(offsets) - 1:
+        raise ValueError(f"its moments have frames {frames.min()} to {frames.max()}, of {len(offsets) - 1}")
+    ends = (int(offsets[0]), int(offsets[-1]))
+    if jpeg.dtype != "U8" or ends != (0, jpeg.end - jpeg.begin) or (offsets[1:] < offsets[:-1]).any():
+        raise ValueError(f"its frames lie at bytes {ends[0]} to {ends[1]} of {jpeg.end - jpeg.begin}")
 
 
 def write_cache(
