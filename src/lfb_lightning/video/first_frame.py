@@ -51,12 +51,12 @@ def first_frame(path: Path) -> FirstFrame:
     try:
         status = path.stat()
     except OSError:
-        return _decode_first(path, 0, 0)  # which says what is wrong
-    return _decode_first(path, status.st_size, status.st_mtime_ns)
+        return _decode_first(path, ())  # which says what is wrong
+    return _decode_first(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
 
 
 @lru_cache(maxsize=4096)
-def _decode_first(path: Path, size: int, changed: int) -> FirstFrame:
+def _decode_first(path: Path, version: tuple[int, ...]) -> FirstFrame:
     with open_video(path) as video:
         frame = next(decode_from_key_picture(video, moments=None, after_seek=False), None)
         if frame is None:
