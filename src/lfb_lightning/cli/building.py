@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning import seed_everything
 
 from lfb_lightning.bank import BankConfig
+from lfb_lightning.cli.checking import check_arguments
 from lfb_lightning.data import AvaData
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import ActionDetector, FBONone, state_digest
@@ -20,6 +22,7 @@ from lfb_lightning.models.loading import read_any
 from lfb_lightning.tasks import AvaDataModule, DetectionTask
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def settle_process(cfg: DictConfig) -> None:
@@ -41,12 +44,12 @@ def build(node: DictConfig) -> Any:
 
 def build_data(cfg: DictConfig) -> tuple[AvaData, BankConfig]:
     """The data set and the bank of a configuration."""
-    return build_data_only(cfg), BankConfig(**_plain(cfg.bank))
+    return build_data_only(cfg), _built("bank", cfg, BankConfig)
 
 
 def build_data_only(cfg: DictConfig) -> AvaData:
     """The data set of a configuration without a bank."""
-    return AvaData(**_plain(cfg.data))
+    return _built("data", cfg, AvaData)
 
 
 def build_detection(
@@ -80,17 +83,6 @@ def build_detection(
         config_text=config_text,
     )
     return task, datamodule
-
-
-def build_callbacks(cfg: DictConfig) -> list[Callback]:
-    """The callbacks of a configuration; one that is set to null is left out."""
-    return [build(node) for node in cfg.callbacks.values() if node is not None]
-
-
-def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, logging_on: bool) -> Trainer:
-    """The trainer, with the run folder as its root."""
-    loggers = [build(node) for node in cfg.logger.values()] if logging_on else False
-    return build_with(cfg.trainer, default_root_dir=str(run_dir), callbacks=callbacks, logger=loggers)
 
 
 def build_with(node: DictConfig, **objects: Any) -> Any:
@@ -133,6 +125,20 @@ def required_checkpoint(cfg: DictConfig) -> Path:
             "`lfb-train fbo=none` trains the baseline and makes one."
         )
     return Path(cfg.ckpt_path)
+
+
+def _built(section: str, cfg: DictConfig, target: type[T]) -> T:
+    """The plain value that a section without `_target_` describes."""
+    arguments = _plain(cfg[section])
+    check_arguments(section, arguments, target)
+    missing = [
+        name
+        for name, parameter in inspect.signature(target).parameters.items()
+        if parameter.default is parameter.empty and name not in arguments
+    ]
+    if missing:
+        raise InputError(f"{section}.{missing[0]} is missing from the configuration, but is needed here.")
+    return target(**arguments)
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from lfb_lightning.bank import BankConfig, BankWriter, Provenance
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
-    build_callbacks,
     build_data,
-    build_trainer,
     build_with,
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.data import AvaData
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
@@ -47,7 +46,8 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     if cfg.compile:
         compile_detector(detector)
     task: ExtractionTask = build_with(cfg.extraction, detector=detector)
-    trainer.predict(task, datamodule, return_predictions=False)
+    with telling_misconfiguration(cfg):
+        trainer.predict(task, datamodule, return_predictions=False)
     for video_id, reason in writing.failed.items():
         _log.error("not in the bank: %s: %s", video_id, reason)
     status = 1 if writing.failed else 0
