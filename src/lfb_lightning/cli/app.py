@@ -46,6 +46,7 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
         nonlocal at_work, failure
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
+            at_work = True
             status, score = run_sweep_job(module or command, run_dir)
             statuses.append(status)
             return score

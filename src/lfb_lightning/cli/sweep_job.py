@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TextIO
 
-from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 
 from lfb_lightning.cli.arguments import quoted, search_path
@@ -63,7 +62,13 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
     settings = HydraConfig.get()
     overrides = list(settings.overrides.task)
     before = JobRecord.read(run_dir)
-    arguments = [sys.executable, "-m", f"lfb_lightning.cli.{module}", *_composing(settings), *overrides]
+    arguments = [
+        sys.executable,
+        "-m",
+        f"lfb_lightning.cli.{module}",
+        *_composing(),
+        *overrides,
+    ]
     arguments += ["hydra.mode=RUN", quoted("hydra.run.dir", str(run_dir))]
     if before is not None:
         if list(before.overrides) != overrides:
@@ -107,8 +112,9 @@ def score(metrics: dict[str, object]) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _composing(settings: HydraConf) -> list[str]:
+def _composing() -> list[str]:
     """The options and the override that make Hydra compose the job from the files that the sweep was composed from."""
+    settings = HydraConfig.get()
     options = ["--config-name", str(settings.job.config_name)]
     added = []
     for source in settings.runtime.config_sources:
