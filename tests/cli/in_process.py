@@ -29,13 +29,20 @@ class Outcome:
         return "\n".join(line for line in self.stderr.splitlines() if line.startswith("lfb-"))
 
 
+def load(command):
+    """The module of a command; what its libraries warn of when they are loaded is not ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(f"lfb_lightning.cli.{command}")
+
+
 def run(command, *arguments, folder):
     """Run `lfb_lightning.cli.<command>` with arguments in a folder, and leave this process as it was."""
     out, err = io.StringIO(), io.StringIO()
     with _undone(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         sys.argv = [f"lfb-{command}", *map(str, arguments)]
         try:
-            importlib.import_module(f"lfb_lightning.cli.{command}").main()
+            load(command).main()
             status = 0
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else int(end.code is not None)
