@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track as rich_track
 
@@ -25,11 +25,6 @@ from lfb_lightning.models import load_detector, state_digest
 from lfb_lightning.viz.bank_report import draw_bank_report
 
 _PROBLEMS_SHOWN = 20
-_TYPES = {
-    "parts": (int, "a whole number"),
-    "folders": (ListConfig, "[first,second,...]"),
-    "trusted_packages": (ListConfig, "[package,...]"),
-}
 _SHOWN_OF_MAKING = (
     "split",
     "precision",
@@ -175,12 +170,6 @@ def _complete(cfg: DictConfig) -> None:
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise InputError(f"{missing[0]} is not set; `lfb-bank --help` shows what each action needs.")
-    for key, value in cfg.items():
-        expected, kind = _TYPES.get(str(key), (str, "text"))
-        if value is not None and (not isinstance(value, expected) or isinstance(value, bool)):
-            raise InputError(f"{key!s} is {value!r}, expected {kind}.")
-    if "folders" in cfg and not all(isinstance(folder, str) for folder in cfg.folders):
-        raise InputError(f"folders is {cfg.folders}, expected [first,second,...].")
 
 
 def main() -> None:

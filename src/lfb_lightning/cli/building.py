@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning import seed_everything
 
 from lfb_lightning.bank import BankConfig
-from lfb_lightning.cli.sections import Sections, adopt, build_with
+from lfb_lightning.cli.sections import Sections, adopt
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.data import AvaData
 from lfb_lightning.errors import InputError
@@ -21,9 +21,9 @@ from lfb_lightning.models import ActionDetector, FBONone, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
 from lfb_lightning.tasks import AvaDataModule, DetectionTask
-from lfb_lightning.tasks.durable_checkpoints import DurableCheckpoints
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def settle_process(cfg: DictConfig) -> None:
@@ -84,20 +84,6 @@ def build_detection(
     if task.frozen_epochs and detector.frozen_backbone:
         raise InputError("task.frozen_epochs is for a backbone that is trained later, but model.frozen_backbone=true.")
     return task, datamodule
-
-
-def build_callbacks(cfg: DictConfig) -> list[Callback]:
-    """The callbacks of a configuration; one that is set to null is left out."""
-    return [build(node) for node in cfg.callbacks.values() if node is not None]
-
-
-def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, logging_on: bool) -> Trainer:
-    """The trainer, with the run folder as its root."""
-    loggers = [build(node) for node in cfg.logger.values()] if logging_on else False
-    parts = {"default_root_dir": str(run_dir), "callbacks": callbacks, "logger": loggers}
-    if cfg.trainer.get("plugins") is None:
-        parts["plugins"] = [DurableCheckpoints()]
-    return build_with(cfg.trainer, **parts)
 
 
 def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bool = False) -> Sections:

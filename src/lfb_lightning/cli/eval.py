@@ -103,7 +103,10 @@ def _draw_curves(cfg: DictConfig, ranked: list[RankedClass], result: FrameAP, la
         for entry in sorted(judged, key=lambda entry: -result.per_class[entry.action_id])
     ]
     _make_room(cfg.curves)
-    draw_pr_curves(cfg.curves, curves, title=f"{cfg.detections}: mAP@0.5 {result.mean:.4f}")
+    try:
+        draw_pr_curves(cfg.curves, curves, title=f"{cfg.detections}: mAP@0.5 {result.mean:.4f}")
+    except ValueError as error:  # what matplotlib raises for an ending that it does not know
+        raise InputError(f"curves={cfg.curves}: {error}.") from error
     print(f"wrote {cfg.curves}")
 
 

@@ -11,12 +11,11 @@ from lfb_lightning.bank import BankConfig, BankWriter, Provenance
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
-    build_callbacks,
     build_data,
-    build_trainer,
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.data import AvaData
 from lfb_lightning.files.durable import write_json
@@ -48,7 +47,8 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
         compile_detector(detector)
     task: ExtractionTask = sections.build("extraction", detector=detector)
     try:
-        trainer.predict(task, datamodule, return_predictions=False)
+        with telling_misconfiguration(cfg):
+            trainer.predict(task, datamodule, return_predictions=False)
     except SystemExit:
         _log.info("asked to stop: %s keeps its finished videos; the same command does the rest", writer.folder)
         raise

@@ -10,12 +10,11 @@ from omegaconf import DictConfig
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
-    build_callbacks,
     build_detection,
-    build_trainer,
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.models import load_detector
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
@@ -34,7 +33,8 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     task, datamodule = build_detection(sections, detector, config_text, test_split=cfg.split)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(cfg.split)])
     trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints, StopAtOnce()], logging_on=False)
-    trainer.test(task, datamodule, verbose=False)
+    with telling_misconfiguration(cfg):
+        trainer.test(task, datamodule, verbose=False)
     if trainer.is_global_zero:
         assert task.result is not None
         split = datamodule.split(cfg.split)

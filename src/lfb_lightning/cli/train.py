@@ -9,19 +9,14 @@ from itertools import count
 from pathlib import Path
 
 from omegaconf import DictConfig
-from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
-from lfb_lightning.cli.building import (
-    build,
-    build_callbacks,
-    build_detection,
-    build_trainer,
-    settle_process,
-)
+from lfb_lightning.cli.building import build, build_detection, settle_process
 from lfb_lightning.cli.sections import Sections
+from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
@@ -50,19 +45,29 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     task, datamodule = build_detection(Sections(cfg), detector, config_text)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
+    _refuse_unlogged(callbacks, task)
     resumed = _resume_path(cfg, run_dir)
     resuming = None if resumed is None else Resuming(resumed)
     if resuming is not None:
         _keep_earlier_log(run_dir)
         callbacks.append(resuming)
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
-    with resuming.naming_the_file() if resuming is not None else nullcontext():
+    naming = resuming.naming_the_file() if resuming is not None else nullcontext()
+    with telling_misconfiguration(cfg), naming:
         trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
     if task.result is None and resumed is not None and not _is_summed_up(run_dir, trainer.global_step):
         trainer.validate(task, datamodule, verbose=False)  # it had been killed between its last step and its summary
     if trainer.is_global_zero and (task.result is not None or not _is_summed_up(run_dir, trainer.global_step)):
         _write_summary(trainer, task, run_dir)
     return 0
+
+
+def _refuse_unlogged(callbacks: list[Callback], task: DetectionTask) -> None:
+    """Raise InputError for a callback that waits for a figure that is never logged: it would end the first epoch."""
+    for callback in callbacks:
+        if isinstance(callback, ModelCheckpoint | EarlyStopping) and callback.monitor not in (None, *task.figures):
+            kind = type(callback).__name__
+            raise InputError(f"{kind}.monitor is {callback.monitor}, expected one of {', '.join(task.figures)}.")
 
 
 def _is_summed_up(run_dir: Path, steps: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from pytorch_lightning import LightningModule
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -73,6 +74,11 @@ class DetectionTask(LightningModule):
         assert isinstance(datamodule, AvaDataModule)
         return datamodule
 
+    @property
+    def figures(self) -> list[str]:
+        """Names of what training logs, for callbacks that wait for one of them."""
+        return ["val/mAP", *(f"val/mAP_{name}" for name in self.class_groups), "train/loss", "train/loss_epoch"]
+
     def setup(self, stage: str) -> None:
         """Make the metric for the split; give FBO-NL the training bank's statistics."""
         split = self.datamodule.split(self.datamodule.test_split if stage == "test" else "val")
@@ -82,6 +88,12 @@ class DetectionTask(LightningModule):
                 f"has ids up to {split.label_map.num_columns - 1}; set model.num_classes={split.label_map.num_columns}."
             )
         self.class_groups = split.class_groups
+        columns = self.loss.action_ids
+        if columns is not None and not (columns and all(0 <= one < self.detector.num_classes for one in columns)):
+            raise InputError(
+                f"loss.action_ids is {list(columns)}, expected action ids of 1 to {self.detector.num_classes - 1}; "
+                "see data.classes and model.num_classes."
+            )
         self.metric = FrameMeanAP(split.annotations, action_threshold=self.action_threshold)
         fbo = self.detector.fbo
         if stage == "fit" and isinstance(fbo, FBONonLocal) and fbo.norm_inputs:
@@ -110,7 +122,10 @@ class DetectionTask(LightningModule):
         """The summed loss of a batch; `StepGradients` makes the step's gradients a mean over its labelled persons."""
         assert batch.labels is not None
         statistics = RunningStatistics(self.detector) if self.on_nan == "skip" else None
-        total, count = self.loss.sum(self(batch), batch.labels)
+        logits = self(batch)
+        # A column beyond the label map's ids is an action that nobody shows.
+        labels = F.pad(batch.labels, (0, logits.shape[1] - batch.labels.shape[1]))
+        total, count = self.loss.sum(logits, labels)
         mean, finite = self._gradients.add(total, count)  # equal on all ranks
         if finite:
             self.log("train/loss", mean, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch.keyframes))
