@@ -86,7 +86,6 @@ def build_all(sections, detector=None):
         detector=detector or load_detector(stored.BASELINE),
         loss=loss,
         optimisation=optimisation,
-        class_groups={},
         config_text="",
     )
 

@@ -24,6 +24,7 @@ from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 from lfb_lightning.tasks import DetectionTask
+from lfb_lightning.tasks.detection import logged_figures
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
 from lfb_lightning.tasks.resuming import Resuming
 from lfb_lightning.tasks.step_seeds import StepSeeds
@@ -45,7 +46,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     task, datamodule = build_detection(Sections(cfg), detector, config_text)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
-    _refuse_unlogged(callbacks, task)
+    _refuse_unlogged(callbacks, logged_figures(datamodule.split("val").class_groups))
     resumed = _resume_path(cfg, run_dir)
     resuming = None if resumed is None else Resuming(resumed)
     if resuming is not None:
@@ -62,12 +63,12 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     return 0
 
 
-def _refuse_unlogged(callbacks: list[Callback], task: DetectionTask) -> None:
+def _refuse_unlogged(callbacks: list[Callback], figures: list[str]) -> None:
     """Raise InputError for a callback that waits for a figure that is never logged: it would end the first epoch."""
     for callback in callbacks:
-        if isinstance(callback, ModelCheckpoint | EarlyStopping) and callback.monitor not in (None, *task.figures):
+        if isinstance(callback, ModelCheckpoint | EarlyStopping) and callback.monitor not in (None, *figures):
             kind = type(callback).__name__
-            raise InputError(f"{kind}.monitor is {callback.monitor}, expected one of {', '.join(task.figures)}.")
+            raise InputError(f"{kind}.monitor is {callback.monitor}, expected one of {', '.join(figures)}.")
 
 
 def _is_summed_up(run_dir: Path, steps: int) -> bool:

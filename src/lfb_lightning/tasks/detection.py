@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +73,6 @@ class DetectionTask(LightningModule):
         datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(datamodule, AvaDataModule)
         return datamodule
-
-    @property
-    def figures(self) -> list[str]:
-        """Names of what training logs, for callbacks that wait for one of them."""
-        return ["val/mAP", *(f"val/mAP_{name}" for name in self.class_groups), "train/loss", "train/loss_epoch"]
 
     def setup(self, stage: str) -> None:
         """Make the metric for the split; give FBO-NL the training bank's statistics."""
@@ -239,3 +234,12 @@ class DetectionTask(LightningModule):
         # Every rank has computed the same numbers from the gathered detections.
         self.log_dict({name: torch.tensor(value, dtype=torch.float32) for name, value in values.items()}, prog_bar=True)
         return metric, result
+
+
+def logged_figures(class_groups: Iterable[str]) -> list[str]:
+    """The names of what training logs, for callbacks that wait for one of them.
+
+    Args:
+        class_groups: Names of the groups of classes whose mean is logged beside the mAP.
+    """
+    return ["val/mAP", *(f"val/mAP_{name}" for name in class_groups), "train/loss", "train/loss_epoch"]
