@@ -85,7 +85,7 @@ def test_a_path_without_ending_is_the_file_that_is_there(tmp_path):
     assert read_proposals(tmp_path / "v2.FAIR.recall_93.9").keyframes == [KEY]
     write_dense(tmp_path / "v2.FAIR.recall_93.9.pkl")
     assert read_proposals(tmp_path / "v2.FAIR.recall_93.9").keyframes == [KEY]
-    with pytest.raises(InputError, match="nothing: no such file"):
+    with pytest.raises(InputError, match=r"nothing\.pkl: no such file, nor"):
         read_proposals(tmp_path / "nothing")
 
 

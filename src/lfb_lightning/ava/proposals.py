@@ -19,6 +19,8 @@ from lfb_lightning.ava.proposal_files import rows_of_csv, rows_of_json, rows_of_
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe, Proposals
 
+_ENDINGS = (".pkl", ".pickle", ".csv", ".json")
+
 
 class ProposalTable:
     """Proposals by keyframe, best score first."""
@@ -72,10 +74,6 @@ def read_proposals(path: str | Path, *, images: str | Path | None = None) -> Pro
     json's image ids, where that does not do so itself.
     """
     path = _with_ending(Path(path))
-    if not path.is_file():
-        raise InputError(
-            f"proposals {path}: no such file; set data.proposals to a .csv, .pkl or .json of person boxes."
-        )
     if path.suffix == ".csv":
         return ProposalTable(rows_of_csv(path))
     if path.suffix in (".pkl", ".pickle"):
@@ -87,5 +85,11 @@ def read_proposals(path: str | Path, *, images: str | Path | None = None) -> Pro
 
 
 def _with_ending(path: Path) -> Path:
-    candidates = (Path(f"{path}{ending}") for ending in ("", ".pkl", ".pickle", ".csv", ".json"))
-    return next((candidate for candidate in candidates if candidate.is_file()), path)
+    """The path, or the first of the files there are that lack nothing but an ending; raises InputError if there is none."""
+    is_named = path.suffix in _ENDINGS
+    candidates = [path] if is_named else [path, *(Path(f"{path}{ending}") for ending in _ENDINGS)]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    missing = f"{path}: no such file" if is_named else f"{candidates[1]}: no such file, nor with another ending"
+    raise InputError(f"proposals {missing}; set data.proposals to a .csv, .pkl or .json of person boxes.")
