@@ -96,7 +96,7 @@ def test_a_stream_with_neither_time_stamps_nor_a_rate_is_refused_with_how_to_add
     packets = encoded(30, codec="libx265", options={"x265-params": options["x265-params"] + ":vui-timing-info=0"})
     (tmp_path / "a.mp4").write_bytes(b"".join(bytes(packet) for packet in packets))
     with pytest.raises(
-        InputError, match=r"a\.mp4: has neither time stamps nor a frame rate; add them: `ffmpeg -r RATE"
+        InputError, match=r"a\.mp4: has neither time stamps nor a frame rate; write them: `ffmpeg -r RATE"
     ):
         VideoFile(tmp_path / "a.mp4").clip(np.array([0.5]))
 

@@ -18,9 +18,10 @@ from lfb_lightning.video.orientation import Orientation, orientation_of
 
 # A program stream's packets begin inside pictures, so after a seek its time stamps are given to the wrong ones.
 _OTHER_TIMES_AFTER_A_SEEK = {"mpeg"}
+_PROGRESSIVE = (0, 1)  # FFmpeg's AV_FIELD_UNKNOWN and AV_FIELD_PROGRESSIVE
 _RAW_STREAMS = {"h264", "hevc", "m4v", "mpegvideo"}  # no container: FFmpeg says 25 frames per second of each
 _HIGHEST_RATE = 10_000
-_ADD_TIME_STAMPS = "add them: `ffmpeg -r RATE -i IN -c copy OUT.mp4`"
+_ADD_TIME_STAMPS = "write them: `ffmpeg -r RATE -i IN OUT.mp4`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class FirstFrame:
 
     `time_stamp` is in the stream's time base, None if the stream has none that can be used; `rate` (frames per second) then
     says how long a frame lasts. `width` and `height` are as shown, after turning by `orientation`. `seekable` says whether
-    the times after a seek are those of a pass from the start.
+    the times after a seek are those of a pass from the start, and `interlaced` whether a picture may be two fields.
     """
 
     time_stamp: int | None
@@ -38,6 +39,7 @@ class FirstFrame:
     height: int
     orientation: Orientation
     seekable: bool
+    interlaced: bool
 
 
 def first_frame(path: Path) -> FirstFrame:
@@ -49,12 +51,12 @@ def first_frame(path: Path) -> FirstFrame:
     try:
         status = path.stat()
     except OSError:
-        return _decode_first(path, 0, 0)  # which says what is wrong
-    return _decode_first(path, status.st_size, status.st_mtime_ns)
+        return _decode_first(path, ())  # which says what is wrong
+    return _decode_first(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
 
 
 @lru_cache(maxsize=4096)
-def _decode_first(path: Path, size: int, changed: int) -> FirstFrame:
+def _decode_first(path: Path, version: tuple[int, ...]) -> FirstFrame:
     with open_video(path) as video:
         frame = next(decode_from_key_picture(video, moments=None, after_seek=False), None)
         if frame is None:
@@ -66,7 +68,8 @@ def _decode_first(path: Path, size: int, changed: int) -> FirstFrame:
         orientation = orientation_of(frame, path)
         width, height = (frame.height, frame.width) if orientation.swaps_sides else (frame.width, frame.height)
         seekable = time_stamp is not None and video.format not in _OTHER_TIMES_AFTER_A_SEEK
-        return FirstFrame(time_stamp, rate, width, height, orientation, seekable)
+        interlaced = frame.interlaced_frame or video.stream.codec_context.field_order not in _PROGRESSIVE
+        return FirstFrame(time_stamp, rate, width, height, orientation, seekable, interlaced)
 
 
 def _states_decoding_order_only(video: OpenVideo) -> bool:

@@ -4,7 +4,8 @@ Half to three quarters of the pictures of a usual H.264 file are referred to by 
 out at no cost to the rest, so before a packet is handed to it, its presentation time is compared with the wanted
 moments. Which picture is nearest to a moment depends on its neighbours, and packets come in decoding order: a packet is
 held until the times around it are known. What is in doubt (no time stamp, end of file) is decoded, and decoders for which
-no test proves that skipping leaves the other frames as they are (AV1's does not) decode everything.
+no test proves that skipping leaves the other frames as they are (AV1's does not) decode everything; so do those of
+interlaced video, whose separate fields no encoder at hand writes.
 """
 
 from __future__ import annotations

@@ -86,10 +86,10 @@ def survey(path: str | Path, *, every_picture: bool = True) -> Survey:
 def _survey(
     first: FirstFrame, packets: np.ndarray, unit: float, changes: tuple[SizeChange, ...], missing: int
 ) -> Survey:
-    frames = len(packets) + missing
-    if len(packets) == 0 or first.time_stamp is None:
+    shown = packets[packets[:, 0] >= first.time_stamp] if first.time_stamp is not None else packets[:0]
+    if len(shown) == 0 or first.time_stamp is None:
+        frames = len(packets) + missing
         return Survey(frames, frames / float(first.rate) if first.rate is not None else 0.0, changes, (), frames)
-    shown = packets[packets[:, 0] >= first.time_stamp]
     shown = shown[np.argsort(shown[:, 0], kind="stable")]
     begins, lasts = (shown[:, 0] - first.time_stamp) * unit, shown[:, 1] * unit
     steps = np.diff(begins)

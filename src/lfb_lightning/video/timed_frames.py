@@ -46,7 +46,7 @@ def timed_frames(
         InputError: the decoder gives up, or time goes back.
     """
     moments = None
-    if times is not None and first.time_stamp is not None:
+    if times is not None and first.time_stamp is not None and not first.interlaced:
         moments = (times / float(video.time_base) + first.time_stamp).tolist()
     second = 0.0
     try:
@@ -72,13 +72,14 @@ def reaching(frames: Iterable[TimedFrame], video: OpenVideo, first: FirstFrame, 
 def _with_times(frames: Iterable[av.VideoFrame], video: OpenVideo, first: FirstFrame) -> Iterator[TimedFrame]:
     """A frame without a time stamp begins where the one before it ends; one without a duration lasts as the rate says."""
     usual = float(1 / first.rate) if first.rate is not None else 0.0
+    unit, units = video.time_base.as_integer_ratio()  # integers are exact and faster than fractions
     begin = end = 0.0
     for number, frame in enumerate(frames):
         before = begin
         if first.time_stamp is None:
             begin = number * usual
         elif frame.pts is not None:
-            begin = float((frame.pts - first.time_stamp) * video.time_base)
+            begin = (frame.pts - first.time_stamp) * unit / units
         else:
             begin = end
         if number and begin < before:
@@ -86,5 +87,5 @@ def _with_times(frames: Iterable[av.VideoFrame], video: OpenVideo, first: FirstF
                 f"video {video.path}: its time stamps go back from {before:.2f} s to {begin:.2f} s; write new ones: "
                 "`ffmpeg -i IN OUT.mp4`."
             )
-        end = begin + (float(frame.duration * video.time_base) if frame.duration else usual)
+        end = begin + (frame.duration * unit / units if frame.duration else usual)
         yield TimedFrame(begin, end, frame)
