@@ -2,34 +2,15 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.pausing import pausing
-from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 DDP = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.strategy=ddp"]
-
-
-def start(command, arguments, folder, **more):
-    """A console command in a session of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
-    return subprocess.Popen(
-        [sys.executable, "-m", f"lfb_lightning.cli.{command}", *map(str, arguments)],
-        cwd=folder,
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        **more,
-    )
 
 
 def members(session):
@@ -82,7 +63,7 @@ STAGES = {
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_all_ranks_and_workers_end_when_the_first_rank_is_killed(pipeline, tmp_path, stage):
+def test_all_ranks_and_workers_end_when_the_first_rank_is_killed(start, pipeline, tmp_path, stage):
     command, hook = STAGES[stage]
     marker = tmp_path / "here"
     arguments = (training if command == "train" else extraction)(pipeline, tmp_path, "data.num_workers=1", *DDP)
@@ -98,7 +79,7 @@ def test_all_ranks_and_workers_end_when_the_first_rank_is_killed(pipeline, tmp_p
 
 
 @pytest.mark.parametrize("hook", ["setup", "on_train_batch_end"])
-def test_the_first_rank_ends_when_another_is_killed(pipeline, tmp_path, hook):
+def test_the_first_rank_ends_when_another_is_killed(start, pipeline, tmp_path, hook):
     marker = tmp_path / "here"
     process = start(
         "train", training(pipeline, tmp_path, *DDP, "data.num_workers=0", pausing(marker, hook, rank=1)), tmp_path
@@ -116,7 +97,7 @@ def test_the_first_rank_ends_when_another_is_killed(pipeline, tmp_path, hook):
     [(1, 0, signal.SIGTERM), (2, 2, signal.SIGTERM), (1, 2, signal.SIGINT), (2, 0, signal.SIGINT)],
 )
 def test_an_extraction_that_is_asked_to_ends_at_once_and_the_same_command_does_the_rest(
-    pipeline, console, tmp_path, ranks, workers, number
+    start, pipeline, console, tmp_path, ranks, workers, number
 ):
     arguments = extraction(pipeline, tmp_path, f"data.num_workers={workers}", "split=train", "data.batch_size=4")
     arguments += DDP if ranks == 2 else []
@@ -141,7 +122,7 @@ def test_an_extraction_that_is_asked_to_ends_at_once_and_the_same_command_does_t
     }
 
 
-def test_a_rank_that_waits_for_another_ends_too(pipeline, tmp_path):
+def test_a_rank_that_waits_for_another_ends_too(start, pipeline, tmp_path):
     # The first rank has done its videos: it stands in a barrier, where no Python handler runs.
     marker = tmp_path / "here"
     arguments = extraction(pipeline, tmp_path, "data.num_workers=0", *DDP, pausing(marker, "on_predict_end", rank=1))
@@ -155,7 +136,7 @@ def test_a_rank_that_waits_for_another_ends_too(pipeline, tmp_path):
     assert_all_end(process, seconds=15)
 
 
-def test_the_other_rank_passes_the_signal_on(pipeline, tmp_path):
+def test_the_other_rank_passes_the_signal_on(start, pipeline, tmp_path):
     marker = tmp_path / "here"
     arguments = extraction(pipeline, tmp_path, "data.num_workers=0", *DDP)
     process = start("extract", [*arguments, pausing(marker, "on_predict_batch_end", seconds=1.0)], tmp_path)
@@ -167,7 +148,7 @@ def test_the_other_rank_passes_the_signal_on(pipeline, tmp_path):
     assert_all_end(process, seconds=15)
 
 
-def test_a_test_ends_at_once(pipeline, tmp_path):
+def test_a_test_ends_at_once(start, pipeline, tmp_path):
     marker = tmp_path / "here"
     where = [f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={tmp_path / 'run'}", "data.num_workers=1"]
     process = start("test", [*where, pausing(marker, "on_test_batch_end")], tmp_path)
@@ -181,7 +162,7 @@ def test_a_test_ends_at_once(pipeline, tmp_path):
 
 @pytest.mark.parametrize(("workers", "number"), [(0, signal.SIGTERM), (2, signal.SIGTERM), (2, signal.SIGKILL)])
 def test_a_cache_that_is_asked_to_ends_with_its_workers_and_can_be_finished(
-    pipeline, console, tmp_path, workers, number
+    start, pipeline, console, tmp_path, workers, number
 ):
     cache = tmp_path / "cache"
     arguments = ["data=mini_ava", f"paths.data_dir={pipeline.mini_dir}", f"data.cache_dir={cache}", "quality=95"]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.cli.test_extraction import can_mount
+from tests.cli.test_extraction import DDP, can_mount
 
 pytestmark = pytest.mark.slow
 # A limit on file sizes is the disk error that needs no rights: the write itself fails, as on a full disk.
@@ -52,6 +52,15 @@ def test_a_refused_write_is_one_line_and_leaves_no_temporary_file(pipeline, tmp_
     )
     assert "Traceback" not in output
     assert not [path.name for path in out.rglob("*") if path.name.endswith((file, ".tmp"))]
+
+
+def test_of_two_ranks_only_the_one_that_writes_says_so(pipeline, tmp_path):
+    where = ["fbo=none", "trainer.max_epochs=1", "trainer.limit_train_batches=2", f"hydra.run.dir={tmp_path}/run"]
+    done = limited(90_000, "train", [*pipeline.overrides, *where, *DDP], tmp_path)
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if "cannot be written" in line or line.startswith("lfb-")]
+    assert said == [f"lfb-train: {tmp_path}/run/checkpoints/best.ckpt: cannot be written (File too large)."]
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None or not can_mount(), reason="needs the right to mount")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.pausing import pausing
-from tests.cli.test_ending import DDP, assert_all_end, start, training, wait_until
+from tests.cli.test_ending import DDP, assert_all_end, training, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -19,13 +19,13 @@ def content(folder):
 
 @pytest.mark.parametrize("ranks", [[], DDP])
 def test_a_second_run_in_a_living_folder_is_refused_and_after_kill_9_the_same_command_goes_on_at_once(
-    pipeline, console, tmp_path, ranks
+    start, pipeline, console, tmp_path, ranks
 ):
     run, marker = tmp_path / "run", tmp_path / "here"
     command = training(pipeline, tmp_path, "callbacks.last.every_n_steps=1", "ckpt_path=auto", *ranks)
     paused = pausing(marker, "on_train_batch_end")
     process = start("train", [*command, paused], tmp_path)
-    wait_until(lambda: marker.exists() and (run / "logs" / "metrics.csv").exists(), process)
+    wait_until(marker.exists, process)
     before = content(run)
     refused = console("train", *command, "optim.lr=0.5", "fbo=max", fails=True)
     tested = console("test", f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={run}", fails=True)
@@ -43,7 +43,9 @@ def test_a_second_run_in_a_living_folder_is_refused_and_after_kill_9_the_same_co
     assert_all_end(process, seconds=20)
 
 
-def test_a_second_sweep_in_a_living_folder_is_refused_and_a_killed_ones_job_ends_with_it(pipeline, console, tmp_path):
+def test_a_second_sweep_in_a_living_folder_is_refused_and_a_killed_ones_job_ends_with_it(
+    start, pipeline, console, tmp_path
+):
     sweep, marker = tmp_path / "sweep", tmp_path / "here"
     where = [f"hydra.sweep.dir={sweep}", f"hydra.run.dir={tmp_path / 'other'}", "data.num_workers=1"]
     command = ["-m", *pipeline.overrides[:-1], "trainer.max_epochs=1", "trainer.limit_train_batches=2", *where]
