@@ -13,6 +13,7 @@ from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.keys import KEYS
 from lfb_lightning.data import AvaData
+from tests.cli.in_process import load
 
 CONF = conf_dir()
 PRIMARIES = ["train", "test", "extract"]
@@ -53,7 +54,8 @@ def nodes(value):
             yield from nodes(item)
 
 
-def check_binds(cfg):
+def check_binds(cfg, command="train"):
+    load("checking").check_config(OmegaConf.create(cfg), command)  # what we ship is not refused
     for node in nodes(cfg):
         arguments = {key: value for key, value in node.items() if not (key.startswith("_") and key.endswith("_"))}
         try:
@@ -70,19 +72,19 @@ def check_binds(cfg):
 
 @pytest.mark.parametrize("primary", PRIMARIES)
 def test_primary_composes_and_binds(primary):
-    check_binds(compose(primary))
+    check_binds(compose(primary), primary)
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_binds(group, option):
     primary = "test" if (group, option) in {("trainer", "inference"), ("callbacks", "progress")} else "train"
-    check_binds(compose(primary, f"{group}={option}"))
+    check_binds(compose(primary, f"{group}={option}"), primary)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("primary", PRIMARIES)
 def test_every_experiment_composes_for_every_command(primary, experiment):
-    check_binds(compose(primary, f"experiment={experiment}"))
+    check_binds(compose(primary, f"experiment={experiment}"), primary)
 
 
 def test_the_headline_overrides_work_together():
