@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.video import VideoFile
@@ -50,4 +52,45 @@ def test_other_moments_damage_and_absence_are_named(made, tmp_path):
         CachedVideo(made).verify()
     made.write_bytes(content[:100])
     with pytest.raises(InputError, match="cannot be read"):
+        CachedVideo(made).clip(np.array([0.0]))
+
+
+def rewritten(path, **changes):
+    tensors = load_file(path) | changes
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+    save_file(tensors, path, metadata)
+    return path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"frames": np.array([0, 0, 1, 2, 2, 3, 5], np.int32)},
+        {"frames": np.array([-1, 0, 1, 2, 2, 3, 4], np.int32)},
+        {"frames": np.array([0, 1], np.int32)},
+        {"frames": np.zeros(7, np.float32)},
+        {"frames": np.zeros((7, 1), np.int32)},
+        {"moments": np.zeros(0)},
+        {"moments": np.array([3.0, 2, 1, 0, 0, 0, 0])},
+        {"moments": np.full(7, np.nan)},
+        {"offsets": np.zeros(6, np.int32)},
+        {"offsets": np.array([0, 10, 5, 20, 30, 40], np.int64)},
+        {"offsets": np.array([0, 1, 2, 3, 4, 2**40], np.int64)},
+        {"offsets": np.array([-5, 1, 2, 3, 4, 5], np.int64)},
+        {"jpeg": np.zeros(0, np.uint8)},
+        {"jpeg": np.zeros(10)},
+    ],
+)
+def test_an_index_that_does_not_fit_is_named(made, changes):
+    cached = CachedVideo(rewritten(made, **changes))
+    for use in (lambda: cached.clip(np.array([0.0])), cached.properties, cached.describe, cached.verify):
+        with pytest.raises(InputError, match=r"a\.frames: cannot be read .*delete it and run `lfb-cache` again"):
+            use()
+
+
+@pytest.mark.parametrize("length", [0, 2**62, 2**64 - 1])
+def test_a_header_of_another_length_is_named(made, length):
+    made.write_bytes(length.to_bytes(8, "little") + made.read_bytes()[8:])
+    with pytest.raises(InputError, match=r"a\.frames: cannot be read"):
         CachedVideo(made).clip(np.array([0.0]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -85,38 +86,17 @@ class Manifest:
             )
         remedy = "delete it and run the same lfb-extract command again: it keeps finished videos"
         content = read_json_object(path, what="bank manifest", remedy=remedy)
+        if (version := content.pop("format", None)) != _VERSION:
+            raise InputError(
+                f"bank {folder}: is in format {version!r:.50}, this package reads {_VERSION}; delete the folder and extract "
+                "or import it again."
+            )
+        made = content.pop("provenance", None)
         try:
-            if (version := content.pop("format")) != _VERSION:
-                raise InputError(
-                    f"bank {folder}: is in format {version!r}, this package reads {_VERSION}; delete the folder and extract "
-                    "or import it again."
-                )
-            manifest = cls(provenance=Provenance(**content.pop("provenance")), **content)
-        except (KeyError, TypeError) as error:
+            _refuse_odd_figures(made, content)
+            return cls(provenance=Provenance(**made), **content)
+        except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"bank manifest {path}: cannot be used ({error}); {remedy}.") from error
-        if fault := manifest._fault():
-            raise InputError(f"bank manifest {path}: {fault}; {remedy}.")
-        return manifest
-
-    def _fault(self) -> str | None:
-        """What is wrong with a manifest that was read; its channels and rows decide how much memory its readers take."""
-        made = self.provenance
-        if type(made.channels) is not int or not 0 < made.channels <= _MOST_CHANNELS:
-            return f"channels is {made.channels!r}, expected 1 to {_MOST_CHANNELS}"
-        counts = (self.num_videos, self.num_rows)
-        if not all(type(count) is int and 0 <= count < _MOST_ROWS for count in counts):
-            return f"num_videos and num_rows are {counts!r}, expected whole numbers below {_MOST_ROWS}"
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
-                return f"{name} is no list of numbers"
-            if len(values) != made.channels:
-                return f"{name} has {len(values)} numbers, expected one per channel: {made.channels}"
-        plain = [made.precision, made.split, self.videos_checksum, made.origin, made.backbone]
-        if not all(isinstance(text, str) for text in plain) or not isinstance(made.clip, dict):
-            return "its provenance is not one of this package"
-        if not isinstance(self.failed, dict) or not all(isinstance(why, str) for why in self.failed.values()):
-            return "failed does not name videos with a reason each"
-        return None
 
     def write(self, folder: Path) -> Path:
         """Write the manifest under a temporary name, then rename it."""
@@ -168,6 +148,29 @@ def finish_bank(
     )
     manifest.write(folder)
     return manifest
+
+
+def _refuse_odd_figures(made: Any, content: Mapping[str, Any]) -> None:
+    """Raise ValueError for what readers of a bank could not live with: its channels decide how much memory a window takes."""
+    if not isinstance(made, dict) or not isinstance(made["clip"], dict):
+        raise ValueError("its provenance does not say how the features were made")
+    texts = {name: value for name, value in made.items() if name not in ("channels", "clip", "score_threshold")}
+    if not all(isinstance(text, str) for text in [*texts.values(), content["videos_checksum"]]):
+        raise ValueError(f"its provenance holds something else than texts: {reprlib.repr(texts)}")
+    channels, counts = made["channels"], (content["num_videos"], content["num_rows"])
+    if type(channels) is not int or not 0 < channels <= _MOST_CHANNELS:
+        raise ValueError(f"channels is {channels!r:.50}, expected 1 to {_MOST_CHANNELS}")
+    if not all(type(count) is int and 0 <= count < _MOST_ROWS for count in counts):
+        raise ValueError(f"num_videos and num_rows are {counts!r:.100}, expected whole numbers below {_MOST_ROWS}")
+    for name in ("mean", "std"):
+        values = content[name]
+        if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+            raise ValueError(f"{name} is no list of numbers")
+        if len(values) != channels:
+            raise ValueError(f"{name} has {len(values)} numbers, expected one per channel: {channels}")
+    failed = content.get("failed", {})
+    if not isinstance(failed, dict) or not all(isinstance(why, str) for why in failed.values()):
+        raise ValueError("failed does not name videos with a reason each")
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_pickle import load_arrays
 from lfb_lightning.files.torch_file import is_torch_file, read_torch
 
+_MOST_NAMES = 1_000_000
 _DTYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32", torch.float64: "fp32"}
 
 
@@ -76,14 +77,16 @@ class PeerBank:
         if self._dtype is not None:
             forms.add((self.channels, self._dtype))
         if len(forms) > 1:
-            raise InputError(f"bank {self.path}: video {video_id}: features differ in width or dtype: {forms}.")
+            raise InputError(
+                f"bank {self.path}: video {video_id}: features differ in width or dtype: {list(forms)[:3]}."
+            )
         return PeerVideo(video_id, torch.tensor(timestamps, dtype=torch.int64), torch.cat(rows))
 
     def _name(self, key: Any, names: Sequence[str] | None) -> str:
         if isinstance(key, str):
             return key
         if not isinstance(key, int | np.integer) or isinstance(key, bool):
-            raise InputError(f"bank {self.path}: a video is {key!r}, expected its id or its number.")
+            raise InputError(f"bank {self.path}: a video is {key!r:.100}, expected its id or its number.")
         if names is None:
             raise InputError(
                 f"bank {self.path}: videos are numbers (AVA's in the original release); give their names, in that order, "
@@ -96,14 +99,16 @@ class PeerBank:
     def _second(self, video_id: str, key: Any) -> int:
         if isinstance(key, int | np.integer) and not isinstance(key, bool) and abs(int(key)) < 2**31:
             return int(key)
-        raise InputError(f"bank {self.path}: video {video_id}: a second is {key!r}, expected an integer of 32 bits.")
+        raise InputError(
+            f"bank {self.path}: video {video_id}: a second is {key!r:.100}, expected an integer of 32 bits."
+        )
 
     def _rows(self, video_id: str, second: Any, features: Any) -> Float[Tensor, "n C"]:
         parts = features if isinstance(features, list | tuple) else [features]
         try:
             tensors = [torch.as_tensor(part).to("cpu") for part in parts]
             stacked = [tensor[None] if tensor.ndim == 1 else tensor for tensor in tensors]
-            if any(tensor.ndim != 2 or tensor.dtype not in _DTYPES for tensor in stacked):
+            if any(tensor.ndim != 2 or tensor.dtype not in _DTYPES or not tensor.shape[1] for tensor in stacked):
                 raise TypeError(f"{[f'{tuple(tensor.shape)} {tensor.dtype}' for tensor in tensors][:3]}")
             return torch.cat(stacked)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -114,12 +119,19 @@ class PeerBank:
 
 def read_video_names(path: str | Path) -> list[str]:
     """The distinct first words of a file's lines, in order: a frame list of the original release, or one id a line."""
+    names: dict[str, None] = {}
     try:
-        lines = Path(path).read_text().splitlines()
+        with Path(path).open(encoding="utf-8") as lines:
+            for line in lines:
+                if line.strip():
+                    names[line.split(maxsplit=1)[0].split(",", 1)[0]] = None
+                if len(names) > _MOST_NAMES:
+                    raise InputError(
+                        f"video names {path}: more than {_MOST_NAMES}; expected a line per video or frame."
+                    )
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"video names {path}: cannot be read ({error}).") from error
-    words = [line.split()[0].split(",")[0] for line in lines if line.strip()]
-    return [name for name in dict.fromkeys(words) if not name.startswith("original_v")]  # their lists have a heading
+    return [name for name in names if not name.startswith("original_v")]  # their lists have a heading
 
 
 def export_bank(bank: FeatureBank, path: Path, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> int:

@@ -24,10 +24,12 @@ from hydra.core.hydra_config import HydraConfig
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.json_file import read_json_object
 
 _log = logging.getLogger(__name__)
 RECORD = "job.json"
 _NO_METRICS = 1
+_START_ANEW = "delete it to start the job anew"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,13 @@ class JobRecord:
     def read(cls, folder: Path) -> JobRecord | None:
         """The record of the job in a folder, if there has been one."""
         path = folder / RECORD
-        return cls(**json.loads(path.read_text())) if path.is_file() else None
+        if not path.is_file():
+            return None
+        content = read_json_object(path, what="sweep job", remedy=_START_ANEW)
+        try:
+            return cls(**content)
+        except TypeError as error:
+            raise InputError(f"sweep job {path}: is not a job's record ({error}); {_START_ANEW}.") from error
 
     def write(self, folder: Path) -> None:
         """Replace the record."""
@@ -95,7 +103,7 @@ def _resuming(module: str, overrides: list[str]) -> list[str]:
 def read_metrics(run_dir: Path) -> dict[str, object]:
     """The run's `metrics.json`; empty if there is none."""
     path = run_dir / "metrics.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return read_json_object(path, what="metrics", remedy="run the job again") if path.is_file() else {}
 
 
 def score(metrics: dict[str, object]) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from itertools import count
 from pathlib import Path
@@ -16,6 +15,7 @@ from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
+from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
@@ -54,7 +54,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
 def _is_summed_up(run_dir: Path, steps: int) -> bool:
     """Whether the run has ended before: nothing was left to train."""
     path = run_dir / _METRICS
-    return path.is_file() and json.loads(path.read_text()).get("steps") == steps
+    return path.is_file() and read_json_object(path, what="metrics", remedy="delete it").get("steps") == steps
 
 
 @rank_zero_only

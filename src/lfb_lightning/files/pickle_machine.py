@@ -142,6 +142,8 @@ class PickleMachine:
     def add_to_set(self, items: list[Any]) -> None:
         """Add to the set on top of the stack."""
         target = self.stack[-1]
+        if type(target) is Inert:
+            return
         if type(target) is not set:
             raise InputError(f"it adds to a {type(target).__name__}")
         for item in items:

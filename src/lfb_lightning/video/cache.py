@@ -78,9 +78,10 @@ class CachedVideo:
 
     def verify(self) -> None:
         """Read everything; raises InputError if a byte has changed."""
+        checksum = self.describe().get("checksum")
         with self._open() as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        if _checksum(tensors) != self.describe().get("checksum"):
+        if _checksum(tensors) != checksum:
             raise InputError(f"frame cache {self.path}: its checksum differs; delete it and run lfb-cache again.")
 
     @cached_property
