@@ -48,7 +48,9 @@ def test_a_refused_write_is_one_line_and_leaves_no_temporary_file(pipeline, tmp_
     output = done.stdout + done.stderr
     assert done.returncode == 1, output
     assert re.search(
-        rf"^(lfb-\w+|failed): {out}.*{re.escape(file)}: cannot be written \(File too large\)\.$", output, re.M
+        rf"^(lfb-\w+|not in the cache: \S+): {out}.*{re.escape(file)}: cannot be written \(File too large\)\.$",
+        output,
+        re.M,
     )
     assert "Traceback" not in output
     assert not [path.name for path in out.rglob("*") if path.name.endswith((file, ".tmp"))]

@@ -31,7 +31,7 @@ from lfb_lightning.processes import end_when_asked, follow_starter, is_first_ran
 
 _BAD_INPUT = 1
 _TRACEBACK = "LFB_FULL_ERROR"
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _SWEEPING = ("train", "extract", "test")
 Job = Callable[[DictConfig, Path], int]
 
