@@ -116,41 +116,41 @@ def test_override_is_one_of_some_command(text, composed):
     pytest.fail("\n".join(told))
 
 
-def test_examples_on_files_run(pipeline, tmp_path):
+SMALL = {"parts=4": "parts=2", "to=banks/fp16/train": "to=banks/merged"}  # mini-AVA has three videos, and that bank
+
+
+@pytest.fixture
+def files(pipeline, tmp_path):
+    """The files that the examples of `lfb-bank` and `lfb-eval` name, made of mini-AVA's."""
     for split in ("train", "val"):
         shutil.copytree(pipeline.bank_dir / split, tmp_path / "banks" / "fp16" / split)
     shutil.copy(pipeline.checkpoint, tmp_path / "baseline.ckpt")
-    mini = pipeline.mini_dir
-    labels, truth = mini / "mini_ava_action_list.pbtxt", mini / "mini_ava_val.csv"
-    for name, source in {
-        "results.csv": truth,
-        "ava_val_v2.1.csv": truth,
-        "gt.csv": truth,
-        "labels.pbtxt": labels,
-        "ava_action_list_v2.1.pbtxt": labels,
-        "excl.csv": mini / "mini_ava_val_excluded_timestamps.csv",
-    }.items():
-        shutil.copy(source, tmp_path / name)
-    prepared = ["convert folder=banks/fp16/val precision=fp32 to=banks/fp32/val"]
-    prepared += [f"split folder=banks/fp16/val to={folder} parts=2" for folder in ("a", "node0")]
-    for text in prepared:
+    labels, truth = (pipeline.mini_dir / f"mini_ava_{name}" for name in ("action_list.pbtxt", "val.csv"))
+    for name in ("results.csv", "ava_val_v2.1.csv", "gt.csv"):
+        shutil.copy(truth, tmp_path / name)
+    for name in ("labels.pbtxt", "ava_action_list_v2.1.pbtxt"):
+        shutil.copy(labels, tmp_path / name)
+    shutil.copy(pipeline.mini_dir / "mini_ava_val_excluded_timestamps.csv", tmp_path / "excl.csv")
+    for text in (
+        "convert folder=banks/fp16/val precision=fp32 to=banks/fp32/val",
+        "split folder=banks/fp16/val to=halves parts=2",
+    ):
         assert run("bank", *text.split(), folder=tmp_path).status == 0
-    for part, places in {"a/part_0": ["a/val"], "a/part_1": ["b/val"]}.items():
-        for place in places:
-            (tmp_path / place).parent.mkdir(exist_ok=True)
-            shutil.copytree(tmp_path / part, tmp_path / place)
-    for part, place in {"part_0": "node0/train", "part_1": "node1/train"}.items():
-        (tmp_path / place).parent.mkdir(exist_ok=True)
-        shutil.move(tmp_path / "node0" / part, tmp_path / place)
+    for places in (("a/val", "b/val"), ("node0/train", "node1/train")):
+        for number, place in enumerate(places):
+            shutil.copytree(tmp_path / "halves" / f"part_{number}", tmp_path / place)
+    return tmp_path
+
+
+def test_examples_on_files_run(files):
     order = ["inspect", "verify", "convert", "export", "import", "split", "merge"]
     on_banks = [text for text in WHOLE if text.startswith("lfb-bank ")]
     on_banks.sort(key=lambda text: order.index(text.split()[1]))
-    assert len(on_banks) >= len(order)
+    assert {text.split()[1] for text in on_banks} == set(order)
     for text in [*on_banks, *(text for text in WHOLE if text.startswith("lfb-eval "))]:
+        shutil.rmtree(files / "parts", ignore_errors=True)
         name, *arguments = shlex.split(text)
-        if "split=NAME" in arguments or "video_names=val.csv" in arguments:
-            arguments = arguments[:-1]  # what is optional in a help: not needed with these files
-        if text.startswith("lfb-bank merge") and "to=banks/fp16/train" in arguments:
-            arguments = [argument.replace("to=banks/fp16/train", "to=banks/merged") for argument in arguments]
-        done = run(name.removeprefix("lfb-"), *arguments, folder=tmp_path)
+        optional = {"split=NAME", "video_names=val.csv"}  # not for these files
+        arguments = [SMALL.get(argument, argument) for argument in arguments if argument not in optional]
+        done = run(name.removeprefix("lfb-"), *arguments, folder=files)
         assert done.status == 0, f"{text}\n{done.stderr[-2000:]}"
