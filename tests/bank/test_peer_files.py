@@ -213,3 +213,19 @@ def test_a_damaged_file_of_the_older_form_is_one_clear_error(tmp_path):
             refused.append(str(error))
     assert len(refused) > 75, "every truncated file at the least"
     assert all(str(path) in message for message in refused)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"": {902: [np.ones(4)]}}, r"video id '' makes a file name of 0"),
+        ({"v": {2**31 - 1: [np.ones(4)]}}, r"video v: second 2147483647"),
+        ({"v": {902: [np.full(4, np.nan)]}}, r"video v: the features of second 902 are not finite"),
+        ({"v": {902: [np.ones(4, np.complex64)]}}, r"video v, second 902: expected"),
+        ({"v": {902: [[np.ones(4)], [np.ones(3)]]}}, r"video v, second 902: expected"),
+    ],
+)
+def test_what_no_bank_can_hold_is_refused_by_the_name_of_the_file_that_holds_it(tmp_path, content, message):
+    (tmp_path / "lfb.pkl").write_bytes(pickle.dumps(content, 2))
+    with pytest.raises(InputError, match=rf"bank .*lfb\.pkl: {message}"):
+        imported(tmp_path / "lfb.pkl", tmp_path / "bank")

@@ -44,7 +44,7 @@ def test_the_installed_package_has_the_command():
 
 def test_names_in_a_file_cannot_write_to_the_terminal(convert):
     content = {**RIGHT, "images": [{"id": 0, "file_name": "a\nb\x1b[31m.jpg"}]}
-    assert "image 0 (a?b?[31m.jpg): no 'video_id'" in convert("coco", json.dumps(content), "--fps", 25).error
+    assert "image 0 (a b?[31m.jpg): no 'video_id'" in convert("coco", json.dumps(content), "--fps", 25).error
 
 
 def test_one_video_id_is_not_given_to_several_videos(convert):

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import struct
 
 import numpy as np
@@ -140,3 +141,17 @@ def test_a_header_of_another_length_is_named(made, length):
     made.write_bytes(length.to_bytes(8, "little") + made.read_bytes()[8:])
     with pytest.raises(InputError, match=r"a\.frames: cannot be read"):
         CachedVideo(made).clip(np.array([0.0]))
+
+
+@pytest.mark.parametrize(
+    "spoilt", [{"moments": {"dtype": {}}}, {"moments": {"shape": [1] * 100}}, {"__metadata__": {"lfb": '{"fps": []}'}}]
+)
+def test_a_header_of_odd_values_is_one_line(made, spoilt):
+    content = made.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header |= {name: {**header[name], **change} for name, change in spoilt.items()}
+    text = json.dumps(header).encode()
+    made.write_bytes(len(text).to_bytes(8, "little") + text + content[end:])
+    with pytest.raises(InputError, match=r"frame cache .*a\.frames: .*lfb-cache"):
+        CachedVideo(made).properties()

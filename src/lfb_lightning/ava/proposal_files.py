@@ -75,7 +75,8 @@ def rows_of_pickle(path: Path) -> pd.DataFrame:
 def rows_of_json(path: Path, images: Path | None) -> pd.DataFrame:
     """COCO detections and AlphAction's."""
     content = read_json(path, what="proposals")
-    found = content if isinstance(content, list) else _first(content, "annotations", "predictions", "detections")
+    named_lists = content if isinstance(content, dict) else {}
+    found = content if isinstance(content, list) else _first(named_lists, "annotations", "predictions", "detections")
     if not isinstance(found, list):
         raise InputError(f"proposals {path}: expected a list of detections, or an object with 'annotations'.")
     if isinstance(content, dict) and "images" in content:
@@ -98,7 +99,7 @@ def _rows_of_dense(path: Path, content: dict[Any, Any]) -> pd.DataFrame:
     if count > _MOST_BOXES:
         raise InputError(f"proposals {path}: {count} boxes, expected at most {_MOST_BOXES}; split the file.")
     try:
-        arrays = [np.asarray(value, dtype=np.float64) for value in content.values()]
+        arrays = [np.asarray(value).astype(np.float64, casting="same_kind", copy=False) for value in content.values()]
     except (TypeError, ValueError) as error:
         raise InputError(f"proposals {path}: a key holds no array of numbers ({error}), expected [P, 5].") from error
     for key, boxes in zip(names, arrays, strict=True):

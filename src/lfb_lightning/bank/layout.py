@@ -74,6 +74,7 @@ def _check(metadata: VideoMetadata, spans: Mapping[str, TensorSpan]) -> None:
     expected = {"timestamps": ("I32", (rows,)), "boxes": ("F32", (rows, 4)), "scores": ("F32", (rows,))}
     if spans["features"].dtype == "I8":
         expected["scales"] = ("F32", (rows,))
+    expected |= dict.fromkeys(("channel_sum", "channel_square_sum"), ("F64", (shape[1],)))
     for name, form in {**expected, "features": (spans["features"].dtype, (rows, shape[1]))}.items():
         if spans[name][:2] != form:
             raise ValueError(f"{name} {spans[name].dtype} {spans[name].shape}, expected {form[0]} {form[1]}")

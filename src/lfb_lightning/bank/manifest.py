@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from safetensors import safe_open
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
 from lfb_lightning.files.json_file import read_json_object
+from lfb_lightning.files.safetensors_header import read_tensor
 
 _VERSION = 3
 _MOST_CHANNELS = 1 << 16
@@ -130,11 +130,15 @@ def finish_bank(
             raise InputError(
                 f"bank {folder}: {path.name} is missing; run the same lfb-extract command again to finish it."
             )
-        metadata, _ = read_header(path)
+        metadata, spans = read_header(path)
+        if spans["features"].shape[1] != provenance.channels:
+            raise InputError(
+                f"bank file {path}: features of {spans['features'].shape[1]} channels, expected {provenance.channels}; "
+                "delete it and run lfb-extract again."
+            )
         videos[video_id] = VideoEntry(rows=metadata.rows, checksum=metadata.checksum)
-        with safe_open(path, framework="np") as file:
-            total += file.get_tensor("channel_sum")
-            squares += file.get_tensor("channel_square_sum")
+        total += read_tensor(path, spans["channel_sum"])
+        squares += read_tensor(path, spans["channel_square_sum"])
     num_rows = sum(entry.rows for entry in videos.values())
     mean, std = statistics(total, squares, num_rows)
     manifest = Manifest(

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lfb_lightning.bank.layout import file_name
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_pickle import load_arrays
@@ -84,6 +85,10 @@ class PeerBank:
 
     def _name(self, key: Any, names: Sequence[str] | None) -> str:
         if isinstance(key, str):
+            try:
+                file_name(key)
+            except InputError as error:
+                raise InputError(f"bank {self.path}: {error}") from error
             return key
         if not isinstance(key, int | np.integer) or isinstance(key, bool):
             raise InputError(f"bank {self.path}: a video is {key!r:.100}, expected its id or its number.")
@@ -106,7 +111,9 @@ class PeerBank:
     def _rows(self, video_id: str, second: Any, features: Any) -> Float[Tensor, "n C"]:
         parts = features if isinstance(features, list | tuple) else [features]
         try:
-            tensors = [torch.as_tensor(part).to("cpu") for part in parts]
+            tensors = [
+                (part.cpu() if isinstance(part, Tensor) else torch.from_numpy(np.asarray(part))) for part in parts
+            ]
             stacked = [tensor[None] if tensor.ndim == 1 else tensor for tensor in tensors]
             if any(tensor.ndim != 2 or tensor.dtype not in _DTYPES or not tensor.shape[1] for tensor in stacked):
                 raise TypeError(f"{[f'{tuple(tensor.shape)} {tensor.dtype}' for tensor in tensors][:3]}")

@@ -26,7 +26,7 @@ from lfb_lightning.bank.stored_video import StoredVideo, read_video
 from lfb_lightning.bank.video_table import VideoEntry, read_videos
 from lfb_lightning.bank.window import WindowSpec, choose_rows
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.safetensors_header import TensorSpan
+from lfb_lightning.files.safetensors_header import TensorSpan, read_tensor
 from lfb_lightning.structures import BankWindow, Keyframe
 
 _KEPT_VIDEOS = 1024
@@ -219,13 +219,8 @@ class FeatureBank:
         features = spans["features"]
         if (features.dtype, features.shape[1]) != (_STORED_AS[self.dtype], self.channels):
             raise InputError(f"bank file {path}: features {features.dtype} {features.shape} are not the manifest's.")
-
-        def array(name: str, dtype: type) -> np.ndarray:
-            span = spans[name]
-            return np.fromfile(path, dtype=dtype, count=span.shape[0], offset=span.begin)
-
-        timestamps = array("timestamps", np.int32)
+        timestamps = read_tensor(path, spans["timestamps"])
         if (timestamps[1:] < timestamps[:-1]).any():
             raise InputError(f"bank file {path}: rows are not in order of time; delete it and run lfb-extract again.")
-        scales = array("scales", np.float32) if "scales" in spans else None
-        return _VideoIndex(path, features, timestamps, array("scores", np.float32), spans["boxes"], scales)
+        scales = read_tensor(path, spans["scales"]) if features.dtype == "I8" else None
+        return _VideoIndex(path, features, timestamps, read_tensor(path, spans["scores"]), spans["boxes"], scales)

@@ -57,7 +57,7 @@ def read_video(path: Path) -> tuple[VideoMetadata, StoredVideo, str]:
             boxes=tensors["boxes"],
             scores=tensors["scores"],
             features=tensors["features"],
-            scales=tensors.get("scales"),
+            scales=tensors["scales"] if tensors["features"].dtype == torch.int8 else None,
         )
     except (SafetensorError, KeyError) as error:
         raise InputError(

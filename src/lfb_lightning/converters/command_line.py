@@ -33,7 +33,7 @@ from lfb_lightning.converters.label_studio import read_label_studio
 from lfb_lightning.converters.options import Options, checked_video_id, parse_frame_name, parse_size
 from lfb_lightning.converters.tables import ANNOTATIONS, LABEL_MAP, Tables, tables_of, write_tables
 from lfb_lightning.converters.via import read_via
-from lfb_lightning.errors import InputError
+from lfb_lightning.errors import InputError, one_line
 
 _PROGRAM = "annotations_to_ava"
 _BAD_INPUT = 1
@@ -54,16 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise InputError(f"{path}: a zip archive; unpack it and give the annotation file in it.")
         print(_convert(parsed, _options(parsed), notes))
     except InputError as error:
-        print(_one_line(f"{_PROGRAM}: {error}"), file=sys.stderr)
+        print(f"{_PROGRAM}: {error}", file=sys.stderr)
         return _BAD_INPUT
     for line in notes.lines():
-        print(_one_line(f"note: {line}"))
+        print(one_line(f"note: {line}"))
     return 0
-
-
-def _one_line(text: str) -> str:
-    """The text without what a file's names could do to a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _convert(parsed: argparse.Namespace, options: Options, notes: Notes) -> str:

@@ -12,10 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lfb_lightning.files.json_file import parse_json
 
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 1 << 20  # ours take less than a thousand bytes
+_MOST_DIMENSIONS = 8
+_NUMPY = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "I8": np.int8, "U8": np.uint8}
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
@@ -47,13 +51,22 @@ def read_safetensors_header(path: Path) -> tuple[Mapping[str, Any], dict[str, Te
     return metadata, spans
 
 
+def read_tensor(path: Path, span: TensorSpan) -> np.ndarray:
+    """A tensor of a file whose header has been read; raises ValueError or OSError where that cannot be."""
+    if span.dtype not in _NUMPY:
+        raise ValueError(f"it holds a tensor of dtype {span.dtype!r}")
+    count = math.prod(span.shape)
+    return np.fromfile(path, dtype=_NUMPY[span.dtype], count=count, offset=span.begin).reshape(span.shape)
+
+
 def _span(name: str, entry: Any, base: int) -> TensorSpan:
     try:
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
     except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"its header does not describe {name!r} as safetensors does") from error
     numbers = [begin, end, *shape] if isinstance(shape, list) else [None]
-    if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
+    sound = isinstance(dtype, str) and len(numbers) <= _MOST_DIMENSIONS + 2
+    if not sound or not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
         raise ValueError(f"its header does not describe {name!r} as safetensors does")
     if end - begin != math.prod(shape) * _ITEM_BYTES.get(dtype, -1):
         raise ValueError(f"its {name!r} is {end - begin} bytes long, but of shape {shape} and dtype {dtype!r}")

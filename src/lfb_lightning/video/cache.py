@@ -74,8 +74,10 @@ class CachedVideo:
         """Up to the last cached moment; frames are the stored ones."""
         moments, frames, _, described = self._index
         height, width = self.clip(moments[:1]).shape[1:3]
-        fps = float(described.get("fps", 0.0))
-        return VideoProperties(float(moments[-1]), int(frames[-1]) + 1, fps, width, height)
+        fps = described.get("fps", 0.0)
+        if not (type(fps) in (int, float) and 0 <= fps < np.inf):
+            raise InputError(f"frame cache {self.path}: its fps is {fps!r:.80}, expected a number; {_MAKE_AGAIN}.")
+        return VideoProperties(float(moments[-1]), int(frames[-1]) + 1, float(fps), width, height)
 
     def describe(self) -> dict[str, Any]:
         """What the file was made from."""

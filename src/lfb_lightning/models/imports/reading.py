@@ -37,6 +37,6 @@ def tensors_of(mapping: dict[Any, Any]) -> dict[str, torch.Tensor]:
     for key, value in mapping.items():
         if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
             found[str(key)] = torch.from_numpy(np.ascontiguousarray(value))
-        elif isinstance(value, torch.Tensor):
+        elif isinstance(value, torch.Tensor) and not value.is_complex():
             found[str(key)] = value
     return found
