@@ -114,6 +114,7 @@ def test_detections_with_their_images_beside_them(tmp_path):
         ("a.json", b'{"images": [{"id": 1}], "annotations": []}', "entry 0 cannot be read"),
         ("a.pkl", pickle.dumps([1, 2, 3]), "expected a dict"),
         ("a.pkl", pickle.dumps(([{"video": "v"}], {})), "clip 0 cannot be read"),
+        ("a.pkl", pickle.dumps(([{"video": "v", "time": 1, "labels": np.ones(1)}], {})), "clip 0 cannot be read"),
         ("a.pkl", pickle.dumps({"v,0902": np.array([[0, 0, 1, np.nan, 1.0]])}), r"key 'v,0902': box .* finite"),
         ("a.pkl", pickle.dumps({"v-0902": np.zeros((1, 5))}), "expected 'VIDEO,0902'"),
         ("a.txt", b"", "unknown ending"),

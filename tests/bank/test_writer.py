@@ -16,6 +16,7 @@ from lfb_lightning.bank import BankWriter, FeatureBank, finish_bank
 from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.bank.layout import file_name, video_id_of
 from lfb_lightning.bank.stored_video import read_video
+from lfb_lightning.bank.video_table import read_videos, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 from tests.bank.test_window import provenance, write_bank
@@ -135,6 +136,22 @@ def test_manifest_of_another_format_is_refused(tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
     with pytest.raises(InputError, match="format"):
         FeatureBank.open(tmp_path)
+
+
+def test_manifest_of_an_unknown_precision_is_refused(tmp_path):
+    write_bank(tmp_path, {"v": ROWS})
+    path = tmp_path / "manifest.json"
+    path.write_text(path.read_text().replace('"precision": "fp32"', '"precision": "fp8"'))
+    with pytest.raises(InputError, match=r"bank manifest .*manifest\.json: .*precision is 'fp8', expected one of fp32"):
+        FeatureBank.open(tmp_path)
+
+
+@pytest.mark.parametrize("video_id", ["", "x" * 241])
+def test_a_table_of_videos_that_no_file_can_hold_is_refused(tmp_path, video_id):
+    bank, _ = write_bank(tmp_path, {"v": ROWS})
+    checksum = write_videos(tmp_path, {video_id: bank.videos["v"]})
+    with pytest.raises(InputError, match=r"bank file .*videos\.json: .*makes a file name of"):
+        read_videos(tmp_path, checksum)
 
 
 def test_missing_video_keeps_the_manifest_from_being_written(tmp_path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -24,7 +27,7 @@ from lfb_lightning.structures import Keyframe
 from tests import stored
 from tests.bank.test_window import provenance, write_bank
 from tests.fuzzing import forms
-from tests.fuzzing.cases import Reader, Seed, made, plain, seed
+from tests.fuzzing.cases import Files, Reader, Seed, made, plain, seed
 from tests.fuzzing.mutators import Form, Mutation
 from tests.models import golden
 from tests.models.imports import test_layouts
@@ -121,7 +124,15 @@ _BANK_WAYS = [
 ]
 
 
-def _bank(*spoilt: tuple[str, Form], equal: bool) -> list[Seed]:
+def _other_videos(files: Files, chance: Random) -> Files:
+    """Another table of videos, which the manifest may know of."""
+    table, manifest = forms.JSON.spoilt(files["videos.json"], chance), json.loads(files["manifest.json"])
+    if chance.random() < 0.8:
+        manifest["videos_checksum"] = hashlib.sha256(table).hexdigest()
+    return files | {"videos.json": table, "manifest.json": json.dumps(manifest).encode()}
+
+
+def _bank(*spoilt: tuple[str, Form]) -> list[Seed]:
     values = torch.arange(1.0, 13.0).view(3, 4).tolist()  # as write_bank numbers them
     says = [
         [[True, False, True, True], [values[0], [0.0] * 4, *values[1:]]],
@@ -131,7 +142,7 @@ def _bank(*spoilt: tuple[str, Form], equal: bool) -> list[Seed]:
         [],
         [[True, True], True, 4],
     ]
-    return [seed(made(lambda folder: write_bank(folder, _ROWS)), says, *spoilt, equal=equal)]
+    return [seed(made(lambda folder: write_bank(folder, _ROWS)), says, *spoilt)]
 
 
 STORED = [
@@ -161,7 +172,7 @@ STORED = [
         [_peer, _imported],
         lambda: _peer_bank(_saved, torch.tensor, forms.TORCH, forms.TORCH_RECORDS),
     ),
-    Reader("bank file", _BANK_WAYS, lambda: _bank(("v.safetensors", forms.SAFETENSORS), equal=True)),
-    Reader("bank manifest", _BANK_WAYS, lambda: _bank(("manifest.json", forms.JSON), equal=True)),
-    Reader("bank's table of videos", _BANK_WAYS, lambda: _bank(("videos.json", forms.JSON), equal=False)),
+    Reader("bank file", _BANK_WAYS, lambda: _bank(("v.safetensors", forms.SAFETENSORS))),
+    Reader("bank manifest", _BANK_WAYS, lambda: _bank(("manifest.json", forms.JSON))),
+    Reader("bank's table of videos", _BANK_WAYS, lambda: [Seed(s.files, s.says, [_other_videos]) for s in _bank()]),
 ]

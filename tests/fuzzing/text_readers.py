@@ -14,6 +14,7 @@ from lfb_lightning.ava.annotations import read_annotations
 from lfb_lightning.ava.evaluation_csv import KEYS_PER_VIDEO, read_evaluation_csv
 from lfb_lightning.ava.excluded import read_excluded
 from lfb_lightning.ava.label_map import LabelMap, read_label_map
+from lfb_lightning.ava.proposals import read_proposals
 from lfb_lightning.files.array_pickle import load_arrays
 from tests.fuzzing import forms
 from tests.fuzzing.cases import Reader, one, plain, seed

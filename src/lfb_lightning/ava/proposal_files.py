@@ -36,7 +36,7 @@ from lfb_lightning.structures import Keyframe
 CSV_COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "label", "score"]
 _KEPT_COLUMNS = [name for name in CSV_COLUMNS if name != "label"]
 _ODD_ENTRY = (
-    KeyError,
+    LookupError,
     TypeError,
     ValueError,
     AttributeError,

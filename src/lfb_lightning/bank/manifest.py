@@ -12,12 +12,13 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Float64
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
+from lfb_lightning.bank.precision import Precision
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
@@ -161,6 +162,8 @@ def _refuse_odd_figures(made: Any, content: Mapping[str, Any]) -> None:
     texts = {name: value for name, value in made.items() if name not in ("channels", "clip", "score_threshold")}
     if not all(isinstance(text, str) for text in [*texts.values(), content["videos_checksum"]]):
         raise ValueError(f"its provenance holds something else than texts: {reprlib.repr(texts)}")
+    if made["precision"] not in get_args(Precision):
+        raise ValueError(f"precision is {made['precision']!r:.50}, expected one of {', '.join(get_args(Precision))}")
     channels, counts = made["channels"], (content["num_videos"], content["num_rows"])
     if type(channels) is not int or not 0 < channels <= _MOST_CHANNELS:
         raise ValueError(f"channels is {channels!r:.50}, expected 1 to {_MOST_CHANNELS}")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from lfb_lightning.bank.layout import file_name
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
 from lfb_lightning.files.json_file import parse_json
@@ -45,6 +46,8 @@ def read_videos(folder: Path, checksum: str) -> dict[str, VideoEntry]:
         videos = {key: VideoEntry(value["rows"], value["checksum"]) for key, value in entries.items()}
         if not all(type(entry.rows) is int and isinstance(entry.checksum, str) for entry in videos.values()):
             raise ValueError("its rows are not numbers, or its checksums no texts")
+        for video_id in videos:
+            file_name(video_id)  # refuses what is no file's
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"bank file {path}: cannot be used ({error}); run the same lfb-extract command again: it keeps finished videos."
