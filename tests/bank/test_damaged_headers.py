@@ -70,7 +70,7 @@ def test_tensors_that_do_not_fit_are_refused_before_they_are_read(path, name):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda tensors, metadata: tensors.update(features=tensors["features"][:, :2]), "not the manifest's"),
+        (lambda tensors, metadata: tensors.update(features=tensors["features"][:, :2]), "channel_sum"),
         (lambda tensors, metadata: tensors.update(features=tensors["features"].double()), "not the manifest's"),
         (lambda tensors, metadata: tensors.update(timestamps=tensors["timestamps"].flip(0)), "not in order of time"),
     ],

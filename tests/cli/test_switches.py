@@ -188,7 +188,7 @@ def test_no_gpu_is_one_line(small, tmp_path):
     import torch
 
     if torch.cuda.is_available():
-        pytest.skip("there is one")
+        pytest.skip("there is a CUDA device")
     done = run("train", *small, "trainer.accelerator=gpu", "hydra.run.dir=run", folder=tmp_path)
     assert done.message.startswith("lfb-train: trainer: No supported gpu backend found!")
 
