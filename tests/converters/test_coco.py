@@ -145,9 +145,9 @@ def changed(*path, to=None):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "not a readable JSON"),
-        ("[" * 200_000, "not a readable JSON"),
-        ("1" * 5000, "not a readable JSON"),
+        ("", "not a readable json"),
+        ("[" * 200_000, "not a readable json"),
+        ("1" * 5000, "not a readable json"),
         ("[]", "expected an object with 'images'"),
         ("{}", "no 'images'"),
         (changed("images"), "no 'images'"),
