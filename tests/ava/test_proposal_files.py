@@ -104,7 +104,8 @@ def test_detections_with_their_images_beside_them(tmp_path):
         ("a.json", b"{", "not a readable json"),
         ("a.json", b'{"images": []}', "expected a list of detections"),
         ("a.json", b"3.5", "expected a list of detections"),
-        ("a.pkl", pickle.dumps({"v,0902": np.zeros((1, 5), np.complex64)}), "holds no array of numbers"),
+        ("a.pkl", pickle.dumps({"v,0902": np.zeros((1, 5), np.complex64)}), "an array of 'c8'"),
+        ("a.pkl", pickle.dumps({"v,0902": np.array([["0", "0", "1", "1", "1"]])}), "holds no array of numbers"),
         ("a.json", b'[{"image_id": 1, "bbox": [1, 2], "score": 1}]', "detection 0 cannot be read"),
         (
             "a.json",

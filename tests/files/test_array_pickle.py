@@ -97,6 +97,7 @@ FORGERIES = {
         Reduced(np._core.numeric._frombuffer, (ADDRESS, np.dtype("f8"), (2,), "C")),
         "array of 8 bytes, expected 2 elements of 8",
     ),
+    "complex numbers": (np.ones(2, np.complex64), "an array of 'c8'"),  # readers would drop their imaginary part
     "many bytes": (Reduced(bytes, (10**15,)), "not a pickle"),
 }
 

@@ -97,3 +97,14 @@ def test_another_byte_order_is_refused(tmp_path):
 def test_a_plain_pickle_is_no_torch_file(tmp_path):
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"a": 1}))
     assert not is_torch_file(tmp_path / "a.pkl")
+
+
+def test_a_zip_whose_end_speaks_of_several_disks_is_one_line(tmp_path):
+    """Behind 65,535 entries stands a second end, with the number of disks, on which Python's `is_zipfile` raises."""
+    path = tmp_path / "a.pt"
+    torch.save(CONTENT, path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-22] + b"PK\x06\x07" + bytes(12) + (9).to_bytes(4, "little") + content[-22:])
+    assert is_torch_file(path)
+    with pytest.raises(InputError, match=r"checkpoint .*a\.pt: "):
+        read_torch(path, what="checkpoint")

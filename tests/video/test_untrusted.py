@@ -97,6 +97,11 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path):
         refused(tmp_path / f"{name}.mp4")
 
 
+def test_a_header_that_is_longer_than_a_file_can_be_is_refused(tmp_path):
+    (tmp_path / "a.mkv").write_bytes(b"\x1a\x45\xdf\xa3\x01" + b"\xff" * 6 + b"\xfe" + bytes(100))
+    refused(tmp_path / "a.mkv")
+
+
 def test_an_external_reference_of_a_mov_file_is_not_followed(good, tmp_path):
     """The track's data reference is turned from "in this file" into an alias of another one."""
     content = bytearray((good / "H.264 mp4.mp4").read_bytes())

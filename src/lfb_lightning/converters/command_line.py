@@ -21,7 +21,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from zipfile import is_zipfile
 
 from lfb_lightning.ava.label_map import read_label_map
 from lfb_lightning.converters.annotated_box import AnnotatedBox, Notes
@@ -34,6 +33,7 @@ from lfb_lightning.converters.options import Options, checked_video_id, parse_fr
 from lfb_lightning.converters.tables import ANNOTATIONS, LABEL_MAP, Tables, tables_of, write_tables
 from lfb_lightning.converters.via import read_via
 from lfb_lightning.errors import InputError, one_line
+from lfb_lightning.files.zip_records import is_zip
 
 _PROGRAM = "annotations_to_ava"
 _BAD_INPUT = 1
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in parsed.files:
             if not path.is_file():
                 raise InputError(f"{path}: no such file.")
-            if is_zipfile(path):
+            if is_zip(path):
                 raise InputError(f"{path}: a zip archive; unpack it and give the annotation file in it.")
         print(_convert(parsed, _options(parsed), notes))
     except InputError as error:

@@ -19,7 +19,7 @@ from lfb_lightning.files.pickle_limits import PickleLimits, check_key, check_sha
 from lfb_lightning.files.pickle_machine import Name
 from lfb_lightning.files.pickle_reader import read_pickle
 
-_PLAIN_KINDS = "biufcSU"  # numbers and strings, nothing that points elsewhere
+_PLAIN_KINDS = "biufSU"  # real numbers and strings, nothing that points elsewhere
 _LONGEST_CODE = 16  # of a dtype: "<U12", "float32"
 
 

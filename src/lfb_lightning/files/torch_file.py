@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import sys
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -24,7 +23,7 @@ from lfb_lightning.files.array_pickle import ARRAY_NAMES, finder
 from lfb_lightning.files.pickle_limits import Inert, PickleLimits, check_key, check_shape
 from lfb_lightning.files.pickle_machine import Name
 from lfb_lightning.files.pickle_reader import read_pickle
-from lfb_lightning.files.zip_records import ZipRecords
+from lfb_lightning.files.zip_records import ZipRecords, is_zip
 
 _OLD_FORM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # its magic number, pickled
 _MAGIC_NUMBER, _OLD_VERSION = 0x1950A86A20F9469CFC6C, 1001
@@ -45,7 +44,7 @@ class _Storage(NamedTuple):
 
 def is_torch_file(path: Path) -> bool:
     """Whether `torch.save` wrote a file: a zip, or in the older form its magic number, pickled."""
-    if zipfile.is_zipfile(path):
+    if is_zip(path):
         return True
     with path.open("rb") as file:
         return _OLD_FORM in file.read(32)

@@ -7,6 +7,8 @@ feature bank of torch tensors has a million of them. Nothing is unpacked here, s
 from __future__ import annotations
 
 import mmap
+import zipfile
+from pathlib import Path
 from struct import Struct
 
 from lfb_lightning.errors import InputError
@@ -18,6 +20,14 @@ _ENTRY, _ENTRY_SIGNATURE = Struct("<4s6H3L5H2L"), b"PK\x01\x02"
 _LOCAL, _LOCAL_SIGNATURE = Struct("<4s5H3L2H"), b"PK\x03\x04"
 _LONGEST_COMMENT = 1 << 16
 _SEE_ZIP64 = 0xFFFFFFFF
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file ends as a zip does; the standard library raises on some that end in a damaged way."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
 
 
 class ZipRecords:

@@ -44,7 +44,7 @@ def _boxes_cut_off(file: BinaryIO, size: int) -> str | None:
 def _segment_cut_off(file: BinaryIO, size: int) -> str | None:
     """mkv and webm: a header element and one segment that states its length, unless it was written to a pipe."""
     header = _length(file)
-    if header is None:
+    if header is None or header > size:
         return None
     file.seek(header, 1)
     if file.read(4) != _SEGMENT or (length := _length(file)) is None:
