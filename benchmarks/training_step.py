@@ -30,6 +30,7 @@ from omegaconf import DictConfig
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
 from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.cli.sections import Sections
 from lfb_lightning.mini_ava import MiniAVA, generate
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.tasks import AvaDataModule
@@ -96,7 +97,7 @@ def bare(cfg: DictConfig, batches: list[Any], detector: Any, datamodule: AvaData
 
 
 def ours(cfg: DictConfig, batches: list[Any], detector: Any, folder: Path) -> list[float]:
-    task, datamodule = build_detection(cfg, detector, "")
+    task, datamodule = build_detection(Sections(cfg), detector, "")
     datamodule.__class__ = Decoded
     datamodule.batches = batches
     times = Times()
@@ -132,7 +133,7 @@ def overhead() -> None:
             settle_process(cfg)
             torch.manual_seed(0)
             detector = build(cfg.model)
-            _, datamodule = build_detection(cfg, detector, "")
+            _, datamodule = build_detection(Sections(cfg), detector, "")
             datamodule.setup("fit")
             loader = datamodule.train_dataloader()
             batches = [batch for batch, _ in zip(loader, range(STEPS), strict=False)]

@@ -11,7 +11,8 @@ import torch
 from lfb_lightning.mini_ava import MiniAVA, generate
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared"
+GOLDEN = ROOT / "tests" / "golden"  # made by other programs: tests/golden/README.md
+SHARED = ROOT.parent / "shared"  # where it exists, GOLDEN must equal it
 
 torch.set_num_threads(1)
 

@@ -12,6 +12,7 @@ FLOOR = {
     "structures": 0,
     "boxes": 0,
     "errors": 0,
+    "seconds": 0,
     "files": 0,
     "processes": 0,
     "version": 0,
@@ -20,7 +21,7 @@ FLOOR = {
     "bank": 1,
     "models": 1,
 }
-FLOOR |= {"data": 2, "metrics": 2, "mini_ava": 2, "tasks": 3, "viz": 3, "cli": 4}
+FLOOR |= {"data": 2, "metrics": 2, "mini_ava": 2, "converters": 2, "tasks": 3, "viz": 3, "cli": 4}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__init__")
 
 

@@ -8,10 +8,7 @@ from hypothesis import strategies as st
 
 from lfb_lightning.ava.annotations import Annotations, read_annotations
 from lfb_lightning.ava.csv_rows import parse_whole_rows, read_number_rows
-from lfb_lightning.ava.evaluation_csv import read_evaluation_csv
-from lfb_lightning.ava.excluded import read_excluded
-from lfb_lightning.ava.label_map import LabelMap, read_label_map
-from lfb_lightning.ava.proposals import read_proposals
+from lfb_lightning.ava.label_map import LabelMap
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 
@@ -58,12 +55,6 @@ def test_unusual_rows_are_named(tmp_path, text, message):
         read_number_rows(tmp_path / "a.csv", COLUMNS, what="rows", integers=["timestamp"])
 
 
-def test_rows_without_the_last_column_take_its_default(tmp_path):
-    (tmp_path / "a.csv").write_text("a,1\na,2,7\n")
-    table = read_number_rows(tmp_path / "a.csv", COLUMNS, what="rows", integers=["timestamp"], fill={"x": "0.5"})
-    assert table["x"].tolist() == [0.5, 7.0]
-
-
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(
@@ -102,29 +93,3 @@ def test_first_release_without_person_ids(tmp_path):
     (tmp_path / "a.csv").write_text("v,0902,0.1,0.1,0.5,0.5,1\nv,0902,0.1,0.1,0.5,0.5,2\n")
     truth = read_annotations(tmp_path / "a.csv", LabelMap({1: "one", 2: "two"}))[Keyframe("v", 902)]
     assert truth.labels.tolist() == [[False, True, True]]
-
-
-MUTATIONS = [b",", b"\n", b'"', b"nan", b"1e400", b"\x00", b"\xff", b"\r", b"9" * 40, b"", b"0x1f"]
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 3), st.sampled_from(MUTATIONS)), min_size=1, max_size=4))
-def test_a_spoilt_file_is_read_or_refused_never_a_traceback(tmp_path_factory, mutations):
-    content = bytearray(b"v,0902,0.1,0.2,0.5,0.6,1,0.9\nw,0903.5,0.1,0.2,0.5,0.6,2,1\n")
-    for place, length, text in mutations:
-        content[place : place + length] = text
-    folder = tmp_path_factory.getbasetemp()
-    (folder / "spoilt.csv").write_bytes(bytes(content))
-    refusals = []
-    for read in (
-        read_evaluation_csv,
-        lambda path: read_annotations(path, LabelMap({1: "one"})),
-        read_excluded,
-        read_proposals,
-        read_label_map,
-    ):
-        try:
-            read(folder / "spoilt.csv")
-        except InputError as error:
-            refusals.append(str(error))
-    assert all("spoilt.csv" in message for message in refusals)

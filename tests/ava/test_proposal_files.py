@@ -80,6 +80,15 @@ def test_every_form_gives_the_same_persons(tmp_path, name, write):
     assert len(table.above(Keyframe("0123", 903), 0.0)) == 0
 
 
+def test_a_path_without_ending_is_the_file_that_is_there(tmp_path):
+    write_csv(tmp_path / "v2.FAIR.recall_93.9.csv")
+    assert read_proposals(tmp_path / "v2.FAIR.recall_93.9").keyframes == [KEY]
+    write_dense(tmp_path / "v2.FAIR.recall_93.9.pkl")
+    assert read_proposals(tmp_path / "v2.FAIR.recall_93.9").keyframes == [KEY]
+    with pytest.raises(InputError, match=r"nothing\.pkl: no such file, nor"):
+        read_proposals(tmp_path / "nothing")
+
+
 def test_detections_with_their_images_beside_them(tmp_path):
     (tmp_path / "boxes.json").write_text(json.dumps(detections()))
     (tmp_path / "images.json").write_text(json.dumps(IMAGES))
@@ -94,6 +103,9 @@ def test_detections_with_their_images_beside_them(tmp_path):
     [
         ("a.json", b"{", "not a readable json"),
         ("a.json", b'{"images": []}', "expected a list of detections"),
+        ("a.json", b"3.5", "expected a list of detections"),
+        ("a.pkl", pickle.dumps({"v,0902": np.zeros((1, 5), np.complex64)}), "an array of 'c8'"),
+        ("a.pkl", pickle.dumps({"v,0902": np.array([["0", "0", "1", "1", "1"]])}), "holds no array of numbers"),
         ("a.json", b'[{"image_id": 1, "bbox": [1, 2], "score": 1}]', "detection 0 cannot be read"),
         (
             "a.json",
@@ -103,7 +115,8 @@ def test_detections_with_their_images_beside_them(tmp_path):
         ("a.json", b'{"images": [{"id": 1}], "annotations": []}', "entry 0 cannot be read"),
         ("a.pkl", pickle.dumps([1, 2, 3]), "expected a dict"),
         ("a.pkl", pickle.dumps(([{"video": "v"}], {})), "clip 0 cannot be read"),
-        ("a.pkl", pickle.dumps({"v,0902": np.array([[0, 0, 1, np.nan, 1.0]])}), r"'v,0902' holds .*finite"),
+        ("a.pkl", pickle.dumps(([{"video": "v", "time": 1, "labels": np.ones(1)}], {})), "clip 0 cannot be read"),
+        ("a.pkl", pickle.dumps({"v,0902": np.array([[0, 0, 1, np.nan, 1.0]])}), r"key 'v,0902': box .* finite"),
         ("a.pkl", pickle.dumps({"v-0902": np.zeros((1, 5))}), "expected 'VIDEO,0902'"),
         ("a.txt", b"", "unknown ending"),
     ],

@@ -12,7 +12,7 @@ from lfb_lightning.ava.proposals import read_proposals
 from lfb_lightning.ava.results import write_results
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
-from tests.conftest import SHARED
+from tests.conftest import GOLDEN
 
 LABELS = LabelMap({1: "a", 3: "b", 80: "c"})
 
@@ -183,13 +183,12 @@ def test_results_read_back_exactly(tmp_path):
     assert np.float32(float(fields[7])) == np.float32(0.123456789)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the real AVA files are not beside the project")
 def test_real_ava_files():
-    label_map = read_label_map(SHARED / "ava" / "ava_action_list_v2.1_for_activitynet_2018.pbtxt")
+    label_map = read_label_map(GOLDEN / "ava" / "ava_action_list_v2.1_for_activitynet_2018.pbtxt")
     assert len(label_map.names) == 60
     assert not {2, 16, 18, 19, 75} & set(label_map.ids)
-    annotations = read_annotations(SHARED / "ava" / "ava_val_v2.1_8videos.csv", label_map)
+    annotations = read_annotations(GOLDEN / "ava_eval" / "d1_real8_v21" / "gt.csv", label_map)
     assert len(annotations.keyframes) == 6470
-    assert len(read_excluded(SHARED / "ava" / "ava_train_excluded_timestamps_v2.1.csv")) == 161
+    assert len(read_excluded(GOLDEN / "ava" / "ava_train_excluded_timestamps_v2.1.csv")) == 161
     persons = [len(annotations[keyframe]) for keyframe in annotations.keyframes]
     assert max(persons) == 11

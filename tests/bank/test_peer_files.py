@@ -15,10 +15,9 @@ from lfb_lightning.bank.window import window_generator
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 from tests.bank.test_window import write_bank
-from tests.conftest import SHARED
+from tests.models import golden
 
-GOLDEN = SHARED / "golden" / "mmaction2" / "bank"
-needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="needs the golden data")
+GOLDEN = golden.GOLDEN / "bank"
 
 
 def imported(path, to, **options):
@@ -31,14 +30,13 @@ def keyframe_of(query):
     return Keyframe(video_id, int(second))
 
 
-@needs_golden
 def test_windows_are_the_peers(tmp_path):
-    golden = json.loads((GOLDEN / "golden_windows.json").read_text())
+    recorded = json.loads((GOLDEN / "golden_windows.json").read_text())
     # Their three files are one bank, given to three splits.
     banks = [imported(GOLDEN / "window_bank" / f"lfb_{name}.pkl", tmp_path / name) for name in ("train", "val", "test")]
-    crowd = golden["crowd"]["query"]
+    crowd = recorded["crowd"]["query"]
     checked = 0
-    for query, slots in golden["queries"].items():
+    for query, slots in recorded["queries"].items():
         keyframe = keyframe_of(query)
         (bank,) = [bank for bank in banks if keyframe.video_id in bank.videos] or banks[:1]
         window = bank.window(keyframe, WindowSpec(seconds=60, features_per_second=5))
@@ -56,11 +54,10 @@ def test_windows_are_the_peers(tmp_path):
     assert checked > 500
 
 
-@needs_golden
 def test_crowded_second_and_odd_window_are_as_the_peers(tmp_path):
-    golden = json.loads((GOLDEN / "golden_windows.json").read_text())
+    recorded = json.loads((GOLDEN / "golden_windows.json").read_text())
     banks = [imported(GOLDEN / "window_bank" / f"lfb_{name}.pkl", tmp_path / name) for name in ("train", "val", "test")]
-    crowd, odd = golden["crowd"], golden["odd_window"]
+    crowd, odd = recorded["crowd"], recorded["odd_window"]
     keyframe = keyframe_of(crowd["query"])
     (bank,) = [bank for bank in banks if keyframe.video_id in bank.videos]
     drawn = set()
@@ -77,7 +74,6 @@ def test_crowded_second_and_odd_window_are_as_the_peers(tmp_path):
     assert window.mask[0].view(-1, odd["K"]).sum(dim=1).tolist() == odd["n_nonzero"]
 
 
-@needs_golden
 @pytest.mark.parametrize("form", ["0x_fp16", "0x_fp32", "1x_fp16", "1x_fp32"])
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_every_release_and_precision_keeps_each_value_and_exports_to_the_same(tmp_path, form, split):
@@ -97,7 +93,6 @@ def test_every_release_and_precision_keeps_each_value_and_exports_to_the_same(tm
             torch.testing.assert_close(torch.stack(rows), torch.stack(theirs[video][second]), rtol=0, atol=0)
 
 
-@needs_golden
 def test_stacked_tensors_of_the_older_file_form_are_read(tmp_path):
     theirs = torch.load(GOLDEN / "lfb_unittest.pkl", weights_only=True)
     bank = imported(GOLDEN / "lfb_unittest.pkl", tmp_path / "bank")
@@ -218,3 +213,19 @@ def test_a_damaged_file_of_the_older_form_is_one_clear_error(tmp_path):
             refused.append(str(error))
     assert len(refused) > 75, "every truncated file at the least"
     assert all(str(path) in message for message in refused)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"": {902: [np.ones(4)]}}, r"video id '' makes a file name of 0"),
+        ({"v": {2**31 - 1: [np.ones(4)]}}, r"video v: second 2147483647"),
+        ({"v": {902: [np.full(4, np.nan)]}}, r"video v: the features of second 902 are not finite"),
+        ({"v": {902: [np.ones(4, np.complex64)]}}, r"it holds an array of 'c8'"),
+        ({"v": {902: [[np.ones(4)], [np.ones(3)]]}}, r"video v, second 902: expected"),
+    ],
+)
+def test_what_no_bank_can_hold_is_refused_by_the_name_of_the_file_that_holds_it(tmp_path, content, message):
+    (tmp_path / "lfb.pkl").write_bytes(pickle.dumps(content, 2))
+    with pytest.raises(InputError, match=rf"bank .*lfb\.pkl: {message}"):
+        imported(tmp_path / "lfb.pkl", tmp_path / "bank")

@@ -9,11 +9,16 @@ import time
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from lfb_lightning.bank import BankWriter, FeatureBank, finish_bank
 from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.bank.layout import file_name, video_id_of
+from lfb_lightning.bank.stored_video import read_video
+from lfb_lightning.bank.video_table import read_videos, write_videos
 from lfb_lightning.errors import InputError
+from lfb_lightning.structures import Keyframe
 from tests.bank.test_window import provenance, write_bank
 
 ROWS = [(902, 0.5), (901, 0.9), (902, 0.8)]
@@ -133,6 +138,22 @@ def test_manifest_of_another_format_is_refused(tmp_path):
         FeatureBank.open(tmp_path)
 
 
+def test_manifest_of_an_unknown_precision_is_refused(tmp_path):
+    write_bank(tmp_path, {"v": ROWS})
+    path = tmp_path / "manifest.json"
+    path.write_text(path.read_text().replace('"precision": "fp32"', '"precision": "fp8"'))
+    with pytest.raises(InputError, match=r"bank manifest .*manifest\.json: .*precision is 'fp8', expected one of fp32"):
+        FeatureBank.open(tmp_path)
+
+
+@pytest.mark.parametrize("video_id", ["", "x" * 241])
+def test_a_table_of_videos_that_no_file_can_hold_is_refused(tmp_path, video_id):
+    bank, _ = write_bank(tmp_path, {"v": ROWS})
+    checksum = write_videos(tmp_path, {video_id: bank.videos["v"]})
+    with pytest.raises(InputError, match=r"bank file .*videos\.json: .*makes a file name of"):
+        read_videos(tmp_path, checksum)
+
+
 def test_missing_video_keeps_the_manifest_from_being_written(tmp_path):
     writer = BankWriter(tmp_path, provenance())
     with pytest.raises(InputError, match="is missing"):
@@ -233,3 +254,35 @@ def test_opening_costs_milliseconds_and_windows_survive_pickling(tmp_path):
     FeatureBank.open(tmp_path)
     assert time.perf_counter() - started < 0.5  # 50 ms on a quiet machine: see benchmarks
     assert pickle.loads(pickle.dumps(bank)).keyframes() == bank.keyframes()
+
+
+def with_tensors(path, **tensors):
+    """The bank file with other tensors, or without those that are None, under the header that it had."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    changed = {**load_file(path), **tensors}
+    save_file({name: value for name, value in changed.items() if value is not None}, path, metadata)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"channel_sum": None},
+        {"channel_square_sum": torch.zeros(5, dtype=torch.float64)},
+        {"channel_sum": torch.zeros(4)},
+        {name: torch.zeros(5, dtype=torch.float64) for name in ("channel_sum", "channel_square_sum")}
+        | {"features": torch.zeros(3, 5)},
+    ],
+)
+def test_a_finished_file_that_is_not_as_it_was_written_is_named_when_extraction_goes_on(tmp_path, spoilt):
+    write_bank(tmp_path, {"v": [(902, 0.5), (903, 0.9), (903, 0.8)]})
+    with_tensors(tmp_path / file_name("v"), **spoilt)
+    with pytest.raises(InputError, match=r"bank file .*v\.safetensors.*run lfb-extract again"):
+        finish_bank(tmp_path, provenance(), ["v"])
+
+
+def test_scales_beside_features_that_need_none_are_not_read(tmp_path):
+    bank, features = write_bank(tmp_path, {"v": [(902, 0.5)]})
+    with_tensors(tmp_path / file_name("v"), scales=torch.tensor(2.0))
+    assert torch.equal(bank.persons(Keyframe("v", 902))[2], features["v"])
+    assert torch.equal(read_video(tmp_path / file_name("v"))[1].decoded, features["v"])

@@ -11,7 +11,9 @@ from omegaconf import OmegaConf
 
 from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.cli.keys import KEYS
 from lfb_lightning.data import AvaData
+from tests.cli.in_process import load
 
 CONF = conf_dir()
 PRIMARIES = ["train", "test", "extract"]
@@ -23,7 +25,7 @@ OPTIONS = sorted(
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
 GIVEN = {  # arguments that the commands add
     "assemble_detector": set(),
-    "DetectionTask": {"detector", "loss", "optimisation", "class_groups", "config_text"},
+    "DetectionTask": {"detector", "loss", "optimisation", "config_text"},
     "ExtractionTask": {"detector"},
     "Trainer": {"default_root_dir", "callbacks", "logger"},
     "Optimisation": set(),
@@ -32,7 +34,7 @@ GIVEN = {  # arguments that the commands add
 }
 
 
-def compose(primary, *overrides):
+def compose(primary, *overrides, plain=True):
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         cfg = hydra.compose(primary, list(overrides), return_hydra_config=True)
     OmegaConf.set_readonly(cfg.hydra, False)
@@ -40,8 +42,8 @@ def compose(primary, *overrides):
     HydraConfig.instance().set_config(cfg)
     content = OmegaConf.to_container(cfg, resolve=False)
     del content["hydra"]
-    plain = OmegaConf.create(content)
-    return OmegaConf.to_container(plain, resolve=True)
+    composed = OmegaConf.create(content)
+    return OmegaConf.to_container(composed, resolve=True) if plain else composed
 
 
 def nodes(value):
@@ -52,7 +54,8 @@ def nodes(value):
             yield from nodes(item)
 
 
-def check_binds(cfg):
+def check_binds(cfg, command="train"):
+    load("checking").check_config(OmegaConf.create(cfg), command)  # what we ship is not refused
     for node in nodes(cfg):
         arguments = {key: value for key, value in node.items() if not (key.startswith("_") and key.endswith("_"))}
         try:
@@ -69,19 +72,19 @@ def check_binds(cfg):
 
 @pytest.mark.parametrize("primary", PRIMARIES)
 def test_primary_composes_and_binds(primary):
-    check_binds(compose(primary))
+    check_binds(compose(primary), primary)
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_binds(group, option):
     primary = "test" if (group, option) in {("trainer", "inference"), ("callbacks", "progress")} else "train"
-    check_binds(compose(primary, f"{group}={option}"))
+    check_binds(compose(primary, f"{group}={option}"), primary)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("primary", PRIMARIES)
 def test_every_experiment_composes_for_every_command(primary, experiment):
-    check_binds(compose(primary, f"experiment={experiment}"))
+    check_binds(compose(primary, f"experiment={experiment}"), primary)
 
 
 def test_the_headline_overrides_work_together():
@@ -104,6 +107,65 @@ def test_keys_are_documented_where_they_stand(path):
         key = line.split(":")[0]
         if key.isidentifier() and not key.startswith("_") and key not in ("defaults", "hydra"):
             assert "#" in line, f"{path.name}: {line}"
+
+
+COMMANDS = sorted(
+    str(path.relative_to(CONF).with_suffix(""))
+    for folder in (CONF, CONF / "lfb_bank")
+    for path in folder.glob("*.yaml")
+)
+CHANGED = {bool: lambda value: not value, int: lambda value: value + 1, float: lambda value: value + 0.5}
+
+
+def leaves(node, prefix=""):
+    """Every key that holds a plain value or a list, with it."""
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{name}.")
+        elif not name.startswith("_"):
+            yield f"{prefix}{name}", value
+
+
+def groups_of(command):
+    """The groups that a command's configuration chooses from, with the option that it chooses."""
+    entries = OmegaConf.load(CONF / f"{command}.yaml").get("defaults", [])
+    chosen = {str(key): value for entry in entries if OmegaConf.is_dict(entry) for key, value in entry.items()}
+    return {key: value for key, value in chosen.items() if not key.startswith("override")}
+
+
+def raw(command, *overrides):
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        return OmegaConf.to_container(hydra.compose(command, list(overrides)), resolve=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_key_of_every_command_can_be_set(command):
+    wanted = {
+        key: CHANGED[type(value)](value) if type(value) in CHANGED else [] if isinstance(value, list) else "some text"
+        for key, value in leaves(raw(command))
+    }
+    overrides = [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in wanted.items()]
+    assert dict(leaves(raw(command, *overrides))) == wanted
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_every_group_of_every_command_can_be_chosen(command):
+    for group in groups_of(command):
+        for option in sorted(path.stem for path in (CONF / group).glob("*.yaml")):
+            assert raw(command, f'{group}="{option}"') is not None
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_key_is_named_like_a_group(command):
+    plain = {key for key in OmegaConf.load(CONF / f"{command}.yaml") if key not in ("defaults", "hydra")}
+    assert plain & {path.name for path in CONF.iterdir() if path.is_dir()} == set(), "Hydra could not set it"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_key_of_a_command_has_a_type(command):
+    name = "bank" if command.startswith("lfb_bank") else command
+    plain = {key for key, value in raw(command).items() if not isinstance(value, dict)}
+    assert plain <= KEYS[name].keys()
 
 
 def test_conf_dir_is_the_checkouts():

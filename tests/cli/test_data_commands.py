@@ -1,8 +1,13 @@
 """`lfb-check`, `lfb-cache` and the test on several views, as a user runs them."""
 
 import json
+import pickle
+import shutil
 
+import av
 import pytest
+
+from lfb_lightning.bank import FeatureBank, WindowSpec
 
 pytestmark = pytest.mark.slow
 MINI = ["data=mini_ava", "data.last_second=920"]
@@ -82,3 +87,76 @@ def test_evaluation_draws_curves_and_compares(console, pipeline, tmp_path):
     assert found["comparison"]["mAP"] - found["mAP"] == pytest.approx(found["comparison"]["difference"])
     assert (tmp_path / "plots" / "pr.png").read_bytes().startswith(b"\x89PNG")
     assert "95 % interval over videos" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def moved(mini_dir, tmp_path_factory):
+    """The mini-AVA with its videos in a folder `sport`, as ids and as files, whose endings are those of a camera."""
+    folder = tmp_path_factory.mktemp("moved")
+    (folder / "videos" / "sport").mkdir(parents=True)
+    for path in (mini_dir / "videos").glob("*.mp4"):
+        shutil.copy(path, folder / "videos" / "sport" / f"{path.stem}.MP4")
+    shutil.copy(mini_dir / "mini_ava_action_list.pbtxt", folder)
+    for path in mini_dir.glob("*.csv"):
+        lines = path.read_text().splitlines(keepends=True)
+        (folder / path.name).write_text("".join(f"sport/{line}" for line in lines))
+    for path in mini_dir.glob("*.pkl"):
+        boxes = {f"sport/{key}": value for key, value in pickle.loads(path.read_bytes()).items()}
+        (folder / path.name).write_bytes(pickle.dumps(boxes))
+    return folder
+
+
+def test_ids_with_a_folder_and_endings_in_capitals_give_the_same_bank_and_scores(console, pipeline, moved, tmp_path):
+    shared = [f"ckpt_path={pipeline.checkpoint}", *MINI, "data.num_workers=0"]
+    here = [f"paths.data_dir={moved}", f"bank.dir={tmp_path / 'bank'}"]
+    console("extract", *shared, *here, "split=val", f"hydra.run.dir={tmp_path / 'extract'}")
+    bank, plain = FeatureBank.open(tmp_path / "bank" / "val"), FeatureBank.open(pipeline.bank_dir / "val")
+    assert sorted(bank.videos) == [f"sport/{name}" for name in sorted(plain.videos)]
+    assert [path.name for path in (tmp_path / "bank" / "val").glob("*000*")] == ["sport%2Fmini-val-000.safetensors"]
+    for keyframe in plain.keyframes():
+        there = keyframe._replace(video_id=f"sport/{keyframe.video_id}")
+        windows = [source.window(key, WindowSpec(seconds=16)) for source, key in ((bank, there), (plain, keyframe))]
+        assert windows[0].mask.any()
+        assert windows[0].features.equal(windows[1].features)
+    console("test", *shared, *here, f"hydra.run.dir={tmp_path / 'moved'}")
+    console("test", *shared, f"paths.data_dir={pipeline.mini_dir}", f"hydra.run.dir={tmp_path / 'plain'}")
+    results = [(tmp_path / name / "results.csv").read_text() for name in ("moved", "plain")]
+    assert results[0] == "".join(f"sport/{line}" for line in results[1].splitlines(keepends=True))
+
+
+def test_the_cache_keeps_class_folders_and_no_link_leads_out_of_it(console, moved, tmp_path):
+    cache = tmp_path / "cache"
+    settings = [*MINI, f"paths.data_dir={moved}", f"data.cache_dir={cache}", "num_workers=0", "splits=[val]"]
+    assert "3 videos cached" in console("cache", *settings).stdout
+    assert (cache / "sport" / "mini-val-000.frames").is_file()
+    shutil.rmtree(cache / "sport")
+    (tmp_path / "elsewhere").mkdir()
+    (cache / "sport").symlink_to(tmp_path / "elsewhere")
+    refused = console("cache", *settings, fails=True)
+    assert "is a link out of data.cache_dir" in refused.stdout
+    assert "Traceback" not in refused.stderr
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.fixture
+def frames(mini_dir, tmp_path):
+    """The mini-AVA's videos as folders of JPEGs."""
+    for path in (mini_dir / "videos").glob("*.mp4"):
+        (tmp_path / "frames" / path.stem).mkdir(parents=True)
+        with av.open(str(path)) as container:
+            for number, frame in enumerate(container.decode(video=0), 1):
+                frame.to_image().save(tmp_path / "frames" / path.stem / f"img_{number:05d}.jpg")
+    return tmp_path / "frames"
+
+
+def test_an_unreadable_picture_fails_its_video_and_ends_training_with_a_line(console, mini_dir, frames, tmp_path):
+    bad = frames / "mini-train-002" / "img_00101.jpg"
+    bad.write_bytes(bad.read_bytes()[:300])
+    settings = [f"paths.data_dir={mini_dir}", f"data.video_dir={frames}", "data.source=frames"]
+    cached = console("cache", *MINI, *settings, f"data.cache_dir={tmp_path / 'cache'}", "num_workers=0", fails=True)
+    assert "8 videos cached, 0 there before, 1 failed" in cached.stdout
+    assert f"not in the cache: mini-train-002: frame {bad}: cannot be read" in cached.stdout
+    small = ["experiment=mini_ava", "data.last_second=920", "fbo=none", "trainer.max_epochs=1", "data.num_workers=1"]
+    done = console("train", *small, *settings, f"hydra.run.dir={tmp_path / 'run'}", fails=True)
+    assert f"lfb-train: frame {bad}: cannot be read" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

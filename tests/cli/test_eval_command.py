@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def files(tmp_path):
-    write_label_map(tmp_path / "map.pbtxt", {1: "a", 12: "b", 80: "c"})
+    write_label_map(tmp_path / "map.pbtxt", {1: "bend/bow (at the waist)", 12: "stand", 80: "watch (a person)"})
     box = "0.1,0.1,0.5,0.5"
     (tmp_path / "gt.csv").write_text(f"v,0902,{box},12,0\nv,0903,{box},12,0\nv,0903,{box},80,1\n")
     (tmp_path / "det.csv").write_text(f"v,0902,{box},12,0.9\nv,0903,0.6,0.6,0.9,0.9,12,0.8\nv,0903,{box},80,0.4\n")
@@ -36,3 +36,38 @@ def test_bad_input_is_named(console, files):
     failed = console("eval", *arguments, fails=True)
     assert "det.csv, row 1: score is 'high', expected a number" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_groups_are_those_of_ava_and_of_no_other_label_map(console, files):
+    write_label_map(files["label_map"], {1: "open door", 12: "wave", 80: "sit"})
+    done = console(
+        "eval", *(f"{key}={path}" for key, path in files.items()), f"out={files['label_map'].parent / 'm.json'}"
+    )
+    assert "person_movement" not in done.stdout
+    assert json.loads((files["label_map"].parent / "m.json").read_text())["groups"] == {}
+
+
+def test_boxes_of_pixels_are_not_an_map_of_zero(console, files):
+    pixels = "v,0902,10,10,50,50,12,0.9\nv,0903,60,60,90,90,12,0.8\n"
+    arguments = [f"{key}={path}" for key, path in files.items()]
+    fractions = files["detections"].read_text()
+    files["detections"].write_text(pixels)
+    for failed in (
+        console("eval", *arguments, fails=True),
+        console("eval", *arguments, f"compare={files['detections']}", fails=True),
+    ):
+        assert "det.csv: boxes such as [10.0, 10.0, 50.0, 50.0] are not within 0..1" in failed.stderr
+        assert "gt.csv" in failed.stderr
+    files["annotations"].write_text(pixels.replace("0.9\n", "0\n").replace("0.8\n", "0\n"))
+    assert "mAP 1.000000" in console("eval", *arguments).stdout  # both of pixels: the official tool compares them
+    files["detections"].write_text(fractions)
+    assert "gt.csv: boxes such as [10.0, 10.0" in console("eval", *arguments, fails=True).stderr
+
+
+def test_files_without_a_keyframe_in_common_are_not_an_map_of_zero(console, files):
+    files["detections"].write_text("v,0002,0.1,0.1,0.5,0.5,12,0.9\n")
+    failed = console("eval", *(f"{key}={path}" for key, path in files.items()), fails=True)
+    assert "none of its 1 keyframes is in" in failed.stderr
+    assert "one there is 'v,902', one here 'v,2'" in failed.stderr
+    files["detections"].write_text("")
+    assert "mAP 0.000000" in console("eval", *(f"{key}={path}" for key, path in files.items())).stdout

@@ -4,13 +4,12 @@ import pytest
 import torch
 
 from lfb_lightning.bank import FeatureBank
-from lfb_lightning.models import load_detector
+from lfb_lightning.models import FBOAvg, FBOMax, load_detector
+from tests.cli.in_process import run
 from tests.models import golden
+from tests.models.imports.test_layouts import SLOWONLY, detector, slowfast_name
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not golden.GOLDEN.is_dir(), reason="the peer's checkpoints are not beside the project"),
-]
+pytestmark = pytest.mark.slow
 
 
 def test_import_writes_a_checkpoint_and_reports(console, tmp_path):
@@ -43,3 +42,31 @@ def test_import_says_what_is_wrong(console, tmp_path):
     assert "no known layout" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert not (tmp_path / "x.ckpt").exists()
+
+
+@pytest.fixture
+def pooled(tmp_path):
+    """An LFB-max or -avg detector with PySlowFast's names, which do not say which of them it is."""
+    maximum = {"_target_": "lfb_lightning.models.FBOMax", "_partial_": True}
+    made = detector(SLOWONLY, maximum)
+    weights = {slowfast_name(key): value for key, value in made.state_dict().items()}
+    torch.save({"model_state": weights}, tmp_path / "pooled.pyth")
+    return tmp_path / "pooled.pyth"
+
+
+@pytest.mark.parametrize(("option", "kind"), [("max", FBOMax), ("avg", FBOAvg)])
+def test_the_operator_that_a_file_does_not_say_is_given_as_the_help_says(option, kind, pooled, tmp_path):
+    done = run("import_weights", f"src={pooled}", "out=model.ckpt", f"fbo={option}", folder=tmp_path)
+    assert done.status == 0, done.stderr
+    assert isinstance(load_detector(tmp_path / "model.ckpt").fbo, kind)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [((), "add fbo=max or fbo=avg."), (("fbo=nl",), "fbo is nl, expected max or avg"), (("fbo=null",), "add fbo=max")],
+)
+def test_it_is_asked_for_where_it_is_needed(options, told, pooled, tmp_path):
+    done = run("import_weights", f"src={pooled}", "out=model.ckpt", *options, folder=tmp_path)
+    assert (done.status, done.message.count("\n")) == (1, 0)
+    assert told in done.message
+    assert not (tmp_path / "model.ckpt").exists()

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +11,12 @@ import time
 import pandas as pd
 import pytest
 import torch
+import yaml
 
+from lfb_lightning.cli import sweep_job
+from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sweep_job import JobRecord
+from tests.cli.in_process import run
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +37,10 @@ def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console,
     assert f"hydra.sweep.dir={tmp_path / 'sweep'} does what is not done" in failed.stdout
     assert f"lfb-train: bank {late}/train: does not exist" in failed.stderr
     assert "Traceback" not in failed.stderr
+    output = tmp_path / "sweep" / "0" / "output.txt"
+    assert f"sweep job 0 failed with status 1; what it said is in {output}" in failed.stdout
+    assert f"lfb-train: bank {late}/train: does not exist" in output.read_text()
+    assert "does not exist" not in (tmp_path / "sweep" / "1" / "output.txt").read_text()
     table = table_of(tmp_path / "sweep")
     assert list(table["state"]) == ["failed", "ok"]
     assert list(table["bank.dir"]) == [str(late), str(pipeline.bank_dir)]
@@ -79,6 +88,65 @@ def test_interrupted_sweep_goes_on_where_its_job_stopped(pipeline, console, tmp_
     assert 0 < stopped < table["steps"]["0"] == table["steps"]["1"]
 
 
+@pytest.fixture
+def own_groups(tmp_path):
+    """A user's folder: an operator, an experiment, and a primary configuration."""
+    for name, text in {
+        "fbo/mine.yaml": "defaults:\n  - max\nmask_padding: true\n",
+        "experiment/mine.yaml": "# @package _global_\ndefaults:\n  - mini_ava\nseed: 77\n",
+        "mine.yaml": "defaults:\n  - train\n  - _self_\ntask:\n  frozen_epochs: 3\n",
+    }.items():
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "own" / name).write_text(text)
+    return tmp_path / "own"
+
+
+SOURCES = {
+    "--config-dir": ["--config-dir", "own", "experiment=mine"],
+    "--config-dir, after the overrides": ["experiment=mine", "--config-dir", "own"],
+    "hydra.searchpath": ["hydra.searchpath=[file://own]", "experiment=mine"],
+    "hydra.searchpath, two of them": ["hydra.searchpath=[pkg://lfb_lightning.cli,own]", "experiment=mine"],
+    "--config-name": ["--config-dir", "own", "--config-name", "mine", "experiment=mine"],
+    "--config-path": ["--config-path", "whole", "experiment=mine"],
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_jobs_are_composed_from_the_files_of_their_sweep(source, own_groups, monkeypatch):
+    folder = own_groups.parent
+    if source == "--config-path":
+        shutil.copytree(conf_dir(), folder / "whole")
+        shutil.copytree(own_groups, folder / "whole", dirs_exist_ok=True)
+    jobs = []
+
+    def leave_a_figure(arguments, run_dir):
+        jobs.append(arguments)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / "metrics.json").write_text('{"best_mAP": 0.5}')
+        return 0
+
+    monkeypatch.setattr(sweep_job, "_run", leave_a_figure)
+    done = run("train", "-m", "fbo=mine,avg", *SOURCES[source], "hydra.sweep.dir=sweep's (1)", folder=folder)
+    assert done.status == 0, done.stderr
+    assert all(arguments[1:3] == ["-m", "lfb_lightning.cli.train"] for arguments in jobs)
+    # Elsewhere: what was relative is the sweep's.
+    composed = [run("train", *arguments[3:], "--cfg", "job", folder=folder.parent) for arguments in jobs]
+    configs = [yaml.safe_load(job.stdout) for job in composed]
+    assert [config["fbo"]["mask_padding"] for config in configs] == [True, False]
+    assert [config["seed"] for config in configs] == [77, 77]
+    assert [config["task"]["frozen_epochs"] for config in configs] == [3 if source == "--config-name" else 0] * 2
+
+
+def test_a_sweep_with_own_groups_trains_on_two_processes(own_groups, pipeline, console, short, tmp_path):
+    """Real jobs: each starts its second process with the job's own command line."""
+    devices = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.limit_train_batches=1"]
+    arguments = [*short, "fbo=mine", "seed=1,2", *devices, f"hydra.sweep.dir={tmp_path / 'a=b (sweep)'}"]
+    console("train", "-m", *arguments, "--config-dir", own_groups)
+    table = table_of(tmp_path / "a=b (sweep)")
+    assert list(table["state"]) == ["ok", "ok"]
+    assert list(table["seed"]) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("launcher", "options"),
     [
@@ -100,6 +168,10 @@ def test_launcher_makes_the_jobs_that_hydra_makes(launcher, options, console, sh
     assert list(table["fbo"]) == ["avg", "max"]
     assert list(table["state"]) == ["ok", "ok"]
     assert list(table["steps"]) == [2, 2]
+    for number, kind in enumerate(("avg", "max")):  # side by side, each with its own words
+        job = tmp_path / launcher / str(number)
+        assert f"best checkpoint {job}" in (job / "output.txt").read_text()
+        assert f"fbo={kind}" in (job / "job.json").read_text()
 
 
 def test_search_is_kept_and_goes_on(console, short, tmp_path):

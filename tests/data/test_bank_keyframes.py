@@ -7,9 +7,9 @@ from lfb_lightning.data import AvaData, BankKeyframes, Split
 from lfb_lightning.data.streamed_clips import refuse_outside
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
-from tests.conftest import SHARED
+from tests.models import golden
 
-E2E = SHARED / "golden" / "mmaction2" / "e2e"
+E2E = golden.GOLDEN / "e2e"
 
 
 def split_of(mini_dir, tmp_path, proposals, **changes):
@@ -57,7 +57,6 @@ def test_annotations_are_needed_by_name(mini_dir, tmp_path, video_id):
         BankKeyframes(split, "annotations").keyframes()
 
 
-@pytest.mark.skipif(not E2E.is_dir(), reason="needs the golden data")
 def test_annotated_seconds_are_those_of_the_peers_bank():
     proposals = E2E / "prop.pkl"
     data = AvaData(

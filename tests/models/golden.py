@@ -1,4 +1,4 @@
-"""The peer's weights and inputs, rebuilt from their description (`../shared/golden/mmaction2/FILLER.md`)."""
+"""The peer's weights and inputs, rebuilt from their description (a generator per tensor, seeded by its name)."""
 
 import json
 import zlib
@@ -6,9 +6,9 @@ import zlib
 import torch
 from safetensors.torch import load_file
 
-from tests.conftest import SHARED
+from tests import conftest
 
-GOLDEN = SHARED / "golden" / "mmaction2"
+GOLDEN = conftest.GOLDEN / "mmaction2"
 BOXES = [
     [
         [0, 0, 320, 224],

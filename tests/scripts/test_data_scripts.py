@@ -20,9 +20,13 @@ from tests.video.test_frames import constant, read_number, write_video
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-def run(script, *arguments):
+def start(script, *arguments):
     command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def run(script, *arguments):
+    done = start(script, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -114,3 +118,27 @@ def test_coco_video_becomes_annotations(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(content))
     run("annotations_to_ava.py", "coco", tmp_path / "a.json", tmp_path / "out", "--fps", 25)
     assert (tmp_path / "out" / "annotations.csv").read_text() == "shop,0002,0.100,0.100,0.500,0.500,1,2\n"
+
+
+def test_files_converted_one_by_one_share_a_label_map(tmp_path):
+    (tmp_path / "a.xml").write_text(CVAT)
+    (tmp_path / "b.xml").write_text(CVAT.replace("shop", "yard").replace(">stand<", ">bend<"))
+    run("annotations_to_ava.py", "cvat", tmp_path / "a.xml", tmp_path / "out_a", "--fps", 25)
+    known = tmp_path / "out_a" / "action_list.pbtxt"
+    run("annotations_to_ava.py", "cvat", tmp_path / "b.xml", tmp_path / "out_b", "--fps", 25, "--label-map", known)
+    assert read_label_map(tmp_path / "out_b" / "action_list.pbtxt").names == {1: "stand", 2: "walk", 3: "bend"}
+    rows = (tmp_path / "out_b" / "annotations.csv").read_text()
+    assert rows == "yard,0001,0.100,0.100,0.500,0.500,2,3\nyard,0001,0.100,0.100,0.500,0.500,3,3\n"
+
+
+def test_coco_of_pictures_is_refused_in_one_line_that_names_key_and_image(tmp_path):
+    """As Roboflow exports a video's frames: without videos and frame numbers."""
+    content = {
+        "categories": [{"id": 1, "name": "walk"}],
+        "images": [{"id": 0, "file_name": "cam_a_mp4-0025_jpg.rf.0a1b2c.jpg", "height": 500, "width": 1000}],
+        "annotations": [{"id": 0, "image_id": 0, "category_id": 1, "bbox": [100, 50, 200, 400]}],
+    }
+    (tmp_path / "rf.json").write_text(json.dumps(content))
+    done = start("annotations_to_ava.py", "coco", tmp_path / "rf.json", tmp_path / "out", "--fps", 25)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "image 0 (cam_a_mp4-0025_jpg.rf.0a1b2c.jpg): no 'video_id' and no 'frame_id'" in done.stderr

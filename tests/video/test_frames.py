@@ -155,7 +155,7 @@ def test_missing_and_broken_videos_are_named(tmp_path):
         VideoLibrary(tmp_path, "frames").open("nobody").clip(np.array([0.0]))
 
 
-@pytest.mark.parametrize("video_id", ["../secret", "a/b", "", "..", "/etc/passwd"])
+@pytest.mark.parametrize("video_id", ["../secret", "", "..", "/etc/passwd"])
 def test_video_ids_do_not_leave_the_folder(tmp_path, video_id):
     with pytest.raises(InputError, match="not a plain file name"):
         VideoLibrary(tmp_path).open(video_id)

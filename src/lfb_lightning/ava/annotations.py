@@ -1,7 +1,8 @@
 """Ground truth: `video_id,timestamp,x1,y1,x2,y2,action_id,person_id`, one row per (box, action), no header.
 
 Rows of one box (same keyframe, same coordinates, same person) become one person with several actions. Actions that
-the label map does not list are dropped, but their keyframes remain annotated.
+the label map does not list are dropped, but their keyframes remain annotated. So is the keyframe of a row of two columns,
+`video_id,timestamp`, in which nobody is: nothing to train on, but whatever is detected there is wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int64, UInt64
 
-from lfb_lightning.ava.csv_rows import read_number_rows
+from lfb_lightning.ava.box_rules import BOX_COLUMNS, box_fault
+from lfb_lightning.ava.csv_rows import (
+    have_two_columns,
+    join_blocks,
+    name_row,
+    number_columns,
+    parse_whole_rows,
+    read_csv_blocks,
+)
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, keys_of, number_videos, stable_order
 from lfb_lightning.ava.label_map import LabelMap
 from lfb_lightning.errors import InputError
@@ -22,19 +31,28 @@ from lfb_lightning.files.durable import durable_file
 from lfb_lightning.structures import GroundTruth, Keyframe
 
 COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "person_id"]
-BOX_COLUMNS = ["x1", "y1", "x2", "y2"]
+_INTEGERS = ["timestamp", "action_id", "person_id"]
+_MOST_LABELS = 1 << 30  # bytes; AVA's take 30 MB
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads bits
 
 
 class Annotations:
     """Annotated persons by keyframe, and the flat rows that evaluation reads."""
 
-    def __init__(self, rows: pd.DataFrame, label_map: LabelMap) -> None:
-        """Take numeric rows with the columns above, in any order."""
+    def __init__(self, rows: pd.DataFrame, label_map: LabelMap, empty: pd.DataFrame | None = None) -> None:
+        """Take numeric rows with the columns above, and those of two columns, in any order."""
         self.rows = rows
+        self.empty = rows.iloc[:0][COLUMNS[:2]] if empty is None else empty
         self.label_map = label_map
-        self._video_ids, videos = number_videos(rows["video_id"])
-        self._keys = keyframe_keys(videos, rows["timestamp"].to_numpy())
+        self._video_ids, videos = number_videos(self.moments["video_id"])
+        keys = keyframe_keys(videos, self.moments["timestamp"].to_numpy())
+        self._keys, self._empty_keys = keys[: len(rows)], keys[len(rows) :]
+
+    @cached_property
+    def moments(self) -> pd.DataFrame:
+        """`video_id` and `timestamp` of all rows, those of two columns last."""
+        moments = self.rows[COLUMNS[:2]]
+        return pd.concat([moments, self.empty], ignore_index=True) if len(self.empty) else moments
 
     @property
     def keyframes(self) -> list[Keyframe]:
@@ -59,9 +77,11 @@ class Annotations:
     @cached_property
     def labelled(self) -> Bool[np.ndarray, " K"]:
         """Whether each keyframe has a listed action."""
-        if not self.num_persons:
-            return np.zeros(0, dtype=bool)
-        return np.logical_or.reduceat(self._tables[1].any(axis=1), self.persons.starts)
+        filled = self.persons.counts > 0
+        labelled = np.zeros(len(filled), dtype=bool)
+        if self.num_persons:
+            labelled[filled] = np.logical_or.reduceat(self._tables[1].any(axis=1), self.persons.starts[filled])
+        return labelled
 
     def __getitem__(self, keyframe: Keyframe) -> GroundTruth:
         """Persons of a keyframe; none for one without annotation."""
@@ -74,8 +94,11 @@ class Annotations:
 
     def without(self, excluded: frozenset[Keyframe]) -> Annotations:
         """The same without the rows of the excluded keyframes."""
-        dropped = np.isin(self._keys, keys_of(excluded, self._video_ids))
-        return Annotations(self.rows[~dropped].reset_index(drop=True), self.label_map) if dropped.any() else self
+        keys = keys_of(excluded, self._video_ids)
+        kept, kept_empty = ~np.isin(self._keys, keys), ~np.isin(self._empty_keys, keys)
+        if kept.all() and kept_empty.all():
+            return self
+        return Annotations(self.rows[kept].reset_index(drop=True), self.label_map, self.empty[kept_empty])
 
     @cached_property
     def _tables(self) -> tuple[np.ndarray, np.ndarray, KeyframeRows]:
@@ -90,20 +113,42 @@ class Annotations:
         actions = self.rows["action_id"].to_numpy()[order]
         listed = np.isin(actions, self.label_map.ids)
         labels[person_of_row[listed], actions[listed]] = True
-        return boxes, labels, KeyframeRows(self._video_ids, keys[first_rows])
+        return boxes, labels, KeyframeRows(self._video_ids, keys[first_rows], self._empty_keys)
 
 
 def read_annotations(path: str | Path, label_map: LabelMap) -> Annotations:
     """Read an AVA annotation csv; raises InputError with file and row for anything that is not one."""
-    rows = read_number_rows(
-        path,
-        COLUMNS,
-        what="annotations",
-        integers=["timestamp", "action_id", "person_id"],
-        fill={"person_id": "0"},  # the first v2.1 files have seven columns
+    rows, empty = parse_whole_rows(path, COLUMNS, integers=_INTEGERS), None
+    if rows is None:
+        rows, empty = _unusual_rows(path)
+    if len(rows) * label_map.num_columns > _MOST_LABELS:
+        raise InputError(
+            f"annotations {path}: {len(rows)} rows of {label_map.num_columns} columns, one for each id, take more than "
+            f"{_MOST_LABELS >> 20} MB; number the label map's actions from 1 without gaps."
+        )
+    fault = box_fault([rows[name].to_numpy() for name in BOX_COLUMNS])
+    if fault is not None:
+        place, text = fault
+        raise InputError(f"annotations {path}, {name_row(path, int(rows.index[place]))}: {text}.")
+    return Annotations(rows.reset_index(drop=True), label_map, empty)
+
+
+def no_annotations(label_map: LabelMap) -> Annotations:
+    """The ground truth of a split that nobody has annotated."""
+    rows = pd.DataFrame(
+        {"video_id": pd.Series(dtype="category")} | {name: pd.Series(dtype=float) for name in COLUMNS[1:]}
     )
-    _check_boxes(rows, path)
-    return Annotations(rows, label_map)
+    return Annotations(rows.astype(dict.fromkeys(_INTEGERS, np.int64)), label_map)
+
+
+def _unusual_rows(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of persons, and those of two columns; a person's last column may be missing, as in the first v2.1 files."""
+    persons, nobody = [], []
+    for table in read_csv_blocks(path, COLUMNS, what="annotations", widths={2, 7, 8}):
+        empty = have_two_columns(table)
+        persons.append(number_columns(table[~empty].replace({"person_id": {"": "0"}}), path, _INTEGERS))
+        nobody.append(number_columns(table.loc[empty, COLUMNS[:2]], path, _INTEGERS))
+    return join_blocks(persons), join_blocks(nobody)
 
 
 def write_annotations(path: str | Path, rows: Iterable[tuple[Keyframe, tuple[float, ...], int, int]]) -> None:
@@ -131,11 +176,3 @@ def _number_equal_rows(columns: list[np.ndarray]) -> Int64[np.ndarray, " N"]:
         return numbers
     table = pd.DataFrame(dict(enumerate(columns)))
     return table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
-
-
-def _check_boxes(rows: pd.DataFrame, path: str | Path) -> None:
-    inverted = (rows["x2"].to_numpy() < rows["x1"].to_numpy()) | (rows["y2"].to_numpy() < rows["y1"].to_numpy())
-    if inverted.any():
-        row = int(np.flatnonzero(inverted)[0])
-        box = rows.loc[row, BOX_COLUMNS].tolist()
-        raise InputError(f"annotations {path}, row {row + 1}: box {box} has x2 < x1 or y2 < y1; expected x1,y1,x2,y2.")

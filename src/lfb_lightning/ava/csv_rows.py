@@ -8,51 +8,67 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool
+from pandas.api.types import union_categoricals
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.seconds import are_whole_seconds, expected_second
 
 # pandas 3 reads every float exactly; before, only this parser did.
 _EXACT: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
 _BEYOND = "beyond the last column"
 _BLOCK_BYTES = 1 << 23
+_BLOCK_ROWS = 1 << 17
+_LONGEST_ROW = 10_000  # characters; AVA's have 50
+_USUAL_ROWS, _SHORTEST_ROW = 5_000_000, 20  # more rows than that are taken from larger files only
 
 
-def read_number_rows(
-    path: str | Path, columns: list[str], *, what: str, integers: Sequence[str], fill: dict[str, str] | None = None
-) -> pd.DataFrame:
+def read_number_rows(path: str | Path, columns: list[str], *, what: str, integers: Sequence[str]) -> pd.DataFrame:
     """Read a headerless csv whose first column is a video id and whose others are numbers.
 
-    The id becomes a categorical column, `integers` int64, the rest float64. The columns that `fill` names, the last
-    ones, may be missing from a row and take its value. Raises InputError, naming the file and the row, for a missing
-    file, a row of another width, or a value that is no such number.
+    The id becomes a categorical column, `integers` int64, the rest float64; a `timestamp` among the integers is a second
+    within the bound. Raises InputError, naming the file and the row, for a missing file, a row of another width, or a value
+    that is no such number.
     """
-    fill = fill or {}
     rows = parse_whole_rows(path, columns, integers=integers)
     if rows is not None:
         return rows
-    table = read_csv_rows(path, columns, what=what, optional=len(fill))
-    rows = pd.DataFrame({columns[0]: table[columns[0]].astype("category")})
-    for column in columns[1:]:
-        texts = table.fillna({column: fill[column]}) if column in fill else table
-        rows[column] = numbers(texts, column, path, integer=column in integers)
+    return join_blocks(number_columns(table, path, integers) for table in read_csv_blocks(path, columns, what=what))
+
+
+def join_blocks(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """One table of several, whose first column is categorical; its index are those of the blocks."""
+    parts = list(blocks)
+    ids = parts[0].columns[0]
+    joined = pd.concat([part.drop(columns=ids) for part in parts])
+    joined.insert(0, ids, union_categoricals([part[ids] for part in parts], ignore_order=True))
+    return joined
+
+
+def number_columns(table: pd.DataFrame, path: str | Path, integers: Sequence[str]) -> pd.DataFrame:
+    """Texts of a video id and of numbers as `read_number_rows` returns them, under the table's index."""
+    video, *others = table.columns
+    rows = pd.DataFrame({video: table[video].astype("category")})
+    for column in others:
+        rows[column] = numbers(table, column, path, integer=column in integers)
     return rows
 
 
 def parse_whole_rows(path: str | Path, columns: list[str], *, integers: Sequence[str]) -> pd.DataFrame | None:
     """The rows as numbers, or None unless the file is there and every row is whole and numeric."""
-    if not Path(path).is_file() or Path(path).stat().st_size == 0:
-        return None
-    with _losses_as_errors():
-        return _parse(path, columns, integers)
+    blocks: list[pd.DataFrame] = []
+    whole = parse_whole_blocks(path, columns, integers=integers, add=blocks.append)
+    return join_blocks(blocks).reset_index(drop=True) if whole else None
 
 
 def parse_whole_blocks(
@@ -62,7 +78,7 @@ def parse_whole_blocks(
 
     `add` gets the blocks in order.
     """
-    if not Path(path).is_file() or Path(path).stat().st_size == 0:
+    if not Path(path).is_file() or Path(path).stat().st_size == 0 or _is_misshapen(path):
         return False
     waiting: deque[Future[pd.DataFrame | None]] = deque()
     with Path(path).open("rb") as file, ThreadPoolExecutor(2) as pool, _losses_as_errors():
@@ -109,7 +125,7 @@ def _whole(rows: pd.DataFrame, columns: list[str], integers: Sequence[str]) -> p
         return None
     for column in columns[1:]:
         values = rows[column].to_numpy()
-        if not np.isfinite(values).all() or (column in integers and not _are_whole(values).all()):
+        if not np.isfinite(values).all() or (column in integers and not _are_integers(values, column).all()):
             return None
         if column in integers:
             rows[column] = values.astype(np.int64)
@@ -117,53 +133,105 @@ def _whole(rows: pd.DataFrame, columns: list[str], integers: Sequence[str]) -> p
     return rows[columns]
 
 
-def read_csv_rows(path: str | Path, columns: list[str], *, what: str, optional: int = 0) -> pd.DataFrame:
-    """Read a headerless csv as text columns.
+def read_csv_blocks(
+    path: str | Path, columns: list[str], *, what: str, widths: Collection[int] | None = None
+) -> Iterator[pd.DataFrame]:
+    """Read a headerless csv as text columns, a block of rows at a time: a text takes 60 bytes, a number 8.
 
-    The last `optional` columns may be missing from a row, and are then NaN. Raises InputError, naming the file and the
+    Rows have as many columns as `columns`, or one of the numbers `widths`; those that a row lacks are empty texts. A table's
+    index are the places of its rows in the file; there is one table at least. Raises InputError, naming the file and the
     row, for a missing file or a row of another width.
     """
     path = Path(path)
+    widths = {len(columns)} if widths is None else widths
     if not path.is_file():
         raise InputError(f"{what} {path}: no such file.")
-    if path.stat().st_size == 0:
-        return pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
     try:
-        _check_widths(path, columns, what, optional)
-        with _losses_as_errors():
-            table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, names=columns, index_col=False)
+        _check_shape(path, columns, what, widths)
+        with (
+            _losses_as_errors(),
+            pd.read_csv(
+                path,
+                header=None,
+                dtype=str,
+                keep_default_na=False,
+                names=columns,
+                index_col=False,
+                chunksize=_BLOCK_ROWS,
+            ) as tables,
+        ):
+            for table in tables:
+                yield table.fillna("")
     except pd.errors.EmptyDataError:  # blank lines only
-        return pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
+        yield pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
         raise InputError(f"{what} {path}: not a csv of {len(columns)} columns ({error}).") from error
-    for column in columns[len(columns) - optional :]:
-        table[column] = table[column].mask(table[column] == "")
-    return table
+
+
+def have_two_columns(table: pd.DataFrame) -> Bool[np.ndarray, " N"]:
+    """Which rows are `video_id,timestamp` and nothing else: AVA's way to say that nobody is in a keyframe."""
+    return (table.iloc[:, 2:] == "").all(axis=1).to_numpy()
 
 
 def numbers(table: pd.DataFrame, column: str, path: str | Path, *, integer: bool = False) -> np.ndarray:
-    """A column of texts as float64, or int64; raises InputError naming the first row that is no such number."""
-    values = pd.to_numeric(table[column], errors="coerce")
-    bad = ~np.isfinite(values.to_numpy(dtype=np.float64, na_value=np.nan))
+    """A column of texts as float64, or int64; raises InputError naming the first row that is no such number.
+
+    The table's index are the places of its rows in the file.
+    """
+    values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = ~np.isfinite(values)
     if integer and not bad.any():
-        bad = ~_are_whole(values.to_numpy(dtype=np.float64))
+        bad = ~_are_integers(values, column)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        kind = "a whole number" if integer else "a number"
-        raise InputError(f"{path}, row {row + 1}: {column} is {table[column].iloc[row]!r}, expected {kind}.")
-    return values.to_numpy(dtype=np.float64).astype(np.int64 if integer else np.float64)
+        expected = "expected a whole number" if integer else "expected a number"
+        if integer and column == "timestamp" and np.isfinite(values[row]):
+            expected = expected_second(values[row])
+        where = name_row(path, int(table.index[row]))
+        raise InputError(f"{path}, {where}: {column} is {table[column].iloc[row]!r}, {expected}.")
+    return values.astype(np.int64) if integer else values
 
 
-def _are_whole(values: np.ndarray) -> np.ndarray:
-    return (values % 1 == 0) & (np.abs(values) < 2**53)
+def name_row(path: str | Path, place: int) -> str:
+    """`row 7`: the line of a file's row number `place`, counted from 0; blank lines are no rows."""
+    with Path(path).open(encoding="utf-8", errors="replace") as lines:  # text: a \r alone ends a line too
+        rows = (number for number, line in enumerate(lines, 1) if line.strip())
+        return f"row {next(islice(rows, place, None), place + 1)}"
 
 
-def _check_widths(path: Path, columns: list[str], what: str, optional: int) -> None:
-    widest, narrowest = len(columns), len(columns) - optional
+def _are_integers(values: np.ndarray, column: str) -> np.ndarray:
+    return are_whole_seconds(values) if column == "timestamp" else (values % 1 == 0) & (np.abs(values) < 2**53)
+
+
+def _check_shape(path: Path, columns: list[str], what: str, widths: Collection[int]) -> None:
+    """Raise InputError for a row of another width or length, or for more rows than a file of that size has."""
+    expected = ",".join(columns)
     with path.open(encoding="utf-8") as lines:
+        number = 0
         for number, line in enumerate(lines, 1):
             width = line.count(",") + 1
-            if line.strip() and not narrowest <= width <= widest:
+            if len(line) > _LONGEST_ROW or (line.strip() and width not in widths):
                 raise InputError(
-                    f"{what} {path}, row {number}: {width} columns, expected {','.join(columns)}: {line.strip()[:120]!r}."
+                    f"{what} {path}, row {number}: {width} columns in {len(line)} characters, expected {expected}: "
+                    f"{line[:200].strip()[:120]!r}."
                 )
+    if number > _most_rows(path):
+        raise InputError(f"{what} {path}: {number} rows of a few characters each, expected {expected}.")
+
+
+def _is_misshapen(path: str | Path) -> bool:
+    """Whether a row is far too long, or rows are far too many, to be parsed in one go."""
+    rows = longest = open_row = 0
+    with Path(path).open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            text = np.frombuffer(block, dtype=np.uint8)
+            ends = np.flatnonzero((text == ord("\n")) | (text == ord("\r")))
+            bounds = np.concatenate([[-1 - open_row], ends, [len(text)]])
+            longest = max(longest, int(np.diff(bounds).max()))
+            open_row = len(text) - 1 - int(ends[-1]) if len(ends) else open_row + len(text)
+            rows += len(ends)
+    return longest > _LONGEST_ROW or rows > _most_rows(path)
+
+
+def _most_rows(path: str | Path) -> int:
+    return max(_USUAL_ROWS, Path(path).stat().st_size // _SHORTEST_ROW)

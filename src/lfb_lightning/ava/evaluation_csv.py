@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64, Int
 
-from lfb_lightning.ava.csv_rows import numbers, parse_whole_blocks, read_csv_rows
+from lfb_lightning.ava.csv_rows import have_two_columns, numbers, parse_whole_blocks, read_csv_blocks
 from lfb_lightning.errors import InputError
+from lfb_lightning.seconds import SECOND_LIMIT, expected_second
 
 _COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "score"]
 _BOX = ["x1", "y1", "x2", "y2"]
@@ -97,26 +98,26 @@ def read_evaluation_csv(path: str | Path) -> EvaluationTable:
 
 
 def _read_unusual(path: str | Path) -> EvaluationTable:
-    columns = _Columns()
-    table = read_csv_rows(path, _COLUMNS, what="csv", optional=6)
-    timestamps = numbers(table, "timestamp", path)
-    boxless = table["x1"].isna().to_numpy()
-    rows = table[~boxless]
-    numeric = pd.DataFrame({"video_id": rows["video_id"], "timestamp": timestamps[~boxless]})
-    for column in _BOX:
-        numeric[column] = numbers(rows, column, path)
-    numeric["action_id"] = numbers(rows, "action_id", path, integer=True)
-    numeric["score"] = numbers(rows.fillna({"score": "1.0"}), "score", path)
-    columns.add(numeric, path)
-    marked = columns.frames(table["video_id"][boxless], timestamps[boxless], path)
-    return columns.table(np.unique(marked))
+    columns, marked = _Columns(), [np.zeros(0, np.int32)]
+    for table in read_csv_blocks(path, _COLUMNS, what="csv", widths={2, 7, 8}):
+        timestamps = numbers(table, "timestamp", path)
+        boxless = have_two_columns(table)
+        rows = table[~boxless]
+        numeric = pd.DataFrame({"video_id": rows["video_id"], "timestamp": timestamps[~boxless]})
+        for column in _BOX:
+            numeric[column] = numbers(rows, column, path)
+        numeric["action_id"] = numbers(rows, "action_id", path, integer=True)
+        numeric["score"] = numbers(rows.replace({"score": {"": "1.0"}}), "score", path)
+        columns.add(numeric, path)
+        marked.append(columns.frames(table["video_id"][boxless], timestamps[boxless], path))
+    return columns.table(np.unique(np.concatenate(marked)))
 
 
 def _microseconds(timestamps: np.ndarray, path: str | Path) -> np.ndarray:
     """2^43 plus the timestamps as the official tool writes them, with six decimals."""
-    if bool((np.abs(timestamps) >= 8e6).any()):
+    if bool((np.abs(timestamps) >= SECOND_LIMIT).any()):
         worst = float(timestamps[np.abs(timestamps).argmax()])
-        raise InputError(f"{path}: timestamp {worst:g} is more than 8,000,000 seconds; expected seconds of a video.")
+        raise InputError(f"{path}: timestamp is {worst:.15g}, {expected_second(worst)}.")
     distinct, index = np.unique(timestamps, return_inverse=True)
     texts = [f"{value:.6f}" for value in distinct.tolist()]
     return (np.array([int(text.replace(".", "")) for text in texts], dtype=np.int64) + KEYS_PER_VIDEO // 2)[index]

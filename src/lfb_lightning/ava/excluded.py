@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lfb_lightning.ava.csv_rows import read_number_rows
+from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
+
+_MOST_KEYFRAMES = 1_000_000  # a set of them takes 200 bytes each; AVA excludes 198
 
 
 def read_excluded(path: str | Path | None) -> frozenset[Keyframe]:
@@ -13,4 +16,7 @@ def read_excluded(path: str | Path | None) -> frozenset[Keyframe]:
     if path is None:
         return frozenset()
     table = read_number_rows(path, ["video_id", "timestamp"], what="excluded timestamps", integers=["timestamp"])
+    table = table.drop_duplicates()
+    if len(table) > _MOST_KEYFRAMES:
+        raise InputError(f"excluded timestamps {path}: {len(table)} keyframes, expected at most {_MOST_KEYFRAMES}.")
     return frozenset(map(Keyframe, table["video_id"].tolist(), table["timestamp"].tolist()))

@@ -14,23 +14,34 @@ import pandas as pd
 from jaxtyping import Bool, Int, Int64
 
 from lfb_lightning.ava.collector import paused_collector
+from lfb_lightning.seconds import SECOND_LIMIT
 from lfb_lightning.structures import Keyframe
 
 _SECONDS = 1 << 33  # keys of one video; timestamps lie in the middle of them
+_NO_KEYS: Int64[np.ndarray, " 0"] = np.zeros(0, dtype=np.int64)
 
 
 class KeyframeRows:
     """Maps a `Keyframe` to the slice of its rows in columns sorted by `keys` (see `keyframe_keys`)."""
 
-    def __init__(self, video_ids: Sequence[str], keys: Int64[np.ndarray, " N"]) -> None:
-        """Take the sorted keys, one a row, and the sorted video ids that they number."""
+    def __init__(
+        self,
+        video_ids: Sequence[str],
+        keys: Int64[np.ndarray, " N"],
+        empty: Int64[np.ndarray, " M"] = _NO_KEYS,
+    ) -> None:
+        """Take the sorted keys, one per row, the sorted video ids that they number, and keys of keyframes without rows."""
         self.video_ids = list(video_ids)
-        self._keys = keys
         changes = np.ones(len(keys), dtype=bool)
         changes[1:] = keys[1:] != keys[:-1]
         self.starts = np.flatnonzero(changes)
+        self._distinct = keys[self.starts]
+        if len(empty):
+            self._distinct = np.union1d(self._distinct, empty)
+            self.starts = np.searchsorted(keys, self._distinct)
+        self.counts: Int64[np.ndarray, " K"] = np.diff(self.starts, append=len(keys))
         self._bounds = np.append(self.starts, len(keys)).tolist()
-        videos, seconds = np.divmod(keys[self.starts], _SECONDS)
+        videos, seconds = np.divmod(self._distinct, _SECONDS)
         self._videos = videos
         self.timestamps: Int64[np.ndarray, " K"] = seconds - _SECONDS // 2
 
@@ -55,13 +66,13 @@ class KeyframeRows:
 
     def found_in(self, keyframes: Iterable[Keyframe]) -> Bool[np.ndarray, " K"]:
         """Which of these keyframes are among the given ones."""
-        return np.isin(self._keys[self.starts], keys_of(keyframes, self.video_ids))
+        return np.isin(self._distinct, keys_of(keyframes, self.video_ids))
 
     def found_in_table(self, other: KeyframeRows) -> Bool[np.ndarray, " K"]:
         """Which of these keyframes are in another table."""
         number = {name: index for index, name in enumerate(self.video_ids)}
         theirs = np.array([number.get(name, -1) for name in other.video_ids], dtype=np.int64)[other._videos]
-        return np.isin(self._keys[self.starts], keyframe_keys(theirs, other.timestamps)[theirs >= 0])
+        return np.isin(self._distinct, keyframe_keys(theirs, other.timestamps)[theirs >= 0])
 
     def select(self, chosen: Bool[np.ndarray, " K"]) -> list[Keyframe]:
         """The keyframes at which `chosen` is True."""
@@ -75,7 +86,9 @@ class KeyframeRows:
 
 
 def keyframe_keys(videos: Int[np.ndarray, " N"], timestamps: Int[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
-    """One number a row that sorts by video number, then by timestamp."""
+    """One number per row that sorts by video number, then by timestamp; readers keep timestamps within the bound."""
+    assert SECOND_LIMIT <= _SECONDS // 2
+    assert len(timestamps) == 0 or (timestamps.max() < SECOND_LIMIT and timestamps.min() > -SECOND_LIMIT)
     return videos.astype(np.int64) * _SECONDS + timestamps.astype(np.int64) + _SECONDS // 2
 
 

@@ -1,4 +1,4 @@
-"""The label map: AVA's pbtxt, read without protobuf.
+"""The label map: AVA's pbtxt, which is in protobuf's text format, read without protobuf.
 
 Two dialects exist: `item { name, id }` (the ActivityNet lists of 60 classes) and `label { name, label_id, label_type }`
 (AVA's own list of 80). Ids keep AVA's numbering 1..80; a column of scores is an id, so column 0 stays unused.
@@ -7,16 +7,18 @@ Two dialects exist: `item { name, id }` (the ActivityNet lists of 60 classes) an
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lfb_lightning.ava.text_format import Field, TextFormat, TextFormatError, quoted
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
 
-_BLOCK = re.compile(r"\b(?:item|label)\s*\{(?P<body>[^}]*)\}")
-_NAME = re.compile(r"^\s*name:\s*(?P<quote>[\"'])(?P<name>.*)(?P=quote)\s*$", re.MULTILINE)
-_ID = re.compile(r"^\s*(?:id|label_id):\s*(?P<id>-?\d+)\s*$", re.MULTILINE)
+_MOST_BYTES = 4_000_000
+_LARGEST_ID = 9_999  # a column of scores is an id, and every annotated person has a row of all columns
+_ID = re.compile(r"-?\d{1,18}|0[xX][0-9a-fA-F]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +50,34 @@ class LabelMap:
 
 
 def read_label_map(path: str | Path) -> LabelMap:
-    """Read a label map file; raises InputError when it is missing, empty, or a block has no name or a repeated id."""
+    """Read a label map, a file in protobuf's text format with a block `item` or `label` per action.
+
+    A block's name is its `name`, or its `display_name` if it has none; its id is its `id` or `label_id`. Whatever else
+    stands in the file is left alone.
+
+    Raises:
+        InputError: Naming file and line, for a file that is missing or is none, or a block without a name, or with an id
+            that is missing, repeated or too large.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"label map {path}: no such file; set data.label_map to the pbtxt that came with AVA.")
+    if (size := path.stat().st_size) > _MOST_BYTES:
+        raise InputError(f"label map {path}: {size} bytes, expected at most {_MOST_BYTES}; is it AVA's pbtxt?")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = TextFormat(path.read_text(encoding="utf-8-sig"))
+        blocks = [field for field in text.fields() if field.name in ("item", "label") and field.fields is not None]
     except UnicodeDecodeError as error:
         raise InputError(f"label map {path}: not a text file ({error}); expected AVA's pbtxt.") from error
+    except TextFormatError as error:
+        raise InputError(f"label map {path}, {error}; expected blocks 'item {{ name: ... id: ... }}'.") from error
     names: dict[int, str] = {}
-    for number, block in enumerate(_BLOCK.finditer(_without_braces_in_names(text)), 1):
-        name, action_id = _NAME.search(block["body"]), _ID.search(block["body"])
-        if name is None or action_id is None:
-            raise InputError(f"label map {path}, block {number}: expected a name and an id, found {block['body']!r}.")
-        key = int(action_id["id"])
-        if key < 1 or key in names:
-            raise InputError(f"label map {path}, block {number}: id {key} is repeated or below 1.")
-        names[key] = name["name"]
+    for number, block in enumerate(blocks, 1):
+        where = f"label map {path}, block {number} (line {text.line(block.place)})"
+        key, name = _entry(block.fields or [], where)
+        if not 1 <= key <= _LARGEST_ID or key in names:
+            raise InputError(f"{where}: id {key} is repeated, below 1 or above {_LARGEST_ID}.")
+        names[key] = name
     if not names:
         raise InputError(f"label map {path}: no 'item {{ name: ... id: ... }}' block found; is it AVA's pbtxt?")
     return LabelMap(names)
@@ -72,12 +85,18 @@ def read_label_map(path: str | Path) -> LabelMap:
 
 def write_label_map(path: str | Path, names: dict[int, str]) -> None:
     """Write the `item { name, id }` dialect, with the two leading blanks that the official reader needs."""
-    text = "".join(f'item {{\n  name: "{name}"\n  id: {key}\n}}\n' for key, name in sorted(names.items()))
+    text = "".join(f"item {{\n  name: {quoted(name)}\n  id: {key}\n}}\n" for key, name in sorted(names.items()))
     write_durably(Path(path), text.encode())
 
 
-def _without_braces_in_names(text: str) -> str:
-    return "\n".join(
-        line.replace("{", "(").replace("}", ")") if line.lstrip().startswith("name:") else line
-        for line in text.splitlines()
-    )
+def _entry(fields: list[Field], where: str) -> tuple[int, str]:
+    """The id and the name that a block's fields say."""
+    key = next((field.word for field in fields if field.name in ("id", "label_id")), None)
+    names = {field.name: field.string for field in reversed(fields) if field.string is not None}
+    name = names.get("name", names.get("display_name"))
+    if key is None or not _ID.fullmatch(key) or name is None:
+        raise InputError(
+            f"{where}: expected a name in quotation marks and a whole number as id, found name {reprlib.repr(name)} and id "
+            f"{reprlib.repr(key)}."
+        )
+    return int(key, 16 if "x" in key.lower() else 10), name

@@ -8,26 +8,41 @@
   image is stands in an `images` list, in the same file or beside it: `id`, `width`, `height`, and `movie` / `video_id` with
   `timestamp`, or a `file_name` such as VIDEO/0902.jpg.
 
-Pickles are read by an unpickler that knows numpy's arrays and nothing else.
+Pickles are read by an unpickler that knows numpy's arrays and nothing else. In every form a box that is not within 0..1 or
+whose corners are the wrong way round, a score that is no number and a second out of bounds are refused by row or key.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
+import reprlib
+from array import array
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int64
 
-from lfb_lightning.ava.csv_rows import numbers, parse_whole_rows, read_csv_rows
+from lfb_lightning.ava.box_rules import BOX_COLUMNS, DIVIDE, OVERSHOOT, box_fault
+from lfb_lightning.ava.csv_rows import join_blocks, name_row, number_columns, parse_whole_rows, read_csv_blocks
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_pickle import load_arrays
+from lfb_lightning.files.json_file import read_json
+from lfb_lightning.seconds import are_whole_seconds, whole_second
+from lfb_lightning.structures import Keyframe
 
 CSV_COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "label", "score"]
-BOX_COLUMNS = ["x1", "y1", "x2", "y2"]
+_KEPT_COLUMNS = [name for name in CSV_COLUMNS if name != "label"]
+_ODD_ENTRY = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+)  # of what stands in a file that is not a form
+_MOST_BOXES = 5_000_000  # in a pickle, before any threshold; AVA's dense proposals of 203,626 keyframes are 2 million
 _NAMED_IMAGE = re.compile(r"^(?P<video>.+?)[,/_](?P<second>\d+)(?:\.\w+)?$")
 
 
@@ -35,12 +50,10 @@ def rows_of_csv(path: Path) -> pd.DataFrame:
     """FAIR's and SlowFast's csv."""
     rows = parse_whole_rows(path, CSV_COLUMNS, integers=["timestamp"])
     if rows is None:  # empty labels, or a fault to name
-        table = read_csv_rows(path, CSV_COLUMNS, what="proposals")
-        rows = pd.DataFrame({"video_id": table["video_id"]})
-        rows["timestamp"] = numbers(table, "timestamp", path, integer=True)
-        for column in [*BOX_COLUMNS, "score"]:
-            rows[column] = numbers(table, column, path)
-    rows = rows[["video_id", "timestamp", *BOX_COLUMNS, "score"]]
+        tables = read_csv_blocks(path, CSV_COLUMNS, what="proposals")
+        rows = join_blocks(number_columns(table[_KEPT_COLUMNS], path, ["timestamp"]) for table in tables)
+    rows = rows[_KEPT_COLUMNS]
+    _refuse_faults(rows, path, lambda place: name_row(path, int(rows.index[place])))
     return rows.drop_duplicates(ignore_index=True)  # one row per transferred label: the same box again
 
 
@@ -50,7 +63,9 @@ def rows_of_pickle(path: Path) -> pd.DataFrame:
     if isinstance(content, dict):
         return _rows_of_dense(path, content)
     if isinstance(content, tuple | list) and len(content) == 2 and isinstance(content[0], list):
-        return _table(_acar_rows(path, content[0]))
+        rows = _table(_acar_rows(path, content[0]))
+        _refuse_faults(rows, path, lambda place: f"clip '{_keyframe(rows, place)}'")
+        return rows
     raise InputError(
         f"proposals {path}: holds a {type(content).__name__}, expected a dict of 'VIDEO,0902' -> boxes, or a pair of clips "
         "and class names."
@@ -59,46 +74,77 @@ def rows_of_pickle(path: Path) -> pd.DataFrame:
 
 def rows_of_json(path: Path, images: Path | None) -> pd.DataFrame:
     """COCO detections and AlphAction's."""
-    content = _json(path)
-    found = content if isinstance(content, list) else _first(content, "annotations", "predictions", "detections")
+    content = read_json(path, what="proposals")
+    named_lists = content if isinstance(content, dict) else {}
+    found = content if isinstance(content, list) else _first(named_lists, "annotations", "predictions", "detections")
     if not isinstance(found, list):
         raise InputError(f"proposals {path}: expected a list of detections, or an object with 'annotations'.")
-    listed = content if isinstance(content, dict) and "images" in content else None if images is None else _json(images)
-    named = _images(images or path, listed) if listed is not None else {}
-    return _table(_coco_rows(path, found, named))
+    if isinstance(content, dict) and "images" in content:
+        named = _images(path, content)
+    else:
+        named = {} if images is None else _images(images, read_json(images, what="images"))
+    rows = _table(_coco_rows(path, found, named))
+    remedy = (
+        "is bbox x, y, width and height in pixels, of a picture as large as 'images' says? Clip what reaches outside"
+    )
+    _refuse_faults(rows, path, lambda place: f"detection {place} ('{_keyframe(rows, place)}')", remedy)
+    return rows
 
 
 def _rows_of_dense(path: Path, content: dict[Any, Any]) -> pd.DataFrame:
-    keys = [str(key).rpartition(",") for key in content]
-    for key, (_, separator, second) in zip(content, keys, strict=True):
-        if not separator or not second.isdecimal():
-            raise InputError(f"proposals {path}: key {key!r}, expected 'VIDEO,0902'.")
-    arrays = [np.asarray(value, dtype=np.float64) for value in content.values()]
-    for key, boxes in zip(content, arrays, strict=True):
+    names = list(content)
+    keys = [str(key).rpartition(",") for key in names]
+    seconds = _dense_seconds(path, keys)
+    count = sum(value.size for value in content.values() if isinstance(value, np.ndarray)) // 5
+    if count > _MOST_BOXES:
+        raise InputError(f"proposals {path}: {count} boxes, expected at most {_MOST_BOXES}; split the file.")
+    try:
+        arrays = [np.asarray(value).astype(np.float64, casting="same_kind", copy=False) for value in content.values()]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"proposals {path}: a key holds no array of numbers ({error}), expected [P, 5].") from error
+    for key, boxes in zip(names, arrays, strict=True):
         if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 5):
-            raise InputError(f"proposals {path}: key {key!r} has shape {boxes.shape}, expected [P, 5].")
+            raise InputError(f"proposals {path}: key {reprlib.repr(key)} has shape {boxes.shape}, expected [P, 5].")
     counts = [len(boxes) if boxes.size else 0 for boxes in arrays]
     filled = [boxes for boxes in arrays if boxes.size]
     values = np.concatenate(filled) if filled else np.zeros((0, 5))
-    if not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        key = list(content)[int(np.searchsorted(np.cumsum(counts), row, side="right"))]
-        raise InputError(f"proposals {path}: key {key!r} holds {values[row].tolist()}, expected finite numbers.")
     number: dict[str, int] = {}
     videos = np.array([number.setdefault(name, len(number)) for name, _, _ in keys], dtype=np.int64)
-    seconds = np.array([int(second) for _, _, second in keys], dtype=np.int64)
     ids = pd.Categorical.from_codes(np.repeat(videos, counts), categories=pd.Index(list(number), dtype=object))
     columns = {name: values[:, index] for index, name in enumerate([*BOX_COLUMNS, "score"])}
-    return pd.DataFrame({"video_id": ids, "timestamp": np.repeat(seconds, counts), **columns})
+    rows = pd.DataFrame({"video_id": ids, "timestamp": np.repeat(seconds, counts), **columns})
+    ends = np.cumsum(counts)
+    _refuse_faults(
+        rows, path, lambda place: f"key {reprlib.repr(names[int(np.searchsorted(ends, place, side='right'))])}"
+    )
+    return rows
+
+
+def _dense_seconds(path: Path, keys: list[tuple[str, str, str]]) -> Int64[np.ndarray, " K"]:
+    try:
+        seconds = np.array([float(second) for _, _, second in keys], dtype=np.float64)
+        if all(separator and "_" not in second for _, separator, second in keys) and are_whole_seconds(seconds).all():
+            return seconds.astype(np.int64)
+    except ValueError:
+        pass  # named below
+    for key in keys:
+        try:
+            whole_second(key[2] if key[1] else "nothing")
+        except ValueError as error:
+            raise InputError(
+                f"proposals {path}: key {''.join(key)[:80]!r}, expected 'VIDEO,0902' ({error})."
+            ) from error
+    raise AssertionError("a faulty key was not found again")
 
 
 def _acar_rows(path: Path, clips: list[Any]) -> Iterable[tuple[Any, ...]]:
     for index, clip in enumerate(clips):
         try:
-            video_id, second = Path(str(clip["video"])).name, int(clip["time"])
+            video_id, second = Path(str(clip["video"])).name, whole_second(clip["time"])
             for person in clip["labels"]:
-                yield (video_id, second, *map(float, person["bounding_box"]), float(person.get("score", 1.0)))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+                x1, y1, x2, y2 = map(float, person["bounding_box"])
+                yield (video_id, second, x1, y1, x2, y2, float(person.get("score", 1.0)))
+        except _ODD_ENTRY as error:
             raise InputError(
                 f"proposals {path}: clip {index} cannot be read ({type(error).__name__}: {error}); expected video, time and "
                 "labels with a bounding_box each."
@@ -108,11 +154,12 @@ def _acar_rows(path: Path, clips: list[Any]) -> Iterable[tuple[Any, ...]]:
 def _coco_rows(
     path: Path, found: list[Any], named: dict[str, tuple[str, int, float, float]]
 ) -> Iterable[tuple[Any, ...]]:
+    largest = 0.0
     for index, entry in enumerate(found):
         try:
             image_id, (x, y, width, height) = str(entry["image_id"]), map(float, entry["bbox"])
             score = float(entry.get("score", 1.0))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except _ODD_ENTRY as error:
             raise InputError(
                 f"proposals {path}: detection {index} cannot be read ({type(error).__name__}: {error}); expected image_id, "
                 "bbox of 4 and score."
@@ -125,7 +172,13 @@ def _coco_rows(
             )
         video_id, second, image_width, image_height = named[image_id]
         corners = (x / image_width, y / image_height, (x + width) / image_width, (y + height) / image_height)
+        largest = max(largest, x + width, y + height)
         yield (video_id, second, *corners, score)
+    if 0 < largest <= 1 + OVERSHOOT:  # all of them within one pixel
+        raise InputError(
+            f"proposals {path}: every bbox lies within 0..1; expected x, y, width and height in pixels: multiply x and width "
+            "by the picture's width, y and height by its height."
+        )
 
 
 def _images(path: Path, content: Any) -> dict[str, tuple[str, int, float, float]]:
@@ -138,28 +191,51 @@ def _images(path: Path, content: Any) -> dict[str, tuple[str, int, float, float]
             match = _NAMED_IMAGE.match(str(entry.get("file_name", entry["id"])))
             video_id = _first(entry, "movie", "video_id", "video") or (match and match["video"])
             second = entry["timestamp"] if "timestamp" in entry else match and match["second"]
-            named[str(entry["id"])] = (str(video_id), int(str(second)), float(entry["width"]), float(entry["height"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            named[str(entry["id"])] = (
+                str(video_id),
+                whole_second(second),
+                float(entry["width"]),
+                float(entry["height"]),
+            )
+        except _ODD_ENTRY as error:
             raise InputError(
                 f"images {path}: entry {index} cannot be read ({type(error).__name__}: {error}); expected id, width, height, "
                 "and movie with timestamp, or a file_name such as VIDEO/0902.jpg."
             ) from error
-        if not video_id or min(named[str(entry["id"])][2:]) <= 0:
+        if not video_id or not all(0 < size < np.inf for size in named[str(entry["id"])][2:]):
             raise InputError(f"images {path}: entry {index} names no video, or has no size: {entry}.")
     return named
 
 
 def _table(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame(list(rows), columns=["video_id", "timestamp", *BOX_COLUMNS, "score"])
-    types = {"video_id": object, "timestamp": np.int64} | dict.fromkeys([*BOX_COLUMNS, "score"], np.float64)
-    return table.astype(types)
+    """The rows in columns of 8-byte numbers; as tuples, millions of them would take gigabytes."""
+    videos: list[str] = []
+    seconds, numbers = array("q"), array("d")
+    for video_id, second, *box_and_score in rows:
+        videos.append(video_id)
+        seconds.append(second)
+        numbers.extend(box_and_score)
+    values = np.array(numbers, dtype=np.float64).reshape(-1, 5)
+    columns = {name: values[:, index] for index, name in enumerate([*BOX_COLUMNS, "score"])}
+    timestamps = np.array(seconds, dtype=np.int64)
+    return pd.DataFrame({"video_id": pd.Series(videos, dtype=object), "timestamp": timestamps, **columns})
 
 
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"proposals {path}: not a readable json ({error}).") from error
+def _refuse_faults(rows: pd.DataFrame, path: Path, name: Callable[[int], str], remedy: str = DIVIDE) -> None:
+    """Raise InputError for the first row, as `name` calls it, with a box or a score that nobody can use."""
+    scored = np.isfinite(rows["score"].to_numpy())
+    if not scored.all():
+        place = int(np.flatnonzero(~scored)[0])
+        raise InputError(
+            f"proposals {path}, {name(place)}: score is {rows['score'].iloc[place]}, expected a finite number."
+        )
+    fault = box_fault([rows[column].to_numpy() for column in BOX_COLUMNS], remedy=remedy)
+    if fault is not None:
+        raise InputError(f"proposals {path}, {name(fault[0])}: {fault[1]}.")
+
+
+def _keyframe(rows: pd.DataFrame, place: int) -> Keyframe:
+    return Keyframe(str(rows["video_id"].iloc[place]), int(rows["timestamp"].iloc[place]))
 
 
 def _first(entry: dict[str, Any], *names: str) -> Any:

@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
+from lfb_lightning.ava.box_rules import BOX_COLUMNS
 from lfb_lightning.ava.collector import paused_collector
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, number_videos
-from lfb_lightning.ava.proposal_files import BOX_COLUMNS, rows_of_csv, rows_of_json, rows_of_pickle
+from lfb_lightning.ava.proposal_files import rows_of_csv, rows_of_json, rows_of_pickle
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe, Proposals
+
+_ENDINGS = (".pkl", ".pickle", ".csv", ".json")
 
 
 class ProposalTable:
@@ -67,13 +70,10 @@ class ProposalTable:
 def read_proposals(path: str | Path, *, images: str | Path | None = None) -> ProposalTable:
     """Read proposals by the file's ending: `.csv`, `.pkl` / `.pickle`, `.json`; raises InputError naming file and key.
 
-    `images` is the json that names a detection json's image ids, where that does not do so itself.
+    A path may lack the ending: the first of these files that is there is read. `images` is the json that names a detection
+    json's image ids, where that does not do so itself.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(
-            f"proposals {path}: no such file; set data.proposals to a .csv, .pkl or .json of person boxes."
-        )
+    path = _with_ending(Path(path))
     if path.suffix == ".csv":
         return ProposalTable(rows_of_csv(path))
     if path.suffix in (".pkl", ".pickle"):
@@ -82,3 +82,14 @@ def read_proposals(path: str | Path, *, images: str | Path | None = None) -> Pro
     if path.suffix == ".json":
         return ProposalTable(rows_of_json(path, None if images is None else Path(images)))
     raise InputError(f"proposals {path}: unknown ending {path.suffix!r}, expected .csv, .pkl or .json.")
+
+
+def _with_ending(path: Path) -> Path:
+    """The path, or the first of the files there are that lack nothing but an ending; raises InputError if there is none."""
+    is_named = path.suffix in _ENDINGS
+    candidates = [path] if is_named else [path, *(Path(f"{path}{ending}") for ending in _ENDINGS)]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    missing = f"{path}: no such file" if is_named else f"{candidates[1]}: no such file, nor with another ending"
+    raise InputError(f"proposals {missing}; set data.proposals to a .csv, .pkl or .json of person boxes.")

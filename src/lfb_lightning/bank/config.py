@@ -39,6 +39,7 @@ class BankConfig:
         ):
             if value not in known:
                 raise InputError(f"bank.{name} is {value!r}, expected one of {', '.join(known)}.")
+        self.window_spec(training=False)  # refuses windows without a slot
 
     def folder(self, split: str) -> Path:
         """The folder of a split's bank."""

@@ -11,6 +11,7 @@ import torch
 from lfb_lightning.bank.manifest import Manifest, Provenance, finish_bank
 from lfb_lightning.bank.peer_files import PeerBank
 from lfb_lightning.bank.writer import BankWriter
+from lfb_lightning.errors import InputError
 from lfb_lightning.version import __version__
 
 
@@ -46,13 +47,12 @@ def import_bank(
     for video_id in track(peer.video_ids):
         if not writer.is_finished(video_id):
             video = peer.video(video_id)
-            writer.write(
-                video_id,
-                timestamps=video.timestamps,
-                boxes=torch.zeros(len(video.timestamps), 4, dtype=torch.float64),
-                scores=torch.ones(len(video.timestamps), dtype=torch.float64),
-                features=video.features,
-            )
+            boxes = torch.zeros(len(video.timestamps), 4, dtype=torch.float64)
+            scores = torch.ones(len(video.timestamps), dtype=torch.float64)
+            try:
+                writer.write(video_id, timestamps=video.timestamps, boxes=boxes, scores=scores, features=video.features)
+            except InputError as error:
+                raise InputError(f"bank {peer.path}: {error}") from error
     return finish_bank(to, provenance, peer.video_ids)
 
 

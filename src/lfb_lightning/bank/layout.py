@@ -7,18 +7,18 @@ two ids never share a file. All metadata stands in one JSON entry, because safet
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, unquote
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.json_file import parse_json
+from lfb_lightning.files.safetensors_header import TensorSpan, read_safetensors_header
 
 SUFFIX = ".safetensors"
 MANIFEST = "manifest.json"
 _METADATA_KEY = "lfb"
-_HEADER_LENGTH_BYTES = 8
 _LONGEST_NAME = 240
 
 
@@ -53,37 +53,28 @@ class VideoMetadata:
         return {_METADATA_KEY: json.dumps(asdict(self), sort_keys=True)}
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpan:
-    """Where a tensor stands in its file: dtype name, shape and absolute byte range."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    begin: int
-    end: int
-
-
 def read_header(path: Path) -> tuple[VideoMetadata, dict[str, TensorSpan]]:
     """A bank file's metadata and tensor places; raises InputError for a file that is cut off or foreign."""
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(_HEADER_LENGTH_BYTES), "little")
-            size = os.fstat(file.fileno()).st_size
-            if not 0 < length <= size - _HEADER_LENGTH_BYTES:
-                raise ValueError("the header is cut off")
-            header: dict[str, Any] = json.loads(file.read(length))
-        base = _HEADER_LENGTH_BYTES + length
-        metadata = VideoMetadata(**json.loads(header.pop("__metadata__")[_METADATA_KEY]))
-        spans = {
-            name: TensorSpan(
-                entry["dtype"], tuple(entry["shape"]), base + entry["data_offsets"][0], base + entry["data_offsets"][1]
-            )
-            for name, entry in header.items()
-        }
-        if max(span.end for span in spans.values()) != size:
-            raise ValueError(f"{size} bytes, but its header speaks of {max(span.end for span in spans.values())}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        entries, spans = read_safetensors_header(path)
+        metadata = VideoMetadata(**parse_json(entries[_METADATA_KEY].encode()))
+        _check(metadata, spans)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"bank file {path}: not a whole bank file ({error}); delete it and run lfb-extract again."
         ) from error
     return metadata, spans
+
+
+def _check(metadata: VideoMetadata, spans: Mapping[str, TensorSpan]) -> None:
+    """Raise ValueError unless every tensor that is read by place has the form that its reader takes for granted."""
+    rows, shape = metadata.rows, spans["features"].shape
+    if type(rows) is not int or len(shape) != 2:
+        raise ValueError(f"features {shape} of {rows!r} rows")
+    expected = {"timestamps": ("I32", (rows,)), "boxes": ("F32", (rows, 4)), "scores": ("F32", (rows,))}
+    if spans["features"].dtype == "I8":
+        expected["scales"] = ("F32", (rows,))
+    expected |= dict.fromkeys(("channel_sum", "channel_square_sum"), ("F64", (shape[1],)))
+    for name, form in {**expected, "features": (spans["features"].dtype, (rows, shape[1]))}.items():
+        if spans[name][:2] != form:
+            raise ValueError(f"{name} {spans[name].dtype} {spans[name].shape}, expected {form[0]} {form[1]}")

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Float64
-from safetensors import safe_open
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
+from lfb_lightning.bank.precision import Precision
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.json_file import read_json_object
+from lfb_lightning.files.safetensors_header import read_tensor
 
 _VERSION = 3
+_MOST_CHANNELS = 1 << 16
+_MOST_ROWS = 1 << 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +85,19 @@ class Manifest:
                 f"bank {folder}: {state}; run `lfb-extract split={folder.name} ckpt_path=<baseline>/checkpoints/best.ckpt "
                 f"bank.dir={folder.parent}`."
             )
-        try:
-            content = json.loads(path.read_text())
-            if (version := content.pop("format")) != _VERSION:
-                raise InputError(
-                    f"bank {folder}: is in format {version}, this package reads {_VERSION}; delete the folder and extract or "
-                    "import it again."
-                )
-            return cls(provenance=Provenance(**content.pop("provenance")), **content)
-        except InputError:
-            raise
-        except (ValueError, KeyError, TypeError) as error:
+        remedy = "delete it and run the same lfb-extract command again: it keeps finished videos"
+        content = read_json_object(path, what="bank manifest", remedy=remedy)
+        if (version := content.pop("format", None)) != _VERSION:
             raise InputError(
-                f"bank manifest {path}: cannot be read ({error}); delete it and run the same lfb-extract command again: it "
-                "keeps finished videos."
-            ) from error
+                f"bank {folder}: is in format {version!r:.50}, this package reads {_VERSION}; delete the folder and extract "
+                "or import it again."
+            )
+        made = content.pop("provenance", None)
+        try:
+            _refuse_odd_figures(made, content)
+            return cls(provenance=Provenance(**made), **content)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"bank manifest {path}: cannot be used ({error}); {remedy}.") from error
 
     def write(self, folder: Path) -> Path:
         """Write the manifest under a temporary name, then rename it."""
@@ -128,11 +131,15 @@ def finish_bank(
             raise InputError(
                 f"bank {folder}: {path.name} is missing; run the same lfb-extract command again to finish it."
             )
-        metadata, _ = read_header(path)
+        metadata, spans = read_header(path)
+        if spans["features"].shape[1] != provenance.channels:
+            raise InputError(
+                f"bank file {path}: features of {spans['features'].shape[1]} channels, expected {provenance.channels}; "
+                "delete it and run lfb-extract again."
+            )
         videos[video_id] = VideoEntry(rows=metadata.rows, checksum=metadata.checksum)
-        with safe_open(path, framework="np") as file:
-            total += file.get_tensor("channel_sum")
-            squares += file.get_tensor("channel_square_sum")
+        total += read_tensor(path, spans["channel_sum"])
+        squares += read_tensor(path, spans["channel_square_sum"])
     num_rows = sum(entry.rows for entry in videos.values())
     mean, std = statistics(total, squares, num_rows)
     manifest = Manifest(
@@ -146,6 +153,31 @@ def finish_bank(
     )
     manifest.write(folder)
     return manifest
+
+
+def _refuse_odd_figures(made: Any, content: Mapping[str, Any]) -> None:
+    """Raise ValueError for what readers of a bank could not live with: its channels decide how much memory a window takes."""
+    if not isinstance(made, dict) or not isinstance(made["clip"], dict):
+        raise ValueError("its provenance does not say how the features were made")
+    texts = {name: value for name, value in made.items() if name not in ("channels", "clip", "score_threshold")}
+    if not all(isinstance(text, str) for text in [*texts.values(), content["videos_checksum"]]):
+        raise ValueError(f"its provenance holds something else than texts: {reprlib.repr(texts)}")
+    if made["precision"] not in get_args(Precision):
+        raise ValueError(f"precision is {made['precision']!r:.50}, expected one of {', '.join(get_args(Precision))}")
+    channels, counts = made["channels"], (content["num_videos"], content["num_rows"])
+    if type(channels) is not int or not 0 < channels <= _MOST_CHANNELS:
+        raise ValueError(f"channels is {channels!r:.50}, expected 1 to {_MOST_CHANNELS}")
+    if not all(type(count) is int and 0 <= count < _MOST_ROWS for count in counts):
+        raise ValueError(f"num_videos and num_rows are {counts!r:.100}, expected whole numbers below {_MOST_ROWS}")
+    for name in ("mean", "std"):
+        values = content[name]
+        if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+            raise ValueError(f"{name} is no list of numbers")
+        if len(values) != channels:
+            raise ValueError(f"{name} has {len(values)} numbers, expected one per channel: {channels}")
+    failed = content.get("failed", {})
+    if not isinstance(failed, dict) or not all(isinstance(why, str) for why in failed.values()):
+        raise ValueError("failed does not name videos with a reason each")
 
 
 def _plain(value: Any) -> Any:

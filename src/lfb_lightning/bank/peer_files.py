@@ -9,8 +9,6 @@ They hold no boxes, scores or provenance: imported rows get a box of zeros and s
 
 from __future__ import annotations
 
-import pickle
-import struct
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,26 +18,15 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from lfb_lightning.bank.layout import file_name
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_pickle import load_arrays
-from lfb_lightning.files.torch_file import is_torch_file
+from lfb_lightning.files.torch_file import is_torch_file, read_torch
 from lfb_lightning.files.torch_writing import save_durably
 
+_MOST_NAMES = 1_000_000
 _DTYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32", torch.float64: "fp32"}
-
-# What torch.load raises for a file with wrong bytes, especially one of the older form.
-_DAMAGED = (
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    OSError,
-    struct.error,
-)
 
 
 class PeerVideo(NamedTuple):
@@ -51,7 +38,7 @@ class PeerVideo(NamedTuple):
 
 
 class PeerBank:
-    """A peer's bank file. Nothing in it is run: it is read by torch's weights-only or our arrays-only unpickler.
+    """A peer's bank file. Nothing in it is run: see `files.torch_file` and `files.array_pickle`.
 
     `video_names` are needed where videos are numbers: theirs, in that order. `precision` is ours that holds the features as
     they are. Raises InputError naming file, video and second for whatever is not as described above.
@@ -61,7 +48,7 @@ class PeerBank:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"bank {path}: no such file.")
-        content = _read(self.path)
+        content = (read_torch if is_torch_file(self.path) else load_arrays)(self.path, what="bank")
         if not isinstance(content, dict) or not all(isinstance(seconds, dict) for seconds in content.values()):
             raise InputError(f"bank {path}: expected {{video: {{second: features}}}}, found a {_kind(content)}.")
         self._content = {self._name(key, video_names): seconds for key, seconds in content.items()}
@@ -91,14 +78,20 @@ class PeerBank:
         if self._dtype is not None:
             forms.add((self.channels, self._dtype))
         if len(forms) > 1:
-            raise InputError(f"bank {self.path}: video {video_id}: features differ in width or dtype: {forms}.")
+            raise InputError(
+                f"bank {self.path}: video {video_id}: features differ in width or dtype: {list(forms)[:3]}."
+            )
         return PeerVideo(video_id, torch.tensor(timestamps, dtype=torch.int64), torch.cat(rows))
 
     def _name(self, key: Any, names: Sequence[str] | None) -> str:
         if isinstance(key, str):
+            try:
+                file_name(key)
+            except InputError as error:
+                raise InputError(f"bank {self.path}: {error}") from error
             return key
         if not isinstance(key, int | np.integer) or isinstance(key, bool):
-            raise InputError(f"bank {self.path}: a video is {key!r}, expected its id or its number.")
+            raise InputError(f"bank {self.path}: a video is {key!r:.100}, expected its id or its number.")
         if names is None:
             raise InputError(
                 f"bank {self.path}: videos are numbers (AVA's in the original release); give their names, in that order, "
@@ -111,14 +104,18 @@ class PeerBank:
     def _second(self, video_id: str, key: Any) -> int:
         if isinstance(key, int | np.integer) and not isinstance(key, bool) and abs(int(key)) < 2**31:
             return int(key)
-        raise InputError(f"bank {self.path}: video {video_id}: a second is {key!r}, expected an integer of 32 bits.")
+        raise InputError(
+            f"bank {self.path}: video {video_id}: a second is {key!r:.100}, expected an integer of 32 bits."
+        )
 
     def _rows(self, video_id: str, second: Any, features: Any) -> Float[Tensor, "n C"]:
         parts = features if isinstance(features, list | tuple) else [features]
         try:
-            tensors = [torch.as_tensor(part).to("cpu") for part in parts]
+            tensors = [
+                (part.cpu() if isinstance(part, Tensor) else torch.from_numpy(np.asarray(part))) for part in parts
+            ]
             stacked = [tensor[None] if tensor.ndim == 1 else tensor for tensor in tensors]
-            if any(tensor.ndim != 2 or tensor.dtype not in _DTYPES for tensor in stacked):
+            if any(tensor.ndim != 2 or tensor.dtype not in _DTYPES or not tensor.shape[1] for tensor in stacked):
                 raise TypeError(f"{[f'{tuple(tensor.shape)} {tensor.dtype}' for tensor in tensors][:3]}")
             return torch.cat(stacked)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -129,12 +126,19 @@ class PeerBank:
 
 def read_video_names(path: str | Path) -> list[str]:
     """The distinct first words of a file's lines, in order: a frame list of the original release, or one id a line."""
+    names: dict[str, None] = {}
     try:
-        lines = Path(path).read_text().splitlines()
+        with Path(path).open(encoding="utf-8") as lines:
+            for line in lines:
+                if line.strip():
+                    names[line.split(maxsplit=1)[0].split(",", 1)[0]] = None
+                if len(names) > _MOST_NAMES:
+                    raise InputError(
+                        f"video names {path}: more than {_MOST_NAMES}; expected a line per video or frame."
+                    )
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"video names {path}: cannot be read ({error}).") from error
-    words = [line.split()[0].split(",")[0] for line in lines if line.strip()]
-    return [name for name in dict.fromkeys(words) if not name.startswith("original_v")]  # their lists have a heading
+    return [name for name in names if not name.startswith("original_v")]  # their lists have a heading
 
 
 def export_bank(bank: FeatureBank, path: Path, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> int:
@@ -156,22 +160,6 @@ def export_bank(bank: FeatureBank, path: Path, *, track: Callable[[Sequence[str]
         raise InputError(f"{path}: cannot be written ({error.strerror}).") from error
     save_durably(path, content)
     return bank.manifest.num_rows
-
-
-def _read(path: Path) -> Any:
-    if not is_torch_file(path):
-        return load_arrays(path, what="bank")
-    try:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:  # the older form cannot be mapped
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        lines = str(error).splitlines()  # advice to load it all the same, and one line with the name it asks for
-        wanted = next((line for line in lines if "GLOBAL" in line), lines[0]).rstrip(".")
-        raise InputError(f"bank {path}: holds something else than tensors in plain containers ({wanted}).") from error
-    except _DAMAGED as error:
-        raise InputError(f"bank {path}: cannot be read ({type(error).__name__}: {error}).") from error
 
 
 def _is_empty(features: Any) -> bool:

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Float32, Int32, Int64
 from torch import Tensor
 
-from lfb_lightning.bank.layout import TensorSpan, file_name, read_header
+from lfb_lightning.bank.layout import file_name, read_header
 from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.precision import decode, stored_dtype
 from lfb_lightning.bank.scattered import RowRange, read_scattered
@@ -26,10 +26,12 @@ from lfb_lightning.bank.stored_video import StoredVideo, read_video
 from lfb_lightning.bank.video_table import VideoEntry, read_videos
 from lfb_lightning.bank.window import WindowSpec, choose_rows
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.safetensors_header import TensorSpan, read_tensor
 from lfb_lightning.structures import BankWindow, Keyframe
 
 _KEPT_VIDEOS = 1024
 _BOX_BYTES = 16
+_STORED_AS = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int8: "I8"}
 _NO_SCALES = np.zeros(0, dtype=np.float32)
 
 
@@ -214,16 +216,11 @@ class FeatureBank:
         metadata, spans = read_header(path)
         if metadata.provenance != self._digest:
             raise InputError(f"bank file {path}: another checkpoint or configuration than the manifest's made it.")
-
-        def array(name: str, dtype: type) -> np.ndarray:
-            span = spans[name]
-            return np.fromfile(path, dtype=dtype, count=span.shape[0], offset=span.begin)
-
-        return _VideoIndex(
-            path,
-            spans["features"],
-            array("timestamps", np.int32),
-            array("scores", np.float32),
-            spans["boxes"],
-            array("scales", np.float32) if "scales" in spans else None,
-        )
+        features = spans["features"]
+        if (features.dtype, features.shape[1]) != (_STORED_AS[self.dtype], self.channels):
+            raise InputError(f"bank file {path}: features {features.dtype} {features.shape} are not the manifest's.")
+        timestamps = read_tensor(path, spans["timestamps"])
+        if (timestamps[1:] < timestamps[:-1]).any():
+            raise InputError(f"bank file {path}: rows are not in order of time; delete it and run lfb-extract again.")
+        scales = read_tensor(path, spans["scales"]) if features.dtype == "I8" else None
+        return _VideoIndex(path, features, timestamps, read_tensor(path, spans["scores"]), spans["boxes"], scales)

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from lfb_lightning.bank.layout import file_name
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.json_file import parse_json
 
 VIDEOS = "videos.json"
 
@@ -40,8 +42,14 @@ def read_videos(folder: Path, checksum: str) -> dict[str, VideoEntry]:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != checksum:
             raise ValueError("it is not the one that manifest.json was written with")
-        return {key: VideoEntry(value["rows"], value["checksum"]) for key, value in json.loads(content).items()}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        entries = parse_json(content)
+        videos = {key: VideoEntry(value["rows"], value["checksum"]) for key, value in entries.items()}
+        if not all(type(entry.rows) is int and isinstance(entry.checksum, str) for entry in videos.values()):
+            raise ValueError("its rows are not numbers, or its checksums no texts")
+        for video_id in videos:
+            file_name(video_id)  # refuses what is no file's
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"bank file {path}: cannot be used ({error}); run the same lfb-extract command again: it keeps finished videos."
         ) from error
+    return videos

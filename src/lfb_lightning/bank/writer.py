@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -22,6 +21,8 @@ from lfb_lightning.bank.precision import encode, stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo, checksum
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned, write_durably
+from lfb_lightning.files.safetensors_header import read_tensor
+from lfb_lightning.seconds import SECOND_LIMIT, expected_second
 
 
 class BankWriter:
@@ -68,8 +69,9 @@ class BankWriter:
         """Whether a finished video's rows are of these persons, in this order."""
         wanted = {"timestamps": timestamps.astype(np.int32), "boxes": boxes.astype(np.float32)}
         wanted["scores"] = scores.astype(np.float32)
-        with safe_open(self.path(video_id), framework="np") as file:
-            return all(np.array_equal(file.get_tensor(name), value) for name, value in wanted.items())
+        path = self.path(video_id)
+        _, spans = read_header(path)
+        return all(np.array_equal(read_tensor(path, spans[name]), value) for name, value in wanted.items())
 
     def write(
         self,
@@ -82,8 +84,12 @@ class BankWriter:
     ) -> Path:
         """Write one video, rows sorted by timestamp (rows of a second keep their order).
 
-        Raises InputError, and writes nothing, for features that are not finite.
+        Raises InputError, and writes nothing, for features that are not finite, or seconds out of bounds.
         """
+        late = timestamps.abs() >= SECOND_LIMIT
+        if late.any():
+            second = float(timestamps[late][0])
+            raise InputError(f"video {video_id}: second {second:.0f}, {expected_second(second)}.")
         order = torch.argsort(timestamps, stable=True)
         _refuse_infinite(video_id, timestamps, features)
         stored = encode(features[order], self.provenance.precision)

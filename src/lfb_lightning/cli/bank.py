@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track as rich_track
 
@@ -18,13 +18,13 @@ from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.bank.summary import summarise
 from lfb_lightning.bank.verify import verify
 from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.models import load_detector, state_digest
 from lfb_lightning.viz.bank_report import draw_bank_report
 
 _PROBLEMS_SHOWN = 20
-_TYPES = {"parts": (int, "a whole number"), "folders": (ListConfig, "[first,second,...]")}
 _SHOWN_OF_MAKING = (
     "split",
     "precision",
@@ -77,7 +77,7 @@ def verify_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Read everything; exit status 1 if anything is not as it was written, or does not fit the checkpoint."""
     bank = FeatureBank.open(cfg.folder)
     if cfg.ckpt_path is not None:
-        detector = load_detector(cfg.ckpt_path)
+        detector = load_detector(cfg.ckpt_path, trusted_packages(cfg))
         digest = state_digest(detector.backbone)
         refuse_unfit(bank, split=bank.manifest.provenance.split, channels=detector.channels, backbone_digest=digest)
     console = Console(stderr=True)
@@ -170,12 +170,6 @@ def _complete(cfg: DictConfig) -> None:
     missing = sorted(OmegaConf.missing_keys(cfg))
     if missing:
         raise InputError(f"{missing[0]} is not set; `lfb-bank --help` shows what each action needs.")
-    for key, value in cfg.items():
-        expected, kind = _TYPES.get(str(key), (str, "text"))
-        if value is not None and (not isinstance(value, expected) or isinstance(value, bool)):
-            raise InputError(f"{key!s} is {value!r}, expected {kind}.")
-    if "folders" in cfg and not all(isinstance(folder, str) for folder in cfg.folders):
-        raise InputError(f"folders is {cfg.folders}, expected [first,second,...].")
 
 
 def main() -> None:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Callback, Trainer, seed_everything
+from omegaconf import DictConfig
+from pytorch_lightning import seed_everything
 
 from lfb_lightning.bank import BankConfig
+from lfb_lightning.cli.sections import Sections, adopt
+from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.data import AvaData
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import ActionDetector, FBONone, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
 from lfb_lightning.tasks import AvaDataModule, DetectionTask
-from lfb_lightning.tasks.durable_checkpoints import DurableCheckpoints
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def settle_process(cfg: DictConfig) -> None:
@@ -40,27 +43,26 @@ def build(node: DictConfig) -> Any:
     return instantiate(node, _convert_="all")
 
 
-def build_data(cfg: DictConfig) -> tuple[AvaData, BankConfig]:
+def build_data(sections: Sections) -> tuple[AvaData, BankConfig]:
     """The data set and the bank of a configuration."""
-    return build_data_only(cfg), BankConfig(**_plain(cfg.bank))
+    return sections.make("data", AvaData), sections.make("bank", BankConfig)
 
 
 def build_data_only(cfg: DictConfig) -> AvaData:
     """The data set of a configuration without a bank."""
-    return AvaData(**_plain(cfg.data))
+    return Sections(cfg).make("data", AvaData)
 
 
 def build_detection(
-    cfg: DictConfig, detector: ActionDetector, config_text: str, *, test_split: str = "val"
+    sections: Sections, detector: ActionDetector, config_text: str, *, test_split: str = "val"
 ) -> tuple[DetectionTask, AvaDataModule]:
     """The task that trains or tests a detector, and its data."""
-    data, bank = build_data(cfg)
+    cfg = sections.composed
+    data, bank = build_data(sections)
     if data.short_term == "bank" and not detector.frozen_backbone:
         raise InputError(
             "data.short_term=bank needs model.frozen_backbone=true: without pixels no backbone can be trained."
         )
-    if cfg.task.frozen_epochs and detector.frozen_backbone:
-        raise InputError("task.frozen_epochs is for a backbone that is trained later, but model.frozen_backbone=true.")
     datamodule = AvaDataModule(
         data,
         bank,
@@ -72,61 +74,31 @@ def build_detection(
     )
     if cfg.compile:
         compile_detector(detector)
-    task = build_with(
-        cfg.task,
+    task: DetectionTask = sections.build(
+        "task",
         detector=detector,
-        loss=build(cfg.loss),
+        loss=sections.build("loss"),
         optimisation=build(cfg.optim),
-        class_groups=data.class_groups,
         config_text=config_text,
     )
+    if task.frozen_epochs and detector.frozen_backbone:
+        raise InputError("task.frozen_epochs is for a backbone that is trained later, but model.frozen_backbone=true.")
     return task, datamodule
 
 
-def build_callbacks(cfg: DictConfig) -> list[Callback]:
-    """The callbacks of a configuration; one that is set to null is left out."""
-    return [build(node) for node in cfg.callbacks.values() if node is not None]
-
-
-def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, logging_on: bool) -> Trainer:
-    """The trainer, with the run folder as its root."""
-    loggers = [build(node) for node in cfg.logger.values()] if logging_on else False
-    parts = {"default_root_dir": str(run_dir), "callbacks": callbacks, "logger": loggers}
-    if cfg.trainer.get("plugins") is None:
-        parts["plugins"] = [DurableCheckpoints()]
-    return build_with(cfg.trainer, **parts)
-
-
-def build_with(node: DictConfig, **objects: Any) -> Any:
-    """Instantiate a node with built objects as further arguments."""
-    return instantiate(node, _convert_="all", _partial_=True)(**objects)
-
-
-def adopt_checkpoint(cfg: DictConfig, overrides: list[str], sections: tuple[str, ...]) -> DictConfig:
-    """Take sections of the configuration from the checkpoint's run, keeping what the command line sets.
-
-    So `lfb-test ckpt_path=...` needs no more. A section chosen as a group (`data=...`), and all of them where an
-    override changes what sections refer to (`paths.*`, `experiment=`), are as composed. Of `bank=...` only where and in
-    which precision it is: its windows stay those that the detector was trained with.
-    """
-    stored, _ = read_any(required_checkpoint(cfg))
-    names = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
-    if any(name == "experiment" or name.startswith("paths") for name in names):
-        return cfg
-    cfg = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[assignment]
-    OmegaConf.set_struct(cfg, False)
-    for section in sections:
-        chosen = section in names
-        if section not in stored or (chosen and section != "bank"):
-            continue
-        composed, cfg[section] = cfg[section], stored[section]
-        if chosen:
-            cfg[section].update({key: composed[key] for key in ("dir", "precision")})
-        for name in names:
-            if name.startswith(f"{section}."):
-                key = name.removeprefix(f"{section}.")
-                OmegaConf.update(cfg[section], key, OmegaConf.select(composed, key))
-    return cfg
+def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bool = False) -> Sections:
+    """The configuration of a command whose sections `names` come from the run that wrote `ckpt_path` (see `adopt`)."""
+    path = required_checkpoint(cfg)
+    stored, _ = read_any(path)
+    return adopt(
+        cfg,
+        stored,
+        list(HydraConfig.get().overrides.task),
+        names,
+        source=f"checkpoint {path}",
+        trusted_packages=trusted_packages(cfg),
+        writes_bank=writes_bank,
+    )
 
 
 def required_checkpoint(cfg: DictConfig) -> Path:
@@ -137,9 +109,3 @@ def required_checkpoint(cfg: DictConfig) -> Path:
             "`lfb-train fbo=none` trains the baseline and makes one."
         )
     return Path(cfg.ckpt_path)
-
-
-def _plain(node: DictConfig) -> dict[str, Any]:
-    content = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(content, dict)
-    return {str(key): value for key, value in content.items()}

@@ -98,10 +98,10 @@ def _print(console: Console, reports: list[SplitReport]) -> None:
     console.print(table)
     for report in reports:
         for finding in report.findings:
-            colour = "red" if finding.level == "error" else "yellow"
-            console.print(f"[{colour}]{finding.level}[/], {finding.split}: {escape(finding.what)}", highlight=False)
+            color = {"error": "red", "warning": "yellow", "note": "cyan"}[finding.level]
+            console.print(f"[{color}]{finding.level}[/], {finding.split}: {escape(finding.what)}", highlight=False)
             console.print(f"    {escape(finding.remedy)}", highlight=False)
-    if not any(report.findings for report in reports):
+    if all(finding.level == "note" for report in reports for finding in report.findings):
         console.print("nothing is wrong")
 
 
@@ -110,7 +110,7 @@ def _text(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_text(entry)}" for key, entry in list(value.items())[:4]) or "none"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(map(_text, value[:6])) + (" ..." if len(value) > 6 else "") or "none"
     return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 

@@ -7,22 +7,17 @@ from typing import Any, get_args
 
 from omegaconf import DictConfig
 
+from lfb_lightning.ava.action_groups import ava_groups
 from lfb_lightning.ava.evaluation_csv import EvaluationTable, read_evaluation_csv
 from lfb_lightning.ava.label_map import LabelMap, read_label_map
 from lfb_lightning.cli.app import launch
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.metrics.comparison import compare
-from lfb_lightning.metrics.csv_evaluation import evaluate_csv, number_frames
+from lfb_lightning.metrics.csv_evaluation import evaluate_csv, number_frames, refuse_incomparable
 from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.metrics.frame_ap import FrameAP, Protocol
 from lfb_lightning.metrics.ranking import RankedClass, rank
-
-AVA_GROUPS = {
-    "person_movement": range(1, 15),
-    "object_manipulation": range(15, 64),
-    "person_interaction": range(64, 81),
-}
 
 
 def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
@@ -34,7 +29,7 @@ def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
         raise InputError(f"protocol is {cfg.protocol!r}, expected one of {', '.join(get_args(Protocol))}.")
     label_map = read_label_map(cfg.label_map)
     annotations = read_evaluation_csv(cfg.annotations)
-    detections = read_evaluation_csv(cfg.detections)
+    detections = _read_detections(cfg.detections, annotations, cfg.annotations)
     result = evaluate_csv(
         detections=detections,
         annotations=annotations,
@@ -42,8 +37,7 @@ def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
         excluded=cfg.excluded,
         protocol=cfg.protocol,
     )
-    groups = {name: list(ids) for name, ids in AVA_GROUPS.items() if set(ids) & set(label_map.ids)}
-    content = describe_result(result, groups, label_map.names) | {"protocol": cfg.protocol}
+    content = describe_result(result, ava_groups(label_map), label_map.names) | {"protocol": cfg.protocol}
     _print(result, content, label_map, cfg.protocol)
     if cfg.curves is not None or cfg.compare is not None:
         videos: dict[str, int] = {}
@@ -58,6 +52,12 @@ def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
         write_json(Path(cfg.out), content)
         print(f"wrote {cfg.out}")
     return 0
+
+
+def _read_detections(path: str, annotations: EvaluationTable, truth_path: str) -> EvaluationTable:
+    detections = read_evaluation_csv(path)
+    refuse_incomparable(detections, annotations, path, truth_path)
+    return detections
 
 
 def _rank(
@@ -78,7 +78,7 @@ def _compare(
     label_map: LabelMap,
     videos: dict[str, int],
 ) -> dict[str, Any]:
-    other = _rank(cfg, read_evaluation_csv(cfg.compare), annotations, label_map, videos)
+    other = _rank(cfg, _read_detections(cfg.compare, annotations, cfg.annotations), annotations, label_map, videos)
     found = compare(ranked, other, len(videos), resamples=cfg.resamples, seed=cfg.seed)
     print(
         f"{cfg.compare}: mAP {found.second:.6f}, {found.difference:+.6f} against {cfg.detections}; 95 % interval over videos "
@@ -103,7 +103,10 @@ def _draw_curves(cfg: DictConfig, ranked: list[RankedClass], result: FrameAP, la
         for entry in sorted(judged, key=lambda entry: -result.per_class[entry.action_id])
     ]
     _make_room(cfg.curves)
-    draw_pr_curves(cfg.curves, curves, title=f"{cfg.detections}: mAP@0.5 {result.mean:.4f}")
+    try:
+        draw_pr_curves(cfg.curves, curves, title=f"{cfg.detections}: mAP@0.5 {result.mean:.4f}")
+    except ValueError as error:  # what matplotlib raises for an ending that it does not know
+        raise InputError(f"curves={cfg.curves}: {error}.") from error
     print(f"wrote {cfg.curves}")
 
 

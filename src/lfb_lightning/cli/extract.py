@@ -5,20 +5,18 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lfb_lightning.bank import BankConfig, BankWriter, Provenance
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
-    build_callbacks,
     build_data,
-    build_trainer,
-    build_with,
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
+from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.data import AvaData
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
@@ -36,10 +34,10 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     """Extract as configured; returns the exit status: 1 if a video failed."""
     settle_process(cfg)
     checkpoint = required_checkpoint(cfg)
-    cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task"))
-    detector = load_detector(checkpoint)
-    data, bank = build_data(cfg)
-    write_config(cfg, run_dir)
+    sections = adopt_checkpoint(cfg, ("data", "bank"), writes_bank=True)
+    detector = load_detector(checkpoint, trusted_packages(cfg))
+    data, bank = build_data(sections)
+    write_config(sections.content(), run_dir)
     writer = BankWriter(bank.folder(cfg.split), provenance(detector, data, bank, cfg))
     datamodule = ExtractionDataModule(data, cfg.split, bank, writer)
     writing = BankWriting(writer, datamodule)
@@ -47,9 +45,10 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
     if cfg.compile:
         compile_detector(detector)
-    task: ExtractionTask = build_with(cfg.extraction, detector=detector)
+    task: ExtractionTask = sections.build("extraction", detector=detector)
     try:
-        trainer.predict(task, datamodule, return_predictions=False)
+        with telling_misconfiguration(cfg):
+            trainer.predict(task, datamodule, return_predictions=False)
     except SystemExit:
         _log.info("asked to stop: %s keeps its finished videos; the same command does the rest", writer.folder)
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lfb_lightning.cli.app import launch
@@ -16,7 +17,11 @@ def import_file(cfg: DictConfig, run_dir: Path) -> int:
     for key in ("src", "out"):
         if cfg[key] is None:
             raise InputError(f"{key} is not set: lfb-import src=<their file> out=<our checkpoint>.")
-    imported = import_weights(cfg.src, fbo=cfg.fbo, strict=cfg.strict)
+    # The option's name, not its section: what else the model is made of the file itself says.
+    fbo = HydraConfig.get().runtime.choices.get("fbo")
+    if fbo not in (None, "max", "avg"):
+        raise InputError(f"fbo is {fbo}, expected max or avg: any other one is told by the weights.")
+    imported = import_weights(cfg.src, fbo=fbo, strict=cfg.strict)
     imported.save(cfg.out, source=str(cfg.src))
     print(imported.report.text())
     print(

@@ -15,20 +15,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO, TextIO
 
 from hydra.core.hydra_config import HydraConfig
 
+from lfb_lightning.cli.arguments import quoted, search_path
+from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.processes import environment_of_job
 
 _log = logging.getLogger(__name__)
 RECORD = "job.json"
 _NO_METRICS = 1
+_LAST_WORDS = 10.0  # seconds that a job's output is waited for once it has ended: a process of its own may hold it open
+_START_ANEW = "delete it to start the job anew"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +49,13 @@ class JobRecord:
     def read(cls, folder: Path) -> JobRecord | None:
         """The record of the job in a folder, if there has been one."""
         path = folder / RECORD
-        return cls(**json.loads(path.read_text())) if path.is_file() else None
+        if not path.is_file():
+            return None
+        content = read_json_object(path, what="sweep job", remedy=_START_ANEW)
+        try:
+            return cls(**content)
+        except TypeError as error:
+            raise InputError(f"sweep job {path}: is not a job's record ({error}); {_START_ANEW}.") from error
 
     def write(self, folder: Path) -> None:
         """Replace the record."""
@@ -59,11 +71,14 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
     settings = HydraConfig.get()
     overrides = list(settings.overrides.task)
     before = JobRecord.read(run_dir)
-    arguments = [sys.executable, "-m", f"lfb_lightning.cli.{module}", *overrides]
-    arguments += ["hydra.mode=RUN", f"hydra.run.dir='{run_dir}'"]
-    for source in settings.runtime.config_sources:
-        if source.provider == "command-line":
-            arguments += ["--config-dir", source.path]
+    arguments = [
+        sys.executable,
+        "-m",
+        f"lfb_lightning.cli.{module}",
+        *_composing(),
+        *overrides,
+    ]
+    arguments += ["hydra.mode=RUN", quoted("hydra.run.dir", str(run_dir))]
     if before is not None:
         if list(before.overrides) != overrides:
             raise InputError(
@@ -74,16 +89,17 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
             _log.info("sweep job %s was done before: %s", settings.job.num, run_dir)
             return 0, score(read_metrics(run_dir))
     if os.environ.get("SLURM_PROCID", "0") != "0":
-        return _run([*arguments, *_resuming(module, overrides)]), None
+        return _run([*arguments, *_resuming(module, overrides)], run_dir), None
     JobRecord(overrides=overrides).write(run_dir)
     started = time.monotonic()
-    status = _run([*arguments, *_resuming(module, overrides)])
+    status = _run([*arguments, *_resuming(module, overrides)], run_dir)
     metrics = read_metrics(run_dir)
     if not metrics:
         status = status or _NO_METRICS
     JobRecord(overrides=overrides, status=status, seconds=time.monotonic() - started).write(run_dir)
     if status != 0:
-        _log.error("sweep job %s failed with status %d; its log is in %s", settings.job.num, status, run_dir)
+        output = run_dir / _output_name()
+        _log.error("sweep job %s failed with status %d; what it said is in %s", settings.job.num, status, output)
         return status, None
     return 0, score(metrics)
 
@@ -96,7 +112,7 @@ def _resuming(module: str, overrides: list[str]) -> list[str]:
 def read_metrics(run_dir: Path) -> dict[str, object]:
     """The run's `metrics.json`; empty if there is none."""
     path = run_dir / "metrics.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return read_json_object(path, what="metrics", remedy="run the job again") if path.is_file() else {}
 
 
 def score(metrics: dict[str, object]) -> float | None:
@@ -105,10 +121,59 @@ def score(metrics: dict[str, object]) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _run(arguments: list[str]) -> int:
-    process = subprocess.Popen(arguments, env=environment_of_job())
-    with _passing_on_sigterm(process):
-        return process.wait()
+def _composing() -> list[str]:
+    """The options and the override that make Hydra compose the job from the files that the sweep was composed from."""
+    settings = HydraConfig.get()
+    options = ["--config-name", str(settings.job.config_name)]
+    added = []
+    for source in settings.runtime.config_sources:
+        folder = source.path if source.schema == "file" else f"{source.schema}://{source.path}"
+        if source.provider == "main" and folder != str(conf_dir()):
+            options += ["--config-path", folder]
+        elif source.provider == "command-line":
+            options += ["--config-dir", folder]
+        elif source.provider == "hydra.searchpath in command-line":  # what a file adds, the file adds again
+            added.append(f"{source.schema}://{source.path}")
+    return [*options, search_path(added)] if added else options
+
+
+def _run(arguments: list[str], run_dir: Path) -> int:
+    """Run a command; what it writes to the console is shown, and kept in a file of the run folder."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with (run_dir / _output_name()).open("ab", buffering=0) as kept:
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment_of_job())
+        copiers = [
+            threading.Thread(target=_copy, args=(stream, console, kept), daemon=True)
+            for stream, console in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
+        ]
+        for copier in copiers:
+            copier.start()
+        with _passing_on_sigterm(process):
+            status = process.wait()
+            for copier in copiers:
+                copier.join(_LAST_WORDS)
+        return status
+
+
+def _copy(stream: IO[bytes], console: TextIO, kept: IO[bytes]) -> None:
+    takers: list[Callable[[bytes], object]] = [kept.write, lambda line: _show(console, line)]
+    for line in stream:
+        for taker in list(takers):
+            try:
+                taker(line)
+            except OSError:  # a full disk, or a console that has gone: the job must not wait for it
+                takers.remove(taker)
+
+
+def _show(console: TextIO, line: bytes) -> None:
+    console.write(line.decode(errors="replace"))
+    console.flush()
+
+
+def _output_name() -> str:
+    """The file of a job's output; where SLURM starts several tasks for a job, each has its own."""
+    rank = os.environ.get("SLURM_PROCID", "0")
+    return "output.txt" if rank == "0" else f"output_{rank}.txt"
 
 
 @contextmanager

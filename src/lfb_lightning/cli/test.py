@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
-    build_callbacks,
     build_detection,
-    build_trainer,
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
+from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.models import load_detector
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
 from lfb_lightning.tasks.stop_at_once import StopAtOnce
@@ -28,17 +27,24 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     """Test as configured; returns the exit status."""
     settle_process(cfg)
     checkpoint = required_checkpoint(cfg)
-    cfg = adopt_checkpoint(cfg, list(HydraConfig.get().overrides.task), ("data", "bank", "task", "loss"))
-    detector = load_detector(checkpoint)
-    task, datamodule = build_detection(cfg, detector, write_config(cfg, run_dir), test_split=cfg.split)
+    sections = adopt_checkpoint(cfg, ("data", "bank", "task", "loss"))
+    detector = load_detector(checkpoint, trusted_packages(cfg))
+    config_text = write_config(sections.content(), run_dir)
+    task, datamodule = build_detection(sections, detector, config_text, test_split=cfg.split)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(cfg.split)])
     trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints, StopAtOnce()], logging_on=False)
-    trainer.test(task, datamodule, verbose=False)
+    with telling_misconfiguration(cfg):
+        trainer.test(task, datamodule, verbose=False)
     if trainer.is_global_zero:
         assert task.result is not None
-        groups = {name: task.result.mean_over(list(ids)) for name, ids in task.class_groups.items()}
-        _log.info("mAP@0.5 %.4f %s", task.result.mean, {name: round(value, 4) for name, value in groups.items()})
-        _log.info("%s and metrics.json are in %s", "results.csv", run_dir)
+        split = datamodule.split(cfg.split)
+        if split.is_without_truth:
+            annotations = split.path(split.data.annotations)
+            _log.info("no mAP, since split %s has no annotations (%s: no such file)", split.name, annotations)
+        else:
+            groups = {name: task.result.mean_over(list(ids)) for name, ids in task.class_groups.items()}
+            _log.info("mAP@0.5 %.4f %s", task.result.mean, {name: round(value, 4) for name, value in groups.items()})
+        _log.info("results.csv and metrics.json are in %s", run_dir)
     return 0
 
 

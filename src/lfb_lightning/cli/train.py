@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import logging
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 
 from omegaconf import DictConfig
-from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
-from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
+from lfb_lightning.cli.building import build, build_detection, settle_process
+from lfb_lightning.cli.sections import Sections
+from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
+from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
+from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 from lfb_lightning.tasks import DetectionTask
+from lfb_lightning.tasks.detection import logged_figures
 from lfb_lightning.tasks.fingerprinting import FrameFingerprint
+from lfb_lightning.tasks.resuming import Resuming
 from lfb_lightning.tasks.step_seeds import StepSeeds
 
 _METRICS = "metrics.json"
@@ -30,20 +36,26 @@ _log = logging.getLogger(__name__)
 def train(cfg: DictConfig, run_dir: Path) -> int:
     """Train as configured; returns the exit status."""
     settle_process(cfg)
+    trusted_packages(cfg)
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
     if detector.backbone.weights is not None:
         _log.info("%s", load_backbone(detector.backbone, detector.backbone.weights))
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
-    task, datamodule = build_detection(cfg, detector, config_text)
+    task, datamodule = build_detection(Sections(cfg), detector, config_text)
     fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
+    _refuse_unlogged(callbacks, logged_figures(datamodule.split("val").class_groups))
     resumed = _resume_path(cfg, run_dir)
-    if resumed is not None:
+    resuming = None if resumed is None else Resuming(resumed)
+    if resuming is not None:
         _keep_earlier_log(run_dir)
+        callbacks.append(resuming)
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
-    trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
+    naming = resuming.naming_the_file() if resuming is not None else nullcontext()
+    with telling_misconfiguration(cfg), naming:
+        trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
     if task.result is None and resumed is not None and not _is_summed_up(run_dir, trainer.global_step):
         trainer.validate(task, datamodule, verbose=False)  # it had been killed between its last step and its summary
     if trainer.is_global_zero and (task.result is not None or not _is_summed_up(run_dir, trainer.global_step)):
@@ -51,10 +63,18 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     return 0
 
 
+def _refuse_unlogged(callbacks: list[Callback], figures: list[str]) -> None:
+    """Raise InputError for a callback that waits for a figure that is never logged: it would end the first epoch."""
+    for callback in callbacks:
+        if isinstance(callback, ModelCheckpoint | EarlyStopping) and callback.monitor not in (None, *figures):
+            kind = type(callback).__name__
+            raise InputError(f"{kind}.monitor is {callback.monitor}, expected one of {', '.join(figures)}.")
+
+
 def _is_summed_up(run_dir: Path, steps: int) -> bool:
     """Whether the run has ended before: nothing was left to train."""
     path = run_dir / _METRICS
-    return path.is_file() and json.loads(path.read_text()).get("steps") == steps
+    return path.is_file() and read_json_object(path, what="metrics", remedy="delete it").get("steps") == steps
 
 
 @rank_zero_only

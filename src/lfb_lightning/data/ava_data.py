@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,20 @@ from lfb_lightning.data.transforms import ClipTransform
 from lfb_lightning.data.views import View, make_views
 from lfb_lightning.errors import InputError
 from lfb_lightning.video import VideoLibrary
+
+_RANGES = {  # field: lowest, highest
+    "num_workers": (0, math.inf),
+    "fps": (0.001, math.inf),
+    "first_frame_number": (0, math.inf),
+    "num_frames": (1, math.inf),
+    "frame_stride": (1, math.inf),
+    "match_iou": (0, 1),
+    "train_crop": (1, math.inf),
+    "train_flip": (0, 1),
+    "train_colour_jitter": (0, 1),
+    "eval_short_side": (1, math.inf),
+    "test_crops": (1, 3),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +44,7 @@ class AvaData:
     cache_dir: str | None = None
     fps: float = 30.0
     first_frame_number: int = 1
+    frame_prefix: str | None = None
     origin_second: float = 900.0
     first_second: int = 902
     last_second: int = 1798
@@ -52,7 +68,7 @@ class AvaData:
     resize: str = "torchvision"
     mean: Sequence[float] = (0.45, 0.45, 0.45)
     std: Sequence[float] = (0.225, 0.225, 0.225)
-    class_groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    class_groups: Mapping[str, Sequence[int]] | None = None
     expected_counts: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     short_term: str = "clips"
     batch_size: int = 8
@@ -75,6 +91,19 @@ class AvaData:
             raise InputError(f"data.class_balance is {self.class_balance}, expected 0 (as it is) to 1 (balanced).")
         if self.batch_size < 1:
             raise InputError(f"data.batch_size is {self.batch_size}, expected at least 1 (clips per rank).")
+        for name, (lowest, highest) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not lowest <= value <= highest:
+                expected = f"{lowest} to {highest}" if math.isfinite(highest) else f"at least {lowest}"
+                raise InputError(f"data.{name} is {value}, expected {expected}.")
+        for name in ("train_short_side", "test_scales"):
+            sides = getattr(self, name)
+            if sides is not None and not (sides and all(side >= 1 for side in sides)):
+                raise InputError(f"data.{name} is {list(sides)}, expected pixels of the short side, such as [256,320].")
+        for name, least in (("mean", -math.inf), ("std", 1e-6)):
+            values = getattr(self, name)
+            if len(values) != 3 or not all(least <= value < math.inf for value in values):
+                raise InputError(f"data.{name} is {list(values)}, expected three numbers, of R, G and B in 0..1.")
 
     @property
     def clip_sampling(self) -> ClipSampling:
@@ -85,7 +114,14 @@ class AvaData:
     def videos(self) -> VideoLibrary:
         """Where the frames come from."""
         cache_dir = None if self.cache_dir is None else Path(self.cache_dir)
-        return VideoLibrary(Path(self.video_dir), self.source, self.fps, self.first_frame_number, cache_dir)
+        return VideoLibrary(
+            Path(self.video_dir),
+            self.source,
+            self.fps,
+            self.first_frame_number,
+            cache_dir,
+            frame_prefix=self.frame_prefix,
+        )
 
     @property
     def train_transform(self) -> ClipTransform:

@@ -19,6 +19,17 @@ from lfb_lightning.processes import serve
 from lfb_lightning.structures import VideoFailure
 from lfb_lightning.video.cache import CachedVideo, write_cache
 
+_DECISIVE = (
+    "num_frames",
+    "frame_stride",
+    "frame_shift",
+    "fps",
+    "origin_second",
+    "first_second",
+    "last_second",
+    "key_step",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
@@ -75,26 +86,14 @@ def make_cache(
 
 def _cache_video(data: AvaData, video_id: str, recipe: CacheRecipe) -> CachedFile | VideoFailure:
     source = "video" if data.source == "cache" else data.source
-    made_from = {"video_id": video_id, "short_side": recipe.short_side, "quality": recipe.quality}
-    made_from |= {"source": source} | {
-        name: getattr(data, name)
-        for name in (
-            "num_frames",
-            "frame_stride",
-            "frame_shift",
-            "fps",
-            "origin_second",
-            "first_second",
-            "last_second",
-            "key_step",
-        )
-    }
+    made_from = _made_from(data, video_id, recipe, source)
     try:
         cached = replace(data, source="cache").videos.open(video_id)
         assert isinstance(cached, CachedVideo)
         path = cached.path
         if path.is_file() and _is_valid(cached, made_from):
             return CachedFile(video_id, path.stat().st_size, was_there=True)
+        _refuse_links_out(path.parent, Path(data.cache_dir or ""))
         path.parent.mkdir(parents=True, exist_ok=True)
         video = replace(data, source=source).videos.open(video_id)
         size = write_cache(
@@ -108,6 +107,22 @@ def _cache_video(data: AvaData, video_id: str, recipe: CacheRecipe) -> CachedFil
         return CachedFile(video_id, size, was_there=False)
     except (InputError, OSError) as error:
         return VideoFailure(video_id, str(error))
+
+
+def _made_from(data: AvaData, video_id: str, recipe: CacheRecipe, source: str) -> dict[str, object]:
+    """What decides the content of a cache file, as it is written into it."""
+    made_from = {"video_id": video_id, "short_side": recipe.short_side, "quality": recipe.quality, "source": source}
+    made_from |= {name: getattr(data, name) for name in _DECISIVE}
+    if source == "frames":  # left out where it is usual: files that were made before need not be made again
+        usual = {"first_frame_number": 1, "frame_prefix": None}
+        made_from |= {name: value for name in usual if (value := getattr(data, name)) != usual[name]}
+    return made_from
+
+
+def _refuse_links_out(folder: Path, root: Path) -> None:
+    """Raise InputError where a link in the cache would have an id, which a csv brings, choose where a file is written."""
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"{folder}: is a link out of data.cache_dir, {root}; put a folder in its place.")
 
 
 def _is_valid(cached: CachedVideo, made_from: dict[str, object]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
-from lfb_lightning.ava.annotations import Annotations, read_annotations
+from lfb_lightning.ava.action_groups import ava_groups
+from lfb_lightning.ava.annotations import Annotations, no_annotations, read_annotations
 from lfb_lightning.ava.excluded import read_excluded
 from lfb_lightning.ava.keyframe_rows import KeyframeRows
 from lfb_lightning.ava.label_map import LabelMap, read_label_map
@@ -21,9 +23,16 @@ from lfb_lightning.data.ava_data import AvaData
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import GroundTruth, Keyframe, Proposals
 
+_log = logging.getLogger(__name__)
+_ALWAYS_ANNOTATED = ("train", "val")
+
 
 class Split:
-    """The tables of `data` for the split `name`, read when first needed. Excluded keyframes are in none of them."""
+    """The tables of `data` for the split `name`, read when first needed. Excluded keyframes are in none of them.
+
+    The splits train and val have annotations; any other may lack their file, as AVA's test split does: it is then served
+    without truth, and may lack its excluded timestamps too.
+    """
 
     def __init__(self, data: AvaData, name: str) -> None:
         self.data = data
@@ -42,7 +51,11 @@ class Split:
     @cached_property
     def excluded(self) -> frozenset[Keyframe]:
         """Keyframes that are not used."""
-        return read_excluded(None if self.data.excluded is None else self.path(self.data.excluded))
+        path = None if self.data.excluded is None else self.path(self.data.excluded)
+        if path is not None and self.is_without_truth and not path.is_file():
+            _log.info("excluded timestamps %s: no such file; nothing is excluded from split %s", path, self.name)
+            path = None
+        return read_excluded(path)
 
     @cached_property
     def annotations(self) -> Annotations:
@@ -51,8 +64,13 @@ class Split:
 
     @cached_property
     def all_annotations(self) -> Annotations:
-        """Ground truth, on excluded keyframes too."""
-        return read_annotations(self.path(self.data.annotations), self.label_map)
+        """Ground truth, on excluded keyframes too; none for a split without truth."""
+        if self.is_without_truth:
+            return no_annotations(self.label_map)
+        path = self.path(self.data.annotations)
+        if not path.is_file():
+            raise InputError(f"annotations {path}: no such file; set paths.data_dir, or data.annotations.")
+        return read_annotations(path, self.label_map)
 
     @cached_property
     def proposals(self) -> ProposalTable:
@@ -71,8 +89,18 @@ class Split:
 
     @property
     def has_annotations(self) -> bool:
-        """Whether there is an annotation file (the test split has none)."""
+        """Whether there is an annotation file."""
         return self.path(self.data.annotations).is_file()
+
+    @property
+    def is_without_truth(self) -> bool:
+        """Whether nobody has annotated the split, and nobody had to: it can be extracted and tested, but has no mAP."""
+        return self.name not in _ALWAYS_ANNOTATED and not self.has_annotations
+
+    @property
+    def class_groups(self) -> Mapping[str, Sequence[int]]:
+        """The groups of actions that are reported beside the mAP: those of the configuration, or AVA's on AVA's actions."""
+        return ava_groups(self.label_map) if self.data.class_groups is None else self.data.class_groups
 
     def video_ids(self) -> list[str]:
         """Every video that is annotated or has proposals, on a used second."""

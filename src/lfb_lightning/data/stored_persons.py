@@ -23,7 +23,7 @@ class StoredPersons(Dataset[Sample]):
         self.bank = bank
         self.training = training
         self.keyframes: list[Keyframe] = [
-            keyframe for keyframe in bank.keyframes() if not training or keyframe in split.annotations
+            keyframe for keyframe in bank.keyframes() if not training or len(split.annotations[keyframe])
         ]
 
     def __len__(self) -> int:

@@ -6,28 +6,34 @@ which are then followed as pointers. What a pickle says of an array is checked, 
 
 from __future__ import annotations
 
-import math
-import pickle
+import mmap
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.pickle_limits import PickleLimits, check_key, check_shape
+from lfb_lightning.files.pickle_machine import Name
+from lfb_lightning.files.pickle_reader import read_pickle
 
-_PLAIN_KINDS = "biufcSU"  # numbers and strings, nothing that points elsewhere
+_PLAIN_KINDS = "biufSU"  # real numbers and strings, nothing that points elsewhere
+_LONGEST_CODE = 16  # of a dtype: "<U12", "float32"
 
 
 class _Dtype:
     """A dtype as a pickle describes it; refuses objects, structures and subarrays."""
 
-    def __init__(self, code: Any, align: Any = False, copy: Any = True) -> None:
-        plain = np.dtype(code) if isinstance(code, str) else None
+    def __init__(self, limits: PickleLimits, code: Any, align: Any = False, copy: Any = True) -> None:
+        plain = np.dtype(code) if isinstance(code, str) and len(code) <= _LONGEST_CODE else None
         if plain is None or plain.kind not in _PLAIN_KINDS:
-            raise InputError(f"it holds an array of {code!r}; only arrays of numbers and strings are read")
+            raise InputError(f"it holds an array of {str(code)[:50]!r}; only arrays of numbers and strings are read")
         self.plain = plain
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def take_state(self, limits: PickleLimits, state: tuple[Any, ...]) -> None:
+        """The byte order, and what an array of structures would have."""
         _, byte_order, subarray, names, fields = state[:5]
         if (subarray, names, fields) != (None, None, None):
             raise InputError("it holds an array of structures; only arrays of numbers and strings are read")
@@ -37,90 +43,91 @@ class _Dtype:
 class _Array(np.ndarray):
     """An array that takes its content from a pickle's description of it."""
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def take_state(self, limits: PickleLimits, state: tuple[Any, ...]) -> None:
+        """The shape, the dtype and the bytes."""
         _, shape, dtype, fortran, content = state
-        if isinstance(content, str):
-            content = content.encode("latin1")  # as Python 2 wrote it
-        _check_size(shape, dtype, content)
-        super().__setstate__((1, shape, dtype.plain, bool(fortran), bytes(content)))  # type: ignore[arg-type]  # its own bool
+        content = _checked_content(limits, shape, dtype, content)
+        self.__setstate__((1, shape, dtype.plain, bool(fortran), content))  # type: ignore[arg-type]  # its own bool
 
 
-def _check_size(shape: Any, dtype: Any, content: Any) -> None:
-    sizes_are_plain = isinstance(shape, tuple) and all(type(size) is int and size >= 0 for size in shape)
-    if not (sizes_are_plain and isinstance(dtype, _Dtype) and isinstance(content, bytes | bytearray)):
+def _checked_content(limits: PickleLimits, shape: Any, dtype: Any, content: Any) -> bytes:
+    if isinstance(content, str):
+        content = content.encode("latin1")  # as Python 2 wrote it
+    if not (isinstance(dtype, _Dtype) and isinstance(content, bytes | bytearray)):
         raise InputError("it holds an array that is not described as numpy describes one")
-    wanted = math.prod(shape) * dtype.plain.itemsize
-    if wanted != len(content):
-        raise InputError(f"it holds an array of {len(content)} bytes, expected {wanted}")
+    elements, size = check_shape(shape), dtype.plain.itemsize
+    if elements * size != len(content) or (size == 0 and elements > 0):
+        raise InputError(f"it holds an array of {len(content)} bytes, expected {elements} elements of {size}")
+    limits.spend_bytes(len(content))
+    return content if isinstance(content, bytes) else bytes(content)
 
 
-def _empty_array(kind: Any, shape: Any, code: Any) -> np.ndarray:
+def _empty_array(limits: PickleLimits, kind: Any, shape: Any, code: Any) -> np.ndarray:
     """Stands for numpy's `_reconstruct`: what comes next in the pickle fills the array."""
     return _Array((0,), np.int8)
 
 
-def _scalar(dtype: Any, content: Any) -> Any:
-    content = content.encode("latin1") if isinstance(content, str) else content
-    _check_size((), dtype, content)
-    return np.frombuffer(content, dtype.plain)[0]
+def _scalar(limits: PickleLimits, dtype: Any, content: Any) -> Any:
+    return np.frombuffer(_checked_content(limits, (), dtype, content), dtype.plain)[0]
 
 
-def _from_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    _check_size(shape, dtype, content)
+def _from_buffer(limits: PickleLimits, content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+    content = bytearray(_checked_content(limits, shape, dtype, content))  # what is read can be written to
     return np.frombuffer(content, dtype.plain).reshape(shape, order="F" if order == "F" else "C")
 
 
-def _no_bytes() -> bytes:
-    """Stands for `bytes` as protocol 2 calls it: without arguments, for an empty one."""
+def _encoded(limits: PickleLimits, text: Any, encoding: Any = "latin1") -> bytes:
+    """How protocol 2 stores bytes."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise InputError(f"it encodes a {type(text).__name__} as {str(encoding)[:50]!r}, expected bytes as latin1")
+    limits.spend_bytes(len(text))
+    return text.encode("latin1")
+
+
+def _no_bytes(limits: PickleLimits) -> bytes:
+    """How protocol 2 stores empty ones."""
     return b""
 
 
+def _ordered_dict(limits: PickleLimits, items: Any = ()) -> OrderedDict[Any, Any]:
+    limits.spend_objects(len(items))
+    for key, _ in items:
+        check_key(key)
+    return OrderedDict(items)
+
+
 # numpy 1 says numpy.core for numpy._core.
-_NUMPY: dict[tuple[str, str], Any] = {
+ARRAY_NAMES: Mapping[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "numpy.ndarray",  # an argument of `_reconstruct` and nothing else
-    ("numpy", "dtype"): _Dtype,
-    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy._core.multiarray", "scalar"): _scalar,
-    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
-    ("__builtin__", "bytes"): _no_bytes,
+    ("numpy", "dtype"): Name(_Dtype),
+    ("numpy.core.multiarray", "_reconstruct"): Name(_empty_array),
+    ("numpy.core.multiarray", "scalar"): Name(_scalar),
+    ("numpy.core.numeric", "_frombuffer"): Name(_from_buffer),
+    ("__builtin__", "bytes"): Name(_no_bytes),
+    ("_codecs", "encode"): Name(_encoded),
+    ("collections", "OrderedDict"): Name(_ordered_dict),
 }
-# A container, and how protocol 2 stores bytes.
-_PLAIN = {("collections", "OrderedDict"), ("_codecs", "encode")}
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Knows what a pickled numpy array needs; refuses every other name."""
+def finder(names: Mapping[tuple[str, str], Any], expected: str) -> Callable[[str, str], Any]:
+    """A function that looks a name up and refuses the ones that are not there."""
 
-    def find_class(self, module: str, name: str) -> Any:
-        ours = _NUMPY.get((module.replace("numpy.core", "numpy._core"), name))
-        if ours is not None:
-            return ours
-        if (module, name) in _PLAIN:
-            return super().find_class(module, name)
-        raise InputError(f"it asks for {module}.{name}; only numpy arrays in plain containers are read")
+    def find(module: str, name: str) -> Any:
+        found = names.get((module.replace("numpy._core", "numpy.core"), name))
+        if found is None:
+            raise InputError(f"it asks for {module}.{name}; only {expected} are read")
+        return found
+
+    return find
 
 
 def load_arrays(path: Path, *, what: str) -> Any:
     """The pickle's content; raises InputError, as `<what> <path>: ...`, for anything else in it, which is not run."""
-    for encoding in ("ASCII", "latin1"):  # Python 2 pickles of arrays need latin1
-        with path.open("rb") as file:
-            try:
-                return _ArrayUnpickler(file, encoding=encoding).load()
-            except UnicodeDecodeError:
-                continue
-            except InputError as error:
-                raise InputError(f"{what} {path}: {error}.") from error
-            except (
-                pickle.UnpicklingError,
-                EOFError,
-                ValueError,
-                TypeError,
-                KeyError,
-                AttributeError,
-                ImportError,
-                IndexError,
-                OverflowError,
-                MemoryError,
-            ) as error:
-                raise InputError(f"{what} {path}: not a readable pickle of arrays ({error}).") from error
-    raise InputError(f"{what} {path}: strings are neither ASCII nor latin1.")
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            find = finder(ARRAY_NAMES, "numpy arrays in plain containers")
+            return read_pickle(content, find=find, limits=PickleLimits(len(content)))
+    except InputError as error:
+        raise InputError(f"{what} {path}: {error}.") from error
+    except (OSError, ValueError) as error:  # mmap's, for an empty file
+        raise InputError(f"{what} {path}: cannot be read ({error}).") from error

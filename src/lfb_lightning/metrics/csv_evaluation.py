@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
+from lfb_lightning.ava.box_rules import DIVIDE, are_pixels
 from lfb_lightning.ava.evaluation_csv import KEYS_PER_VIDEO, EvaluationTable, read_evaluation_csv
+from lfb_lightning.errors import InputError
 from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.frame_ap import FrameAP, Protocol, evaluate
 
@@ -63,6 +65,40 @@ def evaluate_csv(
         protocol=protocol,
         annotated_frames=rows.annotated_frames,
     )
+
+
+def refuse_incomparable(
+    detections: EvaluationTable, annotations: EvaluationTable, path: str | Path, truth_path: str | Path
+) -> None:
+    """Raise InputError where no detection can match, whatever its score: an mAP of 0 would say nothing of the detector.
+
+    Either the boxes of one file are pixels and those of the other fractions of the picture, or no keyframe is in both.
+    """
+    if not len(detections.keys) or not len(annotations.keys):
+        return
+    _refuse_pixels(detections, annotations, path, truth_path)
+    _refuse_pixels(annotations, detections, truth_path, path)
+    videos: dict[str, int] = {}
+    truth_keys = annotations.keys_among(videos)
+    if not np.isin(detections.keys_among(videos), truth_keys).any():
+        raise InputError(
+            f"{path}: none of its {len(detections.keys)} keyframes is in {truth_path}; one there is "
+            f"{_describe_keyframe(annotations)}, one here {_describe_keyframe(detections)}."
+        )
+
+
+def _refuse_pixels(table: EvaluationTable, other: EvaluationTable, path: str | Path, other_path: str | Path) -> None:
+    pixels = are_pixels(table.boxes)
+    if len(other.boxes) and pixels.sum() * 2 > len(pixels) and not are_pixels(other.boxes).any():
+        raise InputError(
+            f"{path}: boxes such as {table.boxes[int(pixels.argmax())].tolist()} are not within 0..1, those of {other_path} "
+            f"are; {DIVIDE}."
+        )
+
+
+def _describe_keyframe(table: EvaluationTable) -> str:
+    video, moment = divmod(int(table.keys[0]), KEYS_PER_VIDEO)
+    return f"'{table.video_ids[video]},{(moment - KEYS_PER_VIDEO // 2) / 1e6:g}'"
 
 
 def _box_rows(table: EvaluationTable, numbers: np.ndarray) -> BoxRows:

@@ -19,7 +19,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from lfb_lightning.ava.annotations import BOX_COLUMNS, Annotations
+from lfb_lightning.ava.annotations import Annotations
+from lfb_lightning.ava.box_rules import BOX_COLUMNS
 from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.frame_ap import FrameAP, Protocol, evaluate
 from lfb_lightning.structures import Detections
@@ -87,10 +88,10 @@ class FrameMeanAP(Metric):
     def compute(self) -> Tensor:
         """Evaluate what all ranks have collected."""
         keys, values = self._unique_rows()
-        truth = self.annotations.rows
-        ids = truth["video_id"].astype("category").cat
+        truth, moments = self.annotations.rows, self.annotations.moments
+        ids = moments["video_id"].astype("category").cat
         hashes = np.array([video_hash(name) for name in ids.categories], dtype=np.int64)
-        truth_keys = np.stack([hashes[ids.codes.to_numpy()], truth["timestamp"].to_numpy(dtype=np.int64)], axis=1)
+        truth_keys = np.stack([hashes[ids.codes.to_numpy()], moments["timestamp"].to_numpy(dtype=np.int64)], axis=1)
         frames = np.unique(np.concatenate([truth_keys, keys[:, :2]]), axis=0, return_inverse=True)[1].reshape(-1)
         ground_truth = BoxRows(
             frames[: len(truth)],
@@ -106,13 +107,19 @@ class FrameMeanAP(Metric):
         if self.action_threshold is not None:
             above = scores > self.action_threshold
             persons, actions, scores = persons[above], actions[above], scores[above]
-        detections = BoxRows(frames[len(truth) :][persons], actions, scores, persons, values[:, :4])
+        detections = BoxRows(frames[len(moments) :][persons], actions, scores, persons, values[:, :4])
         self.detections = pd.DataFrame(values[:, :4][persons], columns=BOX_COLUMNS)
         self.detections["video_hash"] = keys[persons, 0]
         self.detections["timestamp"] = keys[persons, 1]
         self.detections["action_id"] = detections.classes
         self.detections["score"] = detections.scores
-        self.result = evaluate(ground_truth, detections, self.action_ids, protocol=self.protocol)
+        self.result = evaluate(
+            ground_truth,
+            detections,
+            self.action_ids,
+            protocol=self.protocol,
+            annotated_frames=np.unique(frames[: len(moments)]),
+        )
         return torch.tensor(self.result.mean, dtype=torch.float64)
 
     def _unique_rows(self) -> tuple[Int64[np.ndarray, "N 3"], np.ndarray]:

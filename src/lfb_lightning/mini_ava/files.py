@@ -22,6 +22,7 @@ from lfb_lightning.ava.annotations import write_annotations
 from lfb_lightning.ava.label_map import write_label_map
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file, write_durably
+from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.mini_ava.actions import ACTION_NAMES
 from lfb_lightning.mini_ava.drawing import SIZE, actor_box, draw_frame
 from lfb_lightning.mini_ava.scenario import Actor, draw_scenario
@@ -62,7 +63,7 @@ def generate(
     out_dir = Path(out_dir)
     stamp = out_dir / "mini_ava.json"
     if stamp.is_file():
-        found = json.loads(stamp.read_text())
+        found = read_json_object(stamp, what="mini-AVA", remedy="choose another folder")
         if found != asdict(recipe):
             raise InputError(
                 f"{out_dir} holds a mini-AVA made with {found}, not {asdict(recipe)}: choose another folder."

@@ -1,27 +1,31 @@
 """Detectors from the checkpoints that training writes, without Lightning, Hydra or a plain unpickler.
 
 A checkpoint holds the run's resolved configuration as YAML text under `hyper_parameters["config"]`, and weights under
-`detector.*`. Rebuilding calls only constructors of `lfb_lightning.models`, whatever the text says.
+`detector.*`. Rebuilding calls only what `DETECTOR_PARTS` names or a person trusts, whatever the text says (docs/security.md).
 """
 
 from __future__ import annotations
 
 import hashlib
-import pickle
-from functools import partial
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import nn
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.torch_file import is_torch_file
-from lfb_lightning.models.detector import ActionDetector
+from lfb_lightning.files.plain_yaml import read_plain_mapping
+from lfb_lightning.files.torch_file import is_torch_file, read_torch
+from lfb_lightning.models.detector import ActionDetector, assemble_detector
+from lfb_lightning.models.losses import MultiLabelLoss, SingleLabelLoss
+from lfb_lightning.models.resnet3d import ResNet3d
+from lfb_lightning.models.roi_features import RoIFeatures
+from lfb_lightning.models.stored_objects import FBOS, StoredObjects, named
 
-_TRUSTED = "lfb_lightning.models"
+DETECTOR_PARTS = named(assemble_detector, ActionDetector, ResNet3d, RoIFeatures, *FBOS)
+LOSSES = named(MultiLabelLoss, SingleLabelLoss)
+_PREFIX = "detector."
 
 
 class ForeignCheckpointError(InputError):
@@ -29,10 +33,32 @@ class ForeignCheckpointError(InputError):
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The resolved configuration and the detector's weights of a checkpoint.
+    """The configuration and the detector's weights of a checkpoint.
 
-    Raises InputError for a missing file and ForeignCheckpointError for one of another make.
+    Returns:
+        The configuration as plain data, read by `read_plain_mapping`, and the weights by name.
+
+    Raises:
+        InputError: There is no such file, or what it holds is not as `lfb-train` writes it.
+        ForeignCheckpointError: The file is of another make.
     """
+    content = load_content(path)
+    parameters = content.get("hyper_parameters")
+    if not isinstance(parameters, dict) or parameters.get("config") is None or "state_dict" not in content:
+        raise ForeignCheckpointError(f"checkpoint {path}: was not written by lfb-train (no configuration in it).")
+    config = read_plain_mapping(parameters["config"], source=f"checkpoint {path}")
+    state = content["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+        raise InputError(f"checkpoint {path}: state_dict is not a mapping from names to tensors.")
+    weights = {key.removeprefix(_PREFIX): value for key, value in state.items() if key.startswith(_PREFIX)}
+    for key, value in weights.items():
+        if not isinstance(value, torch.Tensor):
+            raise InputError(f"checkpoint {path}: {key!r:.80} is of type {type(value).__name__}, expected a tensor.")
+    return config, weights
+
+
+def load_content(path: str | Path) -> dict[Any, Any]:
+    """What `torch.save` wrote into a file: a mapping of tensors and plain data; nothing else is unpickled."""
     path = Path(path)
     if not path.is_file():
         raise InputError(
@@ -41,22 +67,30 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.T
     if not is_torch_file(path):
         raise ForeignCheckpointError(f"checkpoint {path}: not a torch file.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ForeignCheckpointError(f"checkpoint {path}: not a checkpoint of tensors and plain data.") from error
-    config = content.get("hyper_parameters", {}).get("config") if isinstance(content, dict) else None
-    if config is None or "state_dict" not in content:
-        raise ForeignCheckpointError(f"checkpoint {path}: was not written by lfb-train (no configuration in it).")
-    prefix = "detector."
-    weights = {key[len(prefix) :]: value for key, value in content["state_dict"].items() if key.startswith(prefix)}
-    return yaml.safe_load(config), weights
+        content = read_torch(path, what="checkpoint")
+    except InputError as error:
+        raise ForeignCheckpointError(str(error)) from error
+    if not isinstance(content, dict):
+        raise ForeignCheckpointError(f"checkpoint {path}: holds no mapping.")
+    return content
 
 
-def build_detector(spec: dict[str, Any]) -> ActionDetector:
-    """Build a detector from its configuration: nested `{_target_: lfb_lightning.models.X, ...}` of plain data."""
-    detector = _build(spec)
+def build_detector(
+    spec: object, *, source: str = "model configuration", trusted_packages: Sequence[str] = ()
+) -> ActionDetector:
+    """Build a detector from its configuration.
+
+    Args:
+        spec: nested `{_target_: lfb_lightning.models.X, ...}` of plain data; anything else is refused.
+        source: how messages call the file that it comes from.
+        trusted_packages: packages whose own classes it may name too.
+
+    Raises:
+        InputError: It names anything else, or does not fit what it names.
+    """
+    detector = StoredObjects(source=source, trusted_packages=trusted_packages).build(spec, "model", DETECTOR_PARTS)
     if not isinstance(detector, ActionDetector):
-        raise InputError(f"model configuration: _target_ {spec.get('_target_')!r} does not make an ActionDetector.")
+        raise InputError(f"{source}: model makes a {type(detector).__name__}, expected an ActionDetector.")
     return detector
 
 
@@ -70,7 +104,10 @@ def load_weights(module: nn.Module, weights: dict[str, torch.Tensor], path: str 
             f"checkpoint {path} does not fit the model: {len(missing)} weights missing {missing[:3]}, "
             f"{len(unexpected)} unexpected {unexpected[:3]}, {len(reshaped)} of another shape {sorted(reshaped)[:3]}."
         )
-    module.load_state_dict(weights)
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:  # of another layout or kind than a dense tensor of numbers
+        raise InputError(f"checkpoint {path}: {' '.join(str(error).split())[:300]}") from error
 
 
 def state_digest(module: nn.Module) -> str:
@@ -80,18 +117,3 @@ def state_digest(module: nn.Module) -> str:
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _build(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_build(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    arguments = {key: _build(value) for key, value in node.items() if key not in ("_target_", "_partial_", "_convert_")}
-    if "_target_" not in node:
-        return arguments
-    module, _, name = str(node["_target_"]).rpartition(".")
-    if module != _TRUSTED and not module.startswith(f"{_TRUSTED}."):
-        raise InputError(f"model configuration: _target_ {node['_target_']!r} is not part of {_TRUSTED}.")
-    target = getattr(import_module(module), name)
-    return partial(target, **arguments) if node.get("_partial_") else target(**arguments)

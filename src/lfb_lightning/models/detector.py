@@ -31,6 +31,8 @@ class ActionDetector(nn.Module):
         frozen_backbone: bool = False,
     ) -> None:
         super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes is {num_classes}, expected the largest action id plus one")
         self.backbone = backbone
         self.roi_features = roi_features
         self.fbo = fbo

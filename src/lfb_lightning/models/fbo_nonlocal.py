@@ -41,6 +41,8 @@ class FBONonLocal(nn.Module):
         norm_inputs: bool = False,
     ) -> None:
         super().__init__()
+        if latent_channels < 1 or num_layers < 1:
+            raise ValueError(f"latent_channels is {latent_channels} and num_layers {num_layers}, expected at least 1")
         self.out_channels = latent_channels
         self.mask_padding = mask_padding
         self.norm_inputs = norm_inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,22 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.models.checkpoint import ForeignCheckpointError, build_detector, load_weights, read_checkpoint
 from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.imports import import_weights
+from lfb_lightning.models.parameter_limit import no_larger_than
 from lfb_lightning.models.resnet3d import ResNet3d
 
 
-def load_detector(path: str | Path) -> ActionDetector:
+def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> ActionDetector:
     """The detector of a checkpoint, on the CPU and in evaluation mode.
 
     Takes what `lfb-train` and `lfb-import` write, and directly the files that `lfb-import` reads where nothing has to be
-    said beside them. Raises InputError for a missing file, or one that holds a backbone only.
+    said beside them. The file is data: it chooses among the modules of `lfb_lightning.models` (docs/security.md).
+
+    Args:
+        path: the checkpoint.
+        trusted_packages: packages whose own classes and functions the checkpoint may name too, such as `["my_package"]`.
+
+    Raises:
+        InputError: The file is missing, damaged, holds a backbone only, or names what it may not.
     """
     config, weights = read_any(path)
     if "imported_from" in config and config.get("backbone_only"):
@@ -26,7 +35,9 @@ def load_detector(path: str | Path) -> ActionDetector:
             f"checkpoint {path} holds a backbone and no classifier: train from it with "
             f"`lfb-train fbo=none backbone.weights={path}`."
         )
-    detector = build_detector(config["model"])
+    source = f"checkpoint {path}"
+    with no_larger_than(weights, source=source):
+        detector = build_detector(config.get("model"), source=source, trusted_packages=trusted_packages)
     load_weights(detector, weights, path)
     return detector.eval()
 
@@ -48,17 +59,20 @@ def start_from(detector: ActionDetector, path: str | Path) -> str:
     """
     config, weights = read_any(path)
     number = _copy_backbone(detector.backbone, weights, path)
-    own, other = detector.head, weights.get("head.weight")
+    own, other, bias = detector.head, weights.get("head.weight"), weights.get("head.bias")
     note = "a new head"
     if (
         other is not None
+        and bias is not None
         and not config.get("backbone_only")
+        and other.ndim == 2
         and len(other) == detector.num_classes
         and other.shape[1] >= detector.channels
+        and bias.shape == own.bias.shape
     ):
         with torch.no_grad():
             own.weight[:, : detector.channels] = other[:, : detector.channels]
-            own.bias.copy_(weights["head.bias"])
+            own.bias.copy_(bias)
         note = "the head's short-term columns"
     return f"started from {path}: the backbone ({number} tensors) and {note}"
 

@@ -58,6 +58,8 @@ class Bottleneck(nn.Module):
         self, in_channels: int, channels: int, *, stride: int, temporal_kernel: int, dilation: int = 1
     ) -> None:
         super().__init__()
+        if temporal_kernel % 2 == 0:
+            raise ValueError(f"a temporal kernel is {temporal_kernel}, expected an odd number of frames")
         out_channels = channels * _EXPANSION
         self.conv1 = ConvBN(in_channels, channels, (temporal_kernel, 1, 1))
         self.conv2 = ConvBN(channels, channels, (1, 3, 3), stride=(1, stride, stride), dilation=dilation)
@@ -105,8 +107,12 @@ class ResNet3d(nn.Module):
         super().__init__()
         if (depth is None) == (stage_blocks is None):
             raise ValueError("give either depth (50 or 101) or stage_blocks, not both")
+        if depth is not None and depth not in STAGE_BLOCKS:
+            raise ValueError(f"depth is {depth}, expected 50 or 101; stage_blocks describes others")
         blocks = tuple(stage_blocks) if stage_blocks is not None else STAGE_BLOCKS[depth or 0]
         _require_entries(len(blocks), spatial_strides=spatial_strides, temporal_kernels=temporal_kernels)
+        if min((base_channels, *blocks, *spatial_strides, *spatial_dilations), default=0) < 1:
+            raise ValueError("base_channels, blocks, strides and dilations are expected to be at least 1")
         self.stage_blocks = blocks
         self.freeze_batch_norm = freeze_batch_norm
         self.channels_last = channels_last

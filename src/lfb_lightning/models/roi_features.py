@@ -19,6 +19,8 @@ class RoIFeatures(nn.Module):
 
     def __init__(self, *, output_size: int = 8, sampling_ratio: int = 0, aligned: bool = True) -> None:
         super().__init__()
+        if output_size < 1:
+            raise ValueError(f"output_size is {output_size}, expected at least 1 cell a side")
         self.output_size = output_size
         self.aligned = aligned
         self.sampling_ratio = sampling_ratio

@@ -64,13 +64,14 @@ class AvaDataModule(LightningDataModule):
         """The bank of a split, opened once; raises InputError if it is missing or does not fit the detector."""
         if name not in self._banks:
             bank = FeatureBank.open(self.bank_config.folder(name))
+            split = self.split(name)
             needs_backbone = self.bank_config.strict or self.data.short_term == "bank"
             refuse_unfit(
                 bank,
                 split=name,
                 channels=self.channels,
                 backbone_digest=self.backbone_digest if needs_backbone else None,
-                video_ids=self.split(name).annotations.persons.video_ids,
+                video_ids=(split.proposals if split.is_without_truth else split.annotations).persons.video_ids,
             )
             self._banks[name] = bank
         return self._banks[name]
@@ -79,9 +80,6 @@ class AvaDataModule(LightningDataModule):
         """Open what the stage needs, so that what is missing shows before anything is computed."""
         names = {"fit": ["train", "val"], "validate": ["val"], "test": [self.test_split]}.get(stage, [])
         for name in names:
-            if not self.split(name).has_annotations:
-                path = self.split(name).path(self.data.annotations)
-                raise InputError(f"annotations {path}: no such file; set paths.data_dir, or data.annotations.")
             _ = self.split(name).annotations
             if self.reads_bank or self.data.short_term == "bank":
                 self.bank(name)

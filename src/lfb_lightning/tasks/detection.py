@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from pytorch_lightning import LightningModule
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -42,7 +43,6 @@ class DetectionTask(LightningModule):
         detector: ActionDetector,
         loss: ActionLoss,
         optimisation: Optimisation,
-        class_groups: Mapping[str, Sequence[int]],
         config_text: str,
         on_nan: str = "stop",
         action_threshold: float | None = None,
@@ -56,7 +56,7 @@ class DetectionTask(LightningModule):
         self.detector = detector
         self.loss = loss
         self.optimisation = optimisation
-        self.class_groups = dict(class_groups)
+        self.class_groups: Mapping[str, Sequence[int]] = {}
         self.config_text = config_text
         self.on_nan = on_nan
         self.action_threshold = action_threshold
@@ -81,6 +81,13 @@ class DetectionTask(LightningModule):
             raise InputError(
                 f"model.num_classes is {self.detector.num_classes}, but label map {split.path(split.data.label_map)} "
                 f"has ids up to {split.label_map.num_columns - 1}; set model.num_classes={split.label_map.num_columns}."
+            )
+        self.class_groups = split.class_groups
+        columns = self.loss.action_ids
+        if columns is not None and not (columns and all(0 <= one < self.detector.num_classes for one in columns)):
+            raise InputError(
+                f"loss.action_ids is {list(columns)}, expected action ids of 1 to {self.detector.num_classes - 1}; "
+                "see data.classes and model.num_classes."
             )
         self.metric = FrameMeanAP(split.annotations, action_threshold=self.action_threshold)
         fbo = self.detector.fbo
@@ -110,7 +117,10 @@ class DetectionTask(LightningModule):
         """The summed loss of a batch; `StepGradients` makes the step's gradients a mean over its labelled persons."""
         assert batch.labels is not None
         statistics = RunningStatistics(self.detector) if self.on_nan == "skip" else None
-        total, count = self.loss.sum(self(batch), batch.labels)
+        logits = self(batch)
+        # A column beyond the label map's ids is an action that nobody shows.
+        labels = F.pad(batch.labels, (0, logits.shape[1] - batch.labels.shape[1]))
+        total, count = self.loss.sum(logits, labels)
         mean, finite = self._gradients.add(total, count)  # equal on all ranks
         if finite:
             self.log("train/loss", mean, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch.keyframes))
@@ -163,10 +173,10 @@ class DetectionTask(LightningModule):
         self._evaluate("val")
 
     def on_test_epoch_end(self) -> None:
-        """Log mAP; write `results.csv` and `metrics.json` into the run folder."""
-        metric, result = self._evaluate("test")
+        """Log mAP, if there is truth; write `results.csv` and `metrics.json` into the run folder."""
+        split = self.datamodule.split(self.datamodule.test_split)
+        metric, result = self._evaluate("test", has_truth=not split.is_without_truth)
         if self.trainer.is_global_zero:
-            split = self.datamodule.split(self.datamodule.test_split)
             write_result_files(Path(self.trainer.default_root_dir), metric, result, split, self.class_groups)
 
     def configure_optimizers(self) -> Any:
@@ -210,15 +220,26 @@ class DetectionTask(LightningModule):
         assert self.metric is not None
         self.metric.update(Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores))
 
-    def _evaluate(self, stage: str) -> tuple[FrameMeanAP, FrameAP]:
+    def _evaluate(self, stage: str, *, has_truth: bool = True) -> tuple[FrameMeanAP, FrameAP]:
         metric = self.metric
         assert metric is not None
         metric.compute()
         metric.reset()
         result = self.result = metric.result
         assert result is not None
+        if not has_truth:
+            return metric, result
         values = {f"{stage}/mAP": result.mean}
         values |= {f"{stage}/mAP_{name}": result.mean_over(list(ids)) for name, ids in self.class_groups.items()}
         # Every rank has computed the same numbers from the gathered detections.
         self.log_dict({name: torch.tensor(value, dtype=torch.float32) for name, value in values.items()}, prog_bar=True)
         return metric, result
+
+
+def logged_figures(class_groups: Iterable[str]) -> list[str]:
+    """The names of what training logs, for callbacks that wait for one of them.
+
+    Args:
+        class_groups: Names of the groups of classes whose mean is logged beside the mAP.
+    """
+    return ["val/mAP", *(f"val/mAP_{name}" for name in class_groups), "train/loss", "train/loss_epoch"]

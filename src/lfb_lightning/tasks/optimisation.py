@@ -58,7 +58,10 @@ class Optimisation:
         self, parameters: Iterable[nn.Parameter], *, global_batch_size: int, steps_per_epoch: int
     ) -> dict[str, Any]:
         """Optimiser and per-step scheduler in Lightning's form."""
-        optimizer = self.optimizer(list(parameters), lr=self.scaled_lr(global_batch_size))
+        try:
+            optimizer = self.optimizer(list(parameters), lr=self.scaled_lr(global_batch_size))
+        except (TypeError, ValueError) as error:  # what torch's optimisers raise for a value that they refuse
+            raise InputError(f"optim.optimizer: {error}") from error
         scheduler = LambdaLR(optimizer, lambda step: self.factor(step, steps_per_epoch))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

@@ -22,10 +22,14 @@ from safetensors.numpy import save
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.json_file import parse_json
+from lfb_lightning.files.safetensors_header import TensorSpan, read_safetensors_header
+from lfb_lightning.video.jpeg import decode_jpeg
 from lfb_lightning.video.protocol import Video, VideoProperties
 
 SUFFIX = ".frames"
 _KEY = "lfb"
+_MAKE_AGAIN = "delete it and run lfb-cache again"
 _MOMENT = 2e-4  # seconds; moments of one configuration differ by rounding only
 
 
@@ -53,7 +57,10 @@ class CachedVideo:
         for number in numbers:
             if number not in images:
                 low, high = (int(offsets[number + extra] - offsets[first]) for extra in (0, 1))
-                images[number] = _decode(content[low:high])
+                name = f"frame cache {self.path}: picture {number}"
+                images[number] = decode_jpeg(content[low:high].tobytes(), name, remedy=_MAKE_AGAIN)
+        if len({image.shape for image in images.values()}) > 1:
+            raise InputError(f"frame cache {self.path}: its pictures differ in size; {_MAKE_AGAIN}.")
         return np.stack([images[number] for number in numbers])
 
     def stream(
@@ -67,8 +74,10 @@ class CachedVideo:
         """Up to the last cached moment; frames are the stored ones."""
         moments, frames, _, described = self._index
         height, width = self.clip(moments[:1]).shape[1:3]
-        fps = float(described.get("fps", 0.0))
-        return VideoProperties(float(moments[-1]), int(frames[-1]) + 1, fps, width, height)
+        fps = described.get("fps", 0.0)
+        if not (type(fps) in (int, float) and 0 <= fps < np.inf):
+            raise InputError(f"frame cache {self.path}: its fps is {fps!r:.80}, expected a number; {_MAKE_AGAIN}.")
+        return VideoProperties(float(moments[-1]), int(frames[-1]) + 1, float(fps), width, height)
 
     def describe(self) -> dict[str, Any]:
         """What the file was made from."""
@@ -76,16 +85,32 @@ class CachedVideo:
 
     def verify(self) -> None:
         """Read everything; raises InputError if a byte has changed."""
+        checksum = self.describe().get("checksum")
         with self._open() as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        if _checksum(tensors) != self.describe()["checksum"]:
-            raise InputError(f"frame cache {self.path}: its checksum differs; delete it and run lfb-cache again.")
+        if _checksum(tensors) != checksum:
+            raise InputError(f"frame cache {self.path}: its checksum differs; {_MAKE_AGAIN}.")
 
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        with self._open() as file:
-            described = json.loads((file.metadata() or {}).get(_KEY, "{}"))
-            return file.get_tensor("moments"), file.get_tensor("frames"), file.get_tensor("offsets"), described
+        """Moments, the frame of each, where each frame's JPEG begins and the last ends, and what the file was made from."""
+        if not self.path.is_file():
+            raise InputError(f"frame cache {self.path}: no such file; run `lfb-cache` to make it.")
+        try:
+            metadata, spans = read_safetensors_header(self.path)
+            described = parse_json(metadata[_KEY].encode())
+            with self._open() as file:
+                moments, frames, offsets = (file.get_tensor(name) for name in ("moments", "frames", "offsets"))
+            _check_index(moments, frames, offsets, spans["jpeg"])
+            if not isinstance(described, dict):
+                raise ValueError("it does not say what it was made from")
+        except (OSError, KeyError, ValueError, AttributeError, SafetensorError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"frame cache {self.path}: cannot be read ({error}); delete it and run `lfb-cache` again."
+            ) from error
+        return moments, frames, offsets, described
 
     def _open(self) -> Any:
         try:
@@ -94,6 +119,24 @@ class CachedVideo:
             raise InputError(
                 f"frame cache {self.path}: cannot be read ({error}); run `lfb-cache` to make it."
             ) from error
+
+
+def _check_index(moments: np.ndarray, frames: np.ndarray, offsets: np.ndarray, jpeg: TensorSpan) -> None:
+    """Raise ValueError unless every moment has a frame, and every frame its bytes."""
+    for name, found, dtype in (
+        ("moments", moments, "float64"),
+        ("frames", frames, "int32"),
+        ("offsets", offsets, "int64"),
+    ):
+        if found.dtype != dtype or found.ndim != 1 or len(found) == 0:
+            raise ValueError(f"{name} are {found.dtype} {found.shape}, expected {dtype}, one or more")
+    if len(frames) != len(moments) or not np.isfinite(moments).all() or (moments[1:] < moments[:-1]).any():
+        raise ValueError("its moments do not ascend, or have no frame each")
+    if frames.min() < 0 or frames.max() >= len(offsets) - 1:
+        raise ValueError(f"its moments have frames {frames.min()} to {frames.max()}, of {len(offsets) - 1}")
+    ends = (int(offsets[0]), int(offsets[-1]))
+    if jpeg.dtype != "U8" or ends != (0, jpeg.end - jpeg.begin) or (offsets[1:] < offsets[:-1]).any():
+        raise ValueError(f"its frames lie at bytes {ends[0]} to {ends[1]} of {jpeg.end - jpeg.begin}")
 
 
 def write_cache(
@@ -138,11 +181,6 @@ def encode_frame(frame: UInt8[np.ndarray, "H W 3"], short_side: int, quality: in
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
-
-
-def _decode(content: np.ndarray) -> UInt8[np.ndarray, "H W 3"]:
-    with Image.open(io.BytesIO(content.tobytes())) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def _checksum(tensors: dict[str, np.ndarray]) -> str:

@@ -1,29 +1,33 @@
 """Frames of a video file, decoded with PyAV by presentation time.
 
-One rule for both kinds of access: a time picks the frame whose presentation time, relative to the stream's start, is
-nearest. Random access seeks to the key picture before the clip; streaming decodes the file once and keeps only frames
-that a later clip still needs. Only frames that a clip uses are converted to RGB (2-3x less work than all of them). One
-decoding thread: there is a worker per core already.
+One rule for both kinds of access: a time picks the frame whose presentation time, counted from the first frame, is
+nearest. Random access seeks to a key picture before the clip; streaming decodes the file once and keeps only frames that a
+later clip still needs. Only frames that a clip uses are converted to RGB (2-3x less work than all of them). They are given
+out as players show them: turned by the file's display matrix, and all in the first frame's size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
-import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from jaxtyping import Float64, UInt8
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.video.container import open_video, refuse_large_clip
+from lfb_lightning.video.first_frame import FirstFrame, first_frame
+from lfb_lightning.video.key_pictures import is_key_picture
+from lfb_lightning.video.length import counted_seconds, stated_seconds
+from lfb_lightning.video.orientation import orientation_of
 from lfb_lightning.video.protocol import VideoProperties, nearest_frames
 from lfb_lightning.video.rolling import stream_from_frames
-from lfb_lightning.video.selective import decode_needed
+from lfb_lightning.video.timed_frames import TimedFrame, reaching, seek_before, timed_frames
 
 _SEEK_MARGIN_SECONDS = 0.5  # the frame before the wanted one may be the nearest; it must be decoded too
+_OTHER_KEY_PICTURE_SECONDS = 10.0
 
 
 class VideoFile:
@@ -35,85 +39,78 @@ class VideoFile:
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
         """RGB frames at ascending times (seconds since the first frame), after a seek."""
-        margin = _SEEK_MARGIN_SECONDS
-        while (picked := self._clip_after_seek(times, float(times[0]) - margin)) is None:
-            margin = 4 * margin + 1  # the seek went past the clip (mpegts does this): go back further
-        if not picked:
-            raise InputError(f"video {self.path}: no frame could be decoded at {times[0]:.2f} s.")
-        return np.stack(picked)
+        return self._clip(times, margin=_SEEK_MARGIN_SECONDS, skip=True)
+
+    def clip_decoded_whole(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
+        """What `clip` must give, found in another way: from a key picture further back, with no picture skipped."""
+        return self._clip(times, margin=_OTHER_KEY_PICTURE_SECONDS, skip=False)
 
     def stream(
         self, clip_times: Float64[np.ndarray, "K T"], *, reach: float = 0.0
     ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
         """RGB frames of clips ordered by their last time, each frame decoded once; see `Video` for `reach`."""
-        with self._open() as (container, stream):
-            frames = self._timed_frames(container, stream, np.unique(clip_times))
-            rate = float(stream.average_rate or 0)
-            shown_until = reach - (1 / rate if rate > 0 else 0)  # the last frame begins one frame before the end
-            yield from stream_from_frames(frames, clip_times, self._rgb, str(self.path), shown_until)
+        first = first_frame(self.path)
+        refuse_large_clip(self.path, clip_times.shape[-1], first.width, first.height)
+        with open_video(self.path) as video:
+            frames = reaching(timed_frames(video, first, np.unique(clip_times), after_seek=False), video, first, reach)
+            shown = ((entry.begin, entry) for entry in frames)
+            yield from stream_from_frames(shown, clip_times, lambda entry: self._rgb(entry, first), str(self.path))
 
     def properties(self) -> VideoProperties:
-        """As the container states them; 0 seconds where it does not."""
-        with self._open() as (container, stream):
-            assert stream.time_base is not None
-            if stream.duration is not None:
-                seconds = float(stream.duration * stream.time_base)
-            elif container.duration is not None:
-                seconds = container.duration / av.time_base
-            else:
-                seconds = 0.0
-            rate = float(stream.average_rate or stream.guessed_rate or 0)
-            return VideoProperties(seconds, stream.frames or None, rate, stream.width, stream.height)
+        """Length and rate as the container states them, size and rotation as the first frame is shown."""
+        first = first_frame(self.path)
+        with open_video(self.path) as video:
+            seconds = stated_seconds(video, first) or counted_seconds(video, first)
+            return VideoProperties(
+                seconds=seconds,
+                frames=video.stream.frames or None,
+                fps=float(first.rate or 0),
+                width=first.width,
+                height=first.height,
+                rotation=first.orientation.rotation,
+            )
 
-    @contextmanager
-    def _open(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-        if not self.path.is_file():
-            raise InputError(f"video {self.path}: no such file.")
-        try:
-            with av.open(str(self.path)) as container:
-                if not container.streams.video:
-                    raise InputError(f"video {self.path}: holds no video stream.")
-                stream = container.streams.video[0]
-                stream.codec_context.thread_count = 1
-                yield container, stream
-        except av.FFmpegError as error:
-            raise InputError(f"video {self.path}: cannot be decoded ({error}).") from error
+    def _clip(self, times: Float64[np.ndarray, " T"], *, margin: float, skip: bool) -> UInt8[np.ndarray, "T H W 3"]:
+        first = first_frame(self.path)
+        refuse_large_clip(self.path, len(times), first.width, first.height)
+        clip = np.empty((len(times), first.height, first.width, 3), np.uint8)
+        while not self._fill_after_seek(clip, times, float(times[0]) - margin, first, skip=skip):
+            margin = 4 * margin + 1  # the seek led past the clip or to no true key picture: go back further
+        return clip
 
-    def _clip_after_seek(
-        self, times: Float64[np.ndarray, " T"], start: float
-    ) -> list[UInt8[np.ndarray, "H W 3"]] | None:
-        """Decode from the key picture at or before `start` (the file's first one if negative); None if it lies too late."""
-        with self._open() as (container, stream):
-            if start > 0:
-                assert stream.time_base is not None
-                offset = (stream.start_time or 0) + int(start / stream.time_base)
-                container.seek(offset, stream=stream, backward=True)
-            frames = self._timed_frames(container, stream, times)
+    def _fill_after_seek(
+        self,
+        clip: UInt8[np.ndarray, "T H W 3"],
+        times: Float64[np.ndarray, " T"],
+        start: float,
+        first: FirstFrame,
+        *,
+        skip: bool,
+    ) -> bool:
+        """Decode from a key picture before `start`, the file's start if negative; False if that led past the clip."""
+        seeks = start > 0 and first.seekable
+        with open_video(self.path) as video:
+            if seeks and not seek_before(video, first, start):
+                return False
+            frames = timed_frames(video, first, times if skip else None, after_seek=seeks)
             head = next(frames, None)
-            if start > 0 and (head is None or head[0] > times[0]):
-                return None
+            if seeks and (head is None or head.begin > times[0] or not is_key_picture(head.frame)):
+                return False
             if head is None:
-                return []
-            return [self._rgb(frame) for _, frame in nearest_frames(chain([head], frames), times)]
+                raise InputError(f"video {self.path}: no frame could be decoded at {times[0]:.2f} s.")
+            last_stated = min(float(times[-1]), stated_seconds(video, first))
+            shown = ((entry.begin, entry) for entry in reaching(chain([head], frames), video, first, last_stated))
+            previous: TimedFrame | None = None
+            for index, entry in nearest_frames(shown, times):
+                clip[index] = clip[index - 1] if entry is previous else self._rgb(entry, first)
+                previous = entry
+        return True
 
-    def _timed_frames(
-        self, container: av.container.InputContainer, stream: av.VideoStream, times: Float64[np.ndarray, " T"]
-    ) -> Iterator[tuple[float, av.VideoFrame]]:
-        """Frames with their seconds since the first; of those nearest to one of the ascending times, none is missing."""
-        assert stream.time_base is not None
-        start = stream.start_time or 0
-        second = 0.0
-        moments = (times / float(stream.time_base) + start).tolist()
-        try:
-            for frame in decode_needed(container.demux(stream), stream.codec_context, moments):
-                if frame.pts is None:
-                    continue
-                second = float((frame.pts - start) * stream.time_base)
-                yield second, frame
-        except av.FFmpegError as error:
-            raise InputError(f"video {self.path}: decoding stopped after {second:.2f} s ({error}).") from error
-
-    def _rgb(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
-        if frame.is_corrupt:
-            raise InputError(f"video {self.path}: the frame at {frame.time or 0:.2f} s is damaged.")
-        return self._reformatter.reformat(frame, format="rgb24").to_ndarray()
+    def _rgb(self, entry: TimedFrame, first: FirstFrame) -> UInt8[np.ndarray, "H W 3"]:
+        """The frame as it is shown, in the first frame's size."""
+        if entry.frame.is_corrupt:
+            raise InputError(f"video {self.path}: the frame at {entry.begin:.2f} s is damaged.")
+        orientation = orientation_of(entry.frame, self.path)
+        width, height = (first.height, first.width) if orientation.swaps_sides else (first.width, first.height)
+        stored = self._reformatter.reformat(entry.frame, width=width, height=height, format="rgb24")
+        return orientation.show(stored.to_ndarray())

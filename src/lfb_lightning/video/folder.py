@@ -2,67 +2,111 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64, UInt8
-from PIL import Image, UnidentifiedImageError
+from jaxtyping import Float64, Int64, UInt8
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.video.container import refuse_large_clip
+from lfb_lightning.video.jpeg import jpeg_size, read_jpeg, size_of_whole_jpeg
+from lfb_lightning.video.numbered import FrameSeries, frame_series
 from lfb_lightning.video.protocol import VideoProperties, refuse_early_end
-
-_NUMBER = re.compile(r"(\d+)\.jpe?g$", re.IGNORECASE)
 
 
 class FrameFolder:
     """A folder of JPEGs of `fps` frames a second, the first of which carries `first_number` in its name.
 
     Times beyond the ends are clamped to the lowest and highest number that is there. A folder may hold only the frames
-    that clips touch; one that is missing in between is an error that names it.
+    that clips touch; one that is missing in between is an error that names it. Where JPEGs of several series lie in it,
+    `frame_prefix` says how the frames' names begin. Raises InputError naming the folder or the file.
     """
 
-    def __init__(self, path: str | Path, *, fps: float, first_number: int = 1) -> None:
+    def __init__(self, path: str | Path, *, fps: float, first_number: int = 1, frame_prefix: str | None = None) -> None:
         self.path = Path(path)
         self.fps = fps
         self.first_number = first_number
+        self.frame_prefix = frame_prefix
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
         """RGB frames nearest to the times, in seconds since the first frame."""
-        indices = np.ceil(times * self.fps - 0.5 - 1e-6).astype(int)  # nearest; halfway goes to the earlier one
-        return np.stack([self._read(number) for number in (indices + self.first_number).tolist()])
+        return self._stack(self.numbers(times))
 
     def stream(
         self, clip_times: Float64[np.ndarray, "K T"], *, reach: float = 0.0
     ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
         """The clips in order; see `Video` for `reach`."""
-        refuse_early_end(str(self.path), (max(self._files) - self.first_number + 1) / self.fps, reach)
+        refuse_early_end(str(self.path), self._seconds, reach)
+        first: tuple[int, tuple[int, ...]] | None = None
         for times in clip_times:
-            yield self.clip(times)
+            numbers = self.numbers(times)
+            clip = self._stack(numbers)
+            first = first or (int(numbers[0]), clip.shape[1:3])
+            self._refuse_other_size(*first, int(numbers[0]), clip.shape[1:3])
+            yield clip
 
     def properties(self) -> VideoProperties:
         """From the numbers of the files and the first one's size."""
-        height, width = self._read(min(self._files)).shape[:2]
-        last = max(self._files) - self.first_number + 1
-        return VideoProperties(last / self.fps, len(self._files), self.fps, width, height)
+        width, height = jpeg_size(self._series.path(self._series.first))
+        return VideoProperties(self._seconds, len(self._series.numbers), self.fps, width, height)
+
+    def numbers(self, times: Float64[np.ndarray, " T"]) -> Int64[np.ndarray, " T"]:
+        """The number of the file that each time shows."""
+        indices = np.ceil(times * self.fps - 0.5 - 1e-6).astype(np.int64)  # nearest; halfway goes to the earlier one
+        return np.clip(indices + self.first_number, self._series.first, self._series.last)
+
+    def file(self, number: int) -> Path:
+        """The file of a number; raises InputError if it is missing."""
+        if number not in self._series:
+            raise InputError(f"frames {self.path}: frame number {number} is missing; extract the video's frames again.")
+        return self._series.path(number)
+
+    @property
+    def begin(self) -> float:
+        """Seconds from the frame of `first_number` to the first one that is there."""
+        return (self._series.first - self.first_number) / self.fps
+
+    def look_through(self, times: Float64[np.ndarray, " T"]) -> None:
+        """Look at the files that the times show without decoding whole ones.
+
+        Raises InputError for the first that is missing, no whole JPEG, or of another size than the first one.
+        """
+        numbers = np.unique(self.numbers(times)).tolist()
+        sizes = [size_of_whole_jpeg(self.file(number)) for number in numbers]
+        for number, (width, height) in zip(numbers, sizes, strict=True):
+            self._refuse_other_size(numbers[0], sizes[0][::-1], number, (height, width))
+
+    @property
+    def _seconds(self) -> float:
+        return (self._series.last - self.first_number + 1) / self.fps
 
     @cached_property
-    def _files(self) -> dict[int, Path]:
-        if not self.path.is_dir():
-            raise InputError(f"frames {self.path}: no such folder.")
-        numbered = {int(match[1]): path for path in self.path.iterdir() if (match := _NUMBER.search(path.name))}
-        if not numbered:
-            raise InputError(f"frames {self.path}: no numbered .jpg in it.")
-        return numbered
+    def _series(self) -> FrameSeries:
+        series = frame_series(self.path, self.frame_prefix)
+        from_0 = (series.first, self.first_number) == (0, 1)
+        from_1 = (series.first, self.first_number) == (1, 0) and not series.has_gaps
+        if from_0 or from_1:
+            raise InputError(
+                f"frames {self.path}: they begin with {series.path(series.first).name}, but data.first_frame_number is "
+                f"{self.first_number}: every frame would be its neighbor; set data.first_frame_number={series.first}."
+            )
+        return series
 
-    def _read(self, number: int) -> UInt8[np.ndarray, "H W 3"]:
-        number = min(max(number, min(self._files)), max(self._files))
-        if number not in self._files:
-            raise InputError(f"frames {self.path}: frame number {number} is missing; extract the video's frames again.")
-        try:
-            with Image.open(self._files[number]) as image:
-                return np.asarray(image.convert("RGB"))
-        except (OSError, UnidentifiedImageError) as error:
-            raise InputError(f"frame {self._files[number]}: cannot be read ({error}).") from error
+    def _stack(self, numbers: Int64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
+        frames: dict[int, np.ndarray] = {}
+        first = int(numbers[0])
+        for number in dict.fromkeys(numbers.tolist()):
+            frames[number] = read_jpeg(self.file(number))
+            height, width = frames[first].shape[:2]
+            refuse_large_clip(self.path, len(numbers), width, height)
+            self._refuse_other_size(first, (height, width), number, frames[number].shape[:2])
+        return np.stack([frames[number] for number in numbers.tolist()])
+
+    def _refuse_other_size(self, first: int, size: tuple[int, ...], number: int, other: tuple[int, ...]) -> None:
+        if size != other:
+            raise InputError(
+                f"frames {self.path}: {self.file(first).name} is {size[1]}x{size[0]}, but {self.file(number).name} is "
+                f"{other[1]}x{other[0]}; extract them again in one size."
+            )

@@ -1,8 +1,12 @@
-"""Finds a video by its id: `<video_dir>/<id>.<ending>` for files, `<video_dir>/<id>/` for JPEG folders."""
+"""Finds a video by its id: `<video_dir>/<id>.<ending>` for files, `<video_dir>/<id>/` for JPEG folders.
+
+An id is text from a csv: `v_01`, or `sport/v_01` where a data set keeps a folder per class. Its parts are plain names, so no
+id leads out of the folder. Links in the folder are followed: whoever keeps it put them there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +14,20 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.video.cache import SUFFIX, CachedVideo
 from lfb_lightning.video.file import VideoFile
 from lfb_lightning.video.folder import FrameFolder
+from lfb_lightning.video.listing import once_per_folder
 from lfb_lightning.video.protocol import Video
+
+# Of containers in which tests find frames exact; see the table in docs/data.md.
+ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv")
+_LONGEST_NAME = 255  # bytes, of the usual file systems
 
 
 @dataclass(frozen=True, slots=True)
 class VideoLibrary:
     """The videos of a data set: files (`source="video"`), JPEG folders (`"frames"`) or the frame cache (`"cache"`).
 
-    `fps` and `first_frame_number` are the rate and the first number of extracted JPEGs; video files carry time stamps.
+    `fps`, `first_frame_number` and `frame_prefix` are the rate, the first number and the beginning of the names (None: all
+    begin alike) of extracted JPEGs; video files carry time stamps and end in one of `endings`, in any case.
     """
 
     video_dir: Path
@@ -25,22 +35,70 @@ class VideoLibrary:
     fps: float = 30.0
     first_frame_number: int = 1
     cache_dir: Path | None = None
-    endings: Sequence[str] = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+    endings: Sequence[str] = ENDINGS
+    frame_prefix: str | None = None
 
     def open(self, video_id: str) -> Video:
-        """The video of an id; raises InputError if there is none, or if the id would leave `video_dir`."""
-        if not video_id or Path(video_id).name != video_id or video_id in (".", ".."):
-            raise InputError(f"video id {video_id!r} is not a plain file name; it would leave {self.video_dir}.")
+        """The video of an id; raises InputError if there is none or several, or if the id would leave the folder."""
         if self.source == "cache":
             assert self.cache_dir is not None
-            return CachedVideo(self.cache_dir / f"{video_id}{SUFFIX}")
+            return CachedVideo(_below(self.cache_dir, f"{video_id}{SUFFIX}", video_id))
+        path = _below(self.video_dir, video_id, video_id)
         if self.source == "frames":
-            return FrameFolder(self.video_dir / video_id, fps=self.fps, first_number=self.first_frame_number)
-        for ending in self.endings:
-            path = self.video_dir / f"{video_id}{ending}"
-            if path.is_file():
-                return VideoFile(path)
+            return FrameFolder(path, fps=self.fps, first_number=self.first_frame_number, frame_prefix=self.frame_prefix)
+        return VideoFile(self._file(path))
+
+    def _file(self, path: Path) -> Path:
+        """The video file of a path without its ending."""
+        names = _names_by_stem(path.parent)
+        found = [
+            name
+            for name in names.get(path.name.casefold(), [])
+            if Path(name).stem == path.name and Path(name).suffix.lower() in self.endings
+        ]
+        if len(found) == 1:
+            return path.with_name(found[0])
+        if found:
+            raise InputError(f"video {path}: there are {' and '.join(found)}; keep the one that was annotated there.")
         tried = ", ".join(self.endings)
         raise InputError(
-            f"video {self.video_dir / video_id}: no file with one of the endings {tried}; see data.video_dir."
+            f"video {path}: no file with one of the endings {tried}{_instead(path, names)}; see data.video_dir."
         )
+
+
+def _instead(path: Path, names: Mapping[str, list[str]]) -> str:
+    """What lies there under nearly that name, and why it is not taken, for a message."""
+    if path.is_dir():
+        return "; there is a folder of that name: are these its frames, data.source=frames?"
+    if near := names.get(path.name.casefold()):
+        alike = any(Path(name).stem == path.name for name in near)
+        why = "convert it: `ffmpeg -i IN OUT.mp4`" if alike else "upper and lower case differ"
+    elif near := names.get(path.stem.casefold(), []):
+        why = "ids are written without the ending"
+    return f"; there is {', '.join(near[:3])}: {why}" if near else ""
+
+
+def _below(root: Path, name: str, video_id: str) -> Path:
+    """The path of a name below `root`; raises InputError unless the id is plain names with / between them."""
+    if not all(_is_plain(part) for part in video_id.split("/")):
+        raise InputError(
+            f"video id {video_id!r} is not a plain file name, nor plain names with / between them; it would leave {root}."
+        )
+    return root / name
+
+
+def _is_plain(part: str) -> bool:
+    try:
+        fits = 0 < len(part.encode()) <= _LONGEST_NAME
+    except UnicodeEncodeError:  # half a character, as JSON can bring it
+        return False
+    return fits and part not in (".", "..") and "\\" not in part and "\0" not in part
+
+
+@once_per_folder
+def _names_by_stem(names: Sequence[str], folder: Path) -> dict[str, list[str]]:
+    """File names by what stands before their ending, in lower case."""
+    by_stem: dict[str, list[str]] = {}
+    for name in names:
+        by_stem.setdefault(Path(name).stem.casefold(), []).append(name)
+    return by_stem

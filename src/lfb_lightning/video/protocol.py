@@ -23,13 +23,18 @@ _SLACK_SECONDS = 1.0  # sound is often a little longer than the pictures
 
 @dataclass(frozen=True, slots=True)
 class VideoProperties:
-    """What a source says of itself; `frames` is None where only decoding would tell."""
+    """What a source says of itself; `frames` is None where only decoding would tell.
+
+    `width` and `height` are as shown: after the stored pictures were turned counter-clockwise by `rotation` degrees (-90,
+    0, 90 or 180; phones held upright write -90).
+    """
 
     seconds: float
     frames: int | None
     fps: float
     width: int
     height: int
+    rotation: int = 0
 
 
 @runtime_checkable

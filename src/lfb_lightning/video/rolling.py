@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.video.protocol import nearest_frames, refuse_early_end
+from lfb_lightning.video.protocol import nearest_frames
 
 Frame = TypeVar("Frame")
 
@@ -19,12 +19,11 @@ def stream_from_frames(
     clip_times: Float64[np.ndarray, "K T"],
     to_rgb: Callable[[Frame], UInt8[np.ndarray, "H W 3"]],
     name: str,
-    reach: float = 0.0,
 ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
     """Yield the K clips in order; a frame shared by several clips is converted once.
 
     `frames` are (seconds, frame) in order. The buffer holds one clip's span of wanted frames, whatever the video's
-    length. Raises InputError naming `name` if the frames end before any could be given, or long before `reach`.
+    length. Raises InputError naming `name` if there are no frames at all.
     """
     if len(clip_times) == 0:
         return
@@ -35,7 +34,7 @@ def stream_from_frames(
     buffer: dict[int, np.ndarray] = {}
     clip = 0
     previous: Frame | None = None
-    for index, frame in nearest_frames(_reaching(frames, reach, name), wanted):
+    for index, frame in nearest_frames(frames, wanted):
         buffer[index] = buffer[index - 1] if frame is previous and index - 1 in buffer else to_rgb(frame)
         previous = frame
         while clip < len(clip_times) and last_needed[clip] <= index:
@@ -46,11 +45,3 @@ def stream_from_frames(
                 del buffer[position]
     if clip < len(clip_times):
         raise InputError(f"video {name}: no frame could be decoded.")
-
-
-def _reaching(frames: Iterable[tuple[float, Frame]], reach: float, name: str) -> Iterator[tuple[float, Frame]]:
-    second = None
-    for second, frame in frames:
-        yield second, frame
-    if second is not None:
-        refuse_early_end(name, second, reach)

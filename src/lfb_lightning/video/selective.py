@@ -3,7 +3,9 @@
 Half to three quarters of the pictures of a usual H.264 file are referred to by no other one. A decoder may leave those
 out at no cost to the rest, so before a packet is handed to it, its presentation time is compared with the wanted
 moments. Which picture is nearest to a moment depends on its neighbours, and packets come in decoding order: a packet is
-held until the times around it are known. What is in doubt (no time stamp, end of file) is decoded.
+held until the times around it are known. What is in doubt (no time stamp, end of file) is decoded, and decoders for which
+no test proves that skipping leaves the other frames as they are (AV1's does not) decode everything; so do those of
+interlaced video, whose separate fields no encoder at hand writes.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import av
 
+EXACT_UNDER_SKIPPING = {"h264", "hevc", "vp8", "vp9", "mpeg2video"}  # each proven by tests/video/test_codecs.py
 _LONGEST_WAIT = 64  # packets; no codec reorders further
 
 
@@ -47,15 +50,32 @@ class WantedMoments:
 def decode_needed(
     packets: Iterable[av.Packet], decoder: av.VideoCodecContext, moments: Sequence[float]
 ) -> Iterator[av.VideoFrame]:
-    """Frames in presentation order; of those that are nearest to a moment, none is missing."""
+    """Frames in presentation order; of those that are nearest to a moment, none is missing.
+
+    A decoder that is not in `EXACT_UNDER_SKIPPING` decodes everything.
+    """
+    if decoder.name not in EXACT_UNDER_SKIPPING:
+        yield from decode_all(packets)
+        return
     wanted = WantedMoments(moments)
     held: deque[av.Packet] = deque()
     for packet in packets:
         held.append(packet)
         if packet.pts is not None:
             wanted.see(packet.pts)
-        while held and (packet.size == 0 or _is_settled(held[0], packet) or len(held) > _LONGEST_WAIT):
+        while held and (is_end(packet) or _is_settled(held[0], packet) or len(held) > _LONGEST_WAIT):
             yield from _decode(held.popleft(), decoder, wanted)
+
+
+def decode_all(packets: Iterable[av.Packet]) -> Iterator[av.VideoFrame]:
+    """Every frame in presentation order, none skipped."""
+    for packet in packets:
+        yield from packet.decode()
+
+
+def is_end(packet: av.Packet) -> bool:
+    """Whether this is the empty packet that follows a stream's last one and makes the decoder give out its last frames."""
+    return packet.size == 0 and packet.pts is None and packet.dts is None
 
 
 def _is_settled(held: av.Packet, newest: av.Packet) -> bool:

@@ -16,9 +16,6 @@ from lfb_lightning.structures import GroundTruth
 from tests.models import golden
 from tests.models.imports.test_mmaction2 import tiny_weights, window_of
 
-pytestmark = pytest.mark.skipif(
-    not golden.GOLDEN.is_dir(), reason="the peer's recorded training is not beside the project"
-)
 CLIP_NORM = {"baseline": 40.0, "nl": 20.0, "max": 20.0}
 
 

@@ -1,83 +1,90 @@
-"""Are the videos there, long enough, decodable, and do both ways to read them give the same frames?"""
+"""Are the videos there, whole, long enough, and do both ways to read them give the frames of an independent decode?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from lfb_lightning.data.checks.findings import SplitReport
+from lfb_lightning.data.checks.oddities import ODDITIES, VideoFacts
+from lfb_lightning.data.checks.readings import look_through, refuse_inexact
 from lfb_lightning.data.split import Split
 from lfb_lightning.errors import InputError
-from lfb_lightning.video.protocol import VideoProperties
+from lfb_lightning.video import FrameFolder
 
 _NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class VideoFacts:
-    """A video as found; `problem` says why it cannot be used, `late_keyframes` how many lie after its end."""
-
-    video_id: str
-    properties: VideoProperties | None
-    late_keyframes: int
-    problem: str | None
-
-
 def look_at_videos(split: Split, *, exactness_probes: int) -> Iterator[VideoFacts]:
-    """Open every video of the split and decode its first and last keyframe.
+    """Look through every video of the split, and decode its first and last keyframe's clips.
 
-    Of the first `exactness_probes` videos a clip is also read by one pass from the start: the same frames must come.
+    Of the first `exactness_probes` videos some clips are also compared with an independent decode.
     """
-    last_used: dict[str, list[int]] = {}
+    used: dict[str, list[int]] = {}
     tables = [split.proposals.persons, *([split.annotations.persons] if split.has_annotations else [])]
     for keyframe in sorted({keyframe for table in tables for keyframe in table.select(split.used(table))}):
-        last_used.setdefault(keyframe.video_id, []).append(keyframe.timestamp)
-    for number, (video_id, timestamps) in enumerate(last_used.items()):
-        properties = None
-        late = 0
+        used.setdefault(keyframe.video_id, []).append(keyframe.timestamp)
+    for number, (video_id, timestamps) in enumerate(used.items()):
+        facts = VideoFacts(video_id)
         try:
-            video = split.data.videos.open(video_id)
-            properties = video.properties()
-            sampling = split.data.clip_sampling
-            first = sampling.times(timestamps[0])
-            clip = video.clip(first)
-            video.clip(sampling.times(timestamps[-1]))
-            late = sum(second - split.data.origin_second > properties.seconds for second in timestamps)
-            if number < exactness_probes and not np.array_equal(clip, next(iter(video.stream(first[None])))):
-                raise InputError(f"video {video_id}: seeking and streaming give different frames at {timestamps[0]} s.")
-            yield VideoFacts(video_id, properties, late, None)
+            _look(facts, split, timestamps, probe=number < exactness_probes)
         except (InputError, OSError) as error:
-            yield VideoFacts(video_id, properties, late, str(error))
+            facts.problem = str(error)
+        yield facts
+
+
+def _look(facts: VideoFacts, split: Split, timestamps: list[int], *, probe: bool) -> None:
+    """Fill in the facts; raises InputError where the video cannot be used."""
+    video = split.data.videos.open(facts.video_id)
+    facts.properties = video.properties()
+    clip_times = np.stack([split.data.clip_sampling.times(second) for second in timestamps])
+    facts.survey = look_through(video, clip_times, every_picture=probe)
+    if facts.survey is not None:  # counted, where properties are what the header states
+        facts.properties = replace(facts.properties, seconds=facts.survey.seconds, frames=facts.survey.frames)
+    begin = video.begin if isinstance(video, FrameFolder) else 0.0
+    seconds = np.array(timestamps) - split.data.origin_second
+    facts.early_keyframes = int((seconds < begin).sum())
+    facts.late_keyframes = int((seconds > facts.properties.seconds).sum())
+    for times in clip_times[[0, -1]]:
+        video.clip(times)
+    if probe:
+        refuse_inexact(facts.video_id, video, clip_times)
 
 
 def report_videos(facts: list[VideoFacts], report: SplitReport, *, source: str, exactness_probes: int) -> None:
     """Add the videos' figures and findings."""
-    broken = [fact for fact in facts if fact.problem is not None]
-    not_opened = [fact for fact in broken if fact.properties is None]
     known = [fact.properties for fact in facts if fact.properties is not None]
-    short = [fact for fact in facts if fact.late_keyframes]
     report.figures |= {
         "videos": len(facts),
-        "videos_found": len(facts) - len(not_opened),
-        "videos_unusable": {fact.video_id: fact.problem for fact in broken},
+        "videos_found": len(known),
+        "videos_unusable": {fact.video_id: fact.problem for fact in facts if fact.problem is not None},
         "hours": sum(entry.seconds for entry in known) / 3600,
         "frames": sum(entry.frames or 0 for entry in known),
         "frame_rates": sorted({round(entry.fps, 3) for entry in known}),
         "sizes": sorted({f"{entry.width}x{entry.height}" for entry in known}),
-        "keyframes_after_the_end": {fact.video_id: fact.late_keyframes for fact in short},
         "exactness_probes": min(exactness_probes, len(facts)),
     }
+    _report_unusable(facts, report, source)
+    for oddity in ODDITIES:
+        found = {fact.video_id: value for fact in facts if (value := oddity.find(fact))}
+        report.figures[oddity.figure] = found
+        if found:
+            named = ", ".join(f"{video_id} ({oddity.describe(found[video_id])})" for video_id in list(found)[:_NAMED])
+            more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+            report.add(oddity.level, f"{len(found)} of {len(facts)} videos {oddity.what}: {named}{more}", oddity.remedy)
+
+
+def _report_unusable(facts: list[VideoFacts], report: SplitReport, source: str) -> None:
+    broken = [fact for fact in facts if fact.problem is not None]
     for fact in broken[:_NAMED]:
-        report.error(str(fact.problem), f"put it where data.video_dir says, or set data.source (it is {source})")
+        if fact.properties is None:
+            remedy = f"mend it, put it where data.video_dir says, or set data.source (it is {source})"
+        else:
+            remedy = "mend the file or leave its rows out: lfb-extract skips it and says so, lfb-train stops at it"
+        report.error(str(fact.problem), remedy)
     if len(broken) > _NAMED:
         report.error(f"{len(broken) - _NAMED} more videos cannot be used", "check.json names each: videos_unusable")
-    if facts and len(not_opened) == len(facts):
+    if facts and all(fact.properties is None for fact in facts):
         report.error("no video was found at all", "set data.video_dir and data.source")
-    if short:
-        named = ", ".join(f"{fact.video_id} ({fact.late_keyframes})" for fact in short[:_NAMED])
-        report.warn(
-            f"{len(short)} videos end before their last keyframes: {named}",
-            "those clips repeat the last frame; see data.origin_second (15-minute cuts: 900, whole movies: 0), or cut again",
-        )

@@ -17,6 +17,7 @@ from lfb_lightning.models.imports.architecture import detector_spec
 from lfb_lightning.models.imports.layouts import LAYOUTS, Layout, rename
 from lfb_lightning.models.imports.reading import read_foreign, tensors_of
 from lfb_lightning.models.imports.report import Fate, ImportReport
+from lfb_lightning.models.parameter_limit import no_larger_than
 
 _NESTED = ("state_dict", "model_state", "model", "blobs")
 _BN_EPSILON = 1e-5
@@ -51,9 +52,18 @@ def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = T
     `fbo` ("avg" or "max") tells apart two models that have the same weights. Raises InputError for a file that cannot be
     read or is of no known layout, and, while `strict`, for any weight that is unused or missing without a known reason.
     """
-    content = read_foreign(path)
+    content, source = read_foreign(path), f"checkpoint {path}"
+    try:
+        return _imported(content, fbo, strict, source)
+    except InputError as error:
+        raise error if str(error).startswith(source) else InputError(f"{source}: {error}") from error
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:  # of weights that no model has
+        raise InputError(f"{source}: its weights are not a whole model's ({type(error).__name__}: {error}).") from error
+
+
+def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str) -> Imported:
     source = _strip_prefixes(tensors_of(_weights_of(content)))
-    layout = _layout_of(source, path)
+    layout = _layout_of(source)
     report = ImportReport(layout.name)
     weights, origins = _renamed(source, layout, report)
     has_head = "head.weight" in weights and not _is_recogniser(weights)
@@ -65,14 +75,12 @@ def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = T
         _shift_classes(weights)
     num_classes = len(weights["head.weight"]) if has_head else 81
     spec = detector_spec(weights, layout, fbo or _fbo_of_config(content), num_classes)
-    detector = build_detector(spec)
-    own = detector.state_dict()
+    with no_larger_than(weights, source=path):
+        own = build_detector(spec).state_dict()
     _fold_affine(weights, own)
     fitted = _fit(weights, origins, own, report, has_head=has_head)
     if strict and report.unexplained:
-        raise InputError(
-            f"checkpoint {path}: not every weight is accounted for.\n{report.text()}\nstrict=false goes on."
-        )
+        raise InputError(f"not every weight is accounted for: {report.first_unexplained()}; strict=false goes on.")
     return Imported(spec, fitted, report, has_head)
 
 
@@ -90,12 +98,12 @@ def _strip_prefixes(source: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return source
 
 
-def _layout_of(source: dict[str, torch.Tensor], path: str | Path) -> Layout:
+def _layout_of(source: dict[str, torch.Tensor]) -> Layout:
     for layout in LAYOUTS:
         if any(re.fullmatch(layout.mark, key) for key in source):
             return layout
     known = ", ".join(layout.name for layout in LAYOUTS)
-    raise InputError(f"checkpoint {path}: of no known layout ({known}); its first weights are {list(source)[:3]}.")
+    raise InputError(f"of no known layout ({known}); its first weights are {list(source)[:3]}.")
 
 
 def _renamed(
@@ -176,5 +184,5 @@ def _fbo_of_config(content: dict[str, Any]) -> str | None:
     """FBO type from the configuration text that mmaction2 keeps in a checkpoint's meta data."""
     meta = content.get("meta")
     text = str(meta.get("cfg") or meta.get("config") or "") if isinstance(meta, dict) else ""
-    match = re.search(r"fbo_cfg['\"]?\s*[=:]\s*(?:dict\(|\{)[^)}]*?type['\"]?\s*[=:]\s*['\"](\w+)['\"]", text)
+    match = re.search(r"fbo_cfg['\"]?\s*[=:]\s*(?:dict\(|\{)[^)}]{0,500}?type['\"]?\s*[=:]\s*['\"](\w+)['\"]", text)
     return {"max": "max", "avg": "avg"}.get(match[1].lower()) if match else None

@@ -35,6 +35,12 @@ class ImportReport:
         """Weights that are unused or missing without a reason."""
         return [entry for entry in self.entries if entry.fate in ("unused", "missing") and not entry.reason]
 
+    def first_unexplained(self) -> str:
+        """The first of them by name, in a few words."""
+        entries = self.unexplained
+        shown = ", ".join(f"{(entry.source or entry.target or '')!r:.100} is {entry.fate}" for entry in entries[:3])
+        return f"{shown}, and {len(entries) - 3} more" if len(entries) > 3 else shown
+
     @property
     def counts(self) -> dict[str, int]:
         """Weights by fate."""

@@ -1,0 +1,133 @@
+"""Compares a configuration with the signatures of what it builds, before anything is built.
+
+A section with a `_target_` is checked against the annotated arguments of its target, nested sections too. So a word where a
+number belongs, or a misspelled key, is one line that names the key, whoever wrote the target.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from lfb_lightning.cli.arguments import quoted
+from lfb_lightning.cli.hints import describe, fits, shown, values_hint
+from lfb_lightning.cli.keys import KEYS, NARROWER, SECTIONS
+from lfb_lightning.errors import InputError
+
+_BUILT_WITHOUT_TARGET = {"data": "lfb_lightning.data.AvaData", "bank": "lfb_lightning.bank.BankConfig"}
+_FOLDERS_OF_SECTIONS = ("callbacks", "logger")  # name -> section, or null where one is left out
+_TARGET = "_target_"
+
+
+def check_config(cfg: DictConfig, command: str) -> None:
+    """Raise InputError for the first key that is missing, unknown, or whose value has a wrong type.
+
+    Args:
+        cfg: The configuration as composed from the command line.
+        command: The command that it is for, `train` for `lfb-train`.
+    """
+    resolved = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(resolved, dict)
+    content = {str(key): value for key, value in resolved.items()}
+    for name, hint in KEYS[command].items():
+        if name in content:
+            _check_value(name, content[name], hint)
+    for name in SECTIONS.get(command, ()):
+        if name not in content:
+            raise InputError(
+                f"{name} is not in the configuration: it was taken out or set to null, but is needed here."
+            )
+    for key, value in content.items():
+        if key in _FOLDERS_OF_SECTIONS:
+            for part, section in _mapping(key, value).items():
+                if section is not None:
+                    _check_section(f"{key}.{part}", section)
+        elif key in _BUILT_WITHOUT_TARGET:
+            target = _locate(key, _BUILT_WITHOUT_TARGET[key])
+            check_arguments(key, _mapping(key, value), target)
+            _check_complete(key, value, target)
+        elif key in SECTIONS.get(command, ()) or (isinstance(value, dict) and _TARGET in value):
+            _check_section(key, value)
+
+
+def _mapping(key: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{key} is {shown(value)}, expected a section of keys.")
+    return value
+
+
+def _check_section(key: str, value: Any) -> None:
+    section = _mapping(key, value)
+    if _TARGET not in section:
+        raise InputError(f"{key} has no _target_, expected the class that it makes, with its arguments as keys.")
+    check_arguments(key, section, _locate(key, section[_TARGET]))
+
+
+def check_arguments(key: str, arguments: Mapping[str, Any], target: Any) -> None:
+    """Raise InputError for the first of the arguments under `key` that `target` does not have, or not with such a value."""
+    parameters = _parameters(target)
+    takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    for name, entry in arguments.items():
+        if name.startswith("_"):  # Hydra's own: _target_, _partial_, _convert_, ...
+            continue
+        if name in parameters:
+            default = parameters[name].default
+            if type(entry) is type(default) and entry == default:  # whatever its annotation says
+                continue
+            _check_value(f"{key}.{name}", entry, NARROWER.get(f"{key}.{name}", parameters[name].annotation))
+        elif not takes_any:
+            near = difflib.get_close_matches(name, parameters, n=3)
+            known = f"did you mean {' or '.join(near)}?" if near else "`--cfg job` prints the keys that there are."
+            raise InputError(f"{key}.{name}: {getattr(target, '__name__', target)} has no '{name}'; {known}")
+
+
+def _check_complete(key: str, arguments: Mapping[str, Any], target: Any) -> None:
+    for name, parameter in inspect.signature(target).parameters.items():
+        if parameter.default is parameter.empty and name not in arguments:
+            raise InputError(f"{key}.{name} is missing from the configuration, but is needed here.")
+
+
+def _check_value(key: str, value: Any, hint: Any) -> None:
+    if isinstance(value, dict) and _TARGET in value:
+        _check_section(key, value)
+    elif isinstance(value, list) and any(isinstance(entry, dict) and _TARGET in entry for entry in value):
+        for number, entry in enumerate(value):
+            _check_value(f"{key}[{number}]", entry, Any)
+    elif isinstance(value, dict) and (entries := values_hint(hint)) is not None:
+        for name, entry in value.items():
+            _check_value(f"{key}.{name}", entry, entries)
+    elif value != MISSING and not fits(value, hint):
+        note = f"; text is written {shlex.quote(quoted(key, str(value)))}" if _is_text_in_disguise(value, hint) else ""
+        raise InputError(f"{key} is {shown(value)}, expected {describe(hint)}{note}.")
+
+
+def _is_text_in_disguise(value: Any, hint: Any) -> bool:
+    """Whether a number or a switch stands where text belongs: a folder may be named 2024."""
+    return isinstance(value, bool | int | float) and fits(str(value), hint)
+
+
+def _locate(key: str, name: Any) -> Any:
+    try:
+        return get_object(name)
+    except (ImportError, ValueError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{key}._target_ is {shown(name)}, which cannot be imported: {reason}") from error
+
+
+def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
+    """The target's arguments; annotations that cannot be looked up (another package's, for type checkers only) are text.
+
+    What has no signature that Python can read (some built-in types) takes any argument.
+    """
+    for look_up in (True, False):
+        try:
+            return inspect.signature(target, eval_str=look_up).parameters
+        except (NameError, AttributeError, TypeError, SyntaxError, ValueError):
+            continue
+    return {"any": inspect.Parameter("any", inspect.Parameter.VAR_KEYWORD)}

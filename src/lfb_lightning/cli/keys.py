@@ -1,0 +1,73 @@
+"""The types of the keys that no target's signature says: each command's own, and those narrower than a library takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+_Path = str | None
+_Count = Annotated[int, 0]
+_Positive = Annotated[int, 1]
+_RUN: dict[str, Any] = {
+    "paths": Mapping[str, str],
+    "seed": int,
+    "ckpt_path": _Path,
+    "peer_frame_shift": float,
+    "compile": bool,
+    "num_threads": _Positive | None,
+    "trusted_packages": Sequence[str],
+}
+_BANK: dict[str, Any] = {
+    "folder": str,
+    "folders": Sequence[str],
+    "file": str,
+    "to": str,
+    "out": _Path,
+    "ckpt_path": _Path,
+    "precision": str | None,
+    "split": str | None,
+    "parts": _Positive | None,
+    "videos": _Path,
+    "video_names": _Path,
+    "trusted_packages": Sequence[str],
+}
+_DATA: dict[str, Any] = {"paths": Mapping[str, str], "splits": Sequence[str]}
+
+KEYS: Mapping[str, Mapping[str, Any]] = {
+    "train": _RUN | {"init_from": _Path},
+    "test": _RUN | {"split": str},
+    "extract": _RUN | {"split": str},
+    "cache": _DATA | {"short_side": _Positive, "quality": _Positive, "num_workers": _Count},
+    "check": _DATA
+    | {"videos": bool, "exactness_probes": _Count, "fingerprint_probes": _Count, "channels": _Positive, "out": str},
+    "eval": {
+        "detections": _Path,
+        "annotations": _Path,
+        "label_map": _Path,
+        "excluded": _Path,
+        "protocol": str,
+        "out": _Path,
+        "curves": _Path,
+        "compare": _Path,
+        "resamples": _Positive,
+        "seed": _Count,
+    },
+    "import": {"src": _Path, "out": _Path, "strict": bool},
+    "bank": _BANK,
+}
+
+# What each command builds: a section that is taken out is missed before anything else happens.
+SECTIONS: Mapping[str, Sequence[str]] = {
+    "train": ("data", "bank", "model", "loss", "optim", "task", "trainer"),
+    "test": ("data", "bank", "loss", "optim", "task", "trainer"),
+    "extract": ("data", "bank", "extraction", "trainer"),
+    "cache": ("data",),
+    "check": ("data",),
+}
+
+# Lightning computes in half and in double precision throughout as well; here sums over a batch and metrics are in 32 bits.
+NARROWER: Mapping[str, Any] = {
+    "trainer.precision": Literal["32", "bf16-mixed", "16-mixed", "32-true", "bf16", "16", 32, 16],
+    "trainer.accumulate_grad_batches": _Positive,
+    "trainer.check_val_every_n_epoch": _Positive | None,
+}

@@ -1,0 +1,106 @@
+"""What a user is told about a mistake in a command line or a configuration: one line, with what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+import hydra
+from hydra.errors import InstantiationException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.errors import InputError
+
+_PLUGIN_EXTRAS = {
+    "hydra/launcher/joblib": "joblib",
+    "hydra/launcher/submitit_local": "slurm",
+    "hydra/launcher/submitit_slurm": "slurm",
+    "hydra/launcher/ray": "ray",
+    "hydra/sweeper/optuna": "search",
+}
+_FULL_KEY = re.compile(r"^\s*full_key: (\S+)", re.MULTILINE)
+_UNKNOWN = re.compile(r"Could not (?:override|delete from config\.) '([^']+)'")
+
+
+def explain(error: BaseException, command: str, config_name: str) -> str:
+    """One line about what went wrong while a configuration was composed, read or built.
+
+    Args:
+        error: What was raised. The first cause of it that a user can mend is told.
+        command: The command's name, `train` for `lfb-train`.
+        config_name: Its configuration, whose keys are proposed in place of an unknown one.
+    """
+    causes = list(_causes(error))
+    message = str(error).strip()
+    for cause in causes:
+        if isinstance(cause, InputError):
+            return str(cause)
+    for name, extra in _PLUGIN_EXTRAS.items():
+        if f"'{name}'" in message:
+            return f"{name} is an optional part: pip install 'lfb-lightning[{extra}]'."
+    if isinstance(error, InstantiationException):
+        return f"{_full_key(message) or 'configuration'}: {_one_line(str(causes[-1]))}"
+    if isinstance(error, MissingConfigException):  # the rest lists Hydra's own folders
+        return _one_line(message.split("Config search path:")[0])
+    if unknown := _UNKNOWN.match(message):
+        return _unknown_key(unknown[1], command, config_name)
+    if isinstance(error, ConfigAttributeError | ConfigKeyError) and error.full_key:
+        return f"{error.full_key} is not in the configuration: it was taken out or set to null, but is needed here."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: cannot be used ({error.strerror})."
+    if isinstance(causes[-1], OmegaConfBaseException):
+        key = _full_key(str(causes[-1]))
+        return f"{key or 'configuration'}: {_first_line(causes[-1])}"
+    return _one_line(message) or f"this command line cannot be read ({type(error).__name__})."
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _full_key(message: str) -> str | None:
+    found = _FULL_KEY.findall(message)
+    return found[-1] if found else None
+
+
+def _one_line(message: str) -> str:
+    return " ".join(_FULL_KEY.sub("", message).split())
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _unknown_key(key: str, command: str, config_name: str) -> str:
+    keys = _all_keys(config_name)
+    prints = f"`lfb-{command} --cfg job` prints every option"
+    if key in keys:
+        return f"option '{key}' is not there with the groups that are chosen here; {prints}."
+    section, dot, name = key.rpartition(".")
+    siblings = [other.rpartition(".")[2] for other in keys if other.rpartition(".")[0] == section]
+    near = [f"{section}{dot}{other}" for other in difflib.get_close_matches(name, siblings)]
+    near = near or difflib.get_close_matches(key, keys)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"unknown option '{key}': {hint}{prints}; one that is not there is added with a plus sign, +{key}=VALUE."
+
+
+def _all_keys(config_name: str) -> list[str]:
+    """Every key of the configuration as it is composed without overrides."""
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
+        composed = OmegaConf.to_container(hydra.compose(config_name), resolve=False)
+    keys: list[str] = []
+
+    def walk(node: object, prefix: str) -> None:
+        if isinstance(node, dict):
+            for name, value in node.items():
+                keys.append(f"{prefix}{name}")
+                walk(value, f"{prefix}{name}.")
+
+    walk(composed, "")
+    return keys

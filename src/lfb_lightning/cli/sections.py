@@ -1,0 +1,148 @@
+"""The sections of a command's configuration as objects: the person's through Hydra, a checkpoint's from tables of names.
+
+`lfb-test` and `lfb-extract` take sections from the run that wrote `ckpt_path`, so that they need no more. Such a section is
+data that a file brought (docs/security.md): it never becomes a node of OmegaConf, which would resolve its `${...}`, and never
+reaches Hydra, which would call whatever it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from lfb_lightning.models.checkpoint import LOSSES
+from lfb_lightning.models.stored_objects import StoredObjects, named
+from lfb_lightning.tasks import DetectionTask
+
+# What a stored section may name; a section that is not here is plain values.
+STORED_PARTS: Mapping[str, Mapping[str, Callable[..., Any]]] = {"loss": LOSSES, "task": named(DetectionTask)}
+_WHERE_WRITTEN = {"bank": ("dir", "precision")}  # what decides where, and how, lfb-extract writes
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The configuration of a command, some of whose sections a checkpoint may have brought.
+
+    Args:
+        composed: what Hydra composed from `conf/`, the person's own files and the command line.
+        stored: sections of a checkpoint in the place of the composed ones, with what the person typed over them.
+        objects: how what those name is built; None where there are none.
+    """
+
+    composed: DictConfig
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    objects: StoredObjects | None = None
+
+    def plain(self, name: str) -> dict[str, Any]:
+        """A section of plain values."""
+        if self.objects is not None and name in self.stored:
+            return self.objects.plain(self.stored[name], name)
+        return plain(self.composed[name])
+
+    def make(self, name: str, constructor: Callable[..., Any]) -> Any:
+        """The object whose arguments are a section of plain values."""
+        if self.objects is not None and name in self.stored:
+            return self.objects.call(constructor, name, self.plain(name))
+        return constructor(**self.plain(name))
+
+    def build(self, name: str, **given: Any) -> Any:
+        """The object that a section names, with built objects as further arguments."""
+        if self.objects is not None and name in self.stored:
+            return self.objects.build(self.stored[name], name, STORED_PARTS[name], **given)
+        return build_with(self.composed[name], **given)
+
+    def content(self) -> dict[str, Any]:
+        """The whole configuration as plain data, resolved; what a checkpoint brought stays as it is."""
+        return {**plain(self.composed), **self.stored}
+
+
+def adopt(
+    cfg: DictConfig,
+    stored: Mapping[str, Any],
+    overrides: Collection[str],
+    names: Collection[str],
+    *,
+    source: str,
+    trusted_packages: Collection[str] = (),
+    writes_bank: bool = False,
+) -> Sections:
+    """Take sections from a checkpoint's configuration, keeping what the command line sets.
+
+    A section chosen as a group (`data=...`), and all of them where an override changes what sections refer to (`paths.*`,
+    `experiment=`), are as composed. Of `bank=...` only where and in which precision it is: its windows stay those that the
+    detector was trained with.
+
+    Args:
+        cfg: the composed configuration.
+        stored: the checkpoint's, plain data.
+        overrides: the command line's, such as `data.fps=25`.
+        names: sections to take.
+        source: how messages call the checkpoint.
+        trusted_packages: packages that the checkpoint may name too.
+        writes_bank: the command writes into `bank.dir`, which a checkpoint then has no say in.
+    """
+    typed = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
+    if any(key == "experiment" or key.startswith("paths") for key in typed):
+        return Sections(cfg)
+    adopted = {}
+    for name in names:
+        chosen = name in typed
+        if name not in stored or (chosen and name != "bank"):
+            continue
+        kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
+        keys = [*kept, *(key.removeprefix(f"{name}.") for key in typed if key.startswith(f"{name}."))]
+        adopted[name] = _typed_over(stored[name], plain(cfg[name]), keys)
+    objects = StoredObjects(source=source, trusted_packages=tuple(trusted_packages), typed=_TypedTargets(typed))
+    return Sections(cfg, adopted, objects)
+
+
+class _TypedTargets:
+    """What the command line says for the `_target_` of a node: called as the person's own, through Hydra."""
+
+    def __init__(self, typed: Collection[str]) -> None:
+        self._typed = typed
+
+    def __call__(self, key: str, target: str) -> Callable[..., Any] | None:
+        path = f"{key}._target_"
+        if not any(path == name or path.startswith(f"{name}.") for name in self._typed):
+            return None
+        constructor: Callable[..., Any] = instantiate({"_target_": target, "_partial_": True})
+        return constructor
+
+
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A node of the composed configuration as plain data, resolved."""
+    content = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def build_with(node: DictConfig, **given: Any) -> Any:
+    """Instantiate a node of the composed configuration with built objects as further arguments."""
+    return instantiate(node, _convert_="all", _partial_=True)(**given)
+
+
+def _typed_over(stored: Any, composed: dict[str, Any], keys: Collection[str]) -> Any:
+    """A stored section with the values that the composed one has for some of its dotted keys."""
+    if not isinstance(stored, dict):
+        return stored  # refused, with its type, when it is built
+    content = deepcopy(stored)
+    for key in keys:
+        _take(content, composed, key.split("."))
+    return content
+
+
+def _take(content: dict[str, Any], composed: dict[str, Any], path: list[str]) -> None:
+    head, *rest = path
+    inner, theirs = content.get(head), composed.get(head)
+    if rest and isinstance(inner, dict) and isinstance(theirs, dict):
+        _take(inner, theirs, rest)
+    elif head in composed:
+        content[head] = theirs
+    else:  # ~section.key
+        content.pop(head, None)

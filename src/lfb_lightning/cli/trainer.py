@@ -1,0 +1,84 @@
+"""Builds the trainer, its callbacks and loggers, and tells what Lightning says of its settings in one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from omegaconf import DictConfig
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.accelerators import CPUAccelerator
+from pytorch_lightning.callbacks import Checkpoint, DeviceStatsMonitor, LearningRateMonitor, ProgressBar
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from lfb_lightning.cli.building import build
+from lfb_lightning.cli.sections import build_with
+from lfb_lightning.errors import InputError
+from lfb_lightning.tasks.durable_checkpoints import DurableCheckpoints
+
+_SHOWN = ("accelerator", "devices", "num_nodes", "strategy", "precision")
+_PROCESSES_PER_CORE = 4  # more of them only take memory
+
+
+def build_callbacks(cfg: DictConfig) -> list[Callback]:
+    """The callbacks of a configuration; one that is set to null is left out, and all of them with `~callbacks`."""
+    return [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
+
+
+def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, logging_on: bool) -> Trainer:
+    """The trainer, with the run folder as its root; callbacks that serve what is switched off are left out."""
+    for key in ("callbacks", "default_root_dir"):
+        if key in cfg.trainer:
+            raise InputError(f"trainer.{key} is set by the command: see the callbacks group and hydra.run.dir.")
+    logging_on = logging_on and cfg.trainer.get("logger") is not False
+    nodes = (cfg.get("logger") or {}).values() if logging_on else []
+    loggers = [build(node) for node in nodes if node is not None]
+    idle = _idle_callbacks(cfg, logs=bool(loggers))
+    wanted = [callback for callback in callbacks if not isinstance(callback, idle)]
+    parts = {"default_root_dir": str(run_dir), "callbacks": wanted, "logger": loggers or False}
+    if cfg.trainer.get("plugins") is None:
+        parts["plugins"] = [DurableCheckpoints()]
+    with telling_misconfiguration(cfg, ImportError, TypeError, ValueError):
+        trainer: Trainer = build_with(cfg.trainer, **parts)
+    _refuse_untried(trainer)
+    return trainer
+
+
+@contextmanager
+def telling_misconfiguration(cfg: DictConfig, *more: type[Exception]) -> Iterator[None]:
+    """Turns what Lightning says of its settings (and `more` kinds of exceptions) into InputError with those settings."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, InputError) or not isinstance(error, (MisconfigurationException, *more)):
+            raise
+        settings = ", ".join(f"{name}={cfg.trainer.get(name)}" for name in _SHOWN)
+        raise InputError(f"trainer: {' '.join(str(error).split())} (with {settings})") from error
+
+
+def _idle_callbacks(cfg: DictConfig, *, logs: bool) -> tuple[type[Callback], ...]:
+    """The kinds of callbacks that Lightning refuses, since what they serve is switched off."""
+    idle: list[type[Callback]] = []
+    if cfg.trainer.get("enable_progress_bar") is False:
+        idle.append(ProgressBar)
+    if cfg.trainer.get("enable_checkpointing") is False:
+        idle.append(Checkpoint)
+    if not logs:
+        idle += [LearningRateMonitor, DeviceStatsMonitor]
+    return tuple(idle)
+
+
+def _refuse_untried(trainer: Trainer) -> None:
+    """Raise InputError for what would start and then fail, or take the machine with it."""
+    if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
+        raise InputError(
+            "trainer.strategy starts its processes as copies of this one, which is not supported, expected ddp."
+        )
+    most = _PROCESSES_PER_CORE * (os.cpu_count() or 1)
+    if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > most:
+        raise InputError(
+            f"trainer.devices is {trainer.num_devices}, expected at most {most}, four processes for each core of the CPU."
+        )

@@ -1,0 +1,8 @@
+"""`python -m lfb_lightning.converters FORM FILE... OUT`."""
+
+import sys
+
+from lfb_lightning.converters.command_line import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""JSON files and texts, read within bounds.
+
+Python's own reader makes 230 bytes of `{"a":1}` and a `RecursionError` of a thousand opening brackets. What a text can
+become is estimated from its punctuation, which takes a few hundredths of a second, before anything is made of it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lfb_lightning.errors import InputError
+
+# Bytes of memory for an object, a list, a value, and half a string (two quotation marks); equal keys are one string.
+_MEMORY = {b"{": 240, b"[": 72, b",": 40, b'"': 30, b'":': -60}
+_FREE_MEMORY = 1 << 30
+_MEMORY_PER_BYTE = 10  # COCO detections of 70 bytes each take 8
+_LONGEST_INTEGER = 300
+
+
+def read_json(path: Path, *, what: str, remedy: str = "") -> Any:
+    """A JSON file's content.
+
+    Args:
+        path: The file.
+        what: What it is to the user, for messages: `<what> <path>: not a readable json (...)`.
+        remedy: What the message ends with: the next thing to do.
+
+    Raises:
+        InputError: For a file that is missing, is not JSON, or would take too much memory.
+    """
+    if not path.is_file():
+        raise InputError(f"{what} {path}: no such file{remedy and f'; {remedy}'}.")
+    try:
+        return parse_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{what} {path}: not a readable json ({error}){remedy and f'; {remedy}'}.") from error
+
+
+def read_json_object(path: Path, *, what: str, remedy: str = "") -> dict[str, Any]:
+    """A JSON file's content, which must be an object; see `read_json`."""
+    content = read_json(path, what=what, remedy=remedy)
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{what} {path}: holds a {type(content).__name__}, expected an object {{...}}{remedy and f'; {remedy}'}."
+        )
+    return content
+
+
+def parse_json(text: bytes) -> Any:
+    """A JSON text's content; raises ValueError, with a short reason, for what is not JSON or would take too much memory."""
+    memory = sum(text.count(mark) * each for mark, each in _MEMORY.items())
+    if memory > max(_FREE_MEMORY, _MEMORY_PER_BYTE * len(text)):
+        raise ValueError(f"its objects and lists could take {memory / 1e9:.1f} GB of memory")
+    try:
+        return json.loads(text.decode("utf-8-sig"), parse_int=_short_integer)
+    except RecursionError as error:
+        raise ValueError("its lists or objects are nested too deeply") from error
+
+
+def _short_integer(text: str) -> int:
+    if len(text) > _LONGEST_INTEGER:
+        raise ValueError(f"it holds a number of {len(text)} digits")
+    return int(text)

@@ -1,0 +1,176 @@
+"""The stack, the memo and the marks of a pickle that is being read, and what its opcodes do with them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.files.pickle_limits import Inert, PickleLimits, check_key
+
+_LONGEST_NUMBER = 255  # characters of a written number
+_LARGEST_GAP = 1024  # in the numbers of the memo, which picklers count from 0 or 1
+_NEVER_SET = object()
+
+
+@runtime_checkable
+class ByteStream(Protocol):
+    """What is needed of a file: an `io.BytesIO` or an `mmap`."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next `size` bytes, or fewer at the end."""
+
+    def readline(self) -> bytes:
+        """The bytes up to the next line feed, which is included."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Name:
+    """What a pickle gets for a name such as `numpy.dtype`: it can only be called, and then `make(limits, *arguments)` is."""
+
+    make: Callable[..., Any]
+
+
+class PickleMachine:
+    """State of one pickle. Errors say what is wrong with "it"; whoever reads the file adds its name.
+
+    Args:
+        file: Where to read from.
+        find: What a name `(module, name)` stands for: a `Name` or a value; raises InputError for what is not allowed.
+        limits: What the file may still make.
+        persistent: What a persistent id stands for (torch's storages), where there are such.
+    """
+
+    def __init__(
+        self,
+        file: ByteStream,
+        *,
+        find: Callable[[str, str], Any],
+        limits: PickleLimits,
+        persistent: Callable[[Any], Any] | None,
+    ) -> None:
+        self.read = file.read
+        self.readline = file.readline
+        self.find = find
+        self.limits = limits
+        self.persistent = persistent
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []  # the stacks below each mark
+        self.memo: list[Any] = []
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes, all of them."""
+        if size > self.limits.file_bytes:
+            raise InputError(f"it speaks of {size} bytes, more than the file has")
+        content = self.read(size)
+        if len(content) != size:
+            raise InputError("it is cut off")
+        return content
+
+    def take_number(self, width: int) -> int:
+        """An unsigned number of `width` bytes."""
+        return int.from_bytes(self.take(width), "little")
+
+    def take_line(self) -> bytes:
+        """A line, without its end."""
+        line = self.readline()
+        if line[-1:] != b"\n":
+            raise InputError("it is cut off")
+        return line[:-1]
+
+    def take_written_number(self) -> bytes:
+        """A line with a number on it."""
+        line = self.take_line()
+        if len(line) > _LONGEST_NUMBER:
+            raise InputError(f"it holds a number of {len(line)} characters")
+        return line
+
+    def put(self, place: int) -> None:
+        """Remember the top of the stack."""
+        if place == len(self.memo):
+            self.memo.append(self.stack[-1])
+            return
+        if not 0 <= place <= len(self.memo) + _LARGEST_GAP:
+            raise InputError(f"it calls one of its parts number {place}, after {len(self.memo)} others")
+        self.memo.extend([_NEVER_SET] * (place + 1 - len(self.memo)))
+        self.memo[place] = self.stack[-1]
+
+    def get(self, place: int) -> None:
+        """Push what was remembered."""
+        value = self.memo[place] if 0 <= place < len(self.memo) else _NEVER_SET
+        if value is _NEVER_SET:
+            raise InputError(f"it repeats its part number {place}, which it does not have")
+        self.stack.append(value)
+
+    def pop_marked(self) -> list[Any]:
+        """What has been pushed since the last mark."""
+        items = self.stack
+        self.stack = self.below.pop()
+        return items
+
+    def push_made(self, value: Any, weight: int = 1) -> None:
+        """Push a new container or string, which takes the memory of `weight` small ones."""
+        self.limits.spend_objects(weight)
+        self.stack.append(value)
+
+    def append(self, items: list[Any]) -> None:
+        """Add to the list on top of the stack."""
+        target = self.stack[-1]
+        if type(target) is list:
+            target.extend(items)
+        elif type(target) is not Inert:
+            raise InputError(f"it adds to a {type(target).__name__}")
+
+    def set_items(self, items: list[Any]) -> None:
+        """Set keys and values, one after the other, of the dict on top of the stack."""
+        target = self.stack[-1]
+        if type(target) is Inert:
+            return
+        if not isinstance(target, dict) or len(items) % 2:
+            raise InputError(f"it sets keys of a {type(target).__name__}")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            check_key(key)
+            target[key] = value
+
+    def add_to_set(self, items: list[Any]) -> None:
+        """Add to the set on top of the stack."""
+        target = self.stack[-1]
+        if type(target) is Inert:
+            return
+        if type(target) is not set:
+            raise InputError(f"it adds to a {type(target).__name__}")
+        for item in items:
+            check_key(item)
+            target.add(item)
+
+    def push_name(self, module: Any, name: Any) -> None:
+        """Push what a name stands for."""
+        if type(module) is not str or type(name) is not str:
+            raise InputError("it asks for something without a name")
+        self.stack.append(self.find(module, name))
+
+    def call(self, function: Any, arguments: Any, options: Any = None) -> None:
+        """Push what a `Name` makes of arguments."""
+        self.limits.spend_objects(3)
+        if type(function) is Inert:
+            self.stack.append(Inert())
+        elif type(function) is Name and type(arguments) is tuple and not options:
+            self.stack.append(function.make(self.limits, *arguments))
+        else:
+            raise InputError(f"it calls a {type(function).__name__}")
+
+    def build(self, state: Any) -> None:
+        """Give the object on top of the stack its state."""
+        target = self.stack[-1]
+        if hasattr(type(target), "take_state"):
+            target.take_state(self.limits, state)
+        elif type(target) not in (Inert, OrderedDict):  # torch hangs attributes on an OrderedDict: nobody reads them
+            raise InputError(f"it sets the state of a {type(target).__name__}")
+
+    def push_persistent(self, name: Any) -> None:
+        """Push what a persistent id stands for."""
+        if self.persistent is None:
+            raise InputError("it refers to objects outside of itself")
+        self.stack.append(self.persistent(name))

@@ -1,0 +1,125 @@
+"""Opens video files that nobody vouches for: plain local containers only, and one line for whatever is wrong with them.
+
+FFmpeg also reads playlists, picture series and devices, and some of those name other files. Here a file is one file: the
+container must be on a short list whatever the name's ending says, and no protocol but plain files is open to it. Pictures
+above `MOST_PIXELS` are refused before one is decoded, so that a small file cannot claim the machine's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.stream import Disposition
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.video.wholeness import why_cut_off
+
+FORMATS = (
+    "mov",
+    "matroska",
+    "avi",
+    "mpegts",
+    "mpeg",
+    "flv",
+    "asf",
+    "ogg",
+    "mxf",
+    "ivf",
+    "h264",
+    "hevc",
+    "m4v",
+    "mpegvideo",
+)
+MOST_PIXELS = 1 << 24  # 16.8 million: a 5.7K panorama (5760 x 2880) still fits
+MOST_CLIP_BYTES = 1_600_000_000
+_CONTAINER_OPTIONS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
+_DECODER_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
+_DAMAGE = (av.FFmpegError, ValueError, OverflowError, ZeroDivisionError, MemoryError)  # PyAV on mutated files
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVideo:
+    """An open file and its first stream of moving pictures; `time_base` is the unit of its time stamps in seconds."""
+
+    path: Path
+    container: av.container.InputContainer
+    stream: av.VideoStream
+    time_base: Fraction
+
+    @property
+    def format(self) -> str:
+        """FFmpeg's name of the container; `matroska,webm` and `mov,mp4,m4a,3gp,3g2,mj2` are one each."""
+        return self.container.format.name
+
+    @property
+    def decoder(self) -> str:
+        """FFmpeg's name of the decoder; AV1's is `libdav1d`."""
+        return self.stream.codec_context.name
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[OpenVideo]:
+    """The file, open for one pass, decoding in one thread.
+
+    Raises:
+        InputError: the file is missing, no regular file, no plain container, cut off or damaged, or its pictures are too
+            large; also for what goes wrong while it is read inside the `with` block.
+    """
+    if not path.is_file():
+        raise InputError(f"video {path}: {'is no regular file' if path.exists() else 'no such file'}.")
+    try:
+        with av.open(
+            f"file:{path}",  # without the prefix a name such as `concat:a` would choose another protocol
+            options=_CONTAINER_OPTIONS | _DECODER_OPTIONS,
+            metadata_errors="replace",
+        ) as container:
+            yield _moving_pictures(container, path)
+    except InputError:
+        raise
+    except av.ArgumentError as error:
+        raise InputError(
+            f"video {path}: is damaged, or no plain video container ({', '.join(FORMATS)}); convert it: "
+            "`ffmpeg -i IN -c copy OUT.mkv`."
+        ) from error
+    except _DAMAGE as error:
+        raise InputError(f"video {path}: {why_unreadable(path, error)}.") from error
+
+
+def why_unreadable(path: Path, error: BaseException) -> str:
+    """What is wrong with a file on which FFmpeg or PyAV raised `error`: cut off, where that shows, or the library's words."""
+    if (reason := why_cut_off(path)) is not None:
+        return f"is truncated ({reason}); copy or download it again"
+    return f"cannot be decoded ({getattr(error, 'strerror', None) or error or type(error).__name__})"
+
+
+def _moving_pictures(container: av.container.InputContainer, path: Path) -> OpenVideo:
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        raise InputError(f"video {path}: holds no video stream.")
+    stream = streams[0]
+    if stream.codec_context is None:
+        raise InputError(f"video {path}: there is no decoder for its video stream; convert it to H.264.")
+    if not stream.time_base:
+        raise InputError(f"video {path}: its header states no unit of time; it is damaged.")
+    if (pixels := stream.width * stream.height) > MOST_PIXELS:
+        raise InputError(
+            f"video {path}: pictures of {stream.width} x {stream.height} are more than {MOST_PIXELS:,} pixels "
+            f"({pixels:,}); scale it down: `ffmpeg -i IN -vf scale=-2:1080 OUT`."
+        )
+    stream.codec_context.thread_count = 1
+    stream.codec_context.options = _DECODER_OPTIONS
+    return OpenVideo(path, container, stream, stream.time_base)
+
+
+def refuse_large_clip(path: Path, frames: int, width: int, height: int) -> None:
+    """Raise InputError for a clip of more than `MOST_CLIP_BYTES`."""
+    if (size := 3 * frames * width * height) > MOST_CLIP_BYTES:
+        raise InputError(
+            f"video {path}: a clip of {frames} pictures of {width} x {height} takes {size / 1e9:.1f} GB, more than "
+            f"{MOST_CLIP_BYTES / 1e9:.1f}; scale it down: `ffmpeg -i IN -vf scale=-2:1080 OUT`."
+        )

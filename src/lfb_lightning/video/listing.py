@@ -1,0 +1,48 @@
+"""What lies in a folder, listed once: a training clip must not list ten thousand names anew."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from pathlib import Path
+from typing import TypeVar
+
+from lfb_lightning.errors import InputError
+
+T = TypeVar("T")
+_REMEMBERED = 512  # folders; AVA has 299 with frames, whose numbers take 200 kB each at the most
+_CLOCK_TICK = 1.0  # seconds; two changes of a folder within a tick of its file system's clock leave one time stamp
+
+
+def once_per_folder(read: Callable[[list[str], Path], T]) -> Callable[[Path], T]:
+    """Remember what `read(names, folder)` makes of the names in a folder for as long as the folder does not change.
+
+    The names are sorted and without hidden files (`._img_00001.jpg` of macOS) and folders. Raises InputError for a folder
+    that cannot be listed.
+    """
+    remembered = lru_cache(maxsize=_REMEMBERED)(lambda folder, changed: read(_names(folder), folder))
+
+    @wraps(read)
+    def of_folder(folder: Path) -> T:
+        try:
+            changed = folder.stat().st_mtime_ns
+            if time.time() - changed / 1e9 < _CLOCK_TICK:
+                return read(_names(folder), folder)
+            return remembered(folder, changed)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise InputError(f"{folder}: no such folder.") from error
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be listed ({error.strerror}).") from error
+
+    return of_folder
+
+
+def _names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(".") and not entry.is_dir(follow_symlinks=False)
+        )

@@ -1,0 +1,156 @@
+"""Every example of every --help and of every page in docs/ composes, and fits what it builds; those on files run for real.
+
+Composing goes through the command itself, up to the moment at which it would start to work. Examples that need GPUs, SLURM,
+Ray or AVA's data go no further here; the README's are run whole in `test_readme.py`.
+"""
+
+import importlib.util
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lfb_lightning.cli.conf_dir import conf_dir
+from tests.cli.in_process import load, run
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[1]
+JOBS = {"train": "train", "test": "test", "extract": "extract", "cache": "cache", "check": "check"}
+JOBS |= {"eval": "evaluate_files", "import_weights": "import_file"}
+STAND_INS = {"data=...": "data=ava_custom", "experiment=...": "experiment=ava_original"}
+STAND_INS |= {"experiment=NAME": "experiment=ava_original", "fbo.dropout=...": "fbo.dropout=0.1"}
+NOT_OURS = {"multilabel=False", "use_half_precision=True", "weights_only=True"}  # mmaction2's, torch's
+PARTS_OF_COMMANDS = {"lfb-bank split parts=256"}  # with what is said before
+_OVERRIDES = re.compile(r"'?[+~]?[a-z][\w./]*=\S.*")
+
+
+def help_examples():
+    for path in sorted((conf_dir() / "hydra" / "help").glob("*.yaml")):
+        for line in yaml.safe_load(path.read_text())["template"].splitlines():
+            if line.startswith("lfb-"):
+                yield re.split(r"\s{2,}", line)[0]
+
+
+def docs_examples():
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        blocks = re.findall(r"```\w*\n(.*?)```", path.read_text(), re.DOTALL)
+        spans = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL))
+        lines = [line for block in blocks for line in block.splitlines() if line.startswith("lfb-")]
+        for text in [*lines, *(" ".join(span.split()) for span in spans)]:
+            text = re.sub(r"^torchrun .* -m lfb_lightning.cli.train|^sbatch .*scripts/train.slurm", "lfb-train", text)
+            if text.startswith("lfb-") or _OVERRIDES.fullmatch(text):
+                yield text
+
+
+def commands(text):
+    """The command lines that an example stands for: one for each of `a|b`, with optional parts, without `...`."""
+    text = re.sub(r"<[^>]*>", "X", re.sub(r"(?<= )\[(\w+=[^\[\]]*)\]", r"\1", text))
+    lines = [[]]
+    for token in shlex.split(text.split(" or ")[0]):
+        key, _, value = token.partition("=")
+        choices = [f"{key}={one}" for one in value.split("|")] if "|" in value else [STAND_INS.get(token, token)]
+        lines = [[*line, choice] for line in lines for choice in choices if token != "..."]
+    return [line for line in lines if any("=" in token or token.startswith("-") for token in line)]
+
+
+EXAMPLES = sorted({shlex.join(line) for text in [*help_examples(), *docs_examples()] for line in commands(text)})
+WHOLE = [text for text in EXAMPLES if text.startswith("lfb-") and text not in PARTS_OF_COMMANDS]
+OVERRIDES = [text for text in EXAMPLES if not text.startswith("lfb-") and text not in NOT_OURS]
+
+
+@pytest.fixture
+def composed(monkeypatch, tmp_path):
+    """Runs a command line as far as its configuration is composed and checked."""
+
+    def compose(command, *arguments):
+        if any(argument.startswith("hydra/launcher=") for argument in arguments):  # its jobs would be real ones
+            return run(command, "--cfg", "all", *arguments, folder=tmp_path)
+        return run(
+            command, *arguments, *(["hydra.sweeper.n_trials=1"] if "sweep=search" in arguments else []), folder=tmp_path
+        )
+
+    for name, job in JOBS.items():
+        monkeypatch.setattr(load(name), job, lambda cfg, run_dir: 0)
+    bank = load("bank")
+    monkeypatch.setattr(bank, "ACTIONS", dict.fromkeys(bank.ACTIONS, lambda cfg, run_dir: 0))
+    monkeypatch.setattr(load("app"), "run_sweep_job", lambda module, run_dir: (0, 0.5))
+    return compose
+
+
+def missing_plugin(text):
+    return "hydra/launcher=ray" in text and importlib.util.find_spec("ray") is None
+
+
+def test_examples_are_found():
+    assert "lfb-import src=lfb_max_ava.pth out=weights/lfb_max.ckpt fbo=max" in WHOLE
+    assert {"bank=int8", "backbone.channels_last=null", "hydra.run.dir=X ckpt_path=last"} <= set(OVERRIDES)
+    assert len(WHOLE) > 40
+    assert len(OVERRIDES) > 60
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_example_composes_and_fits_what_it_builds(text, composed):
+    name, *arguments = shlex.split(text)
+    if missing_plugin(text):
+        pytest.skip("lfb-lightning[ray] is not installed")
+    done = composed({"lfb-import": "import_weights"}.get(name, name.removeprefix("lfb-")), *arguments)
+    assert done.status == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("text", OVERRIDES)
+def test_override_is_one_of_some_command(text, composed):
+    if missing_plugin(text):
+        pytest.skip("lfb-lightning[ray] is not installed")
+    actions = {"split": ["folder=a", "to=b"], "merge": ["folders=[a]", "to=b"]}
+    attempts = [(name, []) for name in ("train", "extract", "cache", "check", "eval", "import_weights")]
+    attempts += [("bank", [action, *needed]) for action, needed in actions.items()]
+    told = []
+    for command, before in attempts:
+        done = composed(command, *before, *shlex.split(text))
+        if done.status == 0:
+            return
+        told.append(done.message)
+    pytest.fail("\n".join(told))
+
+
+SMALL = {"parts=4": "parts=2", "to=banks/fp16/train": "to=banks/merged"}  # mini-AVA has three videos, and that bank
+
+
+@pytest.fixture
+def files(pipeline, tmp_path):
+    """The files that the examples of `lfb-bank` and `lfb-eval` name, made of mini-AVA's."""
+    for split in ("train", "val"):
+        shutil.copytree(pipeline.bank_dir / split, tmp_path / "banks" / "fp16" / split)
+    shutil.copy(pipeline.checkpoint, tmp_path / "baseline.ckpt")
+    labels, truth = (pipeline.mini_dir / f"mini_ava_{name}" for name in ("action_list.pbtxt", "val.csv"))
+    for name in ("results.csv", "ava_val_v2.1.csv", "gt.csv"):
+        shutil.copy(truth, tmp_path / name)
+    for name in ("labels.pbtxt", "ava_action_list_v2.1.pbtxt"):
+        shutil.copy(labels, tmp_path / name)
+    shutil.copy(pipeline.mini_dir / "mini_ava_val_excluded_timestamps.csv", tmp_path / "excl.csv")
+    for text in (
+        "convert folder=banks/fp16/val precision=fp32 to=banks/fp32/val",
+        "split folder=banks/fp16/val to=halves parts=2",
+    ):
+        assert run("bank", *text.split(), folder=tmp_path).status == 0
+    for places in (("a/val", "b/val"), ("node0/train", "node1/train")):
+        for number, place in enumerate(places):
+            shutil.copytree(tmp_path / "halves" / f"part_{number}", tmp_path / place)
+    return tmp_path
+
+
+def test_examples_on_files_run(files):
+    order = ["inspect", "verify", "convert", "export", "import", "split", "merge"]
+    on_banks = [text for text in WHOLE if text.startswith("lfb-bank ")]
+    on_banks.sort(key=lambda text: order.index(text.split()[1]))
+    assert {text.split()[1] for text in on_banks} == set(order)
+    for text in [*on_banks, *(text for text in WHOLE if text.startswith("lfb-eval "))]:
+        shutil.rmtree(files / "parts", ignore_errors=True)
+        name, *arguments = shlex.split(text)
+        optional = {"split=NAME", "video_names=val.csv"}  # not for these files
+        arguments = [SMALL.get(argument, argument) for argument in arguments if argument not in optional]
+        done = run(name.removeprefix("lfb-"), *arguments, folder=files)
+        assert done.status == 0, f"{text}\n{done.stderr[-2000:]}"

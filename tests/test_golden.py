@@ -1,0 +1,38 @@
+"""The reference data in the repository is what other programs made, byte by byte, and no test of it can be skipped."""
+
+import ast
+import filecmp
+
+import pytest
+
+from tests.conftest import GOLDEN, ROOT, SHARED
+
+ORIGINALS = {
+    "ava_eval": SHARED / "golden" / "ava_eval",
+    "mmaction2": SHARED / "golden" / "mmaction2",
+    "ava": SHARED / "ava",
+}
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the originals are not beside the project")
+@pytest.mark.parametrize("folder", ORIGINALS)
+def test_copies_equal_their_originals(folder):
+    names = [str(path.relative_to(GOLDEN / folder)) for path in (GOLDEN / folder).rglob("*") if path.is_file()]
+    same, different, missing = filecmp.cmpfiles(GOLDEN / folder, ORIGINALS[folder], names, shallow=False)
+    assert (sorted(same), different, missing) == (sorted(names), [], [])
+    assert names
+
+
+def skip_reasons(path):
+    """The reason of every `skip`, `skipif` and `importorskip` in a test file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and "skip" in node.func.attr:
+            given = [keyword.value for keyword in node.keywords if keyword.arg == "reason"] or node.args
+            yield ast.unparse(given[0])
+
+
+def test_tests_are_skipped_for_what_a_machine_lacks_only():
+    """A reason that is not listed here would let a test of values go unseen where CI runs."""
+    allowed = ("CUDA", "GPU", "right to mount", "lfb-lightning[ray]", "the originals are not beside the project")
+    found = {(path.name, reason) for path in (ROOT / "tests").rglob("*.py") for reason in skip_reasons(path)}
+    assert {entry for entry in found if not any(word in entry[1] for word in allowed)} == set()
