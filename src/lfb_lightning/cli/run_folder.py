@@ -15,14 +15,18 @@ from lfb_lightning.files.durable import remove_abandoned
 from lfb_lightning.files.run_lock import RunLock
 from lfb_lightning.processes import is_first_rank
 
-_held: list[RunLock] = []  # by this process: a sweep's launcher sends the callback itself to others
-
 
 class OneWriter(Callback):
     """Holds the lock of the folder while the command runs; exits with 1 where another process has it.
 
     The first rank holds it for all, and a sweep its own folder beside the folders that its jobs hold.
     """
+
+    def __init__(self) -> None:
+        self._lock: RunLock | None = None
+
+    def __reduce__(self) -> tuple[type[OneWriter], tuple[()]]:
+        return OneWriter, ()  # a sweep's launcher sends the callback to its jobs' processes: the lock stays here
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Lock the run folder."""
@@ -51,7 +55,7 @@ class OneWriter(Callback):
         HydraConfig.instance().set_config(config)  # which Hydra does next: the folder may refer to it
         folder = Path(str(OmegaConf.select(config, key)))
         try:
-            _held.append(RunLock(folder, key=key))
+            self._lock = RunLock(folder, key=key)
         except InputError as error:
             print(f"lfb-{config.hydra.job.name}: {error}", file=sys.stderr)
             sys.exit(1)
