@@ -4,7 +4,7 @@ import pytest
 
 from lfb_lightning.ava.action_groups import ava_groups
 from lfb_lightning.ava.label_map import LabelMap, read_label_map
-from tests.conftest import SHARED
+from tests.conftest import GOLDEN
 
 PART = {1: "bend/bow (at the waist)", 15: "answer phone", 80: "watch (a person)"}
 
@@ -35,9 +35,8 @@ def test_a_subset_keeps_the_groups_that_it_has_actions_of():
     assert ava_groups(LabelMap(PART | {2: "another"}).restricted_to([1])) == {}
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the real AVA files are not beside the project")
 def test_the_real_label_map():
-    label_map = read_label_map(SHARED / "ava" / "ava_action_list_v2.1_for_activitynet_2018.pbtxt")
+    label_map = read_label_map(GOLDEN / "ava" / "ava_action_list_v2.1_for_activitynet_2018.pbtxt")
     groups = ava_groups(label_map)
     assert sum(map(len, groups.values())) == 60
     assert {key for keys in groups.values() for key in keys} == set(label_map.ids)

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from lfb_lightning.cli.hints import describe, fits
+from lfb_lightning.errors import InputError
 from lfb_lightning.models import ResNet3d
+from tests.cli.in_process import load
 
 
 class Theirs(Enum):
@@ -47,3 +49,19 @@ def test_what_is_expected_in_words():
     assert describe(Annotated[int, 1] | None) == "a whole number of at least 1 or null"
     assert describe(Sequence[int]) == "a list [...] of which each is a whole number"
     assert describe(ResNet3d) == "a section whose _target_ makes it (ResNet3d)"
+
+
+def test_a_target_of_any_make_is_checked_as_far_as_it_says():
+    check = load("checking").check_arguments
+
+    def theirs(size: int = None, fields: "NotHere" = 3, **more: str):  # noqa: RUF013
+        pass
+
+    check("x", {"size": None, "fields": "any", "other": 5, "_target_": "x.y"}, theirs)
+    with pytest.raises(InputError, match=r"x\.size is 1\.5"):
+        check("x", {"size": 1.5}, with_size)
+    check("x", {"whatever": 1}, dict)
+
+
+def with_size(size: int):
+    pass

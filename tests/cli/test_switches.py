@@ -132,7 +132,7 @@ REFUSED = [
     ("callbacks=early_stopping callbacks.early_stopping.monitor=foo", "EarlyStopping.monitor is foo"),
     ("callbacks=ema callbacks.ema.decay=5", "callbacks.ema: Invalid decay value 5"),
     ("callbacks.last.every_n_steps=0", "callbacks.last.every_n_steps is 0, expected at least 1."),
-    ("hydra.run.dir=/proc/nothing", "/proc/nothing: cannot be used"),
+    ("hydra.run.dir=/proc/nothing", "run folder /proc/nothing: cannot be written to"),
     ("hydra.run.dir=[1]", "hydra.run.dir: Cannot convert"),
     ("hydra.verbose=5", "lfb-train"),
     ("hydra/launcher=foo", "Available options in 'hydra/launcher'"),
@@ -165,7 +165,7 @@ OTHERS = [
     ("check", "videos=5", "videos is 5, expected true or false."),
     ("check", "fingerprint_probes=-1", "fingerprint_probes is -1"),
     ("check", "~data", "data is not in the configuration"),
-    ("check", "out=/proc/nothing", "/proc/nothing: cannot be used"),
+    ("check", "out=/proc/nothing", "run folder /proc/nothing: cannot be written to"),
     ("eval", "detections=5", """text is written 'detections="5"'"""),
     ("eval", "seed=-1", "seed is -1, expected a whole number of at least 0."),
     ("import_weights", "strict=abc", "strict is abc, expected true or false."),
@@ -188,7 +188,7 @@ def test_no_gpu_is_one_line(small, tmp_path):
     import torch
 
     if torch.cuda.is_available():
-        pytest.skip("there is one")
+        pytest.skip("there is a CUDA device")
     done = run("train", *small, "trainer.accelerator=gpu", "hydra.run.dir=run", folder=tmp_path)
     assert done.message.startswith("lfb-train: trainer: No supported gpu backend found!")
 

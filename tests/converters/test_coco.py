@@ -145,9 +145,9 @@ def changed(*path, to=None):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "not a readable JSON"),
-        ("[" * 200_000, "not a readable JSON"),
-        ("1" * 5000, "not a readable JSON"),
+        ("", "not a readable json"),
+        ("[" * 200_000, "not a readable json"),
+        ("1" * 5000, "not a readable json"),
         ("[]", "expected an object with 'images'"),
         ("{}", "no 'images'"),
         (changed("images"), "no 'images'"),
@@ -160,7 +160,7 @@ def changed(*path, to=None):
         (changed("images", 0, "frame_id"), "no 'frame_id'"),
         (changed("images", 0, "frame_id", to=-1), "'frame_id' is -1"),
         (changed("images", 0, "frame_id", to=2.5), "'frame_id' is 2.5"),
-        (changed("images", 0, "frame_id", to=10**400), "'frame_id' is a very large number"),
+        (changed("images", 0, "frame_id", to=10**200), "'frame_id' is a very large number"),
         (changed("images", 0, "frame_id", to=True), "'frame_id' is True"),
         (changed("images", 0, "video_id", to=5), "'video_id' '5' is none of the file's 'videos'"),
         (changed("videos", 0, "name", to=[]), "'name' is a list of 0"),

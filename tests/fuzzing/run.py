@@ -26,7 +26,7 @@ from tests.fuzzing.picture_readers import PICTURES
 from tests.fuzzing.stored_readers import STORED
 from tests.fuzzing.text_readers import TABLES
 
-GROUPS = {"tables": TABLES, "annotation tools": CONVERTERS, "stored": STORED, "pictures": PICTURES}
+GROUPS = {"texts": [*TABLES, *CONVERTERS], "stored and shown": [*STORED, *PICTURES]}
 READERS = {reader.name: reader for readers in GROUPS.values() for reader in readers}
 MOST_SECONDS, MOST_BYTES = 20, 2_000_000_000
 _EQUAL = 8  # every eighth file is changed in a way that means nothing

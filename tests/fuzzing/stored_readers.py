@@ -158,7 +158,6 @@ STORED = [
         "another code base's checkpoint",
         [
             lambda folder: import_weights(folder / "a.pth").report.text(),
-            lambda folder: import_weights(folder / "a.pth", strict=False).report.text(),
         ],
         _foreign,
     ),

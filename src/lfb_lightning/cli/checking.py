@@ -77,13 +77,14 @@ def check_arguments(key: str, arguments: Mapping[str, Any], target: Any) -> None
         if name.startswith("_"):  # Hydra's own: _target_, _partial_, _convert_, ...
             continue
         if name in parameters:
-            if entry == parameters[name].default:  # whatever its annotation says
+            default = parameters[name].default
+            if type(entry) is type(default) and entry == default:  # whatever its annotation says
                 continue
             _check_value(f"{key}.{name}", entry, NARROWER.get(f"{key}.{name}", parameters[name].annotation))
         elif not takes_any:
             near = difflib.get_close_matches(name, parameters, n=3)
             known = f"did you mean {' or '.join(near)}?" if near else "`--cfg job` prints the keys that there are."
-            raise InputError(f"{key}.{name}: {target.__name__} has no '{name}'; {known}")
+            raise InputError(f"{key}.{name}: {getattr(target, '__name__', target)} has no '{name}'; {known}")
 
 
 def _check_complete(key: str, arguments: Mapping[str, Any], target: Any) -> None:
@@ -120,8 +121,13 @@ def _locate(key: str, name: Any) -> Any:
 
 
 def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
-    """The target's arguments; annotations that cannot be looked up (another package's, for type checkers only) are text."""
-    try:
-        return inspect.signature(target, eval_str=True).parameters
-    except (NameError, AttributeError, TypeError, SyntaxError):
-        return inspect.signature(target).parameters
+    """The target's arguments; annotations that cannot be looked up (another package's, for type checkers only) are text.
+
+    What has no signature that Python can read (some built-in types) takes any argument.
+    """
+    for look_up in (True, False):
+        try:
+            return inspect.signature(target, eval_str=look_up).parameters
+        except (NameError, AttributeError, TypeError, SyntaxError, ValueError):
+            continue
+    return {"any": inspect.Parameter("any", inspect.Parameter.VAR_KEYWORD)}

@@ -29,6 +29,7 @@ _BANK: dict[str, Any] = {
     "parts": _Positive | None,
     "videos": _Path,
     "video_names": _Path,
+    "trusted_packages": Sequence[str],
 }
 _DATA: dict[str, Any] = {"paths": Mapping[str, str], "splits": Sequence[str]}
 

@@ -29,9 +29,22 @@ class OneWriter(Callback):
         """Lock the run folder."""
         self._take(config, "hydra.run.dir")
 
+    def on_run_end(self, config: DictConfig, **_: Any) -> None:
+        """Let another run have the folder."""
+        self._release()
+
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Lock the sweep's folder."""
         self._take(config, "hydra.sweep.dir")
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Let another sweep have the folder."""
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _take(self, config: DictConfig, key: str) -> None:
         if not is_first_rank():

@@ -15,9 +15,10 @@ from lfb_lightning.converters.actions import actions_of, person_in
 from lfb_lightning.converters.annotated_box import Action, AnnotatedBox, Notes
 from lfb_lightning.converters.clock import parse_rate
 from lfb_lightning.converters.geometry import fractions_of
-from lfb_lightning.converters.json_entries import Entry, entry_of, read_json
+from lfb_lightning.converters.json_entries import Entry, entry_of
 from lfb_lightning.converters.options import FRAME_NAME_HINT, Options, video_id_of
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.json_file import read_json
 
 _OF_THE_TOOL = ("occluded", "outside", "keyframe", "rotation", "track_id", "iscrowd")
 
@@ -35,7 +36,11 @@ class _Image:
 
 def read_coco(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
     """The boxes of a file on whole seconds."""
-    content = entry_of(read_json(path), str(path), "an object with 'images' (Label Studio's lists: form label-studio)")
+    content = entry_of(
+        read_json(path, what="annotations"),
+        str(path),
+        "an object with 'images' (Label Studio's lists: form label-studio)",
+    )
     images = {entry.text("id"): entry for entry in content.entries("images")}
     categories = {entry.text("id"): entry.text("name") for entry in content.entries("categories")}
     videos = {entry.text("id"): entry for entry in content.entries("videos")} if "videos" in content else {}

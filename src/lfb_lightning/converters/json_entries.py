@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lfb_lightning.errors import InputError
 
 _LARGEST_WHOLE = 10**9
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; raises InputError for anything else."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a readable JSON file ({error}).") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ from lfb_lightning.converters.actions import actions_of
 from lfb_lightning.converters.annotated_box import AnnotatedBox, Notes
 from lfb_lightning.converters.clock import Clock, checked_second
 from lfb_lightning.converters.geometry import Corners, fractions_of, hull_of_rotated
-from lfb_lightning.converters.json_entries import Entry, entry_of, read_json
+from lfb_lightning.converters.json_entries import Entry, entry_of
 from lfb_lightning.converters.options import Options, video_id_of
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.json_file import read_json
 
 _PERCENT = 100.0
 _ABOUT_REGIONS = ("labels", "choices", "number")  # results that say something about the region of the same id
@@ -42,7 +43,7 @@ class _Keyframe:
 
 def read_label_studio(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
     """The boxes of a file's tracks on whole seconds."""
-    content = read_json(path)
+    content = read_json(path, what="annotations")
     tasks = content if isinstance(content, list) else [content]
     if options.video is not None and len(tasks) > 1:
         raise InputError(

@@ -14,9 +14,10 @@ from typing import Any
 from lfb_lightning.converters.actions import Attributes, actions_of, person_in
 from lfb_lightning.converters.annotated_box import AnnotatedBox, Notes
 from lfb_lightning.converters.geometry import Corners, fractions_of
-from lfb_lightning.converters.json_entries import Entry, entry_of, read_json
+from lfb_lightning.converters.json_entries import Entry, entry_of
 from lfb_lightning.converters.options import FRAME_NAME_HINT, Options, video_id_of
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.json_file import read_json
 
 _RECTANGLE = 2
 _CHECKBOX = "2"
@@ -26,7 +27,7 @@ _VIDEO = "4"
 
 def read_via(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
     """The rectangles of a file on whole seconds."""
-    content = entry_of(read_json(path), str(path), "a project of VIA")
+    content = entry_of(read_json(path, what="annotations"), str(path), "a project of VIA")
     if "metadata" in content:
         yield from _version_3(content, path, options, notes)
         return

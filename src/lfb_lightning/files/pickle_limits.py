@@ -23,6 +23,7 @@ _FREE_BYTES = 16_000_000
 _MOST_EMPTY = 1 << 20  # rows of nothing, or columns without a row
 _DEEPEST = 64
 _LONGEST_KEY_TUPLE = 16
+_NO_SHAPE = "it holds an array that is not described as numpy describes one"
 _TOO_LARGE = "it repeats its parts until they are larger than a file of its size can be"
 
 
@@ -56,16 +57,14 @@ class PickleLimits:
 
 def check_shape(shape: Any) -> int:
     """The number of elements of a shape; raises InputError for what is no shape, or one that only looks empty."""
-    if (
-        not isinstance(shape, tuple)
-        or len(shape) > _DEEPEST
-        or not all(type(size) is int and size >= 0 for size in shape)
-    ):
-        raise InputError("it holds an array that is not described as numpy describes one")
+    if type(shape) is not tuple or len(shape) > _DEEPEST:
+        raise InputError(_NO_SHAPE)
     elements, extent = 1, 1
     for size in shape:
+        if type(size) is not int or size < 0:
+            raise InputError(_NO_SHAPE)
         elements *= size
-        extent *= max(size, 1)
+        extent *= size or 1
     if elements == 0 and extent > _MOST_EMPTY:
         raise InputError(f"it holds an empty array of shape {shape}")
     return elements

@@ -89,6 +89,9 @@ class PickleMachine:
 
     def put(self, place: int) -> None:
         """Remember the top of the stack."""
+        if place == len(self.memo):
+            self.memo.append(self.stack[-1])
+            return
         if not 0 <= place <= len(self.memo) + _LARGEST_GAP:
             raise InputError(f"it calls one of its parts number {place}, after {len(self.memo)} others")
         self.memo.extend([_NEVER_SET] * (place + 1 - len(self.memo)))
@@ -105,14 +108,6 @@ class PickleMachine:
         """What has been pushed since the last mark."""
         items = self.stack
         self.stack = self.below.pop()
-        return items
-
-    def pop_last(self, count: int) -> list[Any]:
-        """The last `count` objects of the stack."""
-        if len(self.stack) < count:
-            raise InputError("it is cut off")
-        items = self.stack[-count:]
-        del self.stack[-count:]
         return items
 
     def push_made(self, value: Any, weight: int = 1) -> None:

@@ -94,12 +94,18 @@ def _push_written_string(machine: PickleMachine) -> None:
     machine.push_made(escape_decode(text[1:-1])[0].decode("latin1"))
 
 
-def _put_short(machine: PickleMachine) -> None:
-    place = machine.read(1)[0]
-    if place == len(machine.memo):
-        machine.memo.append(machine.stack[-1])
-    else:
-        machine.put(place)
+def _tuple_1(machine: PickleMachine) -> None:
+    machine.push_made((machine.stack.pop(),))
+
+
+def _tuple_2(machine: PickleMachine) -> None:
+    second, first = machine.stack.pop(), machine.stack.pop()
+    machine.push_made((first, second))
+
+
+def _tuple_3(machine: PickleMachine) -> None:
+    third, second, first = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
+    machine.push_made((first, second, third))
 
 
 def _push_name(machine: PickleMachine) -> None:
@@ -126,6 +132,11 @@ def _call_named(machine: PickleMachine) -> None:
 def _call_marked(machine: PickleMachine) -> None:
     function, *arguments = machine.pop_marked()
     machine.call(function, tuple(arguments))
+
+
+def _set_item(machine: PickleMachine) -> None:
+    value, key = machine.stack.pop(), machine.stack.pop()
+    machine.set_items([key, value])
 
 
 def _push_dict(machine: PickleMachine) -> None:
@@ -178,9 +189,9 @@ _OPERATIONS: dict[bytes, Callable[[PickleMachine], object]] = {
     pickle.BINBYTES8: lambda m: m.push_made(m.take(m.take_number(8))),
     pickle.BYTEARRAY8: lambda m: m.push_made(bytearray(m.take(m.take_number(8)))),
     pickle.EMPTY_TUPLE: lambda m: m.stack.append(()),
-    pickle.TUPLE1: lambda m: m.push_made(tuple(m.pop_last(1))),
-    pickle.TUPLE2: lambda m: m.push_made(tuple(m.pop_last(2))),
-    pickle.TUPLE3: lambda m: m.push_made(tuple(m.pop_last(3))),
+    pickle.TUPLE1: _tuple_1,
+    pickle.TUPLE2: _tuple_2,
+    pickle.TUPLE3: _tuple_3,
     pickle.TUPLE: lambda m: m.push_made(tuple(m.pop_marked())),
     pickle.EMPTY_LIST: lambda m: m.push_made([]),
     pickle.LIST: lambda m: m.push_made(m.pop_marked()),
@@ -188,13 +199,13 @@ _OPERATIONS: dict[bytes, Callable[[PickleMachine], object]] = {
     pickle.APPENDS: lambda m: m.append(m.pop_marked()),
     pickle.EMPTY_DICT: lambda m: m.push_made({}, 2),
     pickle.DICT: _push_dict,
-    pickle.SETITEM: lambda m: m.set_items(m.pop_last(2)),
+    pickle.SETITEM: _set_item,
     pickle.SETITEMS: lambda m: m.set_items(m.pop_marked()),
     pickle.EMPTY_SET: lambda m: m.push_made(set(), 3),
     pickle.ADDITEMS: lambda m: m.add_to_set(m.pop_marked()),
     pickle.FROZENSET: _push_frozen_set,
     pickle.PUT: lambda m: m.put(int(m.take_written_number())),
-    pickle.BINPUT: _put_short,
+    pickle.BINPUT: lambda m: m.put(m.read(1)[0]),
     pickle.LONG_BINPUT: lambda m: m.put(m.take_number(4)),
     pickle.MEMOIZE: lambda m: m.memo.append(m.stack[-1]),
     pickle.GET: lambda m: m.get(int(m.take_written_number())),
