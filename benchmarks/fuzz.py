@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzzing.run import READERS, case, run
+from tests.fuzzing.run import READERS, case, numbers_of, run
 
 HEAD = "| reader | files | read | refused | tracebacks | slowest, s | peak memory, MB |\n|---|---|---|---|---|---|---|"
 
@@ -24,13 +24,14 @@ def main():
     print(HEAD)
     failures = []
     for name in chosen.reader or READERS:
-        tally = run(READERS[name], range(chosen.count) if chosen.seed is None else [chosen.seed])
+        reader = READERS[name]
+        tally = run(reader, numbers_of(reader, chosen.count) if chosen.seed is None else [chosen.seed])
         states = " | ".join(str(number) for number in tally.states.values())
         print(f"| {name} | {tally.files} | {states} | {tally.slowest:.2f} | {tally.megabytes:.0f} |", flush=True)
         failures += [(name, failure) for failure in tally.failures]
         if chosen.seed is not None:
             folder = Path(tempfile.mkdtemp(prefix="fuzz_"))
-            for file, content in case(READERS[name].seeds(), name, chosen.seed)[1].items():
+            for file, content in case(reader.seeds(), name, chosen.seed)[1].items():
                 (folder / file).write_bytes(content)
             print(f"its files: {folder}")
     for name, failure in failures[:20]:

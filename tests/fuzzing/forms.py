@@ -166,9 +166,9 @@ PICKLE = Form(_thawed, pickle.dumps, _other_object, [_pickled_again])
 # -- torch files
 
 
-def _saved(content: Any, old: bool = False) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(content, buffer, _use_new_zipfile_serialization=not old)
+def saved(content: Any) -> bytes:
+    """What `torch.save` writes: its newer form, since the older one has memory addresses in it."""
+    torch.save(content, buffer := io.BytesIO())
     return buffer.getvalue()
 
 
@@ -193,10 +193,10 @@ def _zipped(records: list[Any]) -> bytes:
 
 TORCH = Form(
     _loaded,
-    _saved,
+    saved,
     _other_object,
     [
-        lambda content, chance: _saved(shuffled(_loaded(content), chance), old=chance.random() < 0.5),
+        lambda content, chance: saved(shuffled(_loaded(content), chance)),
         lambda content, chance: _zipped(_records(content)),
     ],
 )
@@ -208,7 +208,7 @@ def spoilt_config(content: bytes, chance: Random) -> bytes:
     """A checkpoint whose stored configuration is another one, or no YAML."""
     value = _loaded(content)
     text = YAML.spoilt(value["hyper_parameters"]["config"].encode(), chance)
-    return _saved({**value, "hyper_parameters": {"config": text.decode(errors="replace")}})
+    return saved({**value, "hyper_parameters": {"config": text.decode(errors="replace")}})
 
 
 # -- safetensors: the length of the header, the header, the tensors

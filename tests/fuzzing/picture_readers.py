@@ -21,6 +21,7 @@ from tests.video.test_frames import SIZE, numbered_frame, read_number, write_vid
 
 _FPS = 25
 _ALL = [number / _FPS for number in range(20)]
+_REPEATABLE: dict[str, Any] = {"options": {"threads": "1"}, "container": {"fflags": "+bitexact"}}
 _SHOWN = [0, 5, 12]
 _TIMES, _LATER = np.array(_SHOWN) / _FPS, np.array([1, 6, 13]) / _FPS
 
@@ -46,7 +47,7 @@ def _container(ending: str, form: Form, codec: str = "libx264", more: str = "", 
     def seeds() -> list[Seed]:
         seeds_ = []
         for gop in (8, 250):
-            how = {"times": _ALL, "gop": gop, "codec": codec, "time_base": Fraction(1, unit)}
+            how = {"times": _ALL, "gop": gop, "codec": codec, "time_base": Fraction(1, unit)} | _REPEATABLE
             files = made(lambda folder, how=how: write_video(folder / name, **how))
             seeds_.append(seed(files, [*_VIDEO_SAYS, 20], (name, form)))
         return seeds_
@@ -60,7 +61,7 @@ def _clip(video: Any) -> Any:
 
 
 def _cache(folder: Path) -> Path:
-    write_video(folder / "a.mp4", _ALL)
+    write_video(folder / "a.mp4", _ALL, **_REPEATABLE)
     moments = np.unique(np.round([*_TIMES, *_LATER], 6))
     write_cache(
         folder / "a.frames", VideoFile(folder / "a.mp4"), moments, short_side=320, quality=90, made_from={"fps": _FPS}
