@@ -165,7 +165,7 @@ OTHERS = [
     ("check", "videos=5", "videos is 5, expected true or false."),
     ("check", "fingerprint_probes=-1", "fingerprint_probes is -1"),
     ("check", "~data", "data is not in the configuration"),
-    ("check", "out=/proc/nothing", "run folder /proc/nothing: cannot be written to"),
+    ("check", "out=/proc/nothing", "/proc/nothing: cannot be used"),
     ("eval", "detections=5", """text is written 'detections="5"'"""),
     ("eval", "seed=-1", "seed is -1, expected a whole number of at least 0."),
     ("import_weights", "strict=abc", "strict is abc, expected true or false."),
