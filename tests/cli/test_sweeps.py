@@ -26,6 +26,17 @@ def short(pipeline):
     return [*pipeline.overrides, "trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=2"]
 
 
+SLOW_TO_SUBMIT = """
+import pathlib, time
+mkdir = pathlib.Path.mkdir
+def late(path, *how, **more):
+    if path.parent.name == ".submitit" and path.name.isdigit():
+        time.sleep(3)
+    mkdir(path, *how, **more)
+pathlib.Path.mkdir = late
+"""
+
+
 def table_of(folder):
     return pd.read_csv(folder / "sweep.csv", dtype={"job": str}).set_index("job")
 
@@ -161,7 +172,10 @@ def test_a_sweep_with_own_groups_trains_on_two_processes(own_groups, pipeline, c
         ),
     ],
 )
-def test_launcher_makes_the_jobs_that_hydra_makes(launcher, options, console, short, tmp_path):
+def test_launcher_makes_the_jobs_that_hydra_makes(launcher, options, console, short, tmp_path, monkeypatch):
+    # A busy machine: what submitit makes after it has started a job comes when the job has long begun.
+    (tmp_path / "sitecustomize.py").write_text(SLOW_TO_SUBMIT)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     jobs = ["-m", "fbo=avg,max", *short]
     console("train", *jobs, f"hydra/launcher={launcher}", *options, f"hydra.sweep.dir={tmp_path / launcher}")
     table = table_of(tmp_path / launcher)
