@@ -51,3 +51,57 @@ for _ in range(2):
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 128 + number
+
+
+DYING = """
+import signal, sys, threading, time
+from lfb_lightning import processes
+processes.end_when_asked()
+asked = threading.Event()
+
+def serve():
+    asked.wait()
+    time.sleep(0.1)
+    raise BrokenPipeError  # its partners are gone
+
+class Slow:
+    def __del__(self):
+        until = time.monotonic() + 20
+        print("ready", flush=True)
+        while time.monotonic() < until:
+            time.sleep(0.01)
+
+threading.Thread(target=serve, daemon=True).start()
+try:
+    if {finalizer}:
+        Slow()  # what is raised in a finalizer goes no further
+    print("ready", flush=True)
+    time.sleep(20)
+except SystemExit:
+    asked.set()
+    time.sleep(0.5)
+    print("left by itself", flush=True)
+    raise
+"""
+
+
+@pytest.mark.parametrize("finalizer", [True, False])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_is_asked_leaves_by_itself_without_a_traceback(number, finalizer):
+    process = subprocess.Popen(
+        [sys.executable, "-c", DYING.format(finalizer=finalizer)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.1)
+    began = time.monotonic()
+    process.send_signal(number)
+    for _ in range(20):  # another rank passes it on, a person presses Ctrl-C again
+        time.sleep(0.01)
+        process.send_signal(number)
+    said = process.communicate(timeout=30)[0]
+    assert process.returncode == 128 + number
+    assert said.replace("ready\n", "") == "left by itself\n"
+    assert time.monotonic() - began < 8, "not by the thread that ends who cannot"

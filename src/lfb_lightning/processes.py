@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import sys
 import threading
 import time
 from functools import cache
-from types import FrameType
+from types import FrameType, TracebackType
 
 # Who must not be outlived: the first of several ranks on this machine, which started the others, and a sweep, its jobs.
 _FIRST_RANK = "LFB_FIRST_RANK"
@@ -19,6 +21,7 @@ _ASKING = (signal.SIGTERM, signal.SIGINT)
 _RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK")
 
 _first_rank: int | None = None  # the process that started this rank
+_leaving = False  # the main thread is on its way out
 
 
 def is_first_rank() -> bool:
@@ -89,13 +92,43 @@ def end_when_asked() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
+    global _leaving
+    _keep_threads_quiet()
     if _first_rank is not None:
         if os.getppid() == _first_rank:
             os.kill(_first_rank, number)
         return
-    for each in _ASKING:
-        signal.signal(each, signal.SIG_IGN)
-    raise SystemExit(128 + number)
+    if not _leaving:
+        _leaving = True
+        raise SystemExit(128 + number)
+
+
+@cache
+def _keep_threads_quiet() -> None:
+    """Print no traceback of a thread or a finalizer from here on: each would tell that its partners are gone."""
+    sys.excepthook = _report_main_thread
+    threading.excepthook = lambda _: None
+    sys.unraisablehook = _leave_again
+    atexit.register(_ignore_signals)  # the interpreter is about to forget the handlers
+
+
+def _report_main_thread(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if threading.current_thread() is threading.main_thread():
+        sys.__excepthook__(kind, error, trace)
+
+
+def _leave_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Send the signal again where a finalizer swallowed the exit that was raised in the middle of it."""
+    global _leaving
+    error = unraisable.exc_value
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        _leaving = False
+        threading.Timer(0.05, os.kill, (os.getpid(), error.code - 128)).start()
+
+
+def _ignore_signals() -> None:
+    for number in _ASKING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @cache
