@@ -31,7 +31,7 @@ from lfb_lightning.bank.layout import file_name
 from lfb_lightning.bank.peer_files import export_bank
 from lfb_lightning.bank.video_table import VideoEntry, read_videos, write_videos
 from lfb_lightning.bank.window import window_generator
-from lfb_lightning.data import ClipSampling
+from lfb_lightning.clips import ClipSampling
 from lfb_lightning.models import FBONonLocal
 from lfb_lightning.structures import BankWindow, Keyframe
 from lfb_lightning.video import VideoFile

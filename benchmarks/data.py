@@ -19,7 +19,9 @@ import numpy as np
 from benchmarks.peers import nested_loop_dataset
 from benchmarks.peers.seeking_reader import read_clip
 from benchmarks.videos import write_h264
-from lfb_lightning.data import AvaData, ClipSampling, Split, TrainingClips
+from lfb_lightning.clips import ClipSampling
+from lfb_lightning.datasets import AvaData, Split
+from lfb_lightning.lightning.datamodules.training_clips import TrainingClips
 from lfb_lightning.video import VideoFile
 from lfb_lightning.video.cache import CachedVideo, encode_frame, write_cache
 

@@ -31,10 +31,10 @@ from lfb_lightning.bank.window import window_generator
 from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sections import Sections
+from lfb_lightning.lightning import AvaDataModule
+from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
 from lfb_lightning.mini_ava import MiniAVA, generate
 from lfb_lightning.models.compiling import compile_detector
-from lfb_lightning.tasks import AvaDataModule
-from lfb_lightning.tasks.step_seeds import StepSeeds
 
 STEPS, FIRST, ROUNDS = 24, 6, 5
 

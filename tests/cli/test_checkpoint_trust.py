@@ -16,11 +16,11 @@ import yaml
 from lfb_lightning.bank import BankConfig, FeatureBank
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sections import STORED_PARTS, adopt
-from lfb_lightning.data import AvaData
+from lfb_lightning.datasets import AvaData
 from lfb_lightning.errors import InputError
+from lfb_lightning.lightning.modules.optimization import Optimisation
 from lfb_lightning.models import MultiLabelLoss, SingleLabelLoss, load_detector
 from lfb_lightning.models.checkpoint import DETECTOR_PARTS
-from lfb_lightning.tasks.optimisation import Optimisation
 from tests import stored
 from tests.cli.test_config import compose
 from tests.conftest import Console

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.keys import KEYS
-from lfb_lightning.data import AvaData
+from lfb_lightning.datasets import AvaData
 from tests.cli.in_process import load
 
 CONF = conf_dir()

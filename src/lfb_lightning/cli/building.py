@@ -15,12 +15,12 @@ from pytorch_lightning import seed_everything
 from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.sections import Sections, adopt
 from lfb_lightning.cli.trust import trusted_packages
-from lfb_lightning.data import AvaData
+from lfb_lightning.datasets import AvaData
 from lfb_lightning.errors import InputError
+from lfb_lightning.lightning import AvaDataModule, DetectionTask
 from lfb_lightning.models import ActionDetector, FBONone, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
-from lfb_lightning.tasks import AvaDataModule, DetectionTask
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.building import build_data_only
-from lfb_lightning.data import Split
-from lfb_lightning.data.frame_cache import CacheRecipe, make_cache
+from lfb_lightning.datasets import Split
+from lfb_lightning.datasets.frame_cache import CacheRecipe, make_cache
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import VideoFailure
 

@@ -14,12 +14,12 @@ from rich.table import Table
 
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.building import build_data_only
-from lfb_lightning.data import Split
-from lfb_lightning.data.checks.disk import report_disk
-from lfb_lightning.data.checks.findings import SplitReport
-from lfb_lightning.data.checks.fingerprint import fingerprint, probe_frame, probe_keyframes
-from lfb_lightning.data.checks.tables import check_tables
-from lfb_lightning.data.checks.videos import look_at_videos, report_videos
+from lfb_lightning.datasets import Split
+from lfb_lightning.datasets.checks.disk import report_disk
+from lfb_lightning.datasets.checks.findings import SplitReport
+from lfb_lightning.datasets.checks.fingerprint import fingerprint, probe_frame, probe_keyframes
+from lfb_lightning.datasets.checks.tables import check_tables
+from lfb_lightning.datasets.checks.videos import look_at_videos, report_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.version import __version__

@@ -20,7 +20,7 @@ from lfb_lightning.cli.hints import describe, fits, shown, values_hint
 from lfb_lightning.cli.keys import KEYS, NARROWER, SECTIONS
 from lfb_lightning.errors import InputError
 
-_BUILT_WITHOUT_TARGET = {"data": "lfb_lightning.data.AvaData", "bank": "lfb_lightning.bank.BankConfig"}
+_BUILT_WITHOUT_TARGET = {"data": "lfb_lightning.datasets.AvaData", "bank": "lfb_lightning.bank.BankConfig"}
 _FOLDERS_OF_SECTIONS = ("callbacks", "logger")  # name -> section, or null where one is left out
 _TARGET = "_target_"
 

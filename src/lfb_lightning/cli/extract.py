@@ -17,14 +17,14 @@ from lfb_lightning.cli.building import (
 )
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
-from lfb_lightning.data import AvaData
+from lfb_lightning.datasets import AvaData
 from lfb_lightning.files.durable import write_json
+from lfb_lightning.lightning import ExtractionDataModule, ExtractionTask
+from lfb_lightning.lightning.callbacks.bank_writing import BankWriting
+from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
+from lfb_lightning.lightning.callbacks.stop_at_once import StopAtOnce
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
 from lfb_lightning.models.compiling import compile_detector
-from lfb_lightning.tasks import ExtractionDataModule, ExtractionTask
-from lfb_lightning.tasks.bank_writing import BankWriting
-from lfb_lightning.tasks.fingerprinting import FrameFingerprint
-from lfb_lightning.tasks.stop_at_once import StopAtOnce
 from lfb_lightning.version import __version__
 
 _log = logging.getLogger(__name__)

@@ -15,12 +15,15 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from lfb_lightning.lightning import DetectionTask
 from lfb_lightning.models.checkpoint import LOSSES
 from lfb_lightning.models.stored_objects import StoredObjects, named
-from lfb_lightning.tasks import DetectionTask
 
 # What a stored section may name; a section that is not here is plain values.
-STORED_PARTS: Mapping[str, Mapping[str, Callable[..., Any]]] = {"loss": LOSSES, "task": named(DetectionTask)}
+STORED_PARTS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
+    "loss": LOSSES,
+    "task": {**named(DetectionTask), "lfb_lightning.tasks.DetectionTask": DetectionTask},  # its name before 0.2
+}
 _WHERE_WRITTEN = {"bank": ("dir", "precision")}  # what decides where, and how, lfb-extract writes
 
 

@@ -16,9 +16,9 @@ from lfb_lightning.cli.building import (
 )
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
+from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
+from lfb_lightning.lightning.callbacks.stop_at_once import StopAtOnce
 from lfb_lightning.models import load_detector
-from lfb_lightning.tasks.fingerprinting import FrameFingerprint
-from lfb_lightning.tasks.stop_at_once import StopAtOnce
 
 _log = logging.getLogger(__name__)
 

@@ -20,14 +20,14 @@ from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.files.json_file import read_json_object
+from lfb_lightning.lightning import DetectionTask
+from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
+from lfb_lightning.lightning.callbacks.resuming import Resuming
+from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
+from lfb_lightning.lightning.modules.detection import logged_figures
 from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
-from lfb_lightning.tasks import DetectionTask
-from lfb_lightning.tasks.detection import logged_figures
-from lfb_lightning.tasks.fingerprinting import FrameFingerprint
-from lfb_lightning.tasks.resuming import Resuming
-from lfb_lightning.tasks.step_seeds import StepSeeds
 
 _METRICS = "metrics.json"
 _log = logging.getLogger(__name__)

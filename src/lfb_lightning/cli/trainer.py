@@ -17,7 +17,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from lfb_lightning.cli.building import build
 from lfb_lightning.cli.sections import build_with
 from lfb_lightning.errors import InputError
-from lfb_lightning.tasks.durable_checkpoints import DurableCheckpoints
+from lfb_lightning.lightning.callbacks.durable_checkpoints import DurableCheckpoints
 
 _SHOWN = ("accelerator", "devices", "num_nodes", "strategy", "precision")
 _PROCESSES_PER_CORE = 4  # more of them only take memory

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lfb_lightning.boxes import rois_from_boxes
-from lfb_lightning.data.assignment import sample_persons
+from lfb_lightning.datasets.ava.assignment import sample_persons
 from lfb_lightning.models import MultiLabelLoss, build_detector
 from lfb_lightning.models.checkpoint import load_weights
 from lfb_lightning.models.imports import import_weights

@@ -1,0 +1,63 @@
+"""Test-time augmentation: several sizes, flips and crops of a clip, whose scores are averaged person by person.
+
+Wu et al. test with short sides 224, 256 and 320, each as it is and flipped, in three square crops along the long side:
+a person's score is the mean over the crops that show it, then over sizes and flips. Here: the bank is the one that there
+is; theirs was made anew for each size and flip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, UInt8
+from torch import Tensor
+
+from lfb_lightning.clips.transforms import ClipTransform
+from lfb_lightning.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to show a clip. `crop` of `crops` squares along the long side (1: the whole frame)."""
+
+    short_side: int | None
+    flip: bool
+    crop: int
+    crops: int
+    resize: str
+
+    def __call__(
+        self, frames: UInt8[np.ndarray, "T H W 3"], boxes: Float64[np.ndarray, "P 4"]
+    ) -> tuple[UInt8[Tensor, "3 T h w"], Float[Tensor, "P 4"], Bool[Tensor, " P"]]:
+        """The clip, every person's pixel box in it, and which persons it shows."""
+        sides = None if self.short_side is None else (self.short_side, self.short_side)
+        clip, rois, inside = ClipTransform(short_side=sides, resize=self.resize)(frames, boxes)
+        if self.crops > 1:
+            height, width = clip.shape[2:]
+            size = min(height, width)
+            offset = (max(height, width) - size) * self.crop // (self.crops - 1)
+            top, left = (offset, 0) if height > width else (0, offset)
+            clip = clip[:, :, top : top + size, left : left + size]
+            rois = (rois - torch.tensor([left, top, left, top])).clamp(0, size)
+            inside = inside & (rois[:, 2] - rois[:, 0] >= 1) & (rois[:, 3] - rois[:, 1] >= 1)
+        if self.flip:
+            clip = clip.flip(3)
+            rois = torch.stack([clip.shape[3] - rois[:, 2], rois[:, 1], clip.shape[3] - rois[:, 0], rois[:, 3]], dim=1)
+        return clip.contiguous(), rois, inside
+
+
+def make_views(scales: Sequence[int | None], *, flip: bool, crops: int, resize: str) -> list[View]:
+    """Every combination, those of a size and flip next to each other."""
+    if crops not in (1, 3):
+        raise InputError(
+            f"data.test_crops is {crops}, expected 1 (the whole frame) or 3 (squares along the long side)."
+        )
+    return [
+        View(scale, flipped, crop, crops, resize)
+        for scale in scales
+        for flipped in ((False, True) if flip else (False,))
+        for crop in range(crops)
+    ]

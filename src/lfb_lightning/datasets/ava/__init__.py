@@ -1,0 +1,1 @@
+"""AVA, and any data set in its formats."""

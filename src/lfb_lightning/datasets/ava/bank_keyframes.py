@@ -1,0 +1,66 @@
+"""Which seconds of a split the bank describes, and whose features it stores at each.
+
+    proposals     seconds with a proposal of at least `bank_threshold`; those proposals (the paper; needs no annotations)
+    annotations   annotated seconds, as mmaction2
+    every_second  every used second from the video's start to its end, for videos that no one has annotated
+
+The last two store at least one feature a second: where no proposal reaches the threshold the best one below it, and where
+there is none at all the whole frame, with score 0.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from lfb_lightning.datasets.ava.split import Split
+from lfb_lightning.errors import InputError
+from lfb_lightning.structures import Keyframe, Proposals
+
+Choice = Literal["proposals", "annotations", "every_second"]
+_WHOLE_FRAME = Proposals(boxes=np.array([[0.0, 0.0, 1.0, 1.0]]), scores=np.zeros(1))
+
+
+class BankKeyframes:
+    """The keyframes of a bank of `split`, and their persons."""
+
+    def __init__(self, split: Split, choice: Choice) -> None:
+        self.split = split
+        self.choice = choice
+
+    def keyframes(self) -> list[Keyframe]:
+        """Sorted by video and time. Raises InputError for `annotations` where there are none."""
+        split = self.split
+        if self.choice == "proposals":
+            return split.proposal_keyframes(split.data.bank_threshold)
+        if self.choice == "annotations":
+            if not split.has_annotations:
+                path = split.path(split.data.annotations)
+                raise InputError(f"annotations {path}: no such file; bank.keyframes=proposals does without.")
+            return split.annotations.persons.select(split.used(split.annotations.persons))
+        return [
+            keyframe
+            for video_id in split.video_ids()
+            for second in self._seconds(video_id)
+            if (keyframe := Keyframe(video_id, second)) not in split.excluded
+        ]
+
+    def persons(self, keyframe: Keyframe) -> Proposals:
+        """Whose features are stored."""
+        found = self.split.proposals.above(keyframe, self.split.data.bank_threshold)
+        if len(found) or self.choice == "proposals":
+            return found
+        best = self.split.proposals.best(keyframe)
+        return best if len(best) else _WHOLE_FRAME
+
+    def _seconds(self, video_id: str) -> range:
+        data = self.split.data
+        last = data.last_second
+        try:
+            length = data.videos.open(video_id).properties().seconds
+        except InputError:
+            length = 0.0  # extraction will say what is wrong with it
+        if length > 0:
+            last = min(last, int(np.floor(data.origin_second + length)))
+        return range(data.first_second, last + 1, data.key_step)

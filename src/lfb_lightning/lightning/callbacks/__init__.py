@@ -1,0 +1,1 @@
+"""What stands beside a run: writing the bank, checkpoints, timing, resuming, signals."""

@@ -1,0 +1,36 @@
+"""Leaves the fingerprint of the frames that a run read in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from lfb_lightning.datasets import Split
+from lfb_lightning.datasets.checks.fingerprint import fingerprint
+from lfb_lightning.files.durable import write_json
+
+
+class FrameFingerprint(Callback):
+    """Writes `fingerprint.json` when a run starts; `splits` gives what it reads. Compare it with lfb-check's."""
+
+    def __init__(self, splits: Callable[[], list[Split]]) -> None:
+        self._splits = splits
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Of training and validation."""
+        self._write(trainer)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Of the tested split."""
+        self._write(trainer)
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Of the split that is extracted."""
+        self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        if trainer.is_global_zero:
+            content = {split.name: fingerprint(split) for split in self._splits()}
+            write_json(Path(trainer.default_root_dir) / "fingerprint.json", content)

@@ -1,0 +1,108 @@
+"""Where a training step's time goes: logged while training, warned about when it goes to waiting for data."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.profilers import PassThroughProfiler, Profiler
+
+from lfb_lightning.lightning.callbacks.step_clock import PARTS, StepClock
+from lfb_lightning.structures import ClipBatch
+
+_log = logging.getLogger(__name__)
+_FIRST_STEPS = 3  # left out: workers start, caches fill, kernels are chosen
+_WARN_AFTER = 20
+
+
+class StepTiming(Callback):
+    """Logs `time/<part>_ms` and `time/clips_per_s` (all ranks) as means over the trainer's logging interval.
+
+    The parts are those of `StepClock`: waiting for the loader, gathering windows and moving the batch to the device,
+    forward, backward, optimiser, the rest. Without `synchronise` a GPU's work shows where the host comes to wait for it.
+    Once more than `most_waiting` of the time has gone to waiting for data, a warning says what helps.
+    """
+
+    def __init__(self, *, most_waiting: float = 0.1, synchronise: bool = False) -> None:
+        self.most_waiting = most_waiting
+        self.synchronise = synchronise
+        self.clock = StepClock(PassThroughProfiler(), synchronise=False)
+        self._all = _Sums()
+        self._recent = _Sums()
+        self._seen = 0
+        self._warned = False
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Listen to the trainer's profiler."""
+        profiler: Profiler = trainer.profiler  # type: ignore[attr-defined]
+        if stage == "fit" and not isinstance(profiler, StepClock):
+            self.clock = StepClock(profiler, synchronise=self.synchronise)
+            trainer.profiler = self.clock  # type: ignore[attr-defined]
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to count."""
+        self.clock.take()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """What passed was no step."""
+        self.clock.take()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: ClipBatch, batch_idx: int
+    ) -> None:
+        """Count the step; log and warn when it is time to."""
+        seconds = self.clock.take()
+        self._seen += 1
+        if self._seen <= _FIRST_STEPS:
+            return
+        clips = len(batch.keyframes) * trainer.world_size
+        for sums in (self._all, self._recent):
+            sums.add(seconds, clips)
+        if self._recent.steps >= trainer.log_every_n_steps:  # type: ignore[attr-defined]
+            for logger in trainer.loggers:
+                logger.log_metrics(self._recent.figures(), step=trainer.global_step)
+            self._recent = _Sums()
+        if not self._warned and self._all.steps >= _WARN_AFTER and self._all.share("data_wait") > self.most_waiting:
+            self._warned = True
+            if trainer.is_global_zero:
+                _log.warning("%s", self._remedy(trainer))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where the time went."""
+        if trainer.is_global_zero and self._all.steps:
+            _log.info("%s", self._all.describe())
+
+    def _remedy(self, trainer: Trainer) -> str:
+        workers = getattr(getattr(trainer.datamodule, "data", None), "num_workers", None)  # type: ignore[attr-defined]
+        return (
+            f"{self._all.share('data_wait'):.0%} of {self._all.steps} steps went to waiting for data: raise data.num_workers "
+            f"(now {workers}), decode once with `lfb-cache` (data.source=cache), or, with a frozen backbone, "
+            "train on stored features (data.short_term=bank)."
+        )
+
+
+class _Sums:
+    def __init__(self) -> None:
+        self.steps = 0
+        self.clips = 0
+        self.seconds = dict.fromkeys((*PARTS, "step"), 0.0)
+
+    def add(self, seconds: dict[str, float], clips: int) -> None:
+        self.steps += 1
+        self.clips += clips
+        for part, value in seconds.items():
+            self.seconds[part] += value
+
+    def share(self, part: str) -> float:
+        return self.seconds[part] / max(self.seconds["step"], 1e-9)
+
+    def figures(self) -> dict[str, float]:
+        values = {f"time/{part}_ms": 1000 * value / self.steps for part, value in self.seconds.items()}
+        return values | {"time/clips_per_s": self.clips / max(self.seconds["step"], 1e-9)}
+
+    def describe(self) -> str:
+        parts = ", ".join(f"{part.replace('_', ' ')} {self.share(part):.0%}" for part in PARTS)
+        milliseconds = 1000 * self.seconds["step"] / self.steps
+        speed = self.clips / max(self.seconds["step"], 1e-9)
+        return f"a step took {milliseconds:.1f} ms: {parts}; {speed:.1f} clips/s"

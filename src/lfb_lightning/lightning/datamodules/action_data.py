@@ -1,0 +1,203 @@
+"""Serves AVA clips, proposals and bank windows.
+
+Training reads clips at random, evaluation streams every video once, and a frozen detector may read its persons' features
+from the bank instead of either. Workers never touch the bank's windows: they return keyframes, and the main process
+gathers a batch's windows just before the transfer, into pinned memory where there is a GPU (a window that travels
+through worker queues costs five to ten times as much).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lfb_lightning.bank import BankConfig, FeatureBank
+from lfb_lightning.bank.fit import refuse_unfit
+from lfb_lightning.bank.window import window_generator
+from lfb_lightning.clips import collate
+from lfb_lightning.clips.normalize import normalize
+from lfb_lightning.clips.views import View
+from lfb_lightning.datasets import AvaData, Split
+from lfb_lightning.datasets.class_balance import keyframe_weights
+from lfb_lightning.errors import InputError
+from lfb_lightning.lightning.datamodules.batching import DealtBatches
+from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
+from lfb_lightning.lightning.datamodules.resumable_loader import ResumableLoader
+from lfb_lightning.lightning.datamodules.stored_persons import StoredPersons
+from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
+from lfb_lightning.lightning.datamodules.training_clips import TrainingClips
+from lfb_lightning.structures import BankWindow, ClipBatch, ViewBatch
+
+
+class AvaDataModule(LightningDataModule):
+    """`reads_bank`: batches carry windows; `backbone_digest`: refuse a bank of another backbone (None: take any)."""
+
+    def __init__(
+        self,
+        data: AvaData,
+        bank: BankConfig,
+        *,
+        seed: int,
+        channels: int,
+        reads_bank: bool,
+        backbone_digest: str | None = None,
+        test_split: str = "val",
+    ) -> None:
+        super().__init__()
+        self.data = data
+        self.bank_config = bank
+        self.seed = seed
+        self.channels = channels
+        self.reads_bank = reads_bank
+        self.backbone_digest = backbone_digest
+        self.test_split = test_split
+        self._splits: dict[str, Split] = {}
+        self._banks: dict[str, FeatureBank] = {}
+
+    def split(self, name: str) -> Split:
+        """The tables of a split, read once."""
+        return self._splits.setdefault(name, Split(self.data, name))
+
+    def bank(self, name: str) -> FeatureBank:
+        """The bank of a split, opened once; raises InputError if it is missing or does not fit the detector."""
+        if name not in self._banks:
+            bank = FeatureBank.open(self.bank_config.folder(name))
+            split = self.split(name)
+            needs_backbone = self.bank_config.strict or self.data.short_term == "bank"
+            refuse_unfit(
+                bank,
+                split=name,
+                channels=self.channels,
+                backbone_digest=self.backbone_digest if needs_backbone else None,
+                video_ids=(split.proposals if split.is_without_truth else split.annotations).persons.video_ids,
+            )
+            self._banks[name] = bank
+        return self._banks[name]
+
+    def setup(self, stage: str) -> None:
+        """Open what the stage needs, so that what is missing shows before anything is computed."""
+        names = {"fit": ["train", "val"], "validate": ["val"], "test": [self.test_split]}.get(stage, [])
+        for name in names:
+            _ = self.split(name).annotations
+            if self.reads_bank or self.data.short_term == "bank":
+                self.bank(name)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled training batches of this rank."""
+        stored = self.data.short_term == "bank"
+        return self._map_style(self._training_samples, shuffle=True, workers=0 if stored else self.data.num_workers)
+
+    @property
+    def num_training_batches(self) -> int:
+        """Batches of an epoch on this rank."""
+        return len(self._dealt(self._training_samples, shuffle=True))
+
+    @cached_property
+    def _training_samples(self) -> TrainingClips | StoredPersons:
+        split = self.split("train")
+        if self.data.short_term == "bank":
+            return StoredPersons(split, self.bank("train"), training=True)
+        return TrainingClips(split, seed=self.seed)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Validation batches of this rank."""
+        if self.data.short_term == "bank":
+            dataset = StoredPersons(self.split("val"), self.bank("val"), training=False)
+            return self._map_style(dataset, shuffle=False, workers=0)
+        return self._streaming("val")
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Test batches of this rank, always from the videos themselves."""
+        return self._streaming(self.test_split, views=self.data.test_views)
+
+    def on_before_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
+        """Gather the batch's bank windows."""
+        if not self.reads_bank:
+            return batch
+        if isinstance(batch, ViewBatch):
+            window = self._windows(batch.views[0])
+            return replace(batch, views=tuple(view.with_window(window) for view in batch.views))
+        return batch.with_window(self._windows(batch))
+
+    def on_after_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
+        """Normalise the clips on the device."""
+        if isinstance(batch, ViewBatch):
+            return replace(
+                batch, views=tuple(normalize(view, mean=self.data.mean, std=self.data.std) for view in batch.views)
+            )
+        return normalize(batch, mean=self.data.mean, std=self.data.std)
+
+    def _windows(self, batch: ClipBatch) -> BankWindow:
+        trainer = self.trainer
+        assert trainer is not None
+        training = bool(trainer.training)
+        name = "train" if training else self.test_split if trainer.testing else "val"
+        spec = self.bank_config.window_spec(training=training)
+        generators = None
+        if spec.selection == "random":
+            epoch = trainer.current_epoch if training else 0
+            generators = [window_generator(self.seed, epoch, keyframe) for keyframe in batch.keyframes]
+        return self.bank(name).windows(batch.keyframes, spec, generators, pin_memory=torch.cuda.is_available())
+
+    def _map_style(self, dataset: Any, *, shuffle: bool, workers: int) -> DataLoader[Any]:
+        if len(dataset) == 0:
+            raise InputError(
+                f"split {dataset.split.name}: no keyframe to use; see data.first_second, data.last_second."
+            )
+        return ResumableLoader(
+            dataset,
+            batch_sampler=self._dealt(dataset, shuffle=shuffle),
+            collate_fn=collate,
+            num_workers=workers,
+            worker_init_fn=self._worker_start,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def _dealt(self, dataset: Any, *, shuffle: bool) -> DealtBatches:
+        rank, world_size = self._rank_and_world_size()
+        return DealtBatches(
+            len(dataset),
+            batch_size=self.data.batch_size,
+            seed=self.seed,
+            shuffle=shuffle,
+            rank=rank,
+            world_size=world_size,
+            weights=self._training_weights if shuffle else None,
+        )
+
+    @cached_property
+    def _training_weights(self) -> Tensor | None:
+        if self.data.class_balance == 0:
+            return None
+        actions = self.split("train").keyframe_actions(self._training_samples.keyframes)
+        return torch.from_numpy(keyframe_weights(actions, self.data.class_balance))
+
+    def _streaming(self, name: str, *, views: list[View] | None = None) -> DataLoader[Any]:
+        split = self.split(name)
+        rank, world_size = self._rank_and_world_size()
+        keyframes = split.proposal_keyframes(self.data.eval_threshold)
+        clips = StreamedClips(
+            self.data, keyframes, split.evaluation_persons, rank=rank, world_size=world_size, views=views
+        )
+        return DataLoader(
+            clips,
+            batch_size=None,
+            num_workers=self.data.num_workers,
+            worker_init_fn=self._worker_start,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    @property
+    def _worker_start(self) -> WorkerStart:
+        ranks = self.trainer.num_devices if self.trainer is not None else 1
+        return WorkerStart(self.data.num_workers * ranks)
+
+    def _rank_and_world_size(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)

@@ -1,0 +1,1 @@
+"""The LightningModules of training, testing and extraction."""

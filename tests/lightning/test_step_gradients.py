@@ -1,0 +1,84 @@
+"""A step's gradients are the mean over its persons, however they are spread over batches; a spoilt step changes nothing."""
+
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lfb_lightning.lightning.modules.step_gradients import StepGradients
+from lfb_lightning.models.losses import MultiLabelLoss
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes=st.lists(st.integers(0, 5), min_size=1, max_size=5), seed=st.integers(0, 99))
+def test_batches_of_any_sizes_add_up_to_one(sizes, seed):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(sum(sizes), 4, generator=generator)
+    labels = (torch.rand(sum(sizes), 6, generator=generator) < 0.3).float()
+    labels[:, 0] = 0
+    whole, parts = (torch.nn.Linear(4, 6) for _ in range(2))
+    parts.load_state_dict(whole.state_dict())
+    MultiLabelLoss()(whole(x), labels).backward()
+    step = StepGradients()
+    for rows, row_labels in zip(x.split(sizes), labels.split(sizes), strict=True):
+        total, count = MultiLabelLoss().sum(parts(rows), row_labels)
+        mean, finite = step.add(total, count)
+        assert finite
+        assert mean.item() == pytest.approx((total / count.clamp(min=1)).item())
+        total.backward()
+    assert step.finish(parts.parameters())
+    for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_step_with_one_spoilt_batch_is_dropped_and_the_next_one_is_not(bad):
+    layer = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1)
+    before = layer.weight.detach().clone()
+    step = StepGradients()
+    for value in (1.0, bad):
+        total = layer(torch.full((1, 2), value)).sum()
+        step.add(total, torch.ones(()))
+        total.backward()
+    assert not step.finish(layer.parameters())
+    optimizer.step()
+    assert torch.equal(layer.weight, before)
+    optimizer.zero_grad()
+    total = layer(torch.ones(1, 2)).sum()
+    assert step.add(total, torch.ones(()))[1]
+    total.backward()
+    assert step.finish(layer.parameters())
+    optimizer.step()
+    assert not torch.equal(layer.weight, before)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_stops_with_its_keyframes_or_is_skipped_and_counted(pipeline, console, tmp_path):
+    spoilt = [*pipeline.overrides, "fbo=none", "data.mean=[1e39,0.4,0.4]"]  # infinite in 32 bits
+    spoilt += [
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=3",
+        "trainer.limit_val_batches=0",
+        "data.batch_size=2",
+    ]
+    stopped = console("train", *spoilt, f"hydra.run.dir={tmp_path / 'stop'}", fails=True)
+    assert "lfb-train: the loss of step 0 is not finite, from keyframes mini-train-" in stopped.stderr
+    assert "task.on_nan=skip" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    console("train", *spoilt, "task.on_nan=skip", f"hydra.run.dir={tmp_path / 'skip'}")
+    assert json.loads((tmp_path / "skip" / "metrics.json").read_text())["skipped_steps"] == 3
+    checkpoint = torch.load(tmp_path / "skip" / "checkpoints" / "last.ckpt", weights_only=True)
+    for name, value in checkpoint["state_dict"].items():
+        assert torch.isfinite(value).all(), f"{name}: batch norms must forget the batch too"
+    console(
+        "train",
+        *spoilt,
+        "task.on_nan=skip",
+        "trainer.max_epochs=2",
+        f"hydra.run.dir={tmp_path / 'skip'}",
+        "ckpt_path=last",
+    )
+    assert json.loads((tmp_path / "skip" / "metrics.json").read_text())["skipped_steps"] == 6
