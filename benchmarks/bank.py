@@ -268,8 +268,8 @@ def growth_rows(out, bank, large, peer_path):
 
 
 def decode_rows(out, bank, large, peer_path):
-    sampling = ClipSampling(4, 16, 30.0, 900.0)
-    clip_times = np.stack([sampling.times(second) for second in range(902, 960)])
+    sampling = ClipSampling(4, 16, 30.0)
+    clip_times = np.stack([sampling.times(second - 900.0) for second in range(902, 960)])
     path = write_h264(out / "video.mp4", width=340, height=256, seconds=62)
     streamed = list(VideoFile(path).stream(clip_times))
     assert all(

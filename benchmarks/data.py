@@ -19,8 +19,8 @@ import numpy as np
 from benchmarks.peers import nested_loop_dataset
 from benchmarks.peers.seeking_reader import read_clip
 from benchmarks.videos import write_h264
-from lfb_lightning.clips import ClipSampling
-from lfb_lightning.datasets import AvaData, Split
+from lfb_lightning.clips import ClipSampling, ClipSettings
+from lfb_lightning.datasets import AvaDataset
 from lfb_lightning.lightning.datamodules.training_clips import TrainingClips
 from lfb_lightning.video import VideoFile
 from lfb_lightning.video.cache import CachedVideo, encode_frame, write_cache
@@ -69,7 +69,7 @@ def write_tables(folder, num_videos=235):
 
 def dataset_construction(folder):
     num_rows = write_tables(folder)
-    data = AvaData(
+    data = AvaDataset(
         video_dir=str(folder),
         label_map=str(folder / "labels.pbtxt"),
         annotations=str(folder / "ava_{split}.csv"),
@@ -77,7 +77,7 @@ def dataset_construction(folder):
         proposals=str(folder / "proposals_{split}.pkl"),
     )
     paths = [folder / name for name in ("ava_train.csv", "excluded_train.csv", "proposals_train.pkl")]
-    ours = [timed(lambda: len(TrainingClips(Split(data, "train"), seed=0))) for _ in range(3)]
+    ours = [timed(lambda: len(TrainingClips(data.split("train"), ClipSettings(), seed=0))) for _ in range(3)]
     theirs = [timed(nested_loop_dataset.build, *paths)]
     yield row(f"dataset construction, 235 videos, {num_rows:,} rows", statistics.median(ours), theirs[0], "s")
 
@@ -143,8 +143,8 @@ def evaluation(folder):
 
 
 def decoding(folder):
-    sampling = ClipSampling(4, 16, 30.0, 900.0)
-    times = np.stack([sampling.times(second) for second in range(902, 958)])
+    sampling = ClipSampling(4, 16, 30.0)
+    times = np.stack([sampling.times(second - 900.0) for second in range(902, 958)])
     order = np.random.default_rng(0).permutation(len(times))[:24]
     for width, height in ((340, 256), (640, 360)):
         path = write_h264(folder / f"{width}.mp4", width=width, height=height, seconds=60)

@@ -28,10 +28,11 @@ import torch
 from omegaconf import DictConfig
 
 from lfb_lightning.bank.window import window_generator
-from lfb_lightning.cli.building import build, build_callbacks, build_detection, build_trainer, settle_process
+from lfb_lightning.cli.building import build, build_detection, settle_process
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sections import Sections
-from lfb_lightning.lightning import AvaDataModule
+from lfb_lightning.cli.trainer import build_callbacks, build_trainer
+from lfb_lightning.lightning import ActionDataModule
 from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
 from lfb_lightning.mini_ava import MiniAVA, generate
 from lfb_lightning.models.compiling import compile_detector
@@ -51,17 +52,13 @@ def composed(folder: Path, *overrides: str) -> DictConfig:
     return cfg
 
 
-class Decoded(AvaDataModule):
+class Decoded(ActionDataModule):
     """Serves batches that are decoded already."""
 
     batches: list[Any]
 
     def train_dataloader(self) -> Any:
         return torch.utils.data.DataLoader(self.batches, batch_size=None, collate_fn=lambda batch: batch)
-
-    @property
-    def num_training_batches(self) -> int:
-        return len(self.batches)
 
 
 class Times(pl.Callback):
@@ -74,7 +71,7 @@ class Times(pl.Callback):
         self.ends.append(time.perf_counter())
 
 
-def bare(cfg: DictConfig, batches: list[Any], detector: Any, datamodule: AvaDataModule) -> list[float]:
+def bare(cfg: DictConfig, batches: list[Any], detector: Any, datamodule: ActionDataModule) -> list[float]:
     loss = build(cfg.loss)
     optimizer = build(cfg.optim).build(
         detector.parameters(), global_batch_size=cfg.data.batch_size, steps_per_epoch=STEPS
@@ -97,9 +94,10 @@ def bare(cfg: DictConfig, batches: list[Any], detector: Any, datamodule: AvaData
 
 
 def ours(cfg: DictConfig, batches: list[Any], detector: Any, folder: Path) -> list[float]:
-    task, datamodule = build_detection(Sections(cfg), detector, "")
+    task, datamodule = build_detection(Sections(cfg), detector, "", split="val")
     datamodule.__class__ = Decoded
     datamodule.batches = batches
+    task.num_training_batches = lambda: len(batches)
     times = Times()
     trainer = build_trainer(cfg, folder / "run", [*build_callbacks(cfg), StepSeeds(cfg.seed), times], logging_on=True)
     trainer.fit(task, datamodule)
@@ -133,7 +131,7 @@ def overhead() -> None:
             settle_process(cfg)
             torch.manual_seed(0)
             detector = build(cfg.model)
-            _, datamodule = build_detection(Sections(cfg), detector, "")
+            _, datamodule = build_detection(Sections(cfg), detector, "", split="val")
             datamodule.setup("fit")
             loader = datamodule.train_dataloader()
             batches = [batch for batch, _ in zip(loader, range(STEPS), strict=False)]

@@ -13,6 +13,7 @@ FLOOR = {
     "boxes": 0,
     "errors": 0,
     "seconds": 0,
+    "ranges": 0,
     "files": 0,
     "processes": 0,
     "version": 0,

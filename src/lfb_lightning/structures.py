@@ -30,6 +30,18 @@ class Keyframe(NamedTuple):
         return f"{self.video_id},{self.timestamp:04d}"
 
 
+class Item(NamedTuple):
+    """What an evaluator counts once: a keyframe of AVA, a video of Charades, a segment of EPIC.
+
+    Args:
+        number: identity of the item among those of its split; views of one item share it.
+        keyframe: the moment around which this view of the item is read.
+    """
+
+    number: int
+    keyframe: Keyframe
+
+
 class _Movable:
     """`.to()` and `.pin_memory()` over every tensor field, nested ones included."""
 
@@ -103,7 +115,8 @@ class Sample:
     """One keyframe before batching: a clip *or* its persons' stored short-term features.
 
     `rois` are pixel xyxy boxes in the transformed clip, `boxes` the untouched normalised ones that evaluation reports,
-    `labels` multi-hot float actions (None where nothing is annotated for use), `scores` the proposals' confidences.
+    `labels` multi-hot float actions (None where nothing is annotated for use), `scores` the proposals' confidences,
+    `item` the number of the item that an evaluator counts it for.
     """
 
     keyframe: Keyframe
@@ -113,6 +126,7 @@ class Sample:
     scores: Float64[Tensor, " P"]
     labels: Float[Tensor, "P A"] | None = None
     short_term: Float[Tensor, "P C"] | None = None
+    item: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +135,7 @@ class ClipBatch(_Movable):
 
     `clips` are uint8 until the datamodule normalises them on the device, or None when `short_term` carries the
     persons' features instead (training on a bank with a frozen backbone). `window` is None for models without FBO.
+    `items` holds one number per keyframe, of the item that an evaluator counts it for.
     """
 
     keyframes: list[Keyframe]
@@ -131,6 +146,7 @@ class ClipBatch(_Movable):
     labels: Float[Tensor, "R A"] | None = None
     short_term: Float[Tensor, "R C"] | None = None
     window: BankWindow | None = None
+    items: tuple[int, ...] = ()
 
     @property
     def clip_of_roi(self) -> Tensor:
@@ -165,12 +181,16 @@ class ViewBatch(_Movable):
 
 @dataclass(frozen=True, slots=True)
 class Detections(_Movable):
-    """Scores of a batch: for person r of `keyframes[clip_of_roi[r]]`, `scores[r, a]` for action id `a`."""
+    """Scores of a batch: for person r of `keyframes[clip_of_roi[r]]`, `scores[r, a]` for score column `a`.
+
+    `items` holds one number per keyframe, of the item that it is a view of.
+    """
 
     keyframes: list[Keyframe]
     clip_of_roi: Shaped[Tensor, " R"]
     boxes: Float64[Tensor, "R 4"]
     scores: Float[Tensor, "R A"]
+    items: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

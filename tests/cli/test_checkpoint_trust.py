@@ -16,7 +16,6 @@ import yaml
 from lfb_lightning.bank import BankConfig, FeatureBank
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sections import STORED_PARTS, adopt
-from lfb_lightning.datasets import AvaData
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.modules.optimization import Optimisation
 from lfb_lightning.models import MultiLabelLoss, SingleLabelLoss, load_detector
@@ -77,7 +76,7 @@ def sections_of(stored_config, *overrides, trusted_packages=(), writes_bank=Fals
 
 
 def build_all(sections, detector=None):
-    sections.make("data", AvaData)
+    sections.data()
     sections.make("bank", BankConfig)
     loss = sections.build("loss")
     optimisation = Optimisation(optimizer=torch.optim.SGD, lr=1.0, base_batch_size=1)
@@ -86,6 +85,9 @@ def build_all(sections, detector=None):
         detector=detector or load_detector(stored.BASELINE),
         loss=loss,
         optimisation=optimisation,
+        evaluator=lambda threshold: None,
+        batch_size=1,
+        num_training_batches=lambda: 1,
         config_text="",
     )
 
@@ -136,9 +138,9 @@ def test_stored_text_stays_literal_and_typed_text_is_resolved(monkeypatch):
     config["data"] |= {"video_dir": "${oc.env:SECRET}", "class_groups": {"${oc.env:SECRET}": [1]}}
     config["bank"] |= {"dir": "${paths.bank_dir}/\\${x}"}
     sections = sections_of(config, "data.label_map=${oc.env:SECRET}", "data.fps=25.0")
-    data, bank = sections.make("data", AvaData), sections.make("bank", BankConfig)
-    assert (data.video_dir, data.label_map, data.fps) == ("${oc.env:SECRET}", "s3cret", 25.0)
-    assert (data.class_groups, bank.dir) == ({"${oc.env:SECRET}": [1]}, "${paths.bank_dir}/\\${x}")
+    data, bank = sections.data(), sections.make("bank", BankConfig)
+    assert (data.dataset.video_dir, data.dataset.label_map, data.clips.fps) == ("${oc.env:SECRET}", "s3cret", 25.0)
+    assert (data.dataset.class_groups, bank.dir) == ({"${oc.env:SECRET}": [1]}, "${paths.bank_dir}/\\${x}")
     assert sections.content()["data"]["video_dir"] == "${oc.env:SECRET}"
 
 

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.keys import KEYS
-from lfb_lightning.datasets import AvaData
+from lfb_lightning.cli.sections import Sections
 from tests.cli.in_process import load
 
 CONF = conf_dir()
@@ -25,7 +25,15 @@ OPTIONS = sorted(
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
 GIVEN = {  # arguments that the commands add
     "assemble_detector": set(),
-    "DetectionTask": {"detector", "loss", "optimisation", "config_text"},
+    "DetectionTask": {
+        "detector",
+        "loss",
+        "optimisation",
+        "evaluator",
+        "batch_size",
+        "num_training_batches",
+        "config_text",
+    },
     "ExtractionTask": {"detector"},
     "Trainer": {"default_root_dir", "callbacks", "logger"},
     "Optimisation": set(),
@@ -56,7 +64,8 @@ def nodes(value):
 
 def check_binds(cfg, command="train"):
     load("checking").check_config(OmegaConf.create(cfg), command)  # what we ship is not refused
-    for node in nodes(cfg):
+    Sections(OmegaConf.create(cfg)).data()
+    for node in nodes({key: value for key, value in cfg.items() if key != "data"}):
         arguments = {key: value for key, value in node.items() if not (key.startswith("_") and key.endswith("_"))}
         try:
             target = get_class(node["_target_"])
@@ -66,7 +75,6 @@ def check_binds(cfg, command="train"):
         missing = {"channels"} if node.get("_partial_") and name.startswith("FBO") else set()
         given = dict.fromkeys((GIVEN.get(name, set()) | missing) - arguments.keys())
         inspect.signature(target).bind(**arguments, **given)
-    AvaData(**cfg["data"])
     BankConfig(**cfg["bank"])
 
 

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from lfb_lightning.datasets import AvaData, BankKeyframes, Split
+from lfb_lightning.datasets import AvaDataset
+from lfb_lightning.datasets.ava.bank_keyframes import BankKeyframes
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.streamed_clips import refuse_outside
-from lfb_lightning.structures import Keyframe
+from lfb_lightning.structures import Item, Keyframe
 from tests.models import golden
 
 E2E = golden.GOLDEN / "e2e"
@@ -23,7 +24,7 @@ def split_of(mini_dir, tmp_path, proposals, **changes):
         "last_second": 930,
         "bank_threshold": 0.8,
     }
-    return Split(AvaData(**{**content, **changes}), "val")
+    return AvaDataset(**{**content, **changes}).split("val").tables
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_annotations_are_needed_by_name(mini_dir, tmp_path, video_id):
 
 def test_annotated_seconds_are_those_of_the_peers_bank():
     proposals = E2E / "prop.pkl"
-    data = AvaData(
+    data = AvaDataset(
         video_dir=str(E2E / "rawframes"),
         source="frames",
         label_map=str(E2E / "labels.pbtxt"),
@@ -68,17 +69,20 @@ def test_annotated_seconds_are_those_of_the_peers_bank():
         proposals=str(proposals),
         bank_threshold=0.9,
     )
-    chosen = BankKeyframes(Split(data, "train"), "annotations")
+    chosen = BankKeyframes(data.split("train").tables, "annotations")
     bank = torch.load(E2E / "lfb_train.pkl", weights_only=True)
     theirs = {Keyframe(video, second): len(rows) for video, seconds in bank.items() for second, rows in seconds.items()}
     assert {keyframe: len(chosen.persons(keyframe)) for keyframe in chosen.keyframes()} == theirs
 
 
 def test_keyframes_outside_of_the_video_are_counted_and_the_remedies_named():
-    inside = [Keyframe("v", 900), Keyframe("v", 920)]
-    refuse_outside(inside, 20.0, 900.0)
-    refuse_outside([*inside, Keyframe("v", 5000)], 0.0, 900.0)  # length not known
+    def refuse(*seconds, length=20.0):
+        items = [Item(number, Keyframe("v", second)) for number, second in enumerate(seconds)]
+        refuse_outside(items, [second - 900.0 for second in seconds], length)
+
+    refuse(900, 920)
+    refuse(900, 920, 5000, length=0.0)  # length not known
     with pytest.raises(InputError, match=r"video v: 1 of 3 keyframes.*921 s; it covers 900 to 920\.0 s.*clamp"):
-        refuse_outside([*inside, Keyframe("v", 921)], 20.0, 900.0)
+        refuse(900, 920, 921)
     with pytest.raises(InputError, match="the first at 899 s"):
-        refuse_outside([Keyframe("v", 899), *inside], 20.0, 900.0)
+        refuse(899, 900, 920)

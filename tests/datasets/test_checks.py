@@ -1,22 +1,26 @@
 """A good data set passes; each way to break one is found and named."""
 
 import shutil
+from dataclasses import replace
 
 import av
 import pytest
 from benchmarks.codecs import CELLS, FPS, write_cell
 from PIL import Image
 
-from lfb_lightning.datasets import AvaData, Split
+from lfb_lightning.clips import ClipSampling
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.datasets.checks.fingerprint import fingerprint
 from lfb_lightning.datasets.checks.tables import check_tables
 from lfb_lightning.datasets.checks.videos import look_at_videos, report_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.video import selective
+from tests.factories import ava_data
 from tests.video.test_frames import constant, write_video
 from tests.video.test_orientation import MATRICES, write_corners
 from tests.video.test_time import encoded, write
+
+SAMPLING = ClipSampling(num_frames=4, stride=3, fps=10.0)
 
 
 def described(folder, **changes):
@@ -32,7 +36,7 @@ def described(folder, **changes):
         "train_short_side": None,
         "eval_short_side": None,
     }
-    return Split(AvaData(**(settings | changes)), "val")
+    return ava_data(**(settings | changes))[0].split("val")
 
 
 def messages(report, level="error"):
@@ -41,8 +45,8 @@ def messages(report, level="error"):
 
 def test_a_good_data_set_has_no_findings(mini_dir):
     split = described(mini_dir, expected_counts={"val": {"videos": 3, "classes": 14, "annotation_rows": None}})
-    report = check_tables(split)
-    report_videos(list(look_at_videos(split, exactness_probes=2)), report, source="video", exactness_probes=2)
+    report = check_tables(split.tables)
+    report_videos(list(look_at_videos(split, SAMPLING, exactness_probes=2)), report, source="video", exactness_probes=2)
     assert report.findings == []
     assert report.figures["videos_found"] == 3
     assert report.figures["keyframes_with_proposals"] == 1.0
@@ -50,14 +54,16 @@ def test_a_good_data_set_has_no_findings(mini_dir):
 
 
 def test_counts_that_differ_are_errors(mini_dir):
-    report = check_tables(described(mini_dir, expected_counts={"val": {"videos": 4, "annotation_rows": 1, "moons": 2}}))
+    report = check_tables(
+        described(mini_dir, expected_counts={"val": {"videos": 4, "annotation_rows": 1, "moons": 2}}).tables
+    )
     assert messages(report)[0] == "videos: 3, expected 4"
     assert messages(report)[1].startswith("annotation_rows: ")
     assert "moons" in messages(report, "warning")[0]
 
 
 def test_seconds_that_are_never_used(mini_dir):
-    report = check_tables(described(mini_dir, first_second=1, last_second=20, expected_counts={}))
+    report = check_tables(described(mini_dir, first_second=1, last_second=20, expected_counts={}).tables)
     assert "its seconds are 901 to 919, used are 1 to 20" in messages(report)[0]
 
 
@@ -74,11 +80,13 @@ def scaled_proposals(mini_dir, path, factor):
 
 def test_pixel_boxes(mini_dir, tmp_path):
     with pytest.raises(InputError, match=r"proposals\.csv, row 1: box .* is not within 0\.\.1"):
-        check_tables(described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 96)))
+        check_tables(described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 96)).tables)
 
 
 def test_low_recall_and_late_proposals(mini_dir, tmp_path):
-    report = check_tables(described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 0.2)))
+    report = check_tables(
+        described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 0.2)).tables
+    )
     warnings = " ".join(messages(report, "warning"))
     assert "annotated keyframes have proposals" in warnings
     assert "find 0.0% of the annotated persons" in warnings
@@ -90,7 +98,7 @@ def test_missing_broken_and_short_videos(mini_dir, tmp_path):
     names[0].unlink()
     names[1].write_bytes(b"nothing")
     split = described(mini_dir, video_dir=str(tmp_path / "videos"), origin_second=890.0)
-    facts = list(look_at_videos(split, exactness_probes=0))
+    facts = list(look_at_videos(split, SAMPLING, exactness_probes=0))
     report = SplitReport("val")
     report_videos(facts, report, source="video", exactness_probes=0)
     assert "no file with one of the endings" in messages(report)[0]
@@ -101,17 +109,17 @@ def test_missing_broken_and_short_videos(mini_dir, tmp_path):
 
 
 def test_the_fingerprint_tells_other_frames(mini_dir):
-    first = fingerprint(described(mini_dir), 4)
-    assert first == fingerprint(described(mini_dir), 4)
+    first = fingerprint(described(mini_dir), SAMPLING, 4)
+    assert first == fingerprint(described(mini_dir), SAMPLING, 4)
     assert len(first["probes"]) == 4
-    shifted = fingerprint(described(mini_dir, frame_shift=4.0), 4)
+    shifted = fingerprint(described(mini_dir), replace(SAMPLING, shift=4.0), 4)
     assert shifted["digest"] != first["digest"]
     assert shifted["probes"].keys() == first["probes"].keys()
 
 
 @pytest.mark.parametrize("number", [1, 1000])
 def test_a_fingerprint_of_missing_videos_says_so(mini_dir, tmp_path, number):
-    probes = fingerprint(described(mini_dir, video_dir=str(tmp_path)), number)["probes"]
+    probes = fingerprint(described(mini_dir, video_dir=str(tmp_path)), SAMPLING, number)["probes"]
     assert all("no file" in probe["unreadable"] for probe in probes.values())
 
 
@@ -127,7 +135,7 @@ def videos(mini_dir, tmp_path):
 def looked_at(mini_dir, folder, *, probes=3, **changes):
     split = described(mini_dir, video_dir=str(folder), **changes)
     report = SplitReport("val")
-    facts = list(look_at_videos(split, exactness_probes=probes))
+    facts = list(look_at_videos(split, SAMPLING, exactness_probes=probes))
     report_videos(facts, report, source=split.data.source, exactness_probes=probes)
     assert len(facts) == 3, "a broken video does not end the check"
     assert all(finding.remedy for finding in report.findings)

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from lfb_lightning.boxes import iou_matrix
 from lfb_lightning.clips import ClipSampling, ClipTransform, collate
 from lfb_lightning.clips.normalize import normalize
-from lfb_lightning.datasets import AvaData, Split
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import DealtBatches, SampleKey, deal_longest_first
+from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
 from lfb_lightning.lightning.datamodules.training_clips import TrainingClips
 from lfb_lightning.structures import Keyframe, VideoFailure
+from tests.factories import ava_data
 
 
 def mini_data(folder, **changes):
@@ -33,14 +34,33 @@ def mini_data(folder, **changes):
         "train_short_side": None,
         "train_crop": None,
         "eval_short_side": None,
-        "batch_size": 4,
-        "num_workers": 0,
     }
-    return AvaData(**{**settings, **changes})
+    return ava_data(**{**settings, **changes})
+
+
+def training_clips(folder, *, seed=0, **changes):
+    dataset, clips = mini_data(folder, **changes)
+    return TrainingClips(dataset.split("train"), clips, seed=seed)
+
+
+def streamed(folder, *, rank=0, world_size=1, on_error="stop", **changes):
+    dataset, clips = mini_data(folder, **changes)
+    split = dataset.split("val")
+    return StreamedClips(
+        split,
+        split.evaluation_items(),
+        split.evaluation_regions,
+        sampling=clips.sampling,
+        views=[clips.eval_view],
+        batch_size=4,
+        rank=rank,
+        world_size=world_size,
+        on_error=on_error,
+    )
 
 
 def test_four_by_sixteen_at_thirty_frames():
-    times = ClipSampling(num_frames=4, stride=16, fps=30.0, origin_second=900.0).times(902)
+    times = ClipSampling(num_frames=4, stride=16, fps=30.0).times(2.0)
     np.testing.assert_allclose(times * 30, [28, 44, 60, 76])
 
 
@@ -74,8 +94,7 @@ def test_boxes_move_with_pixels(seed, short, crop, flip):
 
 
 def test_persons_outside_the_crop_leave_with_their_labels(mini_dir):
-    data = mini_data(mini_dir, train_crop=40)
-    dataset = TrainingClips(Split(data, "train"), seed=0)
+    dataset = training_clips(mini_dir, train_crop=40)
     sizes = set()
     for index in range(12):
         sample = dataset[SampleKey(index, 0)]
@@ -86,10 +105,8 @@ def test_persons_outside_the_crop_leave_with_their_labels(mini_dir):
 
 
 def test_samples_depend_on_seed_epoch_and_index_only(mini_dir):
-    data = mini_data(mini_dir, train_flip=0.5, train_crop=64)
-
     def draw(seed, epoch):
-        dataset = TrainingClips(Split(data, "train"), seed=seed)
+        dataset = training_clips(mini_dir, seed=seed, train_flip=0.5, train_crop=64)
         return torch.stack([dataset[SampleKey(index, epoch)].clip for index in range(6)])
 
     assert torch.equal(draw(0, 0), draw(0, 0))
@@ -98,12 +115,13 @@ def test_samples_depend_on_seed_epoch_and_index_only(mini_dir):
 
 
 def test_training_persons_are_ground_truth_and_matching_proposals(mini_dir):
-    split = Split(mini_data(mini_dir), "train")
-    for keyframe in split.training_keyframes()[:20]:
-        persons, scores = split.training_persons(keyframe)
-        truth = split.annotations[keyframe]
+    split = mini_data(mini_dir)[0].split("train")
+    for item in split.training_items()[:20]:
+        persons = split.training_regions(item)
+        truth = split.tables.annotations[item.keyframe]
+        assert persons.keyframe == item.keyframe
         np.testing.assert_array_equal(persons.boxes[: len(truth)], truth.boxes)
-        assert (scores[: len(truth)] == 1).all()
+        assert (persons.scores[: len(truth)] == 1).all()
         iou = iou_matrix(persons.boxes[len(truth) :], truth.boxes)
         assert (iou.max(axis=1, initial=0) >= 0.75).all()
         for row, labels in zip(iou, persons.labels[len(truth) :], strict=True):
@@ -112,8 +130,10 @@ def test_training_persons_are_ground_truth_and_matching_proposals(mini_dir):
 
 def test_excluded_and_out_of_range_keyframes_are_not_used(mini_dir, tmp_path):
     (tmp_path / "excluded.csv").write_text("mini-train-000,0905\n")
-    split = Split(mini_data(mini_dir, excluded=str(tmp_path / "excluded.csv"), last_second=910), "train")
-    for keyframes in (split.training_keyframes(), split.proposal_keyframes(0.0)):
+    split = mini_data(mini_dir, excluded=str(tmp_path / "excluded.csv"), last_second=910)[0].split("train")
+    for items in (split.training_items(), split.evaluation_items()):
+        assert [item.number for item in items] == list(range(len(items)))
+        keyframes = [item.keyframe for item in items]
         assert Keyframe("mini-train-000", 905) not in keyframes
         assert Keyframe("mini-train-000", 906) in keyframes
         assert max(keyframe.timestamp for keyframe in keyframes) == 910
@@ -123,7 +143,7 @@ def test_proposals_that_match_nothing_show_one_key_of_each_side(mini_dir, tmp_pa
     path = tmp_path / "p.csv"
     path.write_text("other-video,0902,0,0,1,1,,0.99\n")
     with pytest.raises(InputError, match=r"none of 1 keyframes.*'other-video,0902'.*'mini-train-000,0901'"):
-        _ = Split(mini_data(mini_dir, proposals=str(path)), "train").proposals
+        _ = mini_data(mini_dir, proposals=str(path))[0].split("train").tables.proposals
 
 
 @pytest.mark.parametrize(("num_samples", "batch", "world"), [(24, 3, 2), (25, 3, 2), (7, 2, 3), (5, 8, 2), (1, 4, 2)])
@@ -168,21 +188,21 @@ def test_longest_videos_are_dealt_first_and_evenly():
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_streamed_batches_do_not_depend_on_workers_and_ranks(mini_dir, workers):
-    data = mini_data(mini_dir)
-    split = Split(data, "val")
-    keyframes = split.proposal_keyframes(0.85)
-    expected = {batch.keyframes[0]: batch for batch in StreamedClips(data, keyframes, split.evaluation_persons)}
+    items = mini_data(mini_dir)[0].split("val").evaluation_items()
+    numbers = {item.keyframe: item.number for item in items}
+    expected = {batch.keyframes[0]: batch for batch in streamed(mini_dir)}
     seen = []
     for rank in range(2):
-        clips = StreamedClips(data, keyframes, split.evaluation_persons, rank=rank, world_size=2)
+        clips = streamed(mini_dir, rank=rank, world_size=2)
         batches = list(torch.utils.data.DataLoader(clips, batch_size=None, num_workers=workers))
         assert len(batches) == len(clips)
         for batch in batches:
             assert len({keyframe.video_id for keyframe in batch.keyframes}) == 1
             assert torch.equal(batch.clips, expected[batch.keyframes[0]].clips)
             assert torch.equal(batch.rois, expected[batch.keyframes[0]].rois)
+            assert batch.items == tuple(numbers[keyframe] for keyframe in batch.keyframes)
             seen += batch.keyframes
-    assert sorted(seen) == sorted(keyframes)
+    assert sorted(seen) == sorted(numbers)
 
 
 def test_broken_video_is_reported_and_the_others_go_on(mini_dir, tmp_path):
@@ -191,14 +211,12 @@ def test_broken_video_is_reported_and_the_others_go_on(mini_dir, tmp_path):
     for path in (mini_dir / "videos").glob("mini-val-*.mp4"):
         content = path.read_bytes()
         (videos / path.name).write_bytes(content[:500] if path.stem == "mini-val-001" else content)
-    data = mini_data(mini_dir, video_dir=str(videos))
-    split = Split(data, "val")
-    clips = StreamedClips(data, split.proposal_keyframes(0.85), split.evaluation_persons, on_error="skip")
+    clips = streamed(mini_dir, video_dir=str(videos), on_error="skip")
     failures = [batch for batch in clips if isinstance(batch, VideoFailure)]
     assert [failure.video_id for failure in failures] == ["mini-val-001"]
     assert "mini-val-001.mp4" in failures[0].reason
     with pytest.raises(InputError, match="mini-val-001"):
-        list(StreamedClips(data, split.proposal_keyframes(0.85), split.evaluation_persons))
+        list(streamed(mini_dir, video_dir=str(videos)))
 
 
 def test_clips_of_unequal_size_are_padded_with_the_mean_colour(mini_dir):
@@ -239,7 +257,13 @@ def test_sample_without_persons_keeps_its_place():
     assert (empty.rois.shape, empty.labels.shape) == ((0, 5), (0, 3))
 
 
-@pytest.mark.parametrize("changes", [{"source": "tape"}, {"short_term": "memory"}, {"batch_size": 0}])
+@pytest.mark.parametrize("changes", [{"source": "tape"}, {"resize": "bigger"}, {"std": [0.0, 1.0, 1.0]}])
 def test_bad_settings_are_named(mini_dir, changes):
     with pytest.raises(InputError, match=f"data.{next(iter(changes))}"):
         mini_data(mini_dir, **changes)
+
+
+@pytest.mark.parametrize("changes", [{"short_term": "memory"}, {"batch_size": 0}, {"num_workers": -1}])
+def test_bad_loading_is_named(changes):
+    with pytest.raises(InputError, match=f"data.{next(iter(changes))}"):
+        Loading(**changes)

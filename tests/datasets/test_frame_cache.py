@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lfb_lightning.datasets import AvaData
+from lfb_lightning.clips import ClipSettings
+from lfb_lightning.datasets import AvaDataset
 from lfb_lightning.datasets.frame_cache import CacheRecipe, make_cache
 from lfb_lightning.structures import VideoFailure
 from tests.video.test_folder import save
@@ -20,7 +21,7 @@ def data(tmp_path):
         for number in range(1, 51):
             save(folder / f"img_{number:05d}.jpg", number)
         (folder / "img_00002.jpg").unlink()
-    return AvaData(
+    return AvaDataset(
         video_dir=str(tmp_path / "frames"),
         label_map="",
         annotations="",
@@ -31,19 +32,19 @@ def data(tmp_path):
         origin_second=0.0,
         first_second=1,
         last_second=3,
-        frame_stride=3,
     )
 
 
+CLIPS = ClipSettings(fps=10.0, frame_stride=3)
 IDS = ["sport/a", "sport/b", "sport/c"]
 
 
 def make(data):
-    return list(make_cache(data, IDS, CacheRecipe(), num_workers=0))
+    return list(make_cache(data, CLIPS, IDS, CacheRecipe(), num_workers=0))
 
 
 def shown(data):
-    clip = replace(data, source="cache").videos.open("sport/a").clip(data.clip_sampling.times(2))
+    clip = replace(data, source="cache").videos.open("sport/a").clip(CLIPS.sampling.times(2.0))
     return [read_number(frame) for frame in clip]
 
 

@@ -9,11 +9,11 @@ import torch
 from lfb_lightning.boxes import rois_from_boxes
 from lfb_lightning.clips import collate
 from lfb_lightning.clips.normalize import normalize
-from lfb_lightning.datasets import AvaData, Split
 from lfb_lightning.models import build_detector
 from lfb_lightning.models.checkpoint import load_weights
 from lfb_lightning.models.imports import import_weights
 from lfb_lightning.structures import Keyframe, Sample
+from tests.factories import ava_data
 from tests.models import golden
 from tests.models.imports.test_mmaction2 import tiny_weights
 
@@ -23,7 +23,7 @@ RECORDED = json.loads((E2E / "golden_e2e.json").read_text())
 
 @pytest.fixture(scope="module")
 def data():
-    return AvaData(
+    return ava_data(
         video_dir=str(E2E / "rawframes"),
         label_map=str(E2E / "labels.pbtxt"),
         annotations=str(E2E / "ava_{split}.csv"),
@@ -51,10 +51,11 @@ def detector(tmp_path_factory):
 def test_keyframe_gives_the_recorded_features(data, detector, case):
     expected = golden.load("e2e/golden_e2e")
     video_id, _, second = case["img_key"].rpartition(",")
-    times = data.clip_sampling.times(int(second))
+    dataset, clips = data
+    times = clips.sampling.times(int(second) - dataset.origin_second)
     assert (np.round(times * 30).astype(int) + 1).tolist() == case["frame_inds"]
     boxes = np.array(case["proposals_relative"], dtype=np.float64)
-    clip, rois, _ = data.eval_transform(data.videos.open(video_id).clip(times), boxes)
+    clip, rois, _ = clips.eval_view(dataset.videos.open(video_id).clip(times), boxes)
     assert list(clip.shape) == case["inputs_shape"]
     np.testing.assert_allclose(rois.numpy(), case["proposals_px"], atol=1e-4)
     if f"{case['img_key']}.inputs_uint8" in expected:
@@ -62,7 +63,7 @@ def test_keyframe_gives_the_recorded_features(data, detector, case):
     sample = Sample(
         Keyframe(video_id, int(second)), clip, rois, torch.from_numpy(boxes), torch.ones(len(boxes)).double()
     )
-    batch = normalize(collate([sample]), mean=data.mean, std=data.std)
+    batch = normalize(collate([sample]), mean=clips.mean, std=clips.std)
     with torch.inference_mode():
         features = detector.short_term_features(batch.clips, rois_from_boxes([rois]))
         scores = torch.sigmoid(detector.classify(features, None, torch.zeros(len(rois), dtype=torch.long)))
@@ -73,5 +74,5 @@ def test_keyframe_gives_the_recorded_features(data, detector, case):
 
 def test_keyframes_are_the_peers(data):
     """The peer's keyframes are the annotated ones without the excluded; ours add those with proposals alone."""
-    annotated = {str(keyframe) for keyframe in Split(data, "train").annotations.keyframes}
+    annotated = {str(keyframe) for keyframe in data[0].split("train").tables.annotations.keyframes}
     assert annotated == {case["img_key"] for case in RECORDED}

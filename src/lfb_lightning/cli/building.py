@@ -13,11 +13,12 @@ from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
 
 from lfb_lightning.bank import BankConfig
+from lfb_lightning.cli.data_section import Data
 from lfb_lightning.cli.sections import Sections, adopt
 from lfb_lightning.cli.trust import trusted_packages
-from lfb_lightning.datasets import AvaData
+from lfb_lightning.datasets import AvaDataset
 from lfb_lightning.errors import InputError
-from lfb_lightning.lightning import AvaDataModule, DetectionTask
+from lfb_lightning.lightning import ActionDataModule, DetectionTask
 from lfb_lightning.models import ActionDetector, FBONone, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
@@ -43,47 +44,74 @@ def build(node: DictConfig) -> Any:
     return instantiate(node, _convert_="all")
 
 
-def build_data(sections: Sections) -> tuple[AvaData, BankConfig]:
+def build_data(sections: Sections) -> tuple[Data, BankConfig]:
     """The data set and the bank of a configuration."""
-    return sections.make("data", AvaData), sections.make("bank", BankConfig)
+    return sections.data(), sections.make("bank", BankConfig)
 
 
-def build_data_only(cfg: DictConfig) -> AvaData:
-    """The data set of a configuration without a bank."""
-    return Sections(cfg).make("data", AvaData)
+def build_ava_data(cfg: DictConfig, command: str) -> tuple[AvaDataset, Data]:
+    """The data set of a command that reads AVA's formats; raises InputError for another one."""
+    data = Sections(cfg).data()
+    if not isinstance(data.dataset, AvaDataset):
+        raise InputError(
+            f"data._target_ is {cfg.data._target_}, but lfb-{command} reads data sets in AVA's formats only."
+        )
+    return data.dataset, data
 
 
 def build_detection(
-    sections: Sections, detector: ActionDetector, config_text: str, *, test_split: str = "val"
-) -> tuple[DetectionTask, AvaDataModule]:
-    """The task that trains or tests a detector, and its data."""
+    sections: Sections, detector: ActionDetector, config_text: str, *, split: str
+) -> tuple[DetectionTask, ActionDataModule]:
+    """The task that trains a detector, or tests it on a split, and its data; `split` is what is evaluated."""
     cfg = sections.composed
     data, bank = build_data(sections)
-    if data.short_term == "bank" and not detector.frozen_backbone:
+    if data.loading.short_term == "bank" and not detector.frozen_backbone:
         raise InputError(
             "data.short_term=bank needs model.frozen_backbone=true: without pixels no backbone can be trained."
         )
-    datamodule = AvaDataModule(
-        data,
-        bank,
+    datamodule = ActionDataModule(
+        data.dataset,
+        clips=data.clips,
+        loading=data.loading,
+        bank=bank,
         seed=cfg.seed,
         channels=detector.channels,
         reads_bank=not isinstance(detector.fbo, FBONone),
         backbone_digest=state_digest(detector.backbone),
-        test_split=test_split,
+        test_split=split,
     )
+    evaluated = datamodule.split(split)
+    if (columns := evaluated.num_columns()) > detector.num_classes:
+        raise InputError(
+            f"model.num_classes is {detector.num_classes}, but the label map of split {split} has ids up to "
+            f"{columns - 1}; set model.num_classes={columns}."
+        )
     if cfg.compile:
         compile_detector(detector)
     task: DetectionTask = sections.build(
         "task",
         detector=detector,
-        loss=sections.build("loss"),
+        loss=_build_loss(sections, detector),
         optimisation=build(cfg.optim),
+        evaluator=lambda threshold: evaluated.evaluator(action_threshold=threshold),
+        batch_size=data.loading.batch_size,
+        num_training_batches=datamodule.num_training_batches,
         config_text=config_text,
     )
     if task.frozen_epochs and detector.frozen_backbone:
         raise InputError("task.frozen_epochs is for a backbone that is trained later, but model.frozen_backbone=true.")
     return task, datamodule
+
+
+def _build_loss(sections: Sections, detector: ActionDetector) -> Any:
+    loss = sections.build("loss")
+    columns = getattr(loss, "action_ids", None)
+    if columns is not None and not (columns and all(0 <= one < detector.num_classes for one in columns)):
+        raise InputError(
+            f"loss.action_ids is {list(columns)}, expected action ids of 1 to {detector.num_classes - 1}; "
+            "see data.classes and model.num_classes."
+        )
+    return loss
 
 
 def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bool = False) -> Sections:

@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lfb_lightning.cli.app import launch
-from lfb_lightning.cli.building import build_data_only
-from lfb_lightning.datasets import Split
+from lfb_lightning.cli.building import build_ava_data
 from lfb_lightning.datasets.frame_cache import CacheRecipe, make_cache
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import VideoFailure
@@ -18,11 +17,11 @@ from lfb_lightning.structures import VideoFailure
 
 def cache(cfg: DictConfig, run_dir: Path) -> int:
     """Cache as configured; returns the exit status: 1 if a video failed."""
-    data = build_data_only(cfg)
+    data, parts = build_ava_data(cfg, "cache")
     if data.cache_dir is None:
         raise InputError("data.cache_dir is not set: give the folder that the cache is written to.")
     recipe = CacheRecipe(short_side=cfg.short_side, quality=cfg.quality)
-    video_ids = sorted({video_id for split in cfg.splits for video_id in Split(data, split).video_ids()})
+    video_ids = sorted({video_id for split in cfg.splits for video_id in data.split(split).tables.video_ids()})
     failed: list[VideoFailure] = []
     total = there = 0
     columns = (
@@ -37,7 +36,7 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
     console = Console(stderr=True)
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("", total=len(video_ids), size="")
-        for done in make_cache(data, video_ids, recipe, num_workers=cfg.num_workers):
+        for done in make_cache(data, parts.clips, video_ids, recipe, num_workers=cfg.num_workers):
             if isinstance(done, VideoFailure):
                 failed.append(done)
                 console.print(f"failed: {done.reason}", style="red", highlight=False)

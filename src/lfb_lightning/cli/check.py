@@ -13,8 +13,9 @@ from rich.progress import track
 from rich.table import Table
 
 from lfb_lightning.cli.app import launch
-from lfb_lightning.cli.building import build_data_only
-from lfb_lightning.datasets import Split
+from lfb_lightning.cli.building import build_ava_data
+from lfb_lightning.clips import ClipSampling
+from lfb_lightning.datasets import AvaSplit
 from lfb_lightning.datasets.checks.disk import report_disk
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.datasets.checks.fingerprint import fingerprint, probe_frame, probe_keyframes
@@ -28,7 +29,8 @@ from lfb_lightning.viz.contact_sheet import Tile, draw_contact_sheet
 
 def check(cfg: DictConfig, run_dir: Path) -> int:
     """Check as configured; returns the exit status: 1 if there are errors."""
-    data = build_data_only(cfg)
+    data, parts = build_ava_data(cfg, "check")
+    sampling = parts.clips.sampling
     out = Path(cfg.out)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
@@ -36,9 +38,9 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
     fingerprints: dict[str, Any] = {}
     written = []
     for name in cfg.splits:
-        split = Split(data, name)
+        split = data.split(name)
         try:
-            report = check_tables(split)
+            report = check_tables(split.tables)
         except InputError as error:
             report = SplitReport(name)
             report.error(str(error), "mend the file or the key, then check again")
@@ -48,17 +50,17 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
         if cfg.videos:
             facts = list(
                 track(
-                    look_at_videos(split, exactness_probes=cfg.exactness_probes),
+                    look_at_videos(split, sampling, exactness_probes=cfg.exactness_probes),
                     description=f"videos of {name}",
-                    total=len(split.video_ids()),
+                    total=len(split.tables.video_ids()),
                     console=Console(stderr=True),
                 )
             )
             report_videos(facts, report, source=data.source, exactness_probes=cfg.exactness_probes)
-            fingerprints[name] = fingerprint(split, cfg.fingerprint_probes)
+            fingerprints[name] = fingerprint(split, sampling, cfg.fingerprint_probes)
             report.figures["fingerprint"] = fingerprints[name]["digest"]
-            report_disk(split, report, channels=cfg.channels)
-            if sheet := _draw(split, out / f"contact_sheet_{name}.png", cfg.fingerprint_probes):
+            report_disk(split, sampling, report, channels=cfg.channels)
+            if sheet := _draw(split, sampling, out / f"contact_sheet_{name}.png", cfg.fingerprint_probes):
                 written.append(sheet)
     _print(console, reports)
     findings = [finding for report in reports for finding in report.findings]
@@ -73,15 +75,15 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
     return 1 if any(finding.level == "error" for finding in findings) else 0
 
 
-def _draw(split: Split, path: Path, number: int) -> Path | None:
+def _draw(split: AvaSplit, sampling: ClipSampling, path: Path, number: int) -> Path | None:
     tiles = []
     for keyframe in probe_keyframes(split, number):
         try:
-            frame = probe_frame(split, keyframe)
+            frame = probe_frame(split, keyframe, sampling)
         except (InputError, OSError):
             continue  # reported with its video
-        proposed = split.evaluation_persons(keyframe).boxes
-        annotated = split.annotations[keyframe].boxes if split.has_annotations else proposed[:0]
+        proposed = split.tables.proposals.above(keyframe, split.data.eval_threshold).boxes
+        annotated = split.tables.annotations[keyframe].boxes if split.tables.has_annotations else proposed[:0]
         tiles.append(Tile(str(keyframe), frame, annotated, proposed))
     if tiles:
         draw_contact_sheet(path, tiles, title=split.name)

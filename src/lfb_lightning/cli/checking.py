@@ -6,21 +6,23 @@ number belongs, or a misspelled key, is one line that names the key, whoever wro
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from lfb_lightning.cli.arguments import quoted
+from lfb_lightning.cli.data_section import SHARED, dataset_target, split_section
 from lfb_lightning.cli.hints import describe, fits, shown, values_hint
 from lfb_lightning.cli.keys import KEYS, NARROWER, SECTIONS
 from lfb_lightning.errors import InputError
 
-_BUILT_WITHOUT_TARGET = {"data": "lfb_lightning.datasets.AvaData", "bank": "lfb_lightning.bank.BankConfig"}
+_BUILT_WITHOUT_TARGET = {"bank": "lfb_lightning.bank.BankConfig"}
 _FOLDERS_OF_SECTIONS = ("callbacks", "logger")  # name -> section, or null where one is left out
 _TARGET = "_target_"
 
@@ -48,6 +50,8 @@ def check_config(cfg: DictConfig, command: str) -> None:
             for part, section in _mapping(key, value).items():
                 if section is not None:
                     _check_section(f"{key}.{part}", section)
+        elif key == "data":
+            _check_data(_mapping(key, value))
         elif key in _BUILT_WITHOUT_TARGET:
             target = _locate(key, _BUILT_WITHOUT_TARGET[key])
             check_arguments(key, _mapping(key, value), target)
@@ -62,6 +66,17 @@ def _mapping(key: str, value: Any) -> dict[str, Any]:
     return value
 
 
+def _check_data(section: dict[str, Any]) -> None:
+    """Check a data set's own keys and those that all data sets have."""
+    target = _locate("data", dataset_target(section))
+    own, *shared = split_section(section, target)
+    keys = [field.name for part in SHARED for field in dataclasses.fields(part)]
+    for constructor, arguments in zip(SHARED, shared, strict=True):
+        check_arguments("data", arguments, constructor)
+    check_arguments("data", own, target, more=keys)
+    _check_complete("data", own, target)
+
+
 def _check_section(key: str, value: Any) -> None:
     section = _mapping(key, value)
     if _TARGET not in section:
@@ -69,8 +84,11 @@ def _check_section(key: str, value: Any) -> None:
     check_arguments(key, section, _locate(key, section[_TARGET]))
 
 
-def check_arguments(key: str, arguments: Mapping[str, Any], target: Any) -> None:
-    """Raise InputError for the first of the arguments under `key` that `target` does not have, or not with such a value."""
+def check_arguments(key: str, arguments: Mapping[str, Any], target: Any, *, more: Collection[str] = ()) -> None:
+    """Raise InputError for the first of the arguments under `key` that `target` does not have, or not with such a value.
+
+    `more` are keys that stand beside the target's, for the hint at a misspelled one.
+    """
     parameters = _parameters(target)
     takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
     for name, entry in arguments.items():
@@ -82,7 +100,7 @@ def check_arguments(key: str, arguments: Mapping[str, Any], target: Any) -> None
                 continue
             _check_value(f"{key}.{name}", entry, NARROWER.get(f"{key}.{name}", parameters[name].annotation))
         elif not takes_any:
-            near = difflib.get_close_matches(name, parameters, n=3)
+            near = difflib.get_close_matches(name, [*parameters, *more], n=3)
             known = f"did you mean {' or '.join(near)}?" if near else "`--cfg job` prints the keys that there are."
             raise InputError(f"{key}.{name}: {getattr(target, '__name__', target)} has no '{name}'; {known}")
 

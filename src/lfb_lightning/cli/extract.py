@@ -15,9 +15,10 @@ from lfb_lightning.cli.building import (
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.data_section import Data
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
-from lfb_lightning.datasets import AvaData
+from lfb_lightning.datasets import ActionSplit
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.lightning import ExtractionDataModule, ExtractionTask
 from lfb_lightning.lightning.callbacks.bank_writing import BankWriting
@@ -38,10 +39,11 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     detector = load_detector(checkpoint, trusted_packages(cfg))
     data, bank = build_data(sections)
     write_config(sections.content(), run_dir)
-    writer = BankWriter(bank.folder(cfg.split), provenance(detector, data, bank, cfg))
-    datamodule = ExtractionDataModule(data, cfg.split, bank, writer)
+    split = data.dataset.split(cfg.split)
+    writer = BankWriter(bank.folder(cfg.split), provenance(detector, split, data, bank, cfg))
+    datamodule = ExtractionDataModule(split, clips=data.clips, loading=data.loading, bank=bank, writer=writer)
     writing = BankWriting(writer, datamodule)
-    callbacks = [*build_callbacks(cfg), FrameFingerprint(lambda: [datamodule.split]), writing, StopAtOnce()]
+    callbacks = [*build_callbacks(cfg), FrameFingerprint([split], data.clips.sampling), writing, StopAtOnce()]
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
     if cfg.compile:
         compile_detector(detector)
@@ -70,7 +72,9 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     return status
 
 
-def provenance(detector: ActionDetector, data: AvaData, bank: BankConfig, cfg: DictConfig) -> Provenance:
+def provenance(
+    detector: ActionDetector, split: ActionSplit, data: Data, bank: BankConfig, cfg: DictConfig
+) -> Provenance:
     """What decides the content of the bank that is about to be written."""
     backbone = detector.backbone
     return Provenance(
@@ -80,9 +84,9 @@ def provenance(detector: ActionDetector, data: AvaData, bank: BankConfig, cfg: D
         channels=detector.channels,
         precision=bank.precision,
         compute_precision=str(cfg.trainer.precision).removesuffix("-true"),  # 32 and 32-true are one
-        clip=data.describe_clips(),
+        clip={**data.clips.describe(), **split.describe()},
         keyframes=bank.keyframes,
-        score_threshold=data.bank_threshold,
+        score_threshold=split.bank_threshold,
         split=cfg.split,
         package_version=__version__,
     )

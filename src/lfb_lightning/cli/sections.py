@@ -12,10 +12,13 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from lfb_lightning.cli.data_section import DATASETS, Data, dataset_target, split_section
+from lfb_lightning.clips import ClipSettings
 from lfb_lightning.lightning import DetectionTask
+from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.models.checkpoint import LOSSES
 from lfb_lightning.models.stored_objects import StoredObjects, named
 
@@ -58,6 +61,22 @@ class Sections:
         if self.objects is not None and name in self.stored:
             return self.objects.build(self.stored[name], name, STORED_PARTS[name], **given)
         return build_with(self.composed[name], **given)
+
+    def data(self) -> Data:
+        """The data set of the `data` section, with its clips and loaders."""
+        if self.objects is not None and "data" in self.stored:
+            stored = self.objects
+            section = stored.mapping(self.stored["data"], "data")
+            constructor = stored.constructor({"_target_": dataset_target(section)}, "data", DATASETS)
+            own, clips, loading = split_section(section, constructor)
+            return Data(
+                stored.build(own, "data", DATASETS),
+                stored.call(ClipSettings, "data", stored.plain(clips, "data")),
+                stored.call(Loading, "data", stored.plain(loading, "data")),
+            )
+        section = plain(self.composed["data"])
+        own, clips, loading = split_section(section, get_object(dataset_target(section)))
+        return Data(instantiate(own, _convert_="all"), ClipSettings(**clips), Loading(**loading))
 
     def content(self) -> dict[str, Any]:
         """The whole configuration as plain data, resolved; what a checkpoint brought stays as it is."""

@@ -30,21 +30,18 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     sections = adopt_checkpoint(cfg, ("data", "bank", "task", "loss"))
     detector = load_detector(checkpoint, trusted_packages(cfg))
     config_text = write_config(sections.content(), run_dir)
-    task, datamodule = build_detection(sections, detector, config_text, test_split=cfg.split)
-    fingerprints = FrameFingerprint(lambda: [datamodule.split(cfg.split)])
+    task, datamodule = build_detection(sections, detector, config_text, split=cfg.split)
+    fingerprints = FrameFingerprint([datamodule.split(cfg.split)], datamodule.clips.sampling)
     trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints, StopAtOnce()], logging_on=False)
     with telling_misconfiguration(cfg):
         trainer.test(task, datamodule, verbose=False)
     if trainer.is_global_zero:
-        assert task.result is not None
-        split = datamodule.split(cfg.split)
-        if split.is_without_truth:
-            annotations = split.path(split.data.annotations)
-            _log.info("no mAP, since split %s has no annotations (%s: no such file)", split.name, annotations)
+        if task.figures:
+            _log.info("%s", ", ".join(f"{name} {value:.4f}" for name, value in task.figures.items()))
         else:
-            groups = {name: task.result.mean_over(list(ids)) for name, ids in task.class_groups.items()}
-            _log.info("mAP@0.5 %.4f %s", task.result.mean, {name: round(value, 4) for name, value in groups.items()})
-        _log.info("results.csv and metrics.json are in %s", run_dir)
+            why = task.evaluator.summary().get("no_mAP_because", "it is not annotated")
+            _log.info("no mAP of split %s, since %s", cfg.split, why)
+        _log.info("results and metrics.json are in %s", run_dir)
     return 0
 
 

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
@@ -25,8 +26,7 @@ from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
 from lfb_lightning.lightning.callbacks.resuming import Resuming
 from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
 from lfb_lightning.lightning.modules.detection import logged_figures
-from lfb_lightning.metrics.description import describe_result
-from lfb_lightning.models import ActionDetector
+from lfb_lightning.models import ActionDetector, FBONonLocal
 from lfb_lightning.models.loading import load_backbone, start_from
 
 _METRICS = "metrics.json"
@@ -43,10 +43,14 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         _log.info("%s", load_backbone(detector.backbone, detector.backbone.weights))
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
-    task, datamodule = build_detection(Sections(cfg), detector, config_text)
-    fingerprints = FrameFingerprint(lambda: [datamodule.split(name) for name in ("train", "val")])
+    task, datamodule = build_detection(Sections(cfg), detector, config_text, split="val")
+    if isinstance(detector.fbo, FBONonLocal) and detector.fbo.norm_inputs:
+        manifest = datamodule.bank("train").manifest
+        detector.fbo.set_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
+    splits = [datamodule.split(name) for name in ("train", "val")]
+    fingerprints = FrameFingerprint(splits, datamodule.clips.sampling)
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
-    _refuse_unlogged(callbacks, logged_figures(datamodule.split("val").class_groups))
+    _refuse_unlogged(callbacks, logged_figures(task.evaluator))
     resumed = _resume_path(cfg, run_dir)
     resuming = None if resumed is None else Resuming(resumed)
     if resuming is not None:
@@ -56,9 +60,9 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     naming = resuming.naming_the_file() if resuming is not None else nullcontext()
     with telling_misconfiguration(cfg), naming:
         trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
-    if task.result is None and resumed is not None and not _is_summed_up(run_dir, trainer.global_step):
+    if task.figures is None and resumed is not None and not _is_summed_up(run_dir, trainer.global_step):
         trainer.validate(task, datamodule, verbose=False)  # it had been killed between its last step and its summary
-    if trainer.is_global_zero and (task.result is not None or not _is_summed_up(run_dir, trainer.global_step)):
+    if trainer.is_global_zero and (task.figures is not None or not _is_summed_up(run_dir, trainer.global_step)):
         _write_summary(trainer, task, run_dir)
     return 0
 
@@ -110,10 +114,8 @@ def _write_summary(trainer: Trainer, task: DetectionTask, run_dir: Path) -> None
         summary["best_checkpoint"] = checkpoint.best_model_path
         best = checkpoint.best_model_score
         summary["best_mAP"] = None if best is None else float(best)
-    if task.result is not None:
-        datamodule = task.datamodule
-        names = datamodule.split("val").label_map.names
-        summary |= describe_result(task.result, task.class_groups, names)
+    if task.figures is not None:
+        summary |= task.evaluator.summary()
     write_json(run_dir / _METRICS, summary)
     _log.info("run folder %s; best checkpoint %s", run_dir, summary.get("best_checkpoint"))
 

@@ -2,6 +2,7 @@
 
 from lfb_lightning.clips.collate import collate
 from lfb_lightning.clips.sampling import ClipSampling
+from lfb_lightning.clips.settings import ClipSettings
 from lfb_lightning.clips.transforms import ClipTransform
 
-__all__ = ["ClipSampling", "ClipTransform", "collate"]
+__all__ = ["ClipSampling", "ClipSettings", "ClipTransform", "collate"]

@@ -26,6 +26,7 @@ def collate(samples: list[Sample]) -> ClipBatch:
         scores=torch.cat([sample.scores for sample in samples]),
         labels=torch.cat(labels) if labels else None,
         short_term=torch.cat(features) if features else None,
+        items=tuple(sample.item for sample in samples),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which moments of a video make the clip of a keyframe."""
+"""Which moments of a video make the clip around a moment."""
 
 from __future__ import annotations
 
@@ -10,20 +10,31 @@ from jaxtyping import Float64
 
 @dataclass(frozen=True, slots=True)
 class ClipSampling:
-    """`num_frames` frames, every `stride`-th at `fps` frames a second, around the keyframe.
+    """Samples `num_frames` frames around a moment, `stride` frames of a video at `fps` apart.
 
-    Frame i lies (i - num_frames / 2) * stride frames from the keyframe, as in the original code: 4 x 16 at 30 fps is
-    -32, -16, 0, +16. `origin_second` is the timestamp of the video's first frame (AVA's cuts: 900; whole movies: 0).
-    `shift` moves every clip by frames: mmaction2 1.x reads clips one frame late.
+    Frame i lies (i - num_frames / 2) * stride frames from the moment, as in the original LFB code: 4 x 16 at 30 fps is
+    -32, -16, 0, +16.
+
+    Args:
+        num_frames: frames per clip.
+        stride: frames from one to the next.
+        fps: frames per second that `stride` counts in; the video's own rate may differ.
+        shift: frames by which every clip is moved: mmaction2 1.x reads clips one frame late.
     """
 
     num_frames: int
     stride: int
     fps: float
-    origin_second: float
     shift: float = 0.0
 
-    def times(self, timestamp: int) -> Float64[np.ndarray, " T"]:
-        """Seconds since the video's first frame; may lie before it or after its end."""
+    def times(self, moment: float) -> Float64[np.ndarray, " T"]:
+        """Give the presentation times of a clip's frames.
+
+        Args:
+            moment: seconds since the video's first frame.
+
+        Returns:
+            Seconds since the video's first frame; some may lie before it or after the video's end.
+        """
         frames = np.arange(self.num_frames) * self.stride - self.num_frames * self.stride / 2 + self.shift
-        return (timestamp - self.origin_second) + frames / self.fps
+        return moment + frames / self.fps

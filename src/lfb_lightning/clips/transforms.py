@@ -22,14 +22,14 @@ from lfb_lightning.clips.fixed_point_resize import resize_fixed_point
 class ClipTransform:
     """Short side drawn from `short_side` (None: as it is), random `crop` (None: whole), flip with probability `flip`.
 
-    `colour_jitter` j draws brightness, contrast and saturation factors from 1 - j to 1 + j, the same for the whole clip.
-    `resize` is "torchvision" (bilinear, antialiased when shrinking) or "opencv" (the peers' pixels exactly).
+    `color_jitter` j draws brightness, contrast and saturation factors from 1 - j to 1 + j, the same for the whole clip.
+    `resize` is "torchvision" (bilinear, antialiased when shrinking) or "opencv" (mmaction2's pixels exactly).
     """
 
     short_side: tuple[int, int] | None = None
     crop: int | None = None
     flip: float = 0.0
-    colour_jitter: float = 0.0
+    color_jitter: float = 0.0
     resize: str = "torchvision"
 
     def __call__(
@@ -53,7 +53,7 @@ class ClipTransform:
             video, rois = self._crop(video, rois, self.crop, generator)
         if self.flip > 0 and float(torch.rand((), generator=generator)) < self.flip:
             video, rois = F.horizontal_flip(video), F.horizontal_flip(rois)
-        if self.colour_jitter > 0:
+        if self.color_jitter > 0:
             video = self._jitter(video, generator)
         rois = F.clamp_bounding_boxes(rois)
         plain = rois.as_subclass(Tensor)
@@ -70,7 +70,7 @@ class ClipTransform:
         return video.permute(0, 2, 3, 1).numpy()
 
     def _jitter(self, video: tv_tensors.Video, generator: torch.Generator | None) -> tv_tensors.Video:
-        low, high = max(0.0, 1 - self.colour_jitter), 1 + self.colour_jitter
+        low, high = max(0.0, 1 - self.color_jitter), 1 + self.color_jitter
         factors = (low + (high - low) * torch.rand(3, generator=generator)).tolist()
         for change, factor in zip((F.adjust_brightness, F.adjust_contrast, F.adjust_saturation), factors, strict=True):
             video = change(video, factor)

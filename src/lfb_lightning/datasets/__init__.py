@@ -1,7 +1,7 @@
-"""Data sets: which moments of which videos are used for what, the persons there, and what they do."""
+"""Data sets: which moments of which videos are used for what, the regions there, and what they show."""
 
-from lfb_lightning.datasets.ava.bank_keyframes import BankKeyframes
-from lfb_lightning.datasets.ava.config import AvaData
-from lfb_lightning.datasets.ava.split import Split
+from lfb_lightning.datasets.action_dataset import ActionDataset, ActionSplit, LabeledRegions
+from lfb_lightning.datasets.ava.dataset import AvaDataset
+from lfb_lightning.datasets.ava.split import AvaSplit
 
-__all__ = ["AvaData", "BankKeyframes", "Split"]
+__all__ = ["ActionDataset", "ActionSplit", "AvaDataset", "AvaSplit", "LabeledRegions"]

@@ -12,23 +12,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from lfb_lightning.datasets.ava.config import AvaData
+from lfb_lightning.clips import ClipSettings
+from lfb_lightning.clips.sampling import ClipSampling
+from lfb_lightning.datasets.ava.settings import AvaSettings
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned
 from lfb_lightning.processes import serve
 from lfb_lightning.structures import VideoFailure
 from lfb_lightning.video.cache import CachedVideo, write_cache
 
-_DECISIVE = (
-    "num_frames",
-    "frame_stride",
-    "frame_shift",
-    "fps",
-    "origin_second",
-    "first_second",
-    "last_second",
-    "key_step",
-)
+_OF_CLIPS = ("num_frames", "frame_stride", "frame_shift", "fps")
+_OF_DATA = ("origin_second", "first_second", "last_second", "key_step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +48,14 @@ class CacheRecipe:
             )
 
 
-def touched_moments(data: AvaData) -> Float64[np.ndarray, " K"]:
+def touched_moments(data: AvaSettings, sampling: ClipSampling) -> Float64[np.ndarray, " K"]:
     """Every moment that a clip of the used seconds reads, ascending, in seconds since a video's first frame."""
     seconds = range(data.first_second, data.last_second + 1, data.key_step)
-    return np.unique(np.round(np.concatenate([data.clip_sampling.times(second) for second in seconds]), 6))
+    return np.unique(np.round(np.concatenate([sampling.times(second - data.origin_second) for second in seconds]), 6))
 
 
 def make_cache(
-    data: AvaData, video_ids: Sequence[str], recipe: CacheRecipe, *, num_workers: int
+    data: AvaSettings, clips: ClipSettings, video_ids: Sequence[str], recipe: CacheRecipe, *, num_workers: int
 ) -> Iterator[CachedFile | VideoFailure]:
     """Cache the videos into `data.cache_dir`; yields each as it is done.
 
@@ -70,11 +64,11 @@ def make_cache(
     if data.cache_dir is not None:
         remove_abandoned(Path(data.cache_dir))
     if num_workers < 1:
-        yield from (_cache_video(data, video_id, recipe) for video_id in video_ids)
+        yield from (_cache_video(data, clips, video_id, recipe) for video_id in video_ids)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(num_workers, context, initializer=serve, initargs=(os.getpid(),)) as pool:
-        futures = [pool.submit(_cache_video, data, video_id, recipe) for video_id in video_ids]
+        futures = [pool.submit(_cache_video, data, clips, video_id, recipe) for video_id in video_ids]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -84,9 +78,11 @@ def make_cache(
             raise
 
 
-def _cache_video(data: AvaData, video_id: str, recipe: CacheRecipe) -> CachedFile | VideoFailure:
+def _cache_video(
+    data: AvaSettings, clips: ClipSettings, video_id: str, recipe: CacheRecipe
+) -> CachedFile | VideoFailure:
     source = "video" if data.source == "cache" else data.source
-    made_from = _made_from(data, video_id, recipe, source)
+    made_from = _made_from(data, clips, video_id, recipe, source)
     try:
         cached = replace(data, source="cache").videos.open(video_id)
         assert isinstance(cached, CachedVideo)
@@ -99,7 +95,7 @@ def _cache_video(data: AvaData, video_id: str, recipe: CacheRecipe) -> CachedFil
         size = write_cache(
             path,
             video,
-            touched_moments(data),
+            touched_moments(data, clips.sampling),
             short_side=recipe.short_side,
             quality=recipe.quality,
             made_from=made_from,
@@ -109,10 +105,12 @@ def _cache_video(data: AvaData, video_id: str, recipe: CacheRecipe) -> CachedFil
         return VideoFailure(video_id, str(error))
 
 
-def _made_from(data: AvaData, video_id: str, recipe: CacheRecipe, source: str) -> dict[str, object]:
+def _made_from(
+    data: AvaSettings, clips: ClipSettings, video_id: str, recipe: CacheRecipe, source: str
+) -> dict[str, object]:
     """What decides the content of a cache file, as it is written into it."""
     made_from = {"video_id": video_id, "short_side": recipe.short_side, "quality": recipe.quality, "source": source}
-    made_from |= {name: getattr(data, name) for name in _DECISIVE}
+    made_from |= {name: getattr(clips, name) for name in _OF_CLIPS} | {name: getattr(data, name) for name in _OF_DATA}
     if source == "frames":  # left out where it is usual: files that were made before need not be made again
         usual = {"first_frame_number": 1, "frame_prefix": None}
         made_from |= {name: value for name in usual if (value := getattr(data, name)) != usual[name]}

@@ -70,6 +70,16 @@ class StoredObjects:
             raise InputError(f"{self.source}: {key} has _partial_, which is for an FBO in a detector.")
         return self._built(node, key, parts, given)
 
+    def mapping(self, node: object, key: str) -> dict[str, Any]:
+        """A section as it is stored; raises InputError where it is no mapping from texts."""
+        if not isinstance(node, dict) or not all(isinstance(name, str) for name in node):
+            raise InputError(f"{self.source}: {key} is of type {type(node).__name__}, expected a mapping.")
+        return node
+
+    def constructor(self, node: dict[str, Any], key: str, parts: Mapping[str, _Part]) -> _Part:
+        """What the `_target_` of a node means; raises InputError where it names anything that it may not."""
+        return self._find(node, key, parts, plain=False)
+
     def plain(self, node: object, key: str) -> dict[str, Any]:
         """A section of plain values, in which nothing is built.
 

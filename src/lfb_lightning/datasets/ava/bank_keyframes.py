@@ -10,22 +10,19 @@ there is none at all the whole frame, with score 0.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
-from lfb_lightning.datasets.ava.split import Split
+from lfb_lightning.datasets.ava.tables import AvaTables
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe, Proposals
 
-Choice = Literal["proposals", "annotations", "every_second"]
 _WHOLE_FRAME = Proposals(boxes=np.array([[0.0, 0.0, 1.0, 1.0]]), scores=np.zeros(1))
 
 
 class BankKeyframes:
     """The keyframes of a bank of `split`, and their persons."""
 
-    def __init__(self, split: Split, choice: Choice) -> None:
+    def __init__(self, split: AvaTables, choice: str) -> None:
         self.split = split
         self.choice = choice
 

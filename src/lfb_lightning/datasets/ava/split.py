@@ -1,167 +1,131 @@
-"""One split of a data set: its tables, which keyframes are used for what, and the persons of each."""
+"""One split of a data set in AVA's formats, as training, testing and extraction use it."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 
-from lfb_lightning.ava.action_groups import ava_groups
-from lfb_lightning.ava.annotations import Annotations, no_annotations, read_annotations
-from lfb_lightning.ava.excluded import read_excluded
-from lfb_lightning.ava.keyframe_rows import KeyframeRows
-from lfb_lightning.ava.label_map import LabelMap, read_label_map
-from lfb_lightning.ava.proposals import ProposalTable, read_proposals
 from lfb_lightning.boxes import iou_matrix
+from lfb_lightning.datasets.action_dataset import LabeledRegions
 from lfb_lightning.datasets.ava.assignment import sample_persons
-from lfb_lightning.datasets.ava.config import AvaData
-from lfb_lightning.errors import InputError
-from lfb_lightning.structures import GroundTruth, Keyframe, Proposals
+from lfb_lightning.datasets.ava.bank_keyframes import BankKeyframes
+from lfb_lightning.datasets.ava.evaluation import AvaEvaluator
+from lfb_lightning.datasets.ava.settings import AvaSettings
+from lfb_lightning.datasets.ava.tables import AvaTables
+from lfb_lightning.structures import GroundTruth, Item, Keyframe, Proposals
+from lfb_lightning.video.protocol import Video
 
-_log = logging.getLogger(__name__)
-_ALWAYS_ANNOTATED = ("train", "val")
 
+class AvaSplit:
+    """One split of a data set in AVA's formats; an `ActionSplit`, whose regions are persons and whose items are keyframes.
 
-class Split:
-    """The tables of `data` for the split `name`, read when first needed. Excluded keyframes are in none of them.
-
-    The splits train and val have annotations; any other may lack their file, as AVA's test split does: it is then served
-    without truth, and may lack its excluded timestamps too.
+    Args:
+        data: where its files lie and which of its seconds and persons are used.
+        name: name of the split: train, val, test or another.
     """
 
-    def __init__(self, data: AvaData, name: str) -> None:
+    ticks_per_second = Fraction(1)
+
+    def __init__(self, data: AvaSettings, name: str) -> None:
         self.data = data
         self.name = name
+        self.tables = AvaTables(data, name)
 
-    def path(self, template: str) -> Path:
-        """A path of the configuration for this split."""
-        return Path(template.replace("{split}", self.name))
-
-    @cached_property
-    def label_map(self) -> LabelMap:
-        """The data set's actions, or those of `data.classes`."""
-        label_map = read_label_map(self.path(self.data.label_map))
-        return label_map if self.data.classes is None else label_map.restricted_to(self.data.classes)
-
-    @cached_property
-    def excluded(self) -> frozenset[Keyframe]:
-        """Keyframes that are not used."""
-        path = None if self.data.excluded is None else self.path(self.data.excluded)
-        if path is not None and self.is_without_truth and not path.is_file():
-            _log.info("excluded timestamps %s: no such file; nothing is excluded from split %s", path, self.name)
-            path = None
-        return read_excluded(path)
-
-    @cached_property
-    def annotations(self) -> Annotations:
-        """Ground truth."""
-        return self.all_annotations.without(self.excluded)
-
-    @cached_property
-    def all_annotations(self) -> Annotations:
-        """Ground truth, on excluded keyframes too; none for a split without truth."""
-        if self.is_without_truth:
-            return no_annotations(self.label_map)
-        path = self.path(self.data.annotations)
-        if not path.is_file():
-            raise InputError(f"annotations {path}: no such file; set paths.data_dir, or data.annotations.")
-        return read_annotations(path, self.label_map)
-
-    @cached_property
-    def proposals(self) -> ProposalTable:
-        """Detected persons; raises InputError when none of them is on an annotated keyframe."""
-        path = self.path(self.data.proposals)
-        images = None if self.data.proposal_images is None else self.path(self.data.proposal_images)
-        table = read_proposals(path, images=images)
-        if self.has_annotations and not table.persons.found_in_table(self.annotations.persons).any():
-            ours = next(iter(self.annotations.keyframes), None)
-            theirs = next(iter(table.keyframes), None)
-            raise InputError(
-                f"proposals {path}: none of {len(table.keyframes)} keyframes is annotated in "
-                f"{self.path(self.data.annotations)}; one there is '{theirs}', one here '{ours}'."
-            )
-        return table
+    def num_columns(self) -> int:
+        """The largest action id plus one: column 0 is background."""
+        return self.tables.label_map.num_columns
 
     @property
-    def has_annotations(self) -> bool:
-        """Whether there is an annotation file."""
-        return self.path(self.data.annotations).is_file()
+    def bank_threshold(self) -> float:
+        """Least confidence of the proposals whose features the bank stores."""
+        return self.data.bank_threshold
 
-    @property
-    def is_without_truth(self) -> bool:
-        """Whether nobody has annotated the split, and nobody had to: it can be extracted and tested, but has no mAP."""
-        return self.name not in _ALWAYS_ANNOTATED and not self.has_annotations
+    def video(self, video_id: str) -> Video:
+        """Open a video; raises InputError where there is none."""
+        return self.data.videos.open(video_id)
 
-    @property
-    def class_groups(self) -> Mapping[str, Sequence[int]]:
-        """The groups of actions that are reported beside the mAP: those of the configuration, or AVA's on AVA's actions."""
-        return ava_groups(self.label_map) if self.data.class_groups is None else self.data.class_groups
+    def moment(self, keyframe: Keyframe) -> float:
+        """Seconds from the first frame of its video, which is at `origin_second`, to a keyframe."""
+        return keyframe.timestamp - self.data.origin_second
 
-    def video_ids(self) -> list[str]:
-        """Every video that is annotated or has proposals, on a used second."""
-        tables = [self.proposals.persons, *([self.annotations.persons] if self.has_annotations else [])]
-        return sorted({keyframe.video_id for table in tables for keyframe in table.select(self.used(table))})
+    def training_items(self) -> Sequence[Item]:
+        """Annotated keyframes on a used second with at least one listed action."""
+        _ = self.tables.proposals  # read before workers are started, not in each of them
+        return [Item(number, keyframe) for number, keyframe in enumerate(self.tables.training_keyframes())]
 
-    def training_keyframes(self) -> list[Keyframe]:
-        """Annotated keyframes in the used range of seconds with at least one listed action."""
-        return self.annotations.persons.select(self.used(self.annotations.persons) & self.annotations.labelled)
+    def training_regions(self, item: Item, generator: torch.Generator | None = None) -> LabeledRegions:
+        """Give the annotated persons of a keyframe (score 1) and the proposals that match them, labeled.
 
-    def keyframe_actions(self, keyframes: Sequence[Keyframe]) -> Bool[np.ndarray, "K A"]:
-        """Which actions anybody does on each keyframe."""
-        shown = [self.annotations[keyframe].labels.any(axis=0) for keyframe in keyframes]
-        return np.stack(shown) if shown else np.zeros((0, self.label_map.num_columns), dtype=bool)
+        A proposal takes the actions of the box that it overlaps most, if by `match_iou` at least; one that matches nobody
+        would carry no loss (in the LFB authors' code and in mmaction2) and is left out. With `data.assign=mmaction2` the
+        assigner and sampler of mmaction2 decide, which keeps unmatched proposals.
 
-    def proposal_keyframes(self, threshold: float) -> list[Keyframe]:
-        """Keyframes in the used range with at least one proposal of at least `threshold`."""
-        return self.proposals.persons.select(
-            self.used(self.proposals.persons) & (self.proposals.best_scores >= threshold)
-        )
-
-    def training_persons(
-        self, keyframe: Keyframe, generator: torch.Generator | None = None
-    ) -> tuple[GroundTruth, np.ndarray]:
-        """Ground truth, and proposals that match it, with their labels; and a score each (1 for ground truth).
-
-        A proposal takes the actions of the box it overlaps most, if by `match_iou` at least; one that matches nobody
-        would carry no loss (Wu et al.'s code and mmaction2 alike) and is left out. With `data.assign=mmaction2` that
-        peer's assigner and sampler decide (`generator` draws from more than 32), unmatched proposals included.
+        Args:
+            item: an item of `training_items`.
+            generator: draws from more than 32 persons with `data.assign=mmaction2`.
         """
-        truth = self.annotations[keyframe]
-        proposals = self.proposals.above(keyframe, self.data.train_threshold)
+        truth = self.tables.annotations[item.keyframe]
+        proposals = self.tables.proposals.above(item.keyframe, self.data.train_threshold)
+        scores = np.concatenate([np.ones(len(truth)), proposals.scores])
         if self.data.assign == "mmaction2":
             persons = sample_persons(truth, proposals.boxes, match_iou=self.data.match_iou, generator=generator)
-            scores = np.concatenate([np.ones(len(truth)), proposals.scores])[persons.source]
-            return GroundTruth(boxes=persons.boxes, labels=persons.labels), scores
-        labels, matched = self.match(truth, proposals.boxes)
-        return (
-            GroundTruth(
-                boxes=np.concatenate([truth.boxes, proposals.boxes[matched]]),
-                labels=np.concatenate([truth.labels, labels[matched]]),
-            ),
-            np.concatenate([np.ones(len(truth)), proposals.scores[matched]]),
+            return LabeledRegions(item.keyframe, persons.boxes, scores[persons.source], persons.labels)
+        labels, matched = self._match(truth, proposals.boxes)
+        kept = np.concatenate([np.ones(len(truth), dtype=bool), matched])
+        return LabeledRegions(
+            keyframe=item.keyframe,
+            boxes=np.concatenate([truth.boxes, proposals.boxes])[kept],
+            scores=scores[kept],
+            labels=np.concatenate([truth.labels, labels])[kept],
         )
 
-    def match(self, truth: GroundTruth, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _match(self, truth: GroundTruth, boxes: Float64[np.ndarray, "P 4"]) -> tuple[np.ndarray, np.ndarray]:
         """Labels `[P, A]` of boxes by their best overlapping ground truth, and which overlap it by `match_iou`."""
         if len(truth) == 0 or len(boxes) == 0:
             return np.zeros((len(boxes), truth.labels.shape[1]), dtype=bool), np.zeros(len(boxes), dtype=bool)
         iou = iou_matrix(boxes, truth.boxes)
         return truth.labels[iou.argmax(axis=1)], iou.max(axis=1) >= self.data.match_iou
 
-    def evaluation_persons(self, keyframe: Keyframe) -> Proposals:
-        """Proposals that are scored in evaluation."""
-        return self.proposals.above(keyframe, self.data.eval_threshold)
+    def evaluation_items(self) -> Sequence[Item]:
+        """Keyframes on a used second with a proposal of at least `eval_threshold`."""
+        keyframes = self.tables.proposal_keyframes(self.data.eval_threshold)
+        return [Item(number, keyframe) for number, keyframe in enumerate(keyframes)]
 
-    def used(self, table: KeyframeRows) -> Bool[np.ndarray, " K"]:
-        """Which keyframes of a table are on the used seconds and not excluded."""
-        seconds = table.timestamps
-        used = (seconds >= self.data.first_second) & (seconds <= self.data.last_second)
-        used &= (seconds - self.data.first_second) % self.data.key_step == 0
-        if self.excluded:
-            used &= ~table.found_in(self.excluded)
-        return used
+    def evaluation_regions(self, item: Item) -> Proposals:
+        """The proposals of at least `eval_threshold`."""
+        return self.tables.proposals.above(item.keyframe, self.data.eval_threshold)
+
+    def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
+        """The seconds that the bank describes, sorted by video and time; see `BankKeyframes` for the choices."""
+        return BankKeyframes(self.tables, choice).keyframes()
+
+    def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
+        """The persons whose features the bank stores."""
+        return BankKeyframes(self.tables, choice).persons(keyframe)
+
+    def evaluator(self, *, action_threshold: float | None) -> AvaEvaluator:
+        """Make an evaluator by frame-mAP; a score of at most `action_threshold` is no detection (None: all are)."""
+        return AvaEvaluator(self.tables, action_threshold=action_threshold)
+
+    def describe(self) -> dict[str, object]:
+        """What decides the pixels of a clip beside how it is cut, for the bank's manifest."""
+        return {"source": self.data.source, "origin_second": self.data.origin_second}
+
+    def stored_labels(
+        self, keyframe: Keyframe, boxes: Float64[np.ndarray, "P 4"]
+    ) -> tuple[Bool[np.ndarray, "P A"], Bool[np.ndarray, " P"]]:
+        """Labels of the bank's persons by the annotated ones that they overlap most, and which do by `match_iou`."""
+        return self._match(self.tables.annotations[keyframe], boxes)
+
+    def stored_scored(self, scores: Float64[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
+        """Which of the bank's persons have a score of at least `eval_threshold`."""
+        return scores >= self.data.eval_threshold
+
+    def item_actions(self, items: Sequence[Item]) -> Bool[np.ndarray, "N A"]:
+        """Which actions anybody does on each keyframe."""
+        shown = [self.tables.annotations[item.keyframe].labels.any(axis=0) for item in items]
+        return np.stack(shown) if shown else np.zeros((0, self.num_columns()), dtype=bool)

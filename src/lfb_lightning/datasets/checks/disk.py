@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lfb_lightning.datasets.ava.split import Split
+from lfb_lightning.clips import ClipSampling
+from lfb_lightning.datasets.ava.split import AvaSplit
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.datasets.checks.fingerprint import probe_frame, probe_keyframes
 from lfb_lightning.datasets.frame_cache import touched_moments
@@ -14,7 +15,15 @@ from lfb_lightning.video.cache import encode_frame
 _ROW_BYTES_BESIDE_FEATURES = 24  # timestamp, score, box
 
 
-def report_disk(split: Split, report: SplitReport, *, channels: int, short_side: int = 320, quality: int = 90) -> None:
+def report_disk(
+    split: AvaSplit,
+    sampling: ClipSampling,
+    report: SplitReport,
+    *,
+    channels: int,
+    short_side: int = 320,
+    quality: int = 90,
+) -> None:
     """Add gigabytes: the bank's by precision, exactly; the cache's from the size of a few frames as JPEGs."""
     rows = report.figures.get("proposals_for_bank", 0)
     report.figures["bank_gigabytes"] = {
@@ -24,9 +33,9 @@ def report_disk(split: Split, report: SplitReport, *, channels: int, short_side:
     sizes = []
     for keyframe in probe_keyframes(split, 4):
         try:
-            sizes.append(len(encode_frame(probe_frame(split, keyframe), short_side, quality)))
+            sizes.append(len(encode_frame(probe_frame(split, keyframe, sampling), short_side, quality)))
         except (InputError, OSError):
             continue  # reported with its video
-    videos = len(split.video_ids())
+    videos = len(split.tables.video_ids())
     per_frame = float(np.mean(sizes)) if sizes else 0.0
-    report.figures["cache_gigabytes"] = videos * len(touched_moments(split.data)) * per_frame / 1e9
+    report.figures["cache_gigabytes"] = videos * len(touched_moments(split.data, sampling)) * per_frame / 1e9

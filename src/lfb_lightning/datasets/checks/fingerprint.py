@@ -11,32 +11,48 @@ import hashlib
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
-from lfb_lightning.datasets.ava.split import Split
+from lfb_lightning.clips import ClipSampling
+from lfb_lightning.datasets.action_dataset import ActionSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 
 
-def probe_keyframes(split: Split, number: int) -> list[Keyframe]:
-    """`number` used keyframes with proposals, spread evenly over the split (fewer if there are fewer)."""
-    keyframes = split.proposals.persons.select(split.used(split.proposals.persons))
+def probe_keyframes(split: ActionSplit, number: int) -> list[Keyframe]:
+    """Choose keyframes spread evenly over what is evaluated of a split.
+
+    Args:
+        split: any split.
+        number: how many; fewer if there are fewer.
+    """
+    keyframes = list(dict.fromkeys(item.keyframe for item in split.evaluation_items()))
     places = np.unique(np.linspace(0, len(keyframes) - 1, min(number, len(keyframes))).round().astype(int))
     return [keyframes[place] for place in places.tolist()]
 
 
-def probe_frame(split: Split, keyframe: Keyframe) -> np.ndarray:
-    """The frame at a keyframe, `[H, W, 3]` uint8 RGB."""
-    times = split.data.clip_sampling.times(keyframe.timestamp)
-    return split.data.videos.open(keyframe.video_id).clip(times)[len(times) // 2]
+def probe_frame(split: ActionSplit, keyframe: Keyframe, sampling: ClipSampling) -> UInt8[np.ndarray, "H W 3"]:
+    """Decode the RGB frame at a keyframe."""
+    times = sampling.times(split.moment(keyframe))
+    return split.video(keyframe.video_id).clip(times)[len(times) // 2]
 
 
-def fingerprint(split: Split, number: int = 8) -> dict[str, Any]:
-    """`digest` over all probes, and each probe's hash and thumbnail; a frame that cannot be read has its reason instead."""
+def fingerprint(split: ActionSplit, sampling: ClipSampling, number: int = 8) -> dict[str, Any]:
+    """Fingerprint the frames of a split.
+
+    Args:
+        split: any split.
+        sampling: of the clips, whose frame at the keyframe is taken.
+        number: of probes.
+
+    Returns:
+        `digest` over all probes, and each probe's hash and thumbnail; a frame that cannot be read has its reason instead.
+    """
     probes: dict[str, Any] = {}
     for keyframe in probe_keyframes(split, number):
         try:
-            frame = probe_frame(split, keyframe)
+            frame = probe_frame(split, keyframe, sampling)
         except (InputError, OSError) as error:
             probes[str(keyframe)] = {"unreadable": str(error)}
             continue

@@ -6,14 +6,14 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from lfb_lightning.boxes import iou_matrix
-from lfb_lightning.datasets.ava.split import Split
+from lfb_lightning.datasets.ava.tables import AvaTables
 from lfb_lightning.datasets.checks.findings import SplitReport
 
 _SLACK = 0.001  # of a box edge outside the picture: the files round to three decimals
 _FEW_PROPOSALS, _LOW_RECALL = 0.9, 0.8
 
 
-def check_tables(split: Split) -> SplitReport:
+def check_tables(split: AvaTables) -> SplitReport:
     """Figures and findings of the split's tables; raises InputError for a file that cannot be read at all."""
     report = SplitReport(split.name)
     if split.has_annotations:
@@ -26,7 +26,7 @@ def check_tables(split: Split) -> SplitReport:
     return report
 
 
-def _check_annotations(split: Split, report: SplitReport) -> None:
+def _check_annotations(split: AvaTables, report: SplitReport) -> None:
     raw, annotations = split.all_annotations, split.annotations
     actions = raw.rows["action_id"].to_numpy()
     ids = split.label_map.ids
@@ -73,7 +73,7 @@ def _check_annotations(split: Split, report: SplitReport) -> None:
     _check_range(annotations.boxes, f"{path}: boxes", "boxes_out_of_range", report)
 
 
-def _check_proposals(split: Split, report: SplitReport) -> None:
+def _check_proposals(split: AvaTables, report: SplitReport) -> None:
     table = split.proposals
     path = split.path(split.data.proposals)
     thresholds = {
@@ -117,7 +117,7 @@ def _check_proposals(split: Split, report: SplitReport) -> None:
         )
 
 
-def _found_at_half(split: Split, threshold: float) -> Bool[np.ndarray, " P"]:
+def _found_at_half(split: AvaTables, threshold: float) -> Bool[np.ndarray, " P"]:
     """Whether each annotated person is overlapped by a proposal with an IoU of at least 0.5."""
     found = [
         iou_matrix(truth.boxes, split.proposals.above(keyframe, threshold).boxes).max(axis=1, initial=0.0) >= 0.5
@@ -140,7 +140,7 @@ def _check_range(boxes: Float64[np.ndarray, "N 4"], what: str, figure: str, repo
         )
 
 
-def _check_expected(split: Split, report: SplitReport) -> None:
+def _check_expected(split: AvaTables, report: SplitReport) -> None:
     for name, expected in split.data.expected_counts.get(split.name, {}).items():
         if expected is None:
             continue

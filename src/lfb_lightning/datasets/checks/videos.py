@@ -7,44 +7,45 @@ from dataclasses import replace
 
 import numpy as np
 
-from lfb_lightning.datasets.ava.split import Split
+from lfb_lightning.clips import ClipSampling
+from lfb_lightning.datasets.ava.split import AvaSplit
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.datasets.checks.oddities import ODDITIES, VideoFacts
 from lfb_lightning.datasets.checks.readings import look_through, refuse_inexact
 from lfb_lightning.errors import InputError
+from lfb_lightning.structures import Keyframe
 from lfb_lightning.video import FrameFolder
 
 _NAMED = 3
 
 
-def look_at_videos(split: Split, *, exactness_probes: int) -> Iterator[VideoFacts]:
+def look_at_videos(split: AvaSplit, sampling: ClipSampling, *, exactness_probes: int) -> Iterator[VideoFacts]:
     """Look through every video of the split, and decode its first and last keyframe's clips.
 
     Of the first `exactness_probes` videos some clips are also compared with an independent decode.
     """
     used: dict[str, list[int]] = {}
-    tables = [split.proposals.persons, *([split.annotations.persons] if split.has_annotations else [])]
-    for keyframe in sorted({keyframe for table in tables for keyframe in table.select(split.used(table))}):
+    for keyframe in split.tables.used_keyframes():
         used.setdefault(keyframe.video_id, []).append(keyframe.timestamp)
     for number, (video_id, timestamps) in enumerate(used.items()):
         facts = VideoFacts(video_id)
         try:
-            _look(facts, split, timestamps, probe=number < exactness_probes)
+            _look(facts, split, sampling, timestamps, probe=number < exactness_probes)
         except (InputError, OSError) as error:
             facts.problem = str(error)
         yield facts
 
 
-def _look(facts: VideoFacts, split: Split, timestamps: list[int], *, probe: bool) -> None:
+def _look(facts: VideoFacts, split: AvaSplit, sampling: ClipSampling, timestamps: list[int], *, probe: bool) -> None:
     """Fill in the facts; raises InputError where the video cannot be used."""
-    video = split.data.videos.open(facts.video_id)
+    video = split.video(facts.video_id)
     facts.properties = video.properties()
-    clip_times = np.stack([split.data.clip_sampling.times(second) for second in timestamps])
+    seconds = np.array([split.moment(Keyframe(facts.video_id, timestamp)) for timestamp in timestamps])
+    clip_times = np.stack([sampling.times(second) for second in seconds.tolist()])
     facts.survey = look_through(video, clip_times, every_picture=probe)
     if facts.survey is not None:  # counted, where properties are what the header states
         facts.properties = replace(facts.properties, seconds=facts.survey.seconds, frames=facts.survey.frames)
     begin = video.begin if isinstance(video, FrameFolder) else 0.0
-    seconds = np.array(timestamps) - split.data.origin_second
     facts.early_keyframes = int((seconds < begin).sum())
     facts.late_keyframes = int((seconds > facts.properties.seconds).sum())
     for times in clip_times[[0, -1]]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lfb_lightning.datasets import Split
+from lfb_lightning.clips import ClipSampling
+from lfb_lightning.datasets import ActionSplit
 from lfb_lightning.datasets.checks.fingerprint import fingerprint
 from lfb_lightning.files.durable import write_json
 
 
 class FrameFingerprint(Callback):
-    """Writes `fingerprint.json` when a run starts; `splits` gives what it reads. Compare it with lfb-check's."""
+    """Writes `fingerprint.json` when a run starts; compare it with lfb-check's.
 
-    def __init__(self, splits: Callable[[], list[Split]]) -> None:
+    Args:
+        splits: what the run reads.
+        sampling: of its clips.
+    """
+
+    def __init__(self, splits: Sequence[ActionSplit], sampling: ClipSampling) -> None:
         self._splits = splits
+        self._sampling = sampling
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Of training and validation."""
@@ -32,5 +39,5 @@ class FrameFingerprint(Callback):
 
     def _write(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
-            content = {split.name: fingerprint(split) for split in self._splits()}
+            content = {split.name: fingerprint(split, self._sampling) for split in self._splits}
             write_json(Path(trainer.default_root_dir) / "fingerprint.json", content)

@@ -1,6 +1,6 @@
-"""Serves AVA clips, proposals and bank windows.
+"""Serves clips, their regions and bank windows of any data set.
 
-Training reads clips at random, evaluation streams every video once, and a frozen detector may read its persons' features
+Training reads clips at random, evaluation streams every video once, and a frozen detector may read its regions' features
 from the bank instead of either. Workers never touch the bank's windows: they return keyframes, and the main process
 gathers a batch's windows just before the transfer, into pinned memory where there is a GPU (a window that travels
 through worker queues costs five to ten times as much).
@@ -8,6 +8,7 @@ through worker queues costs five to ten times as much).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -20,14 +21,16 @@ from torch.utils.data import DataLoader
 from lfb_lightning.bank import BankConfig, FeatureBank
 from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.bank.window import window_generator
-from lfb_lightning.clips import collate
+from lfb_lightning.clips import ClipSettings, collate
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.clips.views import View
-from lfb_lightning.datasets import AvaData, Split
-from lfb_lightning.datasets.class_balance import keyframe_weights
+from lfb_lightning.datasets import ActionDataset, ActionSplit
+from lfb_lightning.datasets.action_dataset import ItemActions
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import DealtBatches
+from lfb_lightning.lightning.datamodules.class_balance import keyframe_weights
 from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
+from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.resumable_loader import ResumableLoader
 from lfb_lightning.lightning.datamodules.stored_persons import StoredPersons
 from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
@@ -35,14 +38,28 @@ from lfb_lightning.lightning.datamodules.training_clips import TrainingClips
 from lfb_lightning.structures import BankWindow, ClipBatch, ViewBatch
 
 
-class AvaDataModule(LightningDataModule):
-    """`reads_bank`: batches carry windows; `backbone_digest`: refuse a bank of another backbone (None: take any)."""
+class ActionDataModule(LightningDataModule):
+    """The batches of training, validation and testing.
+
+    Args:
+        dataset: what is read.
+        clips: how clips are cut and shown.
+        loading: how they become batches.
+        bank: where the banks are and which windows are read.
+        seed: of order, augmentation and windows.
+        channels: width of the features that the detector reads from the bank.
+        reads_bank: whether batches carry windows.
+        backbone_digest: digest of the detector's backbone; a bank of another one is refused where it must be the same.
+        test_split: what `trainer.test` reads.
+    """
 
     def __init__(
         self,
-        data: AvaData,
-        bank: BankConfig,
+        dataset: ActionDataset,
         *,
+        clips: ClipSettings,
+        loading: Loading,
+        bank: BankConfig,
         seed: int,
         channels: int,
         reads_bank: bool,
@@ -50,32 +67,37 @@ class AvaDataModule(LightningDataModule):
         test_split: str = "val",
     ) -> None:
         super().__init__()
-        self.data = data
+        self.dataset = dataset
+        self.clips = clips
+        self.loading = loading
         self.bank_config = bank
         self.seed = seed
         self.channels = channels
         self.reads_bank = reads_bank
         self.backbone_digest = backbone_digest
         self.test_split = test_split
-        self._splits: dict[str, Split] = {}
+        self._splits: dict[str, ActionSplit] = {}
         self._banks: dict[str, FeatureBank] = {}
 
-    def split(self, name: str) -> Split:
-        """The tables of a split, read once."""
-        return self._splits.setdefault(name, Split(self.data, name))
+    def split(self, name: str) -> ActionSplit:
+        """A split of the data set, made once."""
+        if name not in self._splits:
+            self._splits[name] = self.dataset.split(name)
+        return self._splits[name]
 
     def bank(self, name: str) -> FeatureBank:
         """The bank of a split, opened once; raises InputError if it is missing or does not fit the detector."""
         if name not in self._banks:
             bank = FeatureBank.open(self.bank_config.folder(name))
             split = self.split(name)
-            needs_backbone = self.bank_config.strict or self.data.short_term == "bank"
+            items = split.training_items() if name == "train" else split.evaluation_items()
+            needs_backbone = self.bank_config.strict or self.loading.short_term == "bank"
             refuse_unfit(
                 bank,
                 split=name,
                 channels=self.channels,
                 backbone_digest=self.backbone_digest if needs_backbone else None,
-                video_ids=(split.proposals if split.is_without_truth else split.annotations).persons.video_ids,
+                video_ids={item.keyframe.video_id for item in items},
             )
             self._banks[name] = bank
         return self._banks[name]
@@ -84,16 +106,16 @@ class AvaDataModule(LightningDataModule):
         """Open what the stage needs, so that what is missing shows before anything is computed."""
         names = {"fit": ["train", "val"], "validate": ["val"], "test": [self.test_split]}.get(stage, [])
         for name in names:
-            _ = self.split(name).annotations
-            if self.reads_bank or self.data.short_term == "bank":
+            split = self.split(name)
+            _ = split.training_items() if name == "train" else split.evaluation_items()
+            if self.reads_bank or self.loading.short_term == "bank":
                 self.bank(name)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches of this rank."""
-        stored = self.data.short_term == "bank"
-        return self._map_style(self._training_samples, shuffle=True, workers=0 if stored else self.data.num_workers)
+        workers = 0 if self.loading.short_term == "bank" else self.loading.num_workers
+        return self._map_style(self._training_samples, shuffle=True, workers=workers)
 
-    @property
     def num_training_batches(self) -> int:
         """Batches of an epoch on this rank."""
         return len(self._dealt(self._training_samples, shuffle=True))
@@ -101,20 +123,20 @@ class AvaDataModule(LightningDataModule):
     @cached_property
     def _training_samples(self) -> TrainingClips | StoredPersons:
         split = self.split("train")
-        if self.data.short_term == "bank":
+        if self.loading.short_term == "bank":
             return StoredPersons(split, self.bank("train"), training=True)
-        return TrainingClips(split, seed=self.seed)
+        return TrainingClips(split, self.clips, seed=self.seed)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Validation batches of this rank."""
-        if self.data.short_term == "bank":
+        if self.loading.short_term == "bank":
             dataset = StoredPersons(self.split("val"), self.bank("val"), training=False)
             return self._map_style(dataset, shuffle=False, workers=0)
-        return self._streaming("val")
+        return self._streaming("val", [self.clips.eval_view])
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Test batches of this rank, always from the videos themselves."""
-        return self._streaming(self.test_split, views=self.data.test_views)
+        return self._streaming(self.test_split, self.clips.test_views)
 
     def on_before_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
         """Gather the batch's bank windows."""
@@ -126,12 +148,11 @@ class AvaDataModule(LightningDataModule):
         return batch.with_window(self._windows(batch))
 
     def on_after_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
-        """Normalise the clips on the device."""
+        """Normalize the clips on the device."""
+        mean, std = self.clips.mean, self.clips.std
         if isinstance(batch, ViewBatch):
-            return replace(
-                batch, views=tuple(normalize(view, mean=self.data.mean, std=self.data.std) for view in batch.views)
-            )
-        return normalize(batch, mean=self.data.mean, std=self.data.std)
+            return replace(batch, views=tuple(normalize(view, mean=mean, std=std) for view in batch.views))
+        return normalize(batch, mean=mean, std=std)
 
     def _windows(self, batch: ClipBatch) -> BankWindow:
         trainer = self.trainer
@@ -145,11 +166,10 @@ class AvaDataModule(LightningDataModule):
             generators = [window_generator(self.seed, epoch, keyframe) for keyframe in batch.keyframes]
         return self.bank(name).windows(batch.keyframes, spec, generators, pin_memory=torch.cuda.is_available())
 
-    def _map_style(self, dataset: Any, *, shuffle: bool, workers: int) -> DataLoader[Any]:
+    def _map_style(self, dataset: TrainingClips | StoredPersons, *, shuffle: bool, workers: int) -> DataLoader[Any]:
         if len(dataset) == 0:
-            raise InputError(
-                f"split {dataset.split.name}: no keyframe to use; see data.first_second, data.last_second."
-            )
+            name = "train" if shuffle else "val"
+            raise InputError(f"split {name}: no keyframe to use; see data.first_second, data.last_second.")
         return ResumableLoader(
             dataset,
             batch_sampler=self._dealt(dataset, shuffle=shuffle),
@@ -160,11 +180,11 @@ class AvaDataModule(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def _dealt(self, dataset: Any, *, shuffle: bool) -> DealtBatches:
+    def _dealt(self, dataset: TrainingClips | StoredPersons, *, shuffle: bool) -> DealtBatches:
         rank, world_size = self._rank_and_world_size()
         return DealtBatches(
             len(dataset),
-            batch_size=self.data.batch_size,
+            batch_size=self.loading.batch_size,
             seed=self.seed,
             shuffle=shuffle,
             rank=rank,
@@ -174,22 +194,33 @@ class AvaDataModule(LightningDataModule):
 
     @cached_property
     def _training_weights(self) -> Tensor | None:
-        if self.data.class_balance == 0:
+        if self.loading.class_balance == 0:
             return None
-        actions = self.split("train").keyframe_actions(self._training_samples.keyframes)
-        return torch.from_numpy(keyframe_weights(actions, self.data.class_balance))
+        split = self.split("train")
+        if not isinstance(split, ItemActions):
+            raise InputError(
+                f"data.class_balance: {type(split).__name__} does not say which actions its items show (item_actions)."
+            )
+        actions = split.item_actions(self._training_samples.items)
+        return torch.from_numpy(keyframe_weights(actions, self.loading.class_balance))
 
-    def _streaming(self, name: str, *, views: list[View] | None = None) -> DataLoader[Any]:
+    def _streaming(self, name: str, views: Sequence[View]) -> DataLoader[Any]:
         split = self.split(name)
         rank, world_size = self._rank_and_world_size()
-        keyframes = split.proposal_keyframes(self.data.eval_threshold)
-        clips = StreamedClips(
-            self.data, keyframes, split.evaluation_persons, rank=rank, world_size=world_size, views=views
+        streamed = StreamedClips(
+            split,
+            split.evaluation_items(),
+            split.evaluation_regions,
+            sampling=self.clips.sampling,
+            views=views,
+            batch_size=self.loading.batch_size,
+            rank=rank,
+            world_size=world_size,
         )
         return DataLoader(
-            clips,
+            streamed,
             batch_size=None,
-            num_workers=self.data.num_workers,
+            num_workers=self.loading.num_workers,
             worker_init_fn=self._worker_start,
             pin_memory=torch.cuda.is_available(),
         )
@@ -197,7 +228,7 @@ class AvaDataModule(LightningDataModule):
     @property
     def _worker_start(self) -> WorkerStart:
         ranks = self.trainer.num_devices if self.trainer is not None else 1
-        return WorkerStart(self.data.num_workers * ranks)
+        return WorkerStart(self.loading.num_workers * ranks)
 
     def _rank_and_world_size(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,25 +14,37 @@ from torch.utils.data import DataLoader
 
 from lfb_lightning.bank import BankConfig, BankWriter
 from lfb_lightning.bank.claims import VideoClaims
+from lfb_lightning.clips import ClipSettings
 from lfb_lightning.clips.normalize import normalize
-from lfb_lightning.datasets import AvaData, BankKeyframes, Split
+from lfb_lightning.datasets import ActionSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
+from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
-from lfb_lightning.structures import ClipBatch, Keyframe, VideoFailure
+from lfb_lightning.structures import ClipBatch, Item, Keyframe, Proposals, VideoFailure
 
 
 class ExtractionDataModule(LightningDataModule):
-    """The bank's keyframes, video by video, dealt to ranks and workers; finished videos are left out."""
+    """The bank's keyframes, video by video, dealt to ranks and workers; finished videos are left out.
 
-    def __init__(self, data: AvaData, split: str, bank: BankConfig, writer: BankWriter) -> None:
+    Args:
+        split: whose bank is written.
+        clips: how clips are cut and shown.
+        loading: how they become batches.
+        bank: which keyframes are chosen, and what happens to a video that cannot be read.
+        writer: knows which videos are finished.
+    """
+
+    def __init__(
+        self, split: ActionSplit, *, clips: ClipSettings, loading: Loading, bank: BankConfig, writer: BankWriter
+    ) -> None:
         super().__init__()
-        self.data = data
-        self.split = Split(data, split)
+        self.split = split
+        self.clips = clips
+        self.loading = loading
         self.bank = bank
         self.writer = writer
-        self._chosen = BankKeyframes(self.split, bank.keyframes)
-        self._keyframes: list[Keyframe] = []
+        self._keyframes: Sequence[Keyframe] = []
         self.todo: dict[str, int] = {}
 
     @property
@@ -40,7 +54,7 @@ class ExtractionDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """List the keyframes; agree among the ranks on what is left to do."""
-        self._keyframes = self._chosen.keyframes()
+        self._keyframes = self.split.bank_keyframes(self.bank.keyframes)
         if not self._keyframes:
             raise InputError(
                 f"split {self.split.name}: no second to extract; see data.first_second, data.last_second, "
@@ -60,7 +74,7 @@ class ExtractionDataModule(LightningDataModule):
             if keyframe.video_id not in left:
                 finished.setdefault(keyframe.video_id, []).append(keyframe)
         for video_id, keyframes in finished.items():
-            persons = [self._chosen.persons(keyframe) for keyframe in keyframes]
+            persons = [self.split.bank_regions(keyframe, self.bank.keyframes) for keyframe in keyframes]
             if not self.writer.is_of(
                 video_id,
                 timestamps=np.repeat([keyframe.timestamp for keyframe in keyframes], [len(one) for one in persons]),
@@ -78,10 +92,14 @@ class ExtractionDataModule(LightningDataModule):
         rank, world_size, ranks_here = 0, 1, 1
         if self.trainer is not None:
             rank, world_size, ranks_here = self.trainer.global_rank, self.trainer.world_size, self.trainer.num_devices
-        clips = StreamedClips(
-            self.data,
-            [keyframe for keyframe in self._keyframes if keyframe.video_id in self.todo],
-            self._chosen.persons,
+        left = [keyframe for keyframe in self._keyframes if keyframe.video_id in self.todo]
+        streamed = StreamedClips(
+            self.split,
+            [Item(number, keyframe) for number, keyframe in enumerate(left)],
+            partial(_stored_regions, self.split, self.bank.keyframes),
+            sampling=self.clips.sampling,
+            views=[self.clips.eval_view],
+            batch_size=self.loading.batch_size,
             rank=rank,
             world_size=world_size,
             on_error=self.bank.on_error,
@@ -89,13 +107,19 @@ class ExtractionDataModule(LightningDataModule):
             claims=VideoClaims(self.writer),
         )
         return DataLoader(
-            clips,
+            streamed,
             batch_size=None,
-            num_workers=self.data.num_workers,
-            worker_init_fn=WorkerStart(self.data.num_workers * ranks_here),
+            num_workers=self.loading.num_workers,
+            worker_init_fn=WorkerStart(self.loading.num_workers * ranks_here),
             pin_memory=torch.cuda.is_available(),
         )
 
     def on_after_batch_transfer(self, batch: ClipBatch | VideoFailure, dataloader_idx: int) -> ClipBatch | VideoFailure:
-        """Normalise the clips on the device."""
-        return normalize(batch, mean=self.data.mean, std=self.data.std) if isinstance(batch, ClipBatch) else batch
+        """Normalize the clips on the device."""
+        if isinstance(batch, VideoFailure):
+            return batch
+        return normalize(batch, mean=self.clips.mean, std=self.clips.std)
+
+
+def _stored_regions(split: ActionSplit, choice: str, item: Item) -> Proposals:
+    return split.bank_regions(item.keyframe, choice)

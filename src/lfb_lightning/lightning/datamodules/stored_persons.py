@@ -1,4 +1,4 @@
-"""Samples without pixels: persons whose short-term features a bank already holds.
+"""Samples without pixels: regions whose short-term features a bank already holds.
 
 With a frozen backbone and no augmentation, the detector's short-term features are the bank's own rows. Reading them
 instead of decoding makes an epoch of FBO training a matter of seconds (the paper trains so on Charades).
@@ -10,42 +10,58 @@ import torch
 from torch.utils.data import Dataset
 
 from lfb_lightning.bank import FeatureBank
-from lfb_lightning.datasets.ava.split import Split
+from lfb_lightning.datasets import ActionSplit
+from lfb_lightning.datasets.action_dataset import StoredLabels
+from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import SampleKey
-from lfb_lightning.structures import Keyframe, Sample
+from lfb_lightning.structures import Item, Sample
 
 
 class StoredPersons(Dataset[Sample]):
-    """The bank's persons of the split's keyframes, labelled where they match ground truth (`training`)."""
+    """The bank's regions of a split's items: labeled ones in training, those that are scored in evaluation.
 
-    def __init__(self, split: Split, bank: FeatureBank, *, training: bool) -> None:
-        self.split = split
-        self.bank = bank
-        self.training = training
-        self.keyframes: list[Keyframe] = [
-            keyframe for keyframe in bank.keyframes() if not training or len(split.annotations[keyframe])
-        ]
+    Args:
+        split: offers `StoredLabels` beside what every split does.
+        bank: the split's bank.
+        training: whether the samples carry labels.
+
+    Raises:
+        InputError: The split does not say how stored regions are labeled.
+    """
+
+    def __init__(self, split: ActionSplit, bank: FeatureBank, *, training: bool) -> None:
+        if not isinstance(split, StoredLabels):
+            raise InputError(
+                f"data.short_term=bank: {type(split).__name__} does not label stored regions (stored_labels); use clips."
+            )
+        self._labels: StoredLabels = split
+        self._bank = bank
+        self._training = training
+        stored = set(bank.keyframes())
+        items = split.training_items() if training else split.evaluation_items()
+        self.items = [item for item in items if item.keyframe in stored]
 
     def __len__(self) -> int:
-        return len(self.keyframes)
+        return len(self.items)
 
     def __getitem__(self, key: SampleKey) -> Sample:
-        """Read the keyframe's persons; those below the evaluation threshold are left out unless training."""
-        keyframe = self.keyframes[key.index]
-        boxes, scores, features = self.bank.persons(keyframe)
+        """Read the regions of an item."""
+        item: Item = self.items[key.index]
+        boxes, scores, features = self._bank.persons(item.keyframe)
         labels = None
-        if self.training:
-            found, kept = self.split.match(self.split.annotations[keyframe], boxes.double().numpy())
-            labels = torch.from_numpy(found).float()
+        if self._training:
+            found, kept = self._labels.stored_labels(item.keyframe, boxes.double().numpy())
             selected = torch.from_numpy(kept)
+            labels = torch.from_numpy(found).float()[selected]
         else:
-            selected = scores >= self.split.data.eval_threshold
+            selected = torch.from_numpy(self._labels.stored_scored(scores.numpy()))
         return Sample(
-            keyframe=keyframe,
+            keyframe=item.keyframe,
             clip=None,
             rois=boxes[selected],
             boxes=boxes[selected].double(),
             scores=scores[selected].double(),
-            labels=None if labels is None else labels[selected],
+            labels=labels,
             short_term=features[selected].float(),
+            item=item.number,
         )

@@ -7,71 +7,84 @@ enters the features, and what a batch holds does not depend on how many processe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from lfb_lightning.bank.claims import VideoClaims
-from lfb_lightning.clips.collate import collate
+from lfb_lightning.clips import collate
+from lfb_lightning.clips.reading import Clip, clips
+from lfb_lightning.clips.sampling import ClipSampling
 from lfb_lightning.clips.views import View
-from lfb_lightning.datasets.ava.config import AvaData
+from lfb_lightning.datasets import ActionSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import deal_longest_first
-from lfb_lightning.structures import ClipBatch, Keyframe, Proposals, Sample, VideoFailure, ViewBatch
+from lfb_lightning.structures import ClipBatch, Item, Proposals, Sample, VideoFailure, ViewBatch
 
 # A run that was killed lives on in its loader's workers for some seconds, with their claims.
 _PATIENCE_SECONDS = 10.0
-Show = Callable[[np.ndarray, np.ndarray], tuple[Tensor, Tensor, Tensor]]
 
 
 class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
     """Yields the batches of a rank's videos, each video's in order, and a `VideoFailure` for one that breaks off.
 
-    `persons(keyframe)` gives the boxes; `on_error="stop"` raises instead of yielding a failure. With `views`, batches show
-    their keyframes in each of them. A keyframe before the start or after the end of its video shows the nearest frame
-    (`outside_video="clamp"`, the peers' behaviour) or makes the video fail (`"fail"`). Where others may work on the same
-    videos, `claims` is asked before each; one that it refuses is asked for again at the end, and then left to them.
+    Args:
+        split: where the videos are and where their keyframes lie.
+        items: what is read, in any order; views of one item are entries of one number.
+        regions: gives the regions of an item.
+        sampling: which frames make a clip.
+        views: the ways in which each clip is shown; with more than one, batches are `ViewBatch`es.
+        batch_size: clips per batch.
+        rank: number of this process.
+        world_size: number of processes.
+        on_error: `stop` raises where `skip` yields a failure.
+        outside_video: `clamp` shows the nearest frame for a keyframe outside of its video, as the LFB authors' code and
+            mmaction2 do; `fail` makes the video fail.
+        claims: asked before each video where other runs may work on the same ones; a video that it refuses is asked for
+            again at the end, and then left to them.
     """
 
     def __init__(
         self,
-        data: AvaData,
-        keyframes: list[Keyframe],
-        persons: Callable[[Keyframe], Proposals],
+        split: ActionSplit,
+        items: Sequence[Item],
+        regions: Callable[[Item], Proposals],
         *,
+        sampling: ClipSampling,
+        views: Sequence[View],
+        batch_size: int,
         rank: int = 0,
         world_size: int = 1,
         on_error: str = "stop",
-        views: list[View] | None = None,
         outside_video: str = "clamp",
         claims: VideoClaims | None = None,
     ) -> None:
-        self._claims = claims
-        self._data = data
-        self._persons = persons
-        self._on_error = on_error
+        self._split = split
+        self._regions = regions
+        self._sampling = sampling
         self._views = views
+        self._batch_size = batch_size
+        self._on_error = on_error
         self._outside_video = outside_video
-        by_video: dict[str, list[Keyframe]] = {}
-        for keyframe in sorted(keyframes):
-            by_video.setdefault(keyframe.video_id, []).append(keyframe)
+        self._claims = claims
+        by_video: dict[str, list[Item]] = {}
+        for item in sorted(items, key=lambda item: (item.keyframe, item.number)):
+            by_video.setdefault(item.keyframe.video_id, []).append(item)
         mine = deal_longest_first({name: len(rows) for name, rows in by_video.items()}, world_size)[rank]
-        self.keyframes = {name: by_video[name] for name in mine}
+        self.items = {name: by_video[name] for name in mine}
 
     def __len__(self) -> int:
         """Batches of this rank, if nothing fails; 1 for none, since Lightning leaves a rank of length 0 out of its loops
         and the others would wait for it.
         """
-        return max(1, sum(-(-len(keyframes) // self._data.batch_size) for keyframes in self.keyframes.values()))
+        return max(1, sum(-(-len(items) // self._batch_size) for items in self.items.values()))
 
     def __iter__(self) -> Iterator[ClipBatch | ViewBatch | VideoFailure]:
         worker = get_worker_info()
         number, index = (worker.num_workers, worker.id) if worker is not None else (1, 0)
-        lengths = {name: len(keyframes) for name, keyframes in self.keyframes.items()}
+        lengths = {name: len(items) for name, items in self.items.items()}
         mine = deal_longest_first(lengths, number)[index]
         refused: list[str] = []
         try:
@@ -99,50 +112,55 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
             yield VideoFailure(video_id, str(error))
 
     def _batches(self, video_id: str) -> Iterator[ClipBatch | ViewBatch]:
-        keyframes = self.keyframes[video_id]
-        video = self._data.videos.open(video_id)
+        items = self.items[video_id]
+        video = self._split.video(video_id)
+        moments = [self._split.moment(item.keyframe) for item in items]
         reach = 0.0
         if self._outside_video == "fail":
-            refuse_outside(keyframes, video.properties().seconds, self._data.origin_second)
-            reach = keyframes[-1].timestamp - self._data.origin_second
-        sampling = self._data.clip_sampling
-        clip_times = np.stack([sampling.times(keyframe.timestamp) for keyframe in keyframes])
-        clips = zip(keyframes, video.stream(clip_times, reach=reach), strict=True)
-        while batch := list(islice(clips, self._data.batch_size)):
-            if self._views is None:
-                yield collate(
-                    [self._sample(keyframe, frames, self._data.eval_transform)[0] for keyframe, frames in batch]
-                )
-            else:
-                yield self._view_batch(batch, self._views)
-
-    def _view_batch(self, batch: list[tuple[Keyframe, np.ndarray]], views: list[View]) -> ViewBatch:
-        shown = [[self._sample(keyframe, frames, view) for keyframe, frames in batch] for view in views]
-        return ViewBatch(
-            views=tuple(collate([sample for sample, _ in samples]) for samples in shown),
-            inside=torch.stack([torch.cat([inside for _, inside in samples]) for samples in shown]),
-            groups=[number // views[0].crops for number in range(len(views))],
-        )
-
-    def _sample(self, keyframe: Keyframe, frames: np.ndarray, show: Show) -> tuple[Sample, Tensor]:
-        persons = self._persons(keyframe)
-        clip, rois, inside = show(frames, persons.boxes)
-        sample = Sample(
-            keyframe=keyframe,
-            clip=clip,
-            rois=rois,
-            boxes=torch.from_numpy(persons.boxes),
-            scores=torch.from_numpy(persons.scores),
-        )
-        return sample, inside
+            refuse_outside(items, moments, video.properties().seconds)
+            reach = moments[-1]
+        regions = [self._regions(item) for item in items]
+        boxes = [one.boxes for one in regions]
+        read = clips(video, moments, boxes, sampling=self._sampling, views=self._views, reach=reach)
+        shown = zip(items, regions, read, strict=True)
+        while batch := list(islice(shown, self._batch_size)):
+            samples = [[_sample(item, found, clip) for clip in ways] for item, found, ways in batch]
+            views = tuple(collate([ways[view] for ways in samples]) for view in range(len(self._views)))
+            if len(views) == 1:
+                yield views[0]
+                continue
+            inside = [torch.cat([ways[view].inside for _, _, ways in batch]) for view in range(len(views))]
+            groups = [number // self._views[0].crops for number in range(len(views))]
+            yield ViewBatch(views=views, inside=torch.stack(inside), groups=groups)
 
 
-def refuse_outside(keyframes: list[Keyframe], length: float, origin_second: float) -> None:
-    """Raise InputError unless one video's keyframes lie within its `length` seconds (0: not known)."""
-    outside = [keyframe for keyframe in keyframes if not 0 <= keyframe.timestamp - origin_second <= length]
+def _sample(item: Item, regions: Proposals, clip: Clip) -> Sample:
+    return Sample(
+        keyframe=item.keyframe,
+        clip=clip.pixels,
+        rois=clip.rois,
+        boxes=torch.from_numpy(regions.boxes),
+        scores=torch.from_numpy(regions.scores),
+        item=item.number,
+    )
+
+
+def refuse_outside(items: Sequence[Item], moments: Sequence[float], length: float) -> None:
+    """Refuse keyframes outside of their video.
+
+    Args:
+        items: of one video.
+        moments: seconds from the video's first frame to each.
+        length: seconds that the video lasts; 0: not known.
+
+    Raises:
+        InputError: Some lie outside; the message names the first and the keys to set.
+    """
+    outside = [item.keyframe for item, moment in zip(items, moments, strict=True) if not 0 <= moment <= length]
     if length > 0 and outside:
+        origin = items[0].keyframe.timestamp - moments[0]
         raise InputError(
-            f"video {keyframes[0].video_id}: {len(outside)} of {len(keyframes)} keyframes lie outside of it (the first at "
-            f"{outside[0].timestamp} s; it covers {origin_second:g} to {origin_second + length:.1f} s); cut the video "
+            f"video {items[0].keyframe.video_id}: {len(outside)} of {len(items)} keyframes lie outside of it (the first at "
+            f"{outside[0].timestamp} s; it covers {origin:g} to {origin + length:.1f} s); cut the video "
             "again, exclude them, set data.origin_second, or take the nearest frames with bank.outside_video=clamp."
         )

@@ -1,4 +1,4 @@
-"""Training samples: a random-access clip around an annotated keyframe, augmented, with labelled persons."""
+"""Training samples: the clip around an item, read by random access and augmented, with labeled regions."""
 
 from __future__ import annotations
 
@@ -7,45 +7,58 @@ import hashlib
 import torch
 from torch.utils.data import Dataset
 
-from lfb_lightning.datasets.ava.split import Split
+from lfb_lightning.clips.reading import clip_at
+from lfb_lightning.clips.settings import ClipSettings
+from lfb_lightning.datasets import ActionSplit
 from lfb_lightning.lightning.datamodules.batching import SampleKey
 from lfb_lightning.structures import Sample
 
 
 class TrainingClips(Dataset[Sample]):
-    """Map-style over (index, epoch): the same key and seed give the same sample in any worker."""
+    """Map-style over `SampleKey`: equal key and seed give an equal sample in any worker.
 
-    def __init__(self, split: Split, *, seed: int) -> None:
-        self.split = split
-        self.seed = seed
-        self.keyframes = split.training_keyframes()
-        self._videos = split.data.videos
-        self._sampling = split.data.clip_sampling
-        self._transform = split.data.train_transform
-        _ = split.proposals  # read before workers are forked, not in each of them
+    Args:
+        split: the items, their regions and labels.
+        clips: how a clip is cut and augmented.
+        seed: of the augmentation.
+    """
+
+    def __init__(self, split: ActionSplit, clips: ClipSettings, *, seed: int) -> None:
+        self.items = split.training_items()
+        self._split = split
+        self._seed = seed
+        self._sampling = clips.sampling
+        self._transform = clips.train_transform
 
     def __len__(self) -> int:
-        return len(self.keyframes)
+        return len(self.items)
 
     def __getitem__(self, key: SampleKey) -> Sample:
         """Decode, augment, label; raises InputError naming the file for a video that cannot be read."""
-        keyframe = self.keyframes[key.index]
-        generator = sample_generator(self.seed, key)
-        persons, scores = self.split.training_persons(keyframe, generator)
-        frames = self._videos.open(keyframe.video_id).clip(self._sampling.times(keyframe.timestamp))
-        clip, rois, kept = self._transform(frames, persons.boxes, generator)
+        item = self.items[key.index]
+        generator = sample_generator(self._seed, key)
+        regions = self._split.training_regions(item, generator)
+        clip = clip_at(
+            self._split.video(regions.keyframe.video_id),
+            self._split.moment(regions.keyframe),
+            regions.boxes,
+            sampling=self._sampling,
+            transform=self._transform,
+            generator=generator,
+        )
         return Sample(
-            keyframe=keyframe,
-            clip=clip,
-            rois=rois[kept],
-            boxes=torch.from_numpy(persons.boxes)[kept],
-            scores=torch.from_numpy(scores)[kept],
-            labels=torch.from_numpy(persons.labels).float()[kept],
+            keyframe=regions.keyframe,
+            clip=clip.pixels,
+            rois=clip.rois[clip.inside],
+            boxes=torch.from_numpy(regions.boxes)[clip.inside],
+            scores=torch.from_numpy(regions.scores)[clip.inside],
+            labels=torch.from_numpy(regions.labels).float()[clip.inside],
+            item=item.number,
         )
 
 
 def sample_generator(seed: int, key: SampleKey) -> torch.Generator:
-    """The generator of a sample's augmentation."""
+    """Make the generator of a sample's random choices, which depends on the seed, the epoch and the sample."""
     text = f"{seed},{key.epoch},{key.index}{f',{key.repeat}' if key.repeat else ''}".encode()
     number = int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "little")
     return torch.Generator().manual_seed(number)

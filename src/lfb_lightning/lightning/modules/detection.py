@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,12 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.lightning.callbacks.result_files import write_result_files
-from lfb_lightning.lightning.datamodules.action_data import AvaDataModule
+from lfb_lightning.files.durable import write_json
 from lfb_lightning.lightning.modules.optimization import Optimisation
 from lfb_lightning.lightning.modules.running_statistics import RunningStatistics
 from lfb_lightning.lightning.modules.step_gradients import StepGradients, world_size
-from lfb_lightning.metrics import FrameAP, FrameMeanAP
-from lfb_lightning.models import ActionDetector, FBONonLocal
+from lfb_lightning.metrics.evaluator import Evaluator
+from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.losses import ActionLoss
 from lfb_lightning.structures import ClipBatch, Detections, ViewBatch
 
@@ -30,11 +29,24 @@ _log = logging.getLogger(__name__)
 
 
 class DetectionTask(LightningModule):
-    """Trains `detector`; validates and tests by frame-mAP. `config_text` (resolved YAML) travels in checkpoints.
+    """Trains a detector; validates and tests it by an evaluator. Runs with any data module that gives `ClipBatch`es.
 
-    A loss that is NaN or Inf stops training with the keyframes that gave it (`on_nan="stop"`, InputError on every rank), or
-    leaves out the optimiser step and counts it in `skipped_steps` (`"skip"`). In the first `frozen_epochs` the backbone
-    stays as it is: no gradient, evaluation mode, weights that no optimiser touches.
+    Args:
+        detector: what is trained.
+        loss: sums the losses of labeled regions, and makes scores of logits.
+        optimisation: optimizer and schedule.
+        evaluator: makes the evaluator of what is validated or tested, given the score up to which nothing is detected.
+        batch_size: clips per batch and rank, for the learning rate's scaling.
+        num_training_batches: gives the batches of an epoch on this rank, when the trainer has started.
+        config_text: resolved configuration as YAML, which travels in checkpoints.
+        on_nan: `stop` ends training at a loss that is NaN or Inf with the keyframes that gave it, by InputError on every
+            rank; `skip` leaves out the optimizer step and counts it in `skipped_steps`.
+        action_threshold: a score of at most this is no detection; None: every score is one.
+        frozen_epochs: epochs at the start in which the backbone stays as it is: no gradient, evaluation mode, weights that
+            no optimizer touches.
+
+    Raises:
+        InputError: A value is out of its range; the message names the key.
     """
 
     def __init__(
@@ -43,6 +55,9 @@ class DetectionTask(LightningModule):
         detector: ActionDetector,
         loss: ActionLoss,
         optimisation: Optimisation,
+        evaluator: Callable[[float | None], Evaluator],
+        batch_size: int,
+        num_training_batches: Callable[[], int],
         config_text: str,
         on_nan: str = "stop",
         action_threshold: float | None = None,
@@ -56,44 +71,16 @@ class DetectionTask(LightningModule):
         self.detector = detector
         self.loss = loss
         self.optimisation = optimisation
-        self.class_groups: Mapping[str, Sequence[int]] = {}
+        self.evaluator = evaluator(action_threshold)
+        self.batch_size = batch_size
+        self.num_training_batches = num_training_batches
         self.config_text = config_text
         self.on_nan = on_nan
-        self.action_threshold = action_threshold
         self.frozen_epochs = frozen_epochs
         self.skipped_steps = 0
+        self.figures: Mapping[str, float] | None = None  # of the last evaluation; None before the first
         self._gradients = StepGradients()
         self._to_restore: RunningStatistics | None = None
-        self.metric: FrameMeanAP | None = None
-        self.result: FrameAP | None = None
-
-    @property
-    def datamodule(self) -> AvaDataModule:
-        """The data module of the running trainer."""
-        datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(datamodule, AvaDataModule)
-        return datamodule
-
-    def setup(self, stage: str) -> None:
-        """Make the metric for the split; give FBO-NL the training bank's statistics."""
-        split = self.datamodule.split(self.datamodule.test_split if stage == "test" else "val")
-        if split.label_map.num_columns > self.detector.num_classes:
-            raise InputError(
-                f"model.num_classes is {self.detector.num_classes}, but label map {split.path(split.data.label_map)} "
-                f"has ids up to {split.label_map.num_columns - 1}; set model.num_classes={split.label_map.num_columns}."
-            )
-        self.class_groups = split.class_groups
-        columns = self.loss.action_ids
-        if columns is not None and not (columns and all(0 <= one < self.detector.num_classes for one in columns)):
-            raise InputError(
-                f"loss.action_ids is {list(columns)}, expected action ids of 1 to {self.detector.num_classes - 1}; "
-                "see data.classes and model.num_classes."
-            )
-        self.metric = FrameMeanAP(split.annotations, action_threshold=self.action_threshold)
-        fbo = self.detector.fbo
-        if stage == "fit" and isinstance(fbo, FBONonLocal) and fbo.norm_inputs:
-            manifest = self.datamodule.bank("train").manifest
-            fbo.set_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
 
     def forward(self, batch: ClipBatch) -> Tensor:
         """Logits of the batch's persons, `[R, A]`."""
@@ -173,18 +160,19 @@ class DetectionTask(LightningModule):
         self._evaluate("val")
 
     def on_test_epoch_end(self) -> None:
-        """Log mAP, if there is truth; write `results.csv` and `metrics.json` into the run folder."""
-        split = self.datamodule.split(self.datamodule.test_split)
-        metric, result = self._evaluate("test", has_truth=not split.is_without_truth)
+        """Log the figures, if there is truth; write the evaluator's files and `metrics.json` into the run folder."""
+        self._evaluate("test")
         if self.trainer.is_global_zero:
-            write_result_files(Path(self.trainer.default_root_dir), metric, result, split, self.class_groups)
+            folder = Path(self.trainer.default_root_dir)
+            self.evaluator.write(folder)
+            write_json(folder / "metrics.json", self.evaluator.summary())
 
     def configure_optimizers(self) -> Any:
-        """Optimiser and schedule, scaled to the global batch."""
+        """Optimizer and schedule, scaled to the global batch."""
         trainer = self.trainer
-        global_batch = self.datamodule.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+        global_batch = self.batch_size * trainer.world_size * trainer.accumulate_grad_batches
         # Not `trainer.estimated_stepping_batches`: it sets the loader up before the checkpoint can say where to go on.
-        batches, limit = self.datamodule.num_training_batches, trainer.limit_train_batches
+        batches, limit = self.num_training_batches(), trainer.limit_train_batches
         batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
         steps = max(1, math.ceil(batches / trainer.accumulate_grad_batches))
         if trainer.is_global_zero:
@@ -217,29 +205,19 @@ class DetectionTask(LightningModule):
         self._add(batch, self.loss.scores(self(batch)))
 
     def _add(self, batch: ClipBatch, scores: Tensor) -> None:
-        assert self.metric is not None
-        self.metric.update(Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores))
+        self.evaluator.update(Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores, batch.items))
 
-    def _evaluate(self, stage: str, *, has_truth: bool = True) -> tuple[FrameMeanAP, FrameAP]:
-        metric = self.metric
-        assert metric is not None
-        metric.compute()
-        metric.reset()
-        result = self.result = metric.result
-        assert result is not None
-        if not has_truth:
-            return metric, result
-        values = {f"{stage}/mAP": result.mean}
-        values |= {f"{stage}/mAP_{name}": result.mean_over(list(ids)) for name, ids in self.class_groups.items()}
-        # Every rank has computed the same numbers from the gathered detections.
-        self.log_dict({name: torch.tensor(value, dtype=torch.float32) for name, value in values.items()}, prog_bar=True)
-        return metric, result
+    def _evaluate(self, stage: str) -> None:
+        self.figures = self.evaluator.compute()
+        # Every rank has computed the same numbers from the gathered scores.
+        logged = {f"{stage}/{name}": torch.tensor(value, dtype=torch.float32) for name, value in self.figures.items()}
+        self.log_dict(logged, prog_bar=True)
 
 
-def logged_figures(class_groups: Iterable[str]) -> list[str]:
-    """The names of what training logs, for callbacks that wait for one of them.
+def logged_figures(evaluator: Evaluator) -> list[str]:
+    """Name what training logs, for callbacks that wait for one of them.
 
     Args:
-        class_groups: Names of the groups of classes whose mean is logged beside the mAP.
+        evaluator: of the validation split.
     """
-    return ["val/mAP", *(f"val/mAP_{name}" for name in class_groups), "train/loss", "train/loss_epoch"]
+    return [*(f"val/{name}" for name in evaluator.figures), "train/loss", "train/loss_epoch"]

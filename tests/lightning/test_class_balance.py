@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lfb_lightning.datasets.class_balance import keyframe_weights
 from lfb_lightning.lightning.datamodules.batching import DealtBatches, SampleKey
+from lfb_lightning.lightning.datamodules.class_balance import keyframe_weights
 from lfb_lightning.lightning.datamodules.training_clips import sample_generator
 
 ACTIONS = np.array([[1, 0, 0]] * 8 + [[1, 1, 0]] * 2 + [[0, 0, 0]], dtype=bool)

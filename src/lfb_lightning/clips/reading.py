@@ -1,0 +1,89 @@
+"""Clips of one video around given moments, by random access or in one pass. Knows no data set, lock or error policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, UInt8
+from torch import Tensor
+
+from lfb_lightning.clips.sampling import ClipSampling
+from lfb_lightning.clips.transforms import ClipTransform
+from lfb_lightning.video.protocol import Video
+
+Show = Callable[[np.ndarray, np.ndarray], tuple[Tensor, Tensor, Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip as a network reads it.
+
+    Args:
+        pixels: RGB of the transformed frames.
+        rois: the regions' boxes in pixels of the clip, xyxy, clipped to it.
+        inside: which regions the clip shows by a pixel at least.
+    """
+
+    pixels: UInt8[Tensor, "3 T H W"]
+    rois: Float[Tensor, "P 4"]
+    inside: Bool[Tensor, " P"]
+
+
+def clip_at(
+    video: Video,
+    moment: float,
+    boxes: Float64[np.ndarray, "P 4"],
+    *,
+    sampling: ClipSampling,
+    transform: ClipTransform,
+    generator: torch.Generator | None = None,
+) -> Clip:
+    """Read the clip around one moment by random access.
+
+    Args:
+        video: where the frames come from.
+        moment: seconds since the video's first frame.
+        boxes: normalized xyxy boxes of the regions.
+        sampling: which frames make the clip.
+        transform: resizing and augmentation.
+        generator: source of the transform's random choices.
+
+    Raises:
+        InputError: The video cannot be read; the message names its file.
+    """
+    return Clip(*transform(video.clip(sampling.times(moment)), boxes, generator))
+
+
+def clips(
+    video: Video,
+    moments: Sequence[float],
+    boxes: Sequence[Float64[np.ndarray, "_ 4"]],
+    *,
+    sampling: ClipSampling,
+    views: Sequence[Show],
+    reach: float = 0.0,
+) -> Iterator[list[Clip]]:
+    """Read the clips around ascending moments in one pass over the video.
+
+    Args:
+        video: where the frames come from.
+        moments: seconds since the video's first frame, ascending; the nearest frame stands in outside of the video.
+        boxes: per moment, the normalized xyxy boxes of its regions.
+        sampling: which frames make a clip.
+        views: the ways in which each clip is shown.
+        reach: moment that the video has to reach, or it was cut off; 0 for none.
+
+    Yields:
+        Per moment, the clip in each view.
+
+    Raises:
+        InputError: The video cannot be read or ends before `reach`; the message names its file.
+    """
+    if len(moments) == 0:
+        return
+    times = np.stack([sampling.times(moment) for moment in moments])
+    for regions, frames in zip(boxes, video.stream(times, reach=reach), strict=True):
+        yield [Clip(*view(frames, regions)) for view in views]

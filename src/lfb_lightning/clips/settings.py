@@ -1,0 +1,104 @@
+"""How clips are cut, resized and normalized: the keys of the `data` section that every data set has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lfb_lightning.clips.sampling import ClipSampling
+from lfb_lightning.clips.transforms import ClipTransform
+from lfb_lightning.clips.views import View, make_views
+from lfb_lightning.errors import InputError
+from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
+
+_RANGES = {  # key: lowest, highest
+    "fps": (0.001, math.inf),
+    "num_frames": (1, math.inf),
+    "frame_stride": (1, math.inf),
+    "train_crop": (1, math.inf),
+    "train_flip": (0, 1),
+    "train_color_jitter": (0, 1),
+    "eval_short_side": (1, math.inf),
+    "test_crops": (1, 3),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipSettings:
+    """Describes the clips of training, evaluation and bank extraction.
+
+    Every field is a key of the `data` section, documented in `conf/data/ava_custom.yaml`.
+
+    Raises:
+        InputError: A value is out of its range; the message names the key.
+    """
+
+    fps: float = 30.0
+    num_frames: int = 4
+    frame_stride: int = 16
+    frame_shift: float = 0.0
+    train_short_side: Sequence[int] | None = (256, 320)
+    train_crop: int | None = 256
+    train_flip: float = 0.5
+    train_color_jitter: float = 0.0
+    eval_short_side: int | None = 256
+    test_scales: Sequence[int] | None = None
+    test_flip: bool = False
+    test_crops: int = 1
+    resize: str = "torchvision"
+    mean: Sequence[float] = (0.45, 0.45, 0.45)
+    std: Sequence[float] = (0.225, 0.225, 0.225)
+
+    def __post_init__(self) -> None:
+        refuse_out_of_range("data", self, _RANGES)
+        refuse_unknown("data", self, {"resize": ("torchvision", "opencv")})
+        for name in ("train_short_side", "test_scales"):
+            sides = getattr(self, name)
+            if sides is not None and not (sides and all(side >= 1 for side in sides)):
+                raise InputError(f"data.{name} is {list(sides)}, expected pixels of the short side, such as [256,320].")
+        for name, least in (("mean", -math.inf), ("std", 1e-6)):
+            values = getattr(self, name)
+            if len(values) != 3 or not all(least <= value < math.inf for value in values):
+                raise InputError(f"data.{name} is {list(values)}, expected three numbers, of R, G and B in 0..1.")
+
+    @property
+    def sampling(self) -> ClipSampling:
+        """Which frames make a clip."""
+        return ClipSampling(self.num_frames, self.frame_stride, self.fps, self.frame_shift)
+
+    @property
+    def train_transform(self) -> ClipTransform:
+        """Random resizing, cropping, flipping and color jitter."""
+        sides = None if self.train_short_side is None else (self.train_short_side[0], self.train_short_side[-1])
+        return ClipTransform(
+            short_side=sides,
+            crop=self.train_crop,
+            flip=self.train_flip,
+            color_jitter=self.train_color_jitter,
+            resize=self.resize,
+        )
+
+    @property
+    def eval_view(self) -> View:
+        """The one view of validation and extraction: the whole frame, resized."""
+        return View(self.eval_short_side, flip=False, crop=0, crops=1, resize=self.resize)
+
+    @property
+    def test_views(self) -> list[View]:
+        """The views whose scores a test averages; the evaluation's alone unless the test keys ask for more."""
+        scales = self.test_scales if self.test_scales is not None else [self.eval_short_side]
+        return make_views(scales, flip=self.test_flip, crops=self.test_crops, resize=self.resize)
+
+    def describe(self) -> dict[str, object]:
+        """What decides the pixels of an extracted clip, for the bank's manifest."""
+        return {
+            "num_frames": self.num_frames,
+            "frame_stride": self.frame_stride,
+            "frame_shift": self.frame_shift,
+            "fps": self.fps,
+            "short_side": self.eval_short_side,
+            "resize": self.resize,
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }

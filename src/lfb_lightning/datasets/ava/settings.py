@@ -1,0 +1,71 @@
+"""Where the files of a data set in AVA's formats lie, and which of its seconds and persons are used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
+from lfb_lightning.video import VideoLibrary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvaSettings:
+    """Describes a data set whose annotations, proposals and label map are in AVA's formats.
+
+    Every field is a key of the `data` section, documented in `conf/data/ava_custom.yaml`; `{split}` in a path becomes
+    train, val or test.
+
+    Raises:
+        InputError: A value is out of its range; the message names the key.
+    """
+
+    video_dir: str
+    label_map: str
+    annotations: str
+    proposals: str
+    excluded: str | None = None
+    classes: Sequence[int] | None = None
+    proposal_images: str | None = None
+    source: str = "video"
+    cache_dir: str | None = None
+    fps: float = 30.0
+    first_frame_number: int = 1
+    frame_prefix: str | None = None
+    origin_second: float = 900.0
+    first_second: int = 902
+    last_second: int = 1798
+    key_step: int = 1
+    train_threshold: float = 0.9
+    eval_threshold: float = 0.85
+    bank_threshold: float = 0.9
+    match_iou: float = 0.9
+    assign: str = "best_overlap"
+    class_groups: Mapping[str, Sequence[int]] | None = None
+    expected_counts: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse_unknown("data", self, {"source": ("video", "frames", "cache"), "assign": ("best_overlap", "mmaction2")})
+        if self.source == "cache" and self.cache_dir is None:
+            raise InputError("data.source=cache needs data.cache_dir, the folder that lfb-cache wrote.")
+        if self.key_step < 1:
+            raise InputError(f"data.key_step is {self.key_step}, expected at least 1 (seconds between keyframes).")
+        refuse_out_of_range(
+            "data", self, {"fps": (0.001, math.inf), "first_frame_number": (0, math.inf), "match_iou": (0, 1)}
+        )
+
+    @property
+    def videos(self) -> VideoLibrary:
+        """Where the frames come from."""
+        cache_dir = None if self.cache_dir is None else Path(self.cache_dir)
+        return VideoLibrary(
+            Path(self.video_dir),
+            self.source,
+            self.fps,
+            self.first_frame_number,
+            cache_dir,
+            frame_prefix=self.frame_prefix,
+        )

@@ -1,0 +1,128 @@
+"""The files of one split in AVA's formats as tables, and which of their keyframes are used."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from lfb_lightning.ava.action_groups import ava_groups
+from lfb_lightning.ava.annotations import Annotations, no_annotations, read_annotations
+from lfb_lightning.ava.excluded import read_excluded
+from lfb_lightning.ava.keyframe_rows import KeyframeRows
+from lfb_lightning.ava.label_map import LabelMap, read_label_map
+from lfb_lightning.ava.proposals import ProposalTable, read_proposals
+from lfb_lightning.datasets.ava.settings import AvaSettings
+from lfb_lightning.errors import InputError
+from lfb_lightning.structures import Keyframe
+
+_log = logging.getLogger(__name__)
+_ALWAYS_ANNOTATED = ("train", "val")
+
+
+class AvaTables:
+    """The tables of `data` for the split `name`, read when first needed. Excluded keyframes are in none of them.
+
+    The splits train and val have annotations; any other may lack their file, as AVA's test split does: it is then served
+    without truth, and may lack its excluded timestamps too.
+    """
+
+    def __init__(self, data: AvaSettings, name: str) -> None:
+        self.data = data
+        self.name = name
+
+    def path(self, template: str) -> Path:
+        """A path of the configuration for this split."""
+        return Path(template.replace("{split}", self.name))
+
+    @cached_property
+    def label_map(self) -> LabelMap:
+        """The data set's actions, or those of `data.classes`."""
+        label_map = read_label_map(self.path(self.data.label_map))
+        return label_map if self.data.classes is None else label_map.restricted_to(self.data.classes)
+
+    @cached_property
+    def excluded(self) -> frozenset[Keyframe]:
+        """Keyframes that are not used."""
+        path = None if self.data.excluded is None else self.path(self.data.excluded)
+        if path is not None and self.is_without_truth and not path.is_file():
+            _log.info("excluded timestamps %s: no such file; nothing is excluded from split %s", path, self.name)
+            path = None
+        return read_excluded(path)
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Ground truth."""
+        return self.all_annotations.without(self.excluded)
+
+    @cached_property
+    def all_annotations(self) -> Annotations:
+        """Ground truth, on excluded keyframes too; none for a split without truth."""
+        if self.is_without_truth:
+            return no_annotations(self.label_map)
+        path = self.path(self.data.annotations)
+        if not path.is_file():
+            raise InputError(f"annotations {path}: no such file; set paths.data_dir, or data.annotations.")
+        return read_annotations(path, self.label_map)
+
+    @cached_property
+    def proposals(self) -> ProposalTable:
+        """Detected persons; raises InputError when none of them is on an annotated keyframe."""
+        path = self.path(self.data.proposals)
+        images = None if self.data.proposal_images is None else self.path(self.data.proposal_images)
+        table = read_proposals(path, images=images)
+        if self.has_annotations and not table.persons.found_in_table(self.annotations.persons).any():
+            ours = next(iter(self.annotations.keyframes), None)
+            theirs = next(iter(table.keyframes), None)
+            raise InputError(
+                f"proposals {path}: none of {len(table.keyframes)} keyframes is annotated in "
+                f"{self.path(self.data.annotations)}; one there is '{theirs}', one here '{ours}'."
+            )
+        return table
+
+    @property
+    def has_annotations(self) -> bool:
+        """Whether there is an annotation file."""
+        return self.path(self.data.annotations).is_file()
+
+    @property
+    def is_without_truth(self) -> bool:
+        """Whether nobody has annotated the split, and nobody had to: it can be extracted and tested, but has no mAP."""
+        return self.name not in _ALWAYS_ANNOTATED and not self.has_annotations
+
+    @property
+    def class_groups(self) -> Mapping[str, Sequence[int]]:
+        """The groups of actions that are reported beside the mAP: those of the configuration, or AVA's on AVA's actions."""
+        return ava_groups(self.label_map) if self.data.class_groups is None else self.data.class_groups
+
+    def used_keyframes(self) -> list[Keyframe]:
+        """Every used keyframe that is annotated or has proposals, sorted by video and time."""
+        tables = [self.proposals.persons, *([self.annotations.persons] if self.has_annotations else [])]
+        return sorted({keyframe for table in tables for keyframe in table.select(self.used(table))})
+
+    def video_ids(self) -> list[str]:
+        """Every video that is annotated or has proposals, on a used second."""
+        return sorted({keyframe.video_id for keyframe in self.used_keyframes()})
+
+    def training_keyframes(self) -> list[Keyframe]:
+        """Annotated keyframes in the used range of seconds with at least one listed action."""
+        return self.annotations.persons.select(self.used(self.annotations.persons) & self.annotations.labelled)
+
+    def proposal_keyframes(self, threshold: float) -> list[Keyframe]:
+        """Keyframes in the used range with at least one proposal of at least `threshold`."""
+        return self.proposals.persons.select(
+            self.used(self.proposals.persons) & (self.proposals.best_scores >= threshold)
+        )
+
+    def used(self, table: KeyframeRows) -> Bool[np.ndarray, " K"]:
+        """Which keyframes of a table are on the used seconds and not excluded."""
+        seconds = table.timestamps
+        used = (seconds >= self.data.first_second) & (seconds <= self.data.last_second)
+        used &= (seconds - self.data.first_second) % self.data.key_step == 0
+        if self.excluded:
+            used &= ~table.found_in(self.excluded)
+        return used

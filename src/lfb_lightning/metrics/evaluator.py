@@ -1,0 +1,48 @@
+"""The seam at which a data set says how well its actions were found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from lfb_lightning.structures import Detections
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Collects the scores of a split and computes its figures, on any number of processes.
+
+    Every process calls the same methods in the same order, `write` aside. Each item counts once, however often a
+    distributed sampler repeats it. One that is a `torchmetrics.Metric` (or a module that holds one) gathers the
+    processes' scores by itself; see `lfb_lightning.metrics.ItemScores` for a start.
+    """
+
+    @property
+    def figures(self) -> Sequence[str]:
+        """Names of what `compute` gives, the main figure first, such as `mAP`."""
+        ...
+
+    def update(self, detections: Detections) -> None:
+        """Add the scores of a batch."""
+        ...
+
+    def compute(self) -> Mapping[str, float]:
+        """Evaluate what all processes have collected since the last time, and forget it.
+
+        Returns:
+            A number per name in `figures`, equal on every process; nothing where the split has no truth.
+        """
+        ...
+
+    def summary(self) -> dict[str, Any]:
+        """Describe the last evaluation in plain values, for `metrics.json`."""
+        ...
+
+    def write(self, folder: Path) -> Sequence[Path]:
+        """Write the result files of the last evaluation into a run folder, on the first process.
+
+        Returns:
+            Their paths.
+        """
+        ...
