@@ -217,7 +217,7 @@ def test_i3d_nl_halves_time_and_keeps_stride_sixteen():
 
 
 def test_new_nonlocal_block_is_the_identity_and_attends_in_groups():
-    from lfb_lightning.models.nonlocal3d import NonLocal3d
+    from lfb_lightning.models.backbones.nonlocal3d import NonLocal3d
 
     torch.manual_seed(0)
     block = NonLocal3d(8, group_frames=2).eval()

@@ -18,7 +18,7 @@ from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.datasets import AvaData
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning import AvaDataModule, DetectionTask
-from lfb_lightning.models import ActionDetector, FBONone, state_digest
+from lfb_lightning.models import ActionDetector, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
 
@@ -67,8 +67,8 @@ def build_detection(
         data,
         bank,
         seed=cfg.seed,
-        channels=detector.channels,
-        reads_bank=not isinstance(detector.fbo, FBONone),
+        channels=detector.bank_channels,
+        reads_bank=detector.reads_bank,
         backbone_digest=state_digest(detector.backbone),
         test_split=test_split,
     )

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
@@ -39,8 +39,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     trusted_packages(cfg)
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
-    if detector.backbone.weights is not None:
-        _log.info("%s", load_backbone(detector.backbone, detector.backbone.weights))
+    if (weights := OmegaConf.select(cfg, "model.backbone_weights")) is not None:
+        _log.info("%s", load_backbone(detector.backbone, weights))
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
     task, datamodule = build_detection(Sections(cfg), detector, config_text)

@@ -22,7 +22,7 @@ from lfb_lightning.lightning.modules.optimization import Optimisation
 from lfb_lightning.lightning.modules.running_statistics import RunningStatistics
 from lfb_lightning.lightning.modules.step_gradients import StepGradients, world_size
 from lfb_lightning.metrics import FrameAP, FrameMeanAP
-from lfb_lightning.models import ActionDetector, FBONonLocal
+from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.losses import ActionLoss
 from lfb_lightning.structures import ClipBatch, Detections, ViewBatch
 
@@ -90,10 +90,9 @@ class DetectionTask(LightningModule):
                 "see data.classes and model.num_classes."
             )
         self.metric = FrameMeanAP(split.annotations, action_threshold=self.action_threshold)
-        fbo = self.detector.fbo
-        if stage == "fit" and isinstance(fbo, FBONonLocal) and fbo.norm_inputs:
+        if stage == "fit" and self.detector.needs_bank_statistics:
             manifest = self.datamodule.bank("train").manifest
-            fbo.set_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
+            self.detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
 
     def forward(self, batch: ClipBatch) -> Tensor:
         """Logits of the batch's persons, `[R, A]`."""

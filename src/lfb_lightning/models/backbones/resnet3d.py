@@ -7,13 +7,14 @@ other block, time halved after the first stage, the last stage dilated). Bottlen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lfb_lightning.models.nonlocal3d import NonLocal3d
+from lfb_lightning.models.backbones.nonlocal3d import NonLocal3d
 
 STAGE_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 _EXPANSION = 4
@@ -162,6 +163,15 @@ class ResNet3d(nn.Module):
             if index == 0:
                 x = self.time_pool(x)
         return x
+
+    def layer_of(self, parameter_name: str) -> int:
+        """Number a parameter's layer for layer decay: 0 for the stem, then one for each stage."""
+        part, _, rest = parameter_name.partition(".")
+        return 0 if part == "stem" else 1 + int(re.split(r"[._]", rest)[0])  # stages.2.0..., nonlocals.1_3...
+
+    def describe(self) -> str:
+        """Describe the architecture in the line that a bank's manifest keeps; the digests of banks depend on its text."""
+        return f"{type(self).__name__}, stages of {', '.join(map(str, self.stage_blocks))} blocks"
 
     def train(self, mode: bool = True) -> ResNet3d:
         """Switch the mode; frozen batch norms stay in evaluation mode and out of the gradient."""
