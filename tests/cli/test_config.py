@@ -28,9 +28,12 @@ GIVEN = {  # arguments that the commands add
     "DetectionTask": {"detector", "loss", "optimisation", "config_text"},
     "ExtractionTask": {"detector"},
     "Trainer": {"default_root_dir", "callbacks", "logger"},
-    "Optimisation": set(),
+    "Optimization": set(),
     "SGD": {"params", "lr"},
     "AdamW": {"params", "lr"},
+    "CosineAnnealingLR": {"optimizer", "T_max"},
+    "ConstantLR": {"optimizer"},
+    "parameter_groups": {"detector"},
 }
 
 

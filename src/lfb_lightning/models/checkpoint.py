@@ -18,6 +18,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import read_plain_mapping
 from lfb_lightning.files.torch_file import is_torch_file, read_torch
 from lfb_lightning.models.backbones import ResNet3d
+from lfb_lightning.models.block_loss import Block, BlockLoss
 from lfb_lightning.models.detector import ActionDetector, assemble_detector
 from lfb_lightning.models.fbo import FBONonLocal
 from lfb_lightning.models.losses import MultiLabelLoss, SingleLabelLoss
@@ -31,7 +32,7 @@ DETECTOR_PARTS = {
     "lfb_lightning.models.roi_features.RoIFeatures": RoIFeatures,
     "lfb_lightning.models.fbo_nonlocal.FBONonLocal": FBONonLocal,
 }
-LOSSES = named(MultiLabelLoss, SingleLabelLoss)
+LOSSES = named(MultiLabelLoss, SingleLabelLoss, BlockLoss, Block)
 _PREFIX = "detector."
 
 

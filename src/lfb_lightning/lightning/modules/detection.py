@@ -12,18 +12,17 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from pytorch_lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.callbacks.result_files import write_result_files
 from lfb_lightning.lightning.datamodules.action_data import AvaDataModule
-from lfb_lightning.lightning.modules.optimization import Optimisation
+from lfb_lightning.lightning.modules.optimization import Optimization
 from lfb_lightning.lightning.modules.running_statistics import RunningStatistics
 from lfb_lightning.lightning.modules.step_gradients import StepGradients, world_size
 from lfb_lightning.metrics import FrameAP, FrameMeanAP
 from lfb_lightning.models import ActionDetector
-from lfb_lightning.models.losses import ActionLoss
 from lfb_lightning.structures import ClipBatch, Detections, ViewBatch
 
 _log = logging.getLogger(__name__)
@@ -41,8 +40,8 @@ class DetectionTask(LightningModule):
         self,
         *,
         detector: ActionDetector,
-        loss: ActionLoss,
-        optimisation: Optimisation,
+        loss: nn.Module,
+        optimisation: Optimization,
         config_text: str,
         on_nan: str = "stop",
         action_threshold: float | None = None,
@@ -54,7 +53,7 @@ class DetectionTask(LightningModule):
         if frozen_epochs < 0:
             raise InputError(f"task.frozen_epochs is {frozen_epochs}, expected at least 0.")
         self.detector = detector
-        self.loss = loss
+        self.loss: Any = loss  # a module that is a models.Loss
         self.optimisation = optimisation
         self.class_groups: Mapping[str, Sequence[int]] = {}
         self.config_text = config_text
@@ -83,7 +82,7 @@ class DetectionTask(LightningModule):
                 f"has ids up to {split.label_map.num_columns - 1}; set model.num_classes={split.label_map.num_columns}."
             )
         self.class_groups = split.class_groups
-        columns = self.loss.action_ids
+        columns = getattr(self.loss, "action_ids", None)
         if columns is not None and not (columns and all(0 <= one < self.detector.num_classes for one in columns)):
             raise InputError(
                 f"loss.action_ids is {list(columns)}, expected action ids of 1 to {self.detector.num_classes - 1}; "
@@ -188,8 +187,14 @@ class DetectionTask(LightningModule):
         steps = max(1, math.ceil(batches / trainer.accumulate_grad_batches))
         if trainer.is_global_zero:
             _log.info("%s", self.optimisation.describe(global_batch))
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return self.optimisation.build(trained, global_batch_size=global_batch, steps_per_epoch=steps)
+        lengths = [trainer.max_epochs or -1, trainer.max_steps / steps]
+        return self.optimisation.build(
+            self.detector,
+            global_batch_size=global_batch,
+            steps_per_epoch=steps,
+            epochs=min((length for length in lengths if length > 0), default=math.inf),
+            more_parameters=self.loss.parameters(),
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the resolved configuration as text: `load_detector` rebuilds the model from it."""
