@@ -17,7 +17,7 @@ from lfb_lightning.bank import BankConfig, FeatureBank
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sections import STORED_PARTS, adopt
 from lfb_lightning.errors import InputError
-from lfb_lightning.lightning.modules.optimization import Optimisation
+from lfb_lightning.lightning.modules.optimization import Optimization
 from lfb_lightning.models import MultiLabelLoss, SingleLabelLoss, load_detector
 from lfb_lightning.models.checkpoint import DETECTOR_PARTS
 from tests import stored
@@ -79,12 +79,12 @@ def build_all(sections, detector=None):
     sections.data()
     sections.make("bank", BankConfig)
     loss = sections.build("loss")
-    optimisation = Optimisation(optimizer=torch.optim.SGD, lr=1.0, base_batch_size=1)
+    optimisation = Optimization(optimizer=torch.optim.SGD, lr=1.0, base_batch_size=1)
     return sections.build(
         "task",
         detector=detector or load_detector(stored.BASELINE),
         loss=loss,
-        optimisation=optimisation,
+        optimization=optimisation,
         evaluator=lambda threshold: None,
         batch_size=1,
         num_training_batches=lambda: 1,

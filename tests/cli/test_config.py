@@ -28,7 +28,7 @@ GIVEN = {  # arguments that the commands add
     "DetectionTask": {
         "detector",
         "loss",
-        "optimisation",
+        "optimization",
         "evaluator",
         "batch_size",
         "num_training_batches",
@@ -36,9 +36,12 @@ GIVEN = {  # arguments that the commands add
     },
     "ExtractionTask": {"detector"},
     "Trainer": {"default_root_dir", "callbacks", "logger"},
-    "Optimisation": set(),
+    "Optimization": set(),
     "SGD": {"params", "lr"},
     "AdamW": {"params", "lr"},
+    "CosineAnnealingLR": {"optimizer", "T_max"},
+    "ConstantLR": {"optimizer"},
+    "parameter_groups": {"detector"},
 }
 
 

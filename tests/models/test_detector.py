@@ -217,7 +217,7 @@ def test_i3d_nl_halves_time_and_keeps_stride_sixteen():
 
 
 def test_new_nonlocal_block_is_the_identity_and_attends_in_groups():
-    from lfb_lightning.models.nonlocal3d import NonLocal3d
+    from lfb_lightning.models.backbones.nonlocal3d import NonLocal3d
 
     torch.manual_seed(0)
     block = NonLocal3d(8, group_frames=2).eval()
@@ -231,3 +231,37 @@ def test_new_nonlocal_block_is_the_identity_and_attends_in_groups():
     assert not torch.allclose(after[:, :, 2], before[:, :, 2])
     with pytest.raises(ValueError, match="groups of 2"):
         block(x[:, :, :3])
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_gradient_checkpointing_changes_no_bit(freeze):
+    def trained(**options):
+        torch.manual_seed(0)
+        backbone = ResNet3d(
+            stage_blocks=(2, 1),
+            base_channels=4,
+            spatial_strides=(1, 2),
+            temporal_kernels=(1, 3),
+            nonlocal_after=((0,), ()),
+            halve_time=True,
+            freeze_batch_norm=freeze,
+            **options,
+        )
+        for name, parameter in backbone.named_parameters():
+            torch.nn.init.normal_(parameter, std=0.5) if name.endswith("out.weight") else None
+        for _ in range(2):
+            backbone(CLIPS).square().sum().backward()
+        gradients = {name: parameter.grad for name, parameter in backbone.named_parameters()}
+        return gradients, backbone.state_dict()
+
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.nbytes) or tensor, lambda t: t):
+        plain = trained()
+        most, kept[:] = sum(kept), []
+        recomputed = trained(gradient_checkpointing=True)
+    for one, other in zip(recomputed, plain, strict=True):
+        assert list(one) == list(other)
+        for name, value in one.items():
+            assert value is None if other[name] is None else torch.equal(value, other[name]), name
+    assert plain[1]["stem.bn.num_batches_tracked"] == (0 if freeze else 2)
+    assert sum(kept) < most / 2

@@ -12,12 +12,13 @@ from lfb_lightning.models import FBOAvg, FBOMax, FBONone, FBONonLocal
 from lfb_lightning.structures import BankWindow
 
 C, D = 6, 8
+WIDE = 9
 
 
-def make_case(seed, clips=3, slots=7, persons=5, fill=0.6):
+def make_case(seed, clips=3, slots=7, persons=5, fill=0.6, width=C):
     g = torch.Generator().manual_seed(seed)
     mask = torch.rand(clips, slots, generator=g) < fill
-    features = torch.randn(clips, slots, C, generator=g) * mask[:, :, None]
+    features = torch.randn(clips, slots, width, generator=g) * mask[:, :, None]
     short_term = torch.randn(persons, C, generator=g)
     clip_of_roi = torch.randint(0, clips, (persons,), generator=g)
     return short_term, BankWindow(features=features, mask=mask), clip_of_roi
@@ -31,8 +32,12 @@ def make_nl(seed=0, **options):
     return fbo
 
 
-def naive_nl(fbo, short_term, window, clip_of_roi):
+def naive_nl(fbo, short_term, window, clip_of_roi, *, pre_act=True):
     """Section 3.3 of the paper, person by person and slot by slot."""
+
+    def norm(layer, x):
+        return F.layer_norm(x, (D,), layer.weight.double(), layer.bias.double(), layer.eps)
+
     outputs = []
     for person, clip in zip(short_term, clip_of_roi.tolist(), strict=True):
         slots = [(window.features[clip, s].double(), bool(window.mask[clip, s])) for s in range(window.mask.shape[1])]
@@ -43,18 +48,22 @@ def naive_nl(fbo, short_term, window, clip_of_roi):
             return layer.weight.double() @ x + layer.bias.double()
 
         def standard(x, filled=True):
-            return (x - fbo.mean.double()) / fbo.std.double() if fbo.norm_inputs and filled else x
+            as_bank = fbo.norm_inputs and filled and len(x) == len(fbo.mean)
+            return (x - fbo.mean.double()) / fbo.std.double() if as_bank else x
 
         memory = [linear(fbo.long_term_projection, standard(value, filled)) for value, filled in slots]
         x = linear(fbo.short_term_projection, standard(person.double()))
         for layer in fbo.layers:
             if not memory:
+                x = x if pre_act else F.relu(x)
                 continue
             logits = torch.stack([linear(layer.query, x) @ linear(layer.key, m) / math.sqrt(D) for m in memory])
             weights = torch.softmax(logits, 0)
             found = sum(w * linear(layer.value, m) for w, m in zip(weights, memory, strict=True))
-            normed = F.layer_norm(found, (D,), layer.norm.weight.double(), layer.norm.bias.double(), layer.norm.eps)
-            x = x + linear(layer.out, F.relu(normed))
+            if pre_act:
+                x = x + linear(layer.out, F.relu(norm(layer.norm, found)))
+            else:
+                x = F.relu(x + norm(layer.norm, linear(layer.out, found)))
         outputs.append(x)
     return torch.stack(outputs).float() if outputs else torch.zeros(0, D)
 
@@ -66,12 +75,46 @@ def naive_nl(fbo, short_term, window, clip_of_roi):
     norm_inputs=st.booleans(),
     persons=st.integers(0, 6),
     fill=st.sampled_from([0.0, 0.3, 1.0]),
+    pre_act=st.booleans(),
+    width=st.sampled_from([C, WIDE]),
 )
-def test_nl_equals_the_naive_double_loop(seed, mask_padding, norm_inputs, persons, fill):
-    case = make_case(seed, persons=persons, fill=fill)
-    fbo = make_nl(seed, mask_padding=mask_padding, norm_inputs=norm_inputs)
-    fbo.set_statistics(torch.linspace(-1, 1, C), torch.linspace(0.5, 2, C))
-    torch.testing.assert_close(fbo(*case), naive_nl(fbo, *case), atol=2e-5, rtol=2e-5)
+def test_nl_equals_the_naive_double_loop(seed, mask_padding, norm_inputs, persons, fill, pre_act, width):
+    case = make_case(seed, persons=persons, fill=fill, width=width)
+    options = {"mask_padding": mask_padding, "norm_inputs": norm_inputs, "pre_act": pre_act}
+    fbo = make_nl(seed, bank_channels=None if width == C else width, **options)
+    fbo.set_statistics(torch.linspace(-1, 1, width), torch.linspace(0.5, 2, width))
+    torch.testing.assert_close(fbo(*case), naive_nl(fbo, *case, pre_act=pre_act), atol=2e-5, rtol=2e-5)
+
+
+def test_post_activation_by_hand():
+    # One slot, so y = g(l) = (3, 1), W_o = 1: LN(y) = (1, -1), s = (-2, 0.5): relu((-1, -0.5)) and then relu(LN + that).
+    fbo = FBONonLocal(channels=2, bank_channels=3, latent_channels=2, num_layers=2, pre_act=False).eval()
+    for linear in (
+        fbo.short_term_projection,
+        *(layer.out for layer in fbo.layers),
+        *(layer.value for layer in fbo.layers),
+    ):
+        torch.nn.init.eye_(linear.weight)
+    torch.nn.init.eye_(fbo.long_term_projection.weight)  # of the bank's three channels the first two
+    window = BankWindow(features=torch.tensor([[[3.0, 1.0, 7.0]]]), mask=torch.ones(1, 1, dtype=torch.bool))
+    found = fbo(torch.tensor([[-2.0, 0.5]]), window, torch.zeros(1, dtype=torch.long))
+    torch.testing.assert_close(found, torch.tensor([[1.0, 0.0]]), atol=1e-4, rtol=0)
+
+
+def test_a_new_post_activation_layer_is_a_relu():
+    fbo = FBONonLocal(channels=C, latent_channels=D, num_layers=2, pre_act=False).eval()
+    short_term, window, clip_of_roi = make_case(3)
+    expected = fbo.short_term_projection(short_term).relu()
+    torch.testing.assert_close(fbo(short_term, window, clip_of_roi), expected)
+
+
+@pytest.mark.parametrize("cls", [FBOAvg, FBOMax])
+def test_pooling_has_the_banks_width(cls):
+    fbo = cls(channels=C, bank_channels=WIDE, mask_padding=True)
+    short_term, window, clip_of_roi = make_case(6, width=WIDE, fill=1.0)
+    pooled = window.features.mean(dim=1) if cls is FBOAvg else window.features.amax(dim=1)
+    assert fbo.out_channels == WIDE
+    torch.testing.assert_close(fbo(short_term, window, clip_of_roi), pooled[clip_of_roi])
 
 
 @pytest.mark.parametrize("mask_padding", [True, False])

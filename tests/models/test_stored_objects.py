@@ -6,7 +6,16 @@ from importlib.metadata import EntryPoint, EntryPoints
 import pytest
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models import FBOMax, MultiLabelLoss, ResNet3d, load_detector, trusted_packages
+from lfb_lightning.models import (
+    FBOMax,
+    FBONonLocal,
+    MultiLabelLoss,
+    ResNet3d,
+    RoIFeatures,
+    assemble_detector,
+    load_detector,
+    trusted_packages,
+)
 from lfb_lightning.models.checkpoint import DETECTOR_PARTS, LOSSES, build_detector
 from lfb_lightning.models.stored_objects import StoredObjects
 from tests import stored
@@ -93,7 +102,12 @@ def test_stored_names_cannot_write_to_the_terminal():
 
 def test_both_names_of_a_part_are_known():
     assert DETECTOR_PARTS["lfb_lightning.models.ResNet3d"] is ResNet3d
-    assert DETECTOR_PARTS["lfb_lightning.models.resnet3d.ResNet3d"] is ResNet3d
+    assert DETECTOR_PARTS["lfb_lightning.models.resnet3d.ResNet3d"] is ResNet3d  # 0.1
+    assert DETECTOR_PARTS["lfb_lightning.models.fbo_nonlocal.FBONonLocal"] is FBONonLocal  # 0.1
+    assert DETECTOR_PARTS["lfb_lightning.models.roi_features.RoIFeatures"] is RoIFeatures  # 0.1
+    assert DETECTOR_PARTS["lfb_lightning.models.fbo.FBOMax"] is FBOMax
+    assert DETECTOR_PARTS["lfb_lightning.models.backbones.resnet3d.ResNet3d"] is ResNet3d
+    assert DETECTOR_PARTS["lfb_lightning.models.detector.assemble_detector"] is assemble_detector
     assert DETECTOR_PARTS["lfb_lightning.models.FBOMax"] is FBOMax
     assert LOSSES["lfb_lightning.models.losses.MultiLabelLoss"] is MultiLabelLoss
 

@@ -16,10 +16,10 @@ from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.data_section import Data
 from lfb_lightning.cli.sections import Sections, adopt
 from lfb_lightning.cli.trust import trusted_packages
-from lfb_lightning.datasets import AvaDataset
+from lfb_lightning.datasets import AvaDataset, ScoreColumns
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning import ActionDataModule, DetectionTask
-from lfb_lightning.models import ActionDetector, FBONone, state_digest
+from lfb_lightning.models import ActionDetector, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
 
@@ -75,24 +75,25 @@ def build_detection(
         loading=data.loading,
         bank=bank,
         seed=cfg.seed,
-        channels=detector.channels,
-        reads_bank=not isinstance(detector.fbo, FBONone),
+        channels=detector.bank_channels,
+        reads_bank=detector.reads_bank,
         backbone_digest=state_digest(detector.backbone),
         test_split=split,
     )
     evaluated = datamodule.split(split)
-    if (columns := evaluated.num_columns()) > detector.num_classes:
+    columns = evaluated.columns()
+    if columns.number > detector.num_classes:
         raise InputError(
             f"model.num_classes is {detector.num_classes}, but the label map of split {split} has ids up to "
-            f"{columns - 1}; set model.num_classes={columns}."
+            f"{columns.number - 1}; set model.num_classes={columns.number}."
         )
     if cfg.compile:
         compile_detector(detector)
     task: DetectionTask = sections.build(
         "task",
         detector=detector,
-        loss=_build_loss(sections, detector),
-        optimisation=build(cfg.optim),
+        loss=_build_loss(sections, detector, columns),
+        optimization=build(cfg.optim),
         evaluator=lambda threshold: evaluated.evaluator(action_threshold=threshold),
         batch_size=data.loading.batch_size,
         num_training_batches=datamodule.num_training_batches,
@@ -103,8 +104,10 @@ def build_detection(
     return task, datamodule
 
 
-def _build_loss(sections: Sections, detector: ActionDetector) -> Any:
+def _build_loss(sections: Sections, detector: ActionDetector, score_columns: ScoreColumns) -> Any:
     loss = sections.build("loss")
+    if callable(set_background := getattr(loss, "set_background", None)):
+        set_background(score_columns.has_background)
     columns = getattr(loss, "action_ids", None)
     if columns is not None and not (columns and all(0 <= one < detector.num_classes for one in columns)):
         raise InputError(

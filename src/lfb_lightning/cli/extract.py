@@ -76,11 +76,10 @@ def provenance(
     detector: ActionDetector, split: ActionSplit, data: Data, bank: BankConfig, cfg: DictConfig
 ) -> Provenance:
     """What decides the content of the bank that is about to be written."""
-    backbone = detector.backbone
     return Provenance(
         checkpoint_digest=state_digest(detector),
-        backbone_digest=state_digest(backbone),
-        backbone=f"{type(backbone).__name__}, stages of {', '.join(map(str, backbone.stage_blocks))} blocks",
+        backbone_digest=state_digest(detector.backbone),
+        backbone=detector.describe_backbone(),
         channels=detector.channels,
         precision=bank.precision,
         compute_precision=str(cfg.trainer.precision).removesuffix("-true"),  # 32 and 32-true are one

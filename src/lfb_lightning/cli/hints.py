@@ -6,6 +6,8 @@ import collections.abc
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from torch import nn
+
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 _SEQUENCES = (list, tuple, collections.abc.Sequence, collections.abc.Iterable)
 _MAPPINGS = (dict, collections.abc.Mapping)
@@ -33,8 +35,10 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, dict) and all(fits(entry, arguments[1]) for entry in value.values() if arguments)
     if origin is collections.abc.Callable:
         return False
-    # A class of ours is made by a section. What another package makes of a plain value is not known here.
-    return not (isinstance(hint, type) and hint.__module__.startswith("lfb_lightning."))
+    # A module and a class of ours are made by a section. What another package makes of a plain value is not known here.
+    return not (
+        isinstance(hint, type) and (issubclass(hint, nn.Module) or hint.__module__.startswith("lfb_lightning."))
+    )
 
 
 def values_hint(hint: Any) -> Any:

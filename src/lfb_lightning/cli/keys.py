@@ -68,6 +68,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
 # Lightning computes in half and in double precision throughout as well; here sums over a batch and metrics are in 32 bits.
 NARROWER: Mapping[str, Any] = {
     "trainer.precision": Literal["32", "bf16-mixed", "16-mixed", "32-true", "bf16", "16", 32, 16],
+    "model.num_classes": _Positive | None,
     "trainer.accumulate_grad_batches": _Positive,
     "trainer.check_val_every_n_epoch": _Positive | None,
 }

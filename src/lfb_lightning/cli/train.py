@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
@@ -26,7 +26,7 @@ from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
 from lfb_lightning.lightning.callbacks.resuming import Resuming
 from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
 from lfb_lightning.lightning.modules.detection import logged_figures
-from lfb_lightning.models import ActionDetector, FBONonLocal
+from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 
 _METRICS = "metrics.json"
@@ -37,16 +37,18 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     """Train as configured; returns the exit status."""
     settle_process(cfg)
     trusted_packages(cfg)
+    if cfg.model.get("num_classes", 1) is None:
+        cfg.model.num_classes = Sections(cfg).data().dataset.split("train").columns().number
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
-    if detector.backbone.weights is not None:
-        _log.info("%s", load_backbone(detector.backbone, detector.backbone.weights))
+    if (weights := OmegaConf.select(cfg, "model.backbone_weights")) is not None:
+        _log.info("%s", load_backbone(detector.backbone, weights))
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
     task, datamodule = build_detection(Sections(cfg), detector, config_text, split="val")
-    if isinstance(detector.fbo, FBONonLocal) and detector.fbo.norm_inputs:
+    if detector.needs_bank_statistics:
         manifest = datamodule.bank("train").manifest
-        detector.fbo.set_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
+        detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
     splits = [datamodule.split(name) for name in ("train", "val")]
     fingerprints = FrameFingerprint(splits, datamodule.clips.sampling)
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]

@@ -35,6 +35,18 @@ class LabeledRegions(NamedTuple):
     labels: Bool[np.ndarray, "P A"]
 
 
+class ScoreColumns(NamedTuple):
+    """What a detector's score columns are.
+
+    Args:
+        number: of columns, background included.
+        has_background: whether column 0 means "no action", and is neither trained nor evaluated.
+    """
+
+    number: int
+    has_background: bool = False
+
+
 @runtime_checkable
 class ActionSplit(Protocol):
     """One split of a data set, such as train or val; it is copied to the loader's worker processes."""
@@ -44,8 +56,8 @@ class ActionSplit(Protocol):
         """Name of the split."""
         ...
 
-    def num_columns(self) -> int:
-        """Score columns of a detector for this data set, background included where there is one."""
+    def columns(self) -> ScoreColumns:
+        """The score columns of a detector for this data set."""
         ...
 
     @property

@@ -1,26 +1,33 @@
-"""Plain `nn.Module`s: backbones, RoI features, feature bank operators, the detector. No Lightning, no Hydra.
+"""Plain `nn.Module`s: backbones, region features, feature bank operators, the detector. No Lightning, no Hydra.
 
-clips [B,3,T,H,W] -> backbone -> [B,C,T,h,w] -> RoI features -> short-term [R,C] --+--> head -> logits [R,A]
-                                                              bank window -> FBO --+
+clips [B,3,T,H,W] -> backbone -> [B,C,T,h,w] -> region features -> short-term [R,C] --+--> head -> logits [R,A]
+                                                                 bank window -> FBO --+
 """
 
+from lfb_lightning.models.backbones import Backbone, LayeredBackbone, ResNet3d
+from lfb_lightning.models.block_loss import Block, BlockLoss
 from lfb_lightning.models.checkpoint import build_detector, state_digest
 from lfb_lightning.models.detector import ActionDetector, assemble_detector
-from lfb_lightning.models.fbo import FBO, FBOAvg, FBOMax, FBONone
-from lfb_lightning.models.fbo_nonlocal import FBONonLocal
+from lfb_lightning.models.fbo import FBO, FBOAvg, FBOMax, FBONone, FBONonLocal
 from lfb_lightning.models.loading import load_detector
-from lfb_lightning.models.losses import MultiLabelLoss, SingleLabelLoss
-from lfb_lightning.models.resnet3d import ResNet3d
-from lfb_lightning.models.roi_features import RoIFeatures
+from lfb_lightning.models.losses import Loss, MultiLabelLoss, SingleLabelLoss
+from lfb_lightning.models.regions import GlobalMean, RegionFeatures, RoIFeatures
 
 __all__ = [
     "FBO",
     "ActionDetector",
+    "Backbone",
+    "Block",
+    "BlockLoss",
     "FBOAvg",
     "FBOMax",
     "FBONonLocal",
     "FBONone",
+    "GlobalMean",
+    "LayeredBackbone",
+    "Loss",
     "MultiLabelLoss",
+    "RegionFeatures",
     "ResNet3d",
     "RoIFeatures",
     "SingleLabelLoss",

@@ -17,14 +17,22 @@ from torch import nn
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import read_plain_mapping
 from lfb_lightning.files.torch_file import is_torch_file, read_torch
+from lfb_lightning.models.backbones import ResNet3d
+from lfb_lightning.models.block_loss import Block, BlockLoss
 from lfb_lightning.models.detector import ActionDetector, assemble_detector
+from lfb_lightning.models.fbo import FBONonLocal
 from lfb_lightning.models.losses import MultiLabelLoss, SingleLabelLoss
-from lfb_lightning.models.resnet3d import ResNet3d
-from lfb_lightning.models.roi_features import RoIFeatures
+from lfb_lightning.models.regions import GlobalMean, RoIFeatures
 from lfb_lightning.models.stored_objects import FBOS, StoredObjects, named
 
-DETECTOR_PARTS = named(assemble_detector, ActionDetector, ResNet3d, RoIFeatures, *FBOS)
-LOSSES = named(MultiLabelLoss, SingleLabelLoss)
+# What a stored configuration may name beside the classes of trusted packages (docs/security.md).
+DETECTOR_PARTS = {
+    **named(assemble_detector, ActionDetector, ResNet3d, RoIFeatures, GlobalMean, *FBOS),
+    "lfb_lightning.models.resnet3d.ResNet3d": ResNet3d,  # modules of 0.1
+    "lfb_lightning.models.roi_features.RoIFeatures": RoIFeatures,
+    "lfb_lightning.models.fbo_nonlocal.FBONonLocal": FBONonLocal,
+}
+LOSSES = named(MultiLabelLoss, SingleLabelLoss, BlockLoss, Block)
 _PREFIX = "detector."
 
 

@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lfb_lightning.models.resnet3d import ResNet3d
-from lfb_lightning.models.roi_features import RoIFeatures
+from lfb_lightning.errors import InputError
 from lfb_lightning.structures import BankWindow
 
 
 class ActionDetector(nn.Module):
-    """Scores every action of every person in a batch of clips.
+    """Scores every action of every region (a person, or a whole clip) in a batch of clips.
 
-    A score column is an AVA action id: `num_classes` is the largest id plus one, and column 0 (the peers' background)
-    is neither trained nor evaluated. `frozen_backbone` keeps the backbone as loaded: no gradient, evaluation mode.
+    A score column is an action id of the label map, so `num_classes` is the largest id plus one.
+
+    Args:
+        backbone: A module that is a `Backbone`.
+        roi_features: A module that is a `RegionFeatures`.
+        fbo: A module that is an `FBO`.
+        num_classes: Score columns.
+        dropout: Probability, before the head.
+        frozen_backbone: Whether the backbone stays as loaded: no gradient, evaluation mode.
+        bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
+
+    Raises:
+        InputError: The backbone or the FBO lacks an attribute that it is asked for.
     """
 
     def __init__(
         self,
         *,
-        backbone: ResNet3d,
-        roi_features: RoIFeatures,
+        backbone: nn.Module,
+        roi_features: nn.Module,
         fbo: nn.Module,
         num_classes: int,
         dropout: float = 0.3,
         frozen_backbone: bool = False,
+        bank_channels: int | None = None,
     ) -> None:
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}, expected the largest action id plus one")
+        self.channels = _attribute(backbone, "out_channels", of="backbone", least=1)
+        self.bank_channels = self.channels if bank_channels is None else bank_channels
+        self.stride = _attribute(backbone, "stride", of="backbone", least=1)
         self.backbone = backbone
         self.roi_features = roi_features
         self.fbo = fbo
         self.num_classes = num_classes
         self.frozen_backbone = frozen_backbone
         self.dropout = nn.Dropout(dropout)
-        fbo_channels = fbo.out_channels
-        assert isinstance(fbo_channels, int)
-        self.head = nn.Linear(backbone.out_channels + fbo_channels, num_classes)
+        self.head = nn.Linear(self.channels + _attribute(fbo, "out_channels", of="fbo", least=0), num_classes)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
         if frozen_backbone:
@@ -49,16 +62,36 @@ class ActionDetector(nn.Module):
         self.train()  # Lightning trains modules in the mode that it finds them in
 
     @property
-    def channels(self) -> int:
-        """Channels of the short-term features, hence of a bank that fits."""
-        return self.backbone.out_channels
+    def reads_bank(self) -> bool:
+        """Whether the FBO needs a bank; one that does not say so is taken to need it."""
+        return bool(getattr(self.fbo, "reads_bank", True))
+
+    @property
+    def needs_bank_statistics(self) -> bool:
+        """Whether the FBO wants the training bank's statistics before training starts."""
+        return hasattr(self.fbo, "set_statistics") and bool(getattr(self.fbo, "needs_statistics", True))
+
+    def set_bank_statistics(self, mean: Float[Tensor, " D"], std: Float[Tensor, " D"]) -> None:
+        """Give the FBO the training bank's statistics, if it wants them.
+
+        Args:
+            mean: Mean of each of the bank's channels.
+            std: Their standard deviations.
+        """
+        if self.needs_bank_statistics:
+            cast(Any, self.fbo).set_statistics(mean, std)
+
+    def describe_backbone(self) -> str:
+        """Describe the backbone's architecture in a line: its own `describe()`, or the name of its class."""
+        describe = getattr(self.backbone, "describe", None)
+        return str(describe()) if callable(describe) else type(self.backbone).__name__
 
     def short_term_features(
         self, clips: Float[Tensor, "B 3 T H W"], rois: Float[Tensor, "R 5"]
     ) -> Float[Tensor, "R C"]:
         """Features of pixel `rois` (clip index, x1, y1, x2, y2) in normalised `clips`; what the bank stores."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen_backbone):
-            return self.roi_features(self.backbone(clips), rois, stride=self.backbone.stride)
+            return self.roi_features(self.backbone(clips), rois, stride=self.stride)
 
     def classify(
         self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
@@ -83,19 +116,56 @@ class ActionDetector(nn.Module):
 
 def assemble_detector(
     *,
-    backbone: ResNet3d,
-    roi_features: RoIFeatures,
+    backbone: nn.Module,
+    roi_features: nn.Module,
     fbo: Callable[..., nn.Module],
     num_classes: int,
     dropout: float = 0.3,
     frozen_backbone: bool = False,
+    bank_channels: int | None = None,
+    backbone_weights: str | None = None,
 ) -> ActionDetector:
-    """Build a detector whose FBO is made for the backbone's width: `fbo` is a constructor that lacks `channels` only."""
+    """Build a detector whose FBO is made for the backbone's width.
+
+    Args:
+        backbone: A module that is a `Backbone`.
+        roi_features: A module that is a `RegionFeatures`.
+        fbo: The FBO's constructor. It is called with `channels=`, and with `bank_channels=` where that is not None.
+        num_classes: Score columns: the largest action id plus one.
+        dropout: Probability, before the head.
+        frozen_backbone: Whether the backbone stays as loaded.
+        bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
+        backbone_weights: The file that `lfb-train` loads the backbone from. It is a key of the model so that it works for
+            any backbone, and is not read here: rebuilding a detector from a checkpoint opens no other file.
+
+    Raises:
+        InputError: The backbone or the FBO lacks an attribute that it is asked for.
+    """
+    widths = {"channels": _attribute(backbone, "out_channels", of="backbone", least=1)}
+    if bank_channels is not None:
+        if bank_channels < 1:
+            raise InputError(
+                f"model.bank_channels is {bank_channels}, expected at least 1, or null for the detector's."
+            )
+        widths["bank_channels"] = bank_channels
     return ActionDetector(
         backbone=backbone,
         roi_features=roi_features,
-        fbo=fbo(channels=backbone.out_channels),
+        fbo=fbo(**widths),
         num_classes=num_classes,
         dropout=dropout,
         frozen_backbone=frozen_backbone,
+        bank_channels=bank_channels,
     )
+
+
+def _attribute(part: nn.Module, name: str, *, of: str, least: int) -> int:
+    """A whole number that a part of the detector has as an attribute; InputError where it does not."""
+    value = getattr(part, name, None)
+    if not isinstance(value, int) or value < least:
+        found = "has no" if value is None else f"has {value!r:.40} as"
+        raise InputError(
+            f"model.{of}: {type(part).__name__} {found} {name}, expected a whole number of at least {least}; "
+            f"set self.{name} in its __init__ (docs/models.md)."
+        )
+    return value

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models.checkpoint import ForeignCheckpointError, build_detector, load_weights, read_checkpoint
 from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.imports import import_weights
 from lfb_lightning.models.parameter_limit import no_larger_than
-from lfb_lightning.models.resnet3d import ResNet3d
 
 
 def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> ActionDetector:
@@ -77,13 +77,13 @@ def start_from(detector: ActionDetector, path: str | Path) -> str:
     return f"started from {path}: the backbone ({number} tensors) and {note}"
 
 
-def load_backbone(backbone: ResNet3d, path: str | Path) -> str:
+def load_backbone(backbone: nn.Module, path: str | Path) -> str:
     """Load a backbone's weights from any known checkpoint; returns one line that says so."""
     _, weights = read_any(path)
     return f"backbone from {path}: {_copy_backbone(backbone, weights, path)} tensors"
 
 
-def _copy_backbone(backbone: ResNet3d, weights: dict[str, torch.Tensor], path: str | Path) -> int:
+def _copy_backbone(backbone: nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> int:
     own = backbone.state_dict()
     found = {key.removeprefix("backbone."): value for key, value in weights.items() if key.startswith("backbone.")}
     bad = sorted(

@@ -1,11 +1,13 @@
-"""Action losses as the peers compute them: multi-label or single-label, plain or focal.
+"""Losses of actions: multi-label or single-label, plain or focal, for one block of columns or for several.
 
-Column 0 is background: it carries no loss, and a person without any action (a proposal that matched nobody) carries none
-either. The mean runs over labelled persons (x actions). Logits in, so it is safe under autocast, and no labelled person
-gives a loss of zero (the peers': NaN) that still reaches every parameter.
+They equal the reference implementations': the mean runs over labelled regions (x actions), and column 0 carries no loss
+where the label map says that it is background. Logits in, so it is safe under autocast, and no labelled region gives a loss
+of zero (in the reference implementations: NaN) that still reaches every parameter.
 """
 
 from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -13,100 +15,162 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
+@runtime_checkable
+class Loss(Protocol):
+    """What training and testing ask of a loss. Any `nn.Module` that has it works, whoever wrote it.
+
+    It may also have `action_ids: list[int] | None`, the columns that it looks at (None: all), which are checked against the
+    model before training; and `set_background(background: bool)`, which is called before training with what the data set's
+    label map says of column 0: whether it stands for "no action".
+    """
+
+    def sum(
+        self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Sum the losses of a batch's regions, and count the regions that have one.
+
+        Args:
+            logits: Of R regions and A columns, in any floating precision.
+            labels: 1 where a region shows an action, 0 elsewhere.
+
+        Returns:
+            The sum and the number, from which a mean over several batches or processes is made. The sum is to reach every
+            parameter, also where there is no region: `+ 0.0 * logits.sum()`.
+        """
+        ...
+
+    def scores(self, logits: Float[Tensor, "R A"]) -> Float[Tensor, "R A"]:
+        """Turn logits into the scores, 0 to 1, of a detector that was trained with this loss, in fp32."""
+        ...
+
+
 class ActionLoss(nn.Module):
     """What both losses share: which columns and rows count, focal weighting, and what the sum is divided by.
 
-    `action_ids` restricts the loss to some columns (None: all); `background` sets column 0 aside. With `focal_gamma` or
-    `focal_alpha` an element l becomes alpha (1 - exp(-l))^gamma l.
+    With `focal_gamma` or `focal_alpha` an element l becomes alpha (1 - exp(-l))^gamma l.
+
+    Args:
+        action_ids: Columns with a loss; None: all, without column 0 where that is background.
+        background: Whether column 0 means "no action". None: what `set_background` says, and True until it does.
+        empty_rows: Whether a region without any action has a loss too: that it shows none of them.
+        focal_alpha: Factor of the focal weighting.
+        focal_gamma: Exponent of the focal weighting.
     """
 
     def __init__(
         self,
         *,
         action_ids: list[int] | None = None,
-        background: bool = True,
+        background: bool | None = None,
+        empty_rows: bool = False,
         focal_alpha: float = 1.0,
         focal_gamma: float = 0.0,
     ) -> None:
         super().__init__()
         self.action_ids = action_ids
-        self.background = background
+        self.background = background is None or background
+        self.background_is_given = background is not None
+        self.empty_rows = empty_rows
         self.focal_alpha = focal_alpha
         self.focal_gamma = focal_gamma
 
+    def set_background(self, background: bool) -> None:
+        """Take what the label map says of column 0, unless the loss was built with `background`."""
+        if not self.background_is_given:
+            self.background = background
+
     def forward(self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]) -> Float[Tensor, ""]:
-        """Mean loss over the labelled persons; zero if there are none."""
+        """Compute the mean loss over the labelled regions; zero if there are none."""
         total, count = self.sum(logits, labels)
         return total / count.clamp(min=1.0)
 
     def sum(
         self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """The labelled persons' losses, summed, and their number: what a mean over several batches or ranks is made of."""
+        """Sum the labelled regions' losses, and count those regions."""
         columns = self._columns(logits)
-        rows = labelled(labels) if self.background else labels.sum(dim=1) > 0
+        rows = torch.ones_like(labels[:, 0], dtype=torch.bool) if self.empty_rows else self._labelled(labels)
         elements = self.elements(logits.float()[:, columns], labels[:, columns])
         if self.focal_gamma > 0:  # clamped: below a power of 1 the gradient at 0 is infinite
             elements = (1 - torch.exp(-elements)).clamp(min=1e-8).pow(self.focal_gamma) * elements
         elements = self.focal_alpha * elements
-        # Multiplying instead of selecting keeps the graph whole when no person is labelled.
+        # Multiplying instead of selecting keeps the graph whole when no region is labelled.
         total = (elements * rows[:, None]).sum() + 0.0 * logits.float().sum()
         return total / elements.shape[1], rows.sum().float()
 
     def scores(self, logits: Float[Tensor, "R A"]) -> Float[Tensor, "R A"]:
-        """What a detector that was trained with this loss says, 0 to 1, in fp32: every action on its own."""
+        """Score every action on its own, in fp32."""
         return torch.sigmoid(logits.float())
 
     def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
-        """The loss of every person and action, or of every person."""
+        """Compute the loss of every region and action, or of every region."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its elements are")
 
     def _columns(self, logits: Tensor) -> list[int]:
         first = 1 if self.background else 0
         return self.action_ids if self.action_ids is not None else list(range(first, logits.shape[1]))
 
+    def _labelled(self, labels: Tensor) -> Bool[Tensor, " R"]:
+        return labelled(labels) if self.background else labels.sum(dim=1) > 0
+
 
 class MultiLabelLoss(ActionLoss):
-    """Binary cross entropy of every action on its own; an action that is there counts `pos_weight` times."""
+    """Binary cross entropy of every action on its own.
+
+    Args:
+        action_ids: See `ActionLoss`.
+        background: See `ActionLoss`.
+        empty_rows: See `ActionLoss`.
+        focal_alpha: See `ActionLoss`.
+        focal_gamma: See `ActionLoss`.
+        pos_weight: How often an action that is there counts against one that is not.
+    """
 
     def __init__(
         self,
         *,
         action_ids: list[int] | None = None,
-        background: bool = True,
+        background: bool | None = None,
+        empty_rows: bool = False,
         focal_alpha: float = 1.0,
         focal_gamma: float = 0.0,
         pos_weight: float = 1.0,
     ) -> None:
-        super().__init__(action_ids=action_ids, background=background, focal_alpha=focal_alpha, focal_gamma=focal_gamma)
+        super().__init__(
+            action_ids=action_ids,
+            background=background,
+            empty_rows=empty_rows,
+            focal_alpha=focal_alpha,
+            focal_gamma=focal_gamma,
+        )
         self.pos_weight = pos_weight
 
     def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
-        """One element a person and action."""
+        """Compute one element for each region and action."""
         elements = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
         return elements * (1 + (self.pos_weight - 1) * labels)
 
 
 class SingleLabelLoss(ActionLoss):
-    """Cross entropy over the actions; a person with several shares one unit of probability among them.
+    """Cross entropy over the actions; a region with several shares one unit of probability among them.
 
-    Without `background` the labels are taken as they are (the peer's behaviour): several add up.
+    Without `background` the labels are taken as they are (the reference implementation's behaviour): several add up.
     """
 
     def scores(self, logits: Float[Tensor, "R A"]) -> Float[Tensor, "R A"]:
-        """A distribution over the columns with a loss, in fp32; 0 for the others."""
+        """Compute a distribution over the columns with a loss, in fp32; 0 for the others."""
         columns = self._columns(logits)
         scores = torch.zeros_like(logits, dtype=torch.float32)
         scores[:, columns] = torch.softmax(logits.float()[:, columns], dim=1)
         return scores
 
     def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
-        """One element a person."""
+        """Compute one element for each region."""
         if self.background:
             labels = labels / labels.sum(dim=1, keepdim=True).clamp(min=1.0)
         return -(labels * F.log_softmax(logits, dim=1)).sum(dim=1, keepdim=True)
 
 
 def labelled(labels: Float[Tensor, "R A"]) -> Bool[Tensor, " R"]:
-    """Persons with at least one action, background aside."""
+    """Find the regions with at least one action, background (column 0) aside."""
     return labels[:, 1:].sum(dim=1) > 0

@@ -11,8 +11,7 @@ from functools import partial
 from typing import Any
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.fbo import FBOAvg, FBOMax, FBONone
-from lfb_lightning.models.fbo_nonlocal import FBONonLocal
+from lfb_lightning.models.fbo import FBOAvg, FBOMax, FBONone, FBONonLocal
 from lfb_lightning.models.trusted_packages import all_trusted, find_in_trusted, how_to_trust
 
 FBOS = (FBONone, FBOAvg, FBOMax, FBONonLocal)
@@ -20,15 +19,17 @@ _Part = Callable[..., Any]
 
 
 def named(*parts: _Part) -> dict[str, _Part]:
-    """A table of classes and functions of this package.
+    """Make a table of classes and functions of this package.
 
     Returns:
-        Each under two names: in its package, as `conf/` writes it (`lfb_lightning.models.ResNet3d`), and in its own module.
+        Each under the names that it has in its room, as `conf/` writes it (`lfb_lightning.models.ResNet3d`), in its own
+        module, and in the packages between.
     """
+    modules = {part: part.__module__.split(".") for part in parts}
     return {
-        f"{module}.{part.__name__}": part
-        for part in parts
-        for module in (".".join(part.__module__.split(".")[:2]), part.__module__)
+        f"{'.'.join(names[:depth])}.{part.__name__}": part
+        for part, names in modules.items()
+        for depth in range(2, len(names) + 1)
     }
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float64
 
 from lfb_lightning.boxes import iou_matrix
-from lfb_lightning.datasets.action_dataset import LabeledRegions
+from lfb_lightning.datasets.action_dataset import LabeledRegions, ScoreColumns
 from lfb_lightning.datasets.ava.assignment import sample_persons
 from lfb_lightning.datasets.ava.bank_keyframes import BankKeyframes
 from lfb_lightning.datasets.ava.evaluation import AvaEvaluator
@@ -35,9 +35,9 @@ class AvaSplit:
         self.name = name
         self.tables = AvaTables(data, name)
 
-    def num_columns(self) -> int:
-        """The largest action id plus one: column 0 is background."""
-        return self.tables.label_map.num_columns
+    def columns(self) -> ScoreColumns:
+        """A column per action id of the label map, the largest plus one in all; AVA's ids start at 1."""
+        return ScoreColumns(self.tables.label_map.num_columns, has_background=True)
 
     @property
     def bank_threshold(self) -> float:
@@ -128,4 +128,4 @@ class AvaSplit:
     def item_actions(self, items: Sequence[Item]) -> Bool[np.ndarray, "N A"]:
         """Which actions anybody does on each keyframe."""
         shown = [self.tables.annotations[item.keyframe].labels.any(axis=0) for item in items]
-        return np.stack(shown) if shown else np.zeros((0, self.num_columns()), dtype=bool)
+        return np.stack(shown) if shown else np.zeros((0, self.columns().number), dtype=bool)

@@ -12,17 +12,16 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from pytorch_lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
-from lfb_lightning.lightning.modules.optimization import Optimisation
+from lfb_lightning.lightning.modules.optimization import Optimization
 from lfb_lightning.lightning.modules.running_statistics import RunningStatistics
 from lfb_lightning.lightning.modules.step_gradients import StepGradients, world_size
 from lfb_lightning.metrics.evaluator import Evaluator
 from lfb_lightning.models import ActionDetector
-from lfb_lightning.models.losses import ActionLoss
 from lfb_lightning.structures import ClipBatch, Detections, ViewBatch
 
 _log = logging.getLogger(__name__)
@@ -34,7 +33,7 @@ class DetectionTask(LightningModule):
     Args:
         detector: what is trained.
         loss: sums the losses of labeled regions, and makes scores of logits.
-        optimisation: optimizer and schedule.
+        optimization: optimizer and schedule.
         evaluator: makes the evaluator of what is validated or tested, given the score up to which nothing is detected.
         batch_size: clips per batch and rank, for the learning rate's scaling.
         num_training_batches: gives the batches of an epoch on this rank, when the trainer has started.
@@ -53,8 +52,8 @@ class DetectionTask(LightningModule):
         self,
         *,
         detector: ActionDetector,
-        loss: ActionLoss,
-        optimisation: Optimisation,
+        loss: nn.Module,
+        optimization: Optimization,
         evaluator: Callable[[float | None], Evaluator],
         batch_size: int,
         num_training_batches: Callable[[], int],
@@ -69,8 +68,8 @@ class DetectionTask(LightningModule):
         if frozen_epochs < 0:
             raise InputError(f"task.frozen_epochs is {frozen_epochs}, expected at least 0.")
         self.detector = detector
-        self.loss = loss
-        self.optimisation = optimisation
+        self.loss: Any = loss  # a module that is a models.Loss
+        self.optimization = optimization
         self.evaluator = evaluator(action_threshold)
         self.batch_size = batch_size
         self.num_training_batches = num_training_batches
@@ -176,9 +175,15 @@ class DetectionTask(LightningModule):
         batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
         steps = max(1, math.ceil(batches / trainer.accumulate_grad_batches))
         if trainer.is_global_zero:
-            _log.info("%s", self.optimisation.describe(global_batch))
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return self.optimisation.build(trained, global_batch_size=global_batch, steps_per_epoch=steps)
+            _log.info("%s", self.optimization.describe(global_batch))
+        lengths = [trainer.max_epochs or -1, trainer.max_steps / steps]
+        return self.optimization.build(
+            self.detector,
+            global_batch_size=global_batch,
+            steps_per_epoch=steps,
+            epochs=min((length for length in lengths if length > 0), default=math.inf),
+            more_parameters=self.loss.parameters(),
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the resolved configuration as text: `load_detector` rebuilds the model from it."""

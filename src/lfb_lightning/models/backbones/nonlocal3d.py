@@ -15,7 +15,12 @@ from torch import Tensor, nn
 
 
 class NonLocal3d(nn.Module):
-    """Residual self-attention over space and time; starts as the identity (zero output convolution)."""
+    """Residual self-attention over space and time; starts as the identity (zero output convolution).
+
+    Args:
+        channels: Of its input and output.
+        group_frames: Consecutive frames that attend to each other; None: all frames of a clip.
+    """
 
     def __init__(self, channels: int, *, group_frames: int | None = None) -> None:
         super().__init__()

@@ -1,7 +1,9 @@
 """FBO-NL: stacked non-local layers in which a person attends to the bank's window (Wu et al., section 3.3, figure 4).
 
     s = dropout(W_s short_term)         l = dropout(W_l bank)
-    s = s + dropout(W_o relu(LN(softmax(theta(s) phi(l)^T / sqrt(d)) g(l))))      for each layer, all reading the same l
+    s = s + dropout(W_o relu(LN(y)))            for each layer, with pre_act
+    s = relu(s + dropout(LN(W_o y)))            for each layer, without
+    where y = softmax(theta(s) phi(l)^T / sqrt(d)) g(l), and all layers read the same l
 
 Where the work goes: the window belongs to a clip, not to a person, and is mostly empty slots. So the projections of the
 bank run once per clip and on filled rows only; attention runs over the persons grouped by clip. The empty slots of
@@ -18,78 +20,104 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from lfb_lightning.models.fbo import required
+from lfb_lightning.models.fbo.operator import required
 from lfb_lightning.structures import BankWindow
 
 
 class FBONonLocal(nn.Module):
-    """Non-local feature bank operator with `num_layers` layers of width `latent_channels`.
+    """The non-local feature bank operator: attention from each person to the window of its clip.
 
-    With `norm_inputs`, both inputs are standardised per channel by the bank's statistics (`set_statistics`).
-    # Paper: raw features. Here an option, off in the peers' presets: on small data raw post-ReLU features share a large
-    # common component that drowns the attention.
+    Args:
+        channels: Width of the short-term features.
+        bank_channels: Width of the bank's features; None: `channels`.
+        latent_channels: Width of the attention, and what it adds to the short-term feature.
+        num_layers: Stacked attention layers.
+        dropout: Probability, on both projections and on every layer's output.
+        mask_padding: Whether the empty slots of a window take no part. With False, as in the paper and in the reference
+            implementations, they take part as zero vectors.
+        norm_inputs: Whether inputs are standardized per channel by the bank's statistics (`set_statistics`): the window,
+            and the short-term features where they are as wide as the bank's.
+            # Paper: raw features. On small data raw post-ReLU features share a large common component that drowns the
+            attention.
+        pre_act: Whether norm and ReLU come before a layer's output projection, or the norm behind it and a ReLU behind
+            the sum. The paper has the first on AVA and EPIC-Kitchens and the second on Charades.
+            # Paper: the layer norm has no weights. Ours has, as mmaction2's; they start at 1 and 0.
     """
+
+    reads_bank = True
 
     def __init__(
         self,
         *,
         channels: int,
+        bank_channels: int | None = None,
         latent_channels: int = 512,
         num_layers: int = 2,
         dropout: float = 0.2,
         mask_padding: bool = False,
         norm_inputs: bool = False,
+        pre_act: bool = True,
     ) -> None:
         super().__init__()
         if latent_channels < 1 or num_layers < 1:
             raise ValueError(f"latent_channels is {latent_channels} and num_layers {num_layers}, expected at least 1")
+        bank_channels = bank_channels or channels
         self.out_channels = latent_channels
         self.mask_padding = mask_padding
         self.norm_inputs = norm_inputs
+        self.standardizes_short_term = norm_inputs and channels == bank_channels
         self.short_term_projection = nn.Linear(channels, latent_channels)
-        self.long_term_projection = nn.Linear(channels, latent_channels)
-        self.layers = nn.ModuleList(NonLocalLayer(latent_channels, dropout) for _ in range(num_layers))
+        self.long_term_projection = nn.Linear(bank_channels, latent_channels)
+        self.layers = nn.ModuleList(NonLocalLayer(latent_channels, dropout, pre_act=pre_act) for _ in range(num_layers))
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("std", torch.ones(channels))
+        self.register_buffer("mean", torch.zeros(bank_channels))
+        self.register_buffer("std", torch.ones(bank_channels))
         for projection in (self.short_term_projection, self.long_term_projection):
             nn.init.kaiming_normal_(projection.weight, nonlinearity="relu")
             nn.init.zeros_(projection.bias)
 
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether `set_statistics` is to be called before training."""
+        return self.norm_inputs
+
     def set_statistics(self, mean: Float[Tensor, " C"], std: Float[Tensor, " C"]) -> None:
-        """Take the bank's per-channel mean and deviation, for `norm_inputs`; constant channels are left unscaled."""
+        """Take the bank's mean and standard deviation per channel, for `norm_inputs`; constant channels stay unscaled."""
         self.get_buffer("mean").copy_(mean)
         self.get_buffer("std").copy_(torch.where(std > 1e-6, std, torch.ones_like(std)))
 
     def forward(
         self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
     ) -> Float[Tensor, "R D"]:
-        """Read the window of each person's clip; a person whose window is empty gets its projected feature back."""
+        """Read the window of each person's clip; with `mask_padding`, an empty one adds nothing to the projected feature."""
         window = required(window)
-        rows = self._standardise(window.packed(short_term.dtype))  # [N, C] filled slots, clip by clip
+        rows = window.packed(short_term.dtype)  # [N, D] filled slots, clip by clip
+        if self.norm_inputs:
+            rows = self._standardize(rows)
+        if self.standardizes_short_term:
+            short_term = self._standardize(short_term)
         packed = self.dropout(self.long_term_projection(rows))
-        query = self.dropout(self.short_term_projection(self._standardise(short_term)))
+        query = self.dropout(self.short_term_projection(short_term))
         memory = _Memory.pack(packed, window.mask, self._empty_slot(packed), mask_padding=self.mask_padding)
         group = _group_by_clip(clip_of_roi, len(window.mask))
         for layer in self.layers:
             query = layer(query, memory, group)
         return query
 
-    def _standardise(self, features: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
-        if not self.norm_inputs:
-            return features
+    def _standardize(self, features: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
         return (features - self.get_buffer("mean")) / self.get_buffer("std")
 
     def _empty_slot(self, packed: Tensor) -> Float[Tensor, " D"]:
-        # Peers drop out every empty slot on its own; one mask for all of them here, since they are one slot.
+        # The reference implementations drop out every empty slot on its own; one mask for all here, since they are one slot.
         return self.dropout(self.long_term_projection.bias.to(packed.dtype))
 
 
 class NonLocalLayer(nn.Module):
-    """One residual attention step; its output starts as zero, so that a new layer changes nothing."""
+    """One residual attention layer; its output starts as zero, so that a new layer adds nothing."""
 
-    def __init__(self, channels: int, dropout: float) -> None:
+    def __init__(self, channels: int, dropout: float, *, pre_act: bool = True) -> None:
         super().__init__()
+        self.pre_act = pre_act
         self.query = nn.Linear(channels, channels)
         self.key = nn.Linear(channels, channels)
         self.value = nn.Linear(channels, channels)
@@ -110,8 +138,9 @@ class NonLocalLayer(nn.Module):
         # fp32: a softmax over hundreds of slots loses its tail in half precision.
         weights = torch.softmax(logits.float() + memory.log_count[:, None, :], dim=2)
         found = group.gather(weights.to(values.dtype) @ values)  # [R, D]
-        residual = self.dropout(self.out(F.relu(self.norm(found))))
-        return x + residual * memory.exists[group.clip_of_roi][:, None].to(x.dtype)
+        out = self.out(F.relu(self.norm(found))) if self.pre_act else self.norm(self.out(found))
+        x = x + self.dropout(out) * memory.exists[group.clip_of_roi][:, None].to(x.dtype)
+        return x if self.pre_act else F.relu(x)
 
 
 class _Memory:

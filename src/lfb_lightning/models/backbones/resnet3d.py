@@ -7,13 +7,15 @@ other block, time halved after the first stage, the last stage dilated). Bottlen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lfb_lightning.models.nonlocal3d import NonLocal3d
+from lfb_lightning.models.backbones.nonlocal3d import NonLocal3d
+from lfb_lightning.models.backbones.recomputing import recomputed
 
 STAGE_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 _EXPANSION = 4
@@ -47,7 +49,7 @@ class ConvBN(nn.Module):
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
 
     def forward(self, x: Float[Tensor, "B C T H W"]) -> Float[Tensor, "B D T h w"]:
-        """Convolve, normalise, rectify."""
+        """Convolve, normalize, rectify."""
         return self.relu(self.bn(self.conv(x)))
 
 
@@ -77,14 +79,24 @@ class Bottleneck(nn.Module):
 class ResNet3d(nn.Module):
     """A 3D ResNet of any size.
 
-    `stage_blocks` lists the bottlenecks per stage (or give `depth` 50 or 101). One entry a stage: `spatial_strides`,
-    `spatial_dilations`, `temporal_kernels` (an entry may itself be a list, one kernel a block), and `nonlocal_after`
-    (the blocks after which a non-local block stands). `nonlocal_group_frames` bounds attention in the first stage that
-    has non-local blocks. `halve_time` max-pools time by two after the first stage. `freeze_batch_norm` keeps the loaded
-    statistics and affine weights. `channels_last` chooses the memory layout (None: in evaluation on CPUs, where it was
-    measured to be faster; training keeps the sums in the peers' order). `weights` names a file that training starts
-    from; it is recorded here and read by `models.loading`. `out_channels` and `stride` (pixels per cell) describe the
-    output.
+    Args:
+        depth: Bottleneck layers, 50 or 101; or give `stage_blocks`.
+        stage_blocks: Bottlenecks per stage.
+        base_channels: Channels of the stem; stage i has 4 * base_channels * 2**i.
+        stem_temporal_kernel: Frames that the first convolution spans.
+        spatial_strides: One per stage, after the stem's 4.
+        spatial_dilations: One per stage.
+        temporal_kernels: Frames that a block's first convolution spans: one per stage, or a list with one per block.
+        nonlocal_after: For each stage, the blocks after which a non-local block stands.
+        nonlocal_group_frames: Frames that attend to each other in the first stage with non-local blocks; None: all.
+        halve_time: Whether time is max-pooled by two after the first stage.
+        freeze_batch_norm: Whether the loaded statistics and affine weights are kept.
+        channels_last: Memory layout. None: in evaluation on CPUs, where it was measured to be faster; training keeps the
+            reference implementations' order of sums.
+        weights: The file that training starts from. It is recorded here and read by `lfb-train`
+            (`model.backbone_weights`).
+        gradient_checkpointing: Whether training keeps each stage's input only and computes the stage again in the backward
+            pass: less memory for about a third more time, with equal gradients.
     """
 
     def __init__(
@@ -103,6 +115,7 @@ class ResNet3d(nn.Module):
         freeze_batch_norm: bool = False,
         channels_last: bool | None = None,
         weights: str | None = None,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         if (depth is None) == (stage_blocks is None):
@@ -117,6 +130,7 @@ class ResNet3d(nn.Module):
         self.freeze_batch_norm = freeze_batch_norm
         self.channels_last = channels_last
         self.weights = weights
+        self.gradient_checkpointing = gradient_checkpointing
         self.stem = ConvBN(3, base_channels, (stem_temporal_kernel, 7, 7), stride=(1, 2, 2))
         self.pool = nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
         self.time_pool = nn.MaxPool3d((2, 1, 1), stride=(2, 1, 1)) if halve_time else nn.Identity()
@@ -144,24 +158,39 @@ class ResNet3d(nn.Module):
             self.stages.append(stage)
             self.stride *= spatial_strides[index]
         self.out_channels = channels
-        self._initialise()
+        self._initialize()
         self.train()  # Lightning trains modules in the mode that it finds them in
 
     def forward(self, clips: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B C t h w"]:
-        """Feature map of normalised clips, `stride` times smaller in space, as long in time (half with `halve_time`)."""
+        """Compute the feature map, `stride` times smaller in space and as long in time (half with `halve_time`)."""
         on_cpu = clips.device.type == "cpu" and not self.training
         if self.channels_last or (self.channels_last is None and on_cpu):
             clips = clips.contiguous(memory_format=torch.channels_last_3d)
         x = self.pool(self.stem(clips))
-        for index, stage in enumerate(self.stages):
-            assert isinstance(stage, nn.Sequential)
-            for block, bottleneck in enumerate(stage):
-                x = bottleneck(x)
-                if (name := f"{index}_{block}") in self.nonlocals:
-                    x = self.nonlocals[name](x)
+        recomputes = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
+        for index in range(len(self.stages)):
+            x = recomputed(self._stage, x, index, module=self) if recomputes else self._stage(x, index)
             if index == 0:
                 x = self.time_pool(x)
         return x
+
+    def _stage(self, x: Float[Tensor, "B C T H W"], index: int) -> Float[Tensor, "B D T h w"]:
+        stage = self.stages[index]
+        assert isinstance(stage, nn.Sequential)
+        for block, bottleneck in enumerate(stage):
+            x = bottleneck(x)
+            if (name := f"{index}_{block}") in self.nonlocals:
+                x = self.nonlocals[name](x)
+        return x
+
+    def layer_of(self, parameter_name: str) -> int:
+        """Number a parameter's layer for layer decay: 0 for the stem, then one for each stage."""
+        part, _, rest = parameter_name.partition(".")
+        return 0 if part == "stem" else 1 + int(re.split(r"[._]", rest)[0])  # stages.2.0..., nonlocals.1_3...
+
+    def describe(self) -> str:
+        """Describe the architecture in the line that a bank's manifest keeps; the digests of banks depend on its text."""
+        return f"{type(self).__name__}, stages of {', '.join(map(str, self.stage_blocks))} blocks"
 
     def train(self, mode: bool = True) -> ResNet3d:
         """Switch the mode; frozen batch norms stay in evaluation mode and out of the gradient."""
@@ -173,7 +202,7 @@ class ResNet3d(nn.Module):
                     module.requires_grad_(False)
         return self
 
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         for module in self.modules():
             if isinstance(module, ConvBN):
                 module = module.conv

@@ -1,0 +1,6 @@
+"""Backbones: what turns a clip into a feature map."""
+
+from lfb_lightning.models.backbones.backbone import Backbone, LayeredBackbone
+from lfb_lightning.models.backbones.resnet3d import ResNet3d
+
+__all__ = ["Backbone", "LayeredBackbone", "ResNet3d"]

@@ -1,0 +1,7 @@
+"""Feature bank operators (FBO): what a person's short-term feature makes of the bank's window around its clip."""
+
+from lfb_lightning.models.fbo.non_local import FBONonLocal
+from lfb_lightning.models.fbo.operator import FBO
+from lfb_lightning.models.fbo.pooling import FBOAvg, FBOMax, FBONone
+
+__all__ = ["FBO", "FBOAvg", "FBOMax", "FBONonLocal", "FBONone"]

@@ -1,0 +1,80 @@
+"""Region features: a feature map's part for each region of interest, the short-term feature of a person or of a clip."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+
+@runtime_checkable
+class RegionFeatures(Protocol):
+    """A module that pools a feature map for each region of interest."""
+
+    def __call__(
+        self, feature_map: Float[Tensor, "B C t h w"], rois: Float[Tensor, "R 5"], *, stride: int
+    ) -> Float[Tensor, "R C"]:
+        """Pool the map.
+
+        Args:
+            feature_map: Maps of B clips.
+            rois: Clip index and box (x1, y1, x2, y2) in pixels of the clip, for each of R regions.
+            stride: Pixels of the clip per cell of the map.
+
+        Returns:
+            One row for each region, as wide as the map.
+        """
+        ...
+
+
+class RoIFeatures(nn.Module):
+    """Mean over time, RoIAlign, maximum over space (Wu et al., section 4.1).
+
+    RoIAlign is linear, so averaging over time first is the same and as many times cheaper as there are time steps.
+
+    Args:
+        output_size: RoIAlign cells per side.
+        sampling_ratio: Samples per side of a cell; 0 chooses adaptively, as the reference implementations do.
+        aligned: False is RoIAlign's first form, half a cell off, which the original Caffe2 models were trained with.
+    """
+
+    def __init__(self, *, output_size: int = 8, sampling_ratio: int = 0, aligned: bool = True) -> None:
+        super().__init__()
+        if output_size < 1:
+            raise ValueError(f"output_size is {output_size}, expected at least 1 cell a side")
+        self.output_size = output_size
+        self.aligned = aligned
+        self.sampling_ratio = sampling_ratio
+
+    def forward(
+        self, feature_map: Float[Tensor, "B C t h w"], rois: Float[Tensor, "R 5"], *, stride: int
+    ) -> Float[Tensor, "R C"]:
+        """Pool the map for each region."""
+        mean = feature_map.mean(dim=2)
+        # fp32 under autocast: half-precision coordinates are off by up to a quarter of a pixel at 512 and more.
+        with torch.autocast(mean.device.type, enabled=False):
+            crops = roi_align(
+                mean.float(),
+                rois.float(),
+                output_size=self.output_size,
+                spatial_scale=1 / stride,
+                sampling_ratio=self.sampling_ratio,
+                aligned=self.aligned,
+            )
+        return crops.amax(dim=(2, 3))
+
+
+class GlobalMean(nn.Module):
+    """Mean over the whole map of each region's clip, for models that look at clips and not at persons.
+
+    The box of a region is not looked at: two regions of one clip have the same feature.
+    """
+
+    def forward(
+        self, feature_map: Float[Tensor, "B C t h w"], rois: Float[Tensor, "R 5"], *, stride: int
+    ) -> Float[Tensor, "R C"]:
+        """Average the map of each region's clip."""
+        return feature_map.mean(dim=(2, 3, 4))[rois[:, 0].long()]
