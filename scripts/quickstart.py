@@ -1,6 +1,6 @@
-"""The quickstart's stages, each a command that a user could type; finished ones are skipped.
+"""The quickstart: a chain of stages, each a command that a user could type; finished ones are skipped.
 
-Two stages run at a time where neither needs the other's result. Everything is written below `--out`.
+Two stages run at the same time where neither needs the other's result. Everything is written below `--out`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,13 @@ MODELS = ("baseline", *FBO_OVERRIDES)
 
 
 class Quickstart:
-    """The folder of a quickstart and the commands that fill it."""
+    """The folder of a quickstart, and the commands that fill it.
+
+    Args:
+        out: The folder.
+        recipe: The generated data set.
+        extra: Overrides that every training gets.
+    """
 
     def __init__(self, out: Path, recipe: MiniAVA, extra: list[str]) -> None:
         self.out = out.resolve()
@@ -61,26 +67,26 @@ class Quickstart:
 
     @property
     def extract_overrides(self) -> list[str]:
-        """What `lfb-extract` needs beside its split and checkpoint."""
+        """The overrides of `lfb-extract` besides its split and checkpoint."""
         return ["experiment=mini_ava", f"paths.data_dir={self.data_dir}", f"bank.dir={self.bank_dir}"]
 
     @property
     def train_overrides(self) -> list[str]:
-        """What `lfb-train` needs to find this data, these banks and the tiny backbone."""
+        """The overrides of `lfb-train` that choose this data, these banks and the tiny backbone."""
         return [*self.extract_overrides, *self.extra]
 
     @property
     def lfb_overrides(self) -> list[str]:
-        """The same for the LFB detectors, which start from the baseline and keep its backbone."""
+        """The overrides for the LFB detectors, which start from the baseline and keep its backbone."""
         overrides = ["experiment=mini_ava_lfb", *self.train_overrides[1:]]
         return [*overrides, f"init_from={self.checkpoint('baseline')}"]
 
     def checkpoint(self, model: str) -> Path:
-        """The best checkpoint of a model."""
+        """Return the path of a model's best checkpoint."""
         return self.out / "train" / model / "checkpoints" / "best.ckpt"
 
     def run(self) -> None:
-        """All stages, then table, pictures and summary."""
+        """Run all stages, then print the table and write pictures and summary."""
         self.out.mkdir(parents=True, exist_ok=True)
         recipe = self.recipe
         with self.progress, ThreadPoolExecutor(max_workers=2) as pool:
@@ -122,12 +128,12 @@ class Quickstart:
         self.stage(f"test {model}", run_dir / "metrics.json", ["lfb_lightning.cli.test", *arguments])
 
     def train_and_test(self, model: str) -> None:
-        """One LFB detector from start to end."""
+        """Train and evaluate one LFB detector."""
         self.train(model, [*self.lfb_overrides, *FBO_OVERRIDES[model]])
         self.test(model)
 
     def stage(self, name: str, product: Path, module_and_arguments: list[str]) -> None:
-        """Run `python -m module arguments` unless its product is there; its output goes to a log file."""
+        """Run `python -m module arguments` unless its product exists already; its output goes to a log file."""
         task = self.progress.add_task(name, total=1, state="")
         if product.is_file():
             self.progress.update(task, completed=1, state="done before")
@@ -135,7 +141,7 @@ class Quickstart:
         log = self.out / "logs" / f"{name.replace(' ', '_')}.log"
         log.parent.mkdir(exist_ok=True)
         started = time.monotonic()
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # two stages at a time, a core each
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # two stages run at the same time, with one core each
         with log.open("w") as file:
             command = [sys.executable, "-m", *module_and_arguments]
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
@@ -158,12 +164,12 @@ class Quickstart:
 
     @staticmethod
     def wait(futures: list[Future[None]]) -> None:
-        """Wait for all; the first failure is raised."""
+        """Wait for all stages and raise the first failure."""
         for future in futures:
             future.result()
 
     def report(self) -> None:
-        """Table, chart, overlays and summary.json."""
+        """Write chart, pictures and `summary.json`, and print the table."""
         metrics = {model: json.loads((self.out / "test" / model / "metrics.json").read_text()) for model in MODELS}
         rows = {
             model: {
@@ -201,7 +207,7 @@ class Quickstart:
         self.print_table(rows, chart, overlays)
 
     def print_table(self, rows: dict[str, dict[str, float]], chart: Path, overlays: dict[str, Path]) -> None:
-        """The closing table and the paths."""
+        """Print the closing table and the paths of the pictures."""
         table = Table("model", "mAP", "short-term classes", "long-term classes", title="mini-AVA val, frame-mAP@0.5")
         for model, values in rows.items():
             table.add_row(model, *(f"{values[key]:.3f}" for key in ("overall", "short-term", "long-term")))
@@ -214,7 +220,7 @@ class Quickstart:
         print(f"seconds   {sum(self.seconds.values()):.0f} in {len(self.seconds)} stages (two at a time)")
 
     def draw_overlays(self) -> dict[str, Path]:
-        """One picture per model of the same keyframe: the first with two long-term actions, where memory decides."""
+        """Draw what each model says about one keyframe: the first with two actions that only the bank can tell."""
         label_map = read_label_map(self.data_dir / "mini_ava_action_list.pbtxt")
         annotations = read_annotations(self.data_dir / "mini_ava_val.csv", label_map)
         counts = [annotations[keyframe].labels[:, LONG_TERM_IDS].sum() for keyframe in annotations.keyframes]
@@ -230,7 +236,7 @@ class Quickstart:
 
 
 def read_persons(results: Path, keyframe: Keyframe, annotations, names: dict[int, str]) -> list[OverlayPerson]:  # type: ignore[no-untyped-def]
-    """The persons of a keyframe in a result file: actions above 0.5, and the true ones of the annotated box it covers."""
+    """Read the persons of a keyframe from a result file, with actions above 0.5 and those of the matching annotation."""
     columns = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "score"]
     rows = pd.read_csv(results, header=None, names=columns)
     rows = rows[(rows["video_id"] == keyframe.video_id) & (rows["timestamp"] == keyframe.timestamp)]
@@ -247,7 +253,7 @@ def read_persons(results: Path, keyframe: Keyframe, annotations, names: dict[int
 
 
 def latest_step(path: Path) -> str:
-    """The last epoch and step of a run's metrics.csv."""
+    """Return the last epoch and step in a run's metrics.csv."""
     if not path.is_file():
         return ""
     with path.open() as file:
@@ -256,7 +262,7 @@ def latest_step(path: Path) -> str:
 
 
 def main() -> None:
-    """Parse the command line and run."""
+    """Parse the command line and run the quickstart."""
     defaults = MiniAVA()
     parser = argparse.ArgumentParser(prog="bash scripts/quickstart.sh", description=__doc__)
     parser.add_argument(

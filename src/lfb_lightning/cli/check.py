@@ -1,4 +1,4 @@
-"""`lfb-check`: look at a data set before anyone trains on it."""
+"""`lfb-check`: find mistakes in a data set before training on it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,15 @@ from lfb_lightning.viz.contact_sheet import Tile, draw_contact_sheet
 
 
 def check(cfg: DictConfig, run_dir: Path) -> int:
-    """Check as configured; returns the exit status: 1 if there are errors."""
+    """Check the configured splits, print the findings and write `check.json` and the contact sheets.
+
+    Args:
+        cfg: The composed configuration.
+        run_dir: The run folder, which is not used.
+
+    Returns:
+        The exit status: 1 if there are errors, else 0.
+    """
     data = build_data_only(cfg)
     out = Path(cfg.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -79,7 +87,7 @@ def _draw(split: Split, path: Path, number: int) -> Path | None:
         try:
             frame = probe_frame(split, keyframe)
         except (InputError, OSError):
-            continue  # reported with its video
+            continue  # the error is reported with the video
         proposed = split.evaluation_persons(keyframe).boxes
         annotated = split.annotations[keyframe].boxes if split.has_annotations else proposed[:0]
         tiles.append(Tile(str(keyframe), frame, annotated, proposed))
@@ -116,7 +124,7 @@ def _text(value: Any) -> str:
 
 
 def main() -> None:
-    """Console entry."""
+    """Run `lfb-check` with the arguments that the user typed."""
     launch("check", check)
 
 
