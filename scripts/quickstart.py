@@ -16,21 +16,11 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
+from quickstart_report import report
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from lfb_lightning.ava.annotations import read_annotations
-from lfb_lightning.ava.label_map import read_label_map
-from lfb_lightning.boxes import iou_matrix
-from lfb_lightning.mini_ava import LONG_TERM_IDS, MiniAVA
-from lfb_lightning.mini_ava.files import ORIGIN_SECOND
-from lfb_lightning.structures import Keyframe
-from lfb_lightning.video import VideoFile
-from lfb_lightning.viz import bar_chart, draw_overlay
-from lfb_lightning.viz.overlay import OverlayPerson
+from lfb_lightning.mini_ava import MiniAVA
 
 FBO_OVERRIDES = {
     "nl": ["fbo=nl_small"],
@@ -106,7 +96,19 @@ class Quickstart:
             self.wait([pool.submit(self.extract, split) for split in ("train", "val")])
             futures = [pool.submit(self.train_and_test, model) for model in FBO_OVERRIDES]
             self.wait([*futures, pool.submit(self.test, "baseline")])
-        self.report()
+        report(
+            self.out,
+            MODELS,
+            data_dir=self.data_dir,
+            checkpoints={model: self.checkpoint(model) for model in MODELS},
+            seconds=self.seconds,
+            more={
+                "banks": {split: str(self.bank_dir / split) for split in ("train", "val")},
+                "train_overrides": self.train_overrides,
+                "lfb_overrides": self.lfb_overrides,
+                "extract_overrides": self.extract_overrides,
+            },
+        )
 
     def train(self, model: str, overrides: list[str]) -> None:
         """Train one model, from its last checkpoint if it was interrupted."""
@@ -167,89 +169,6 @@ class Quickstart:
         """Wait for all stages and raise the first failure."""
         for future in futures:
             future.result()
-
-    def report(self) -> None:
-        """Write chart, pictures and `summary.json`, and print the table."""
-        metrics = {model: json.loads((self.out / "test" / model / "metrics.json").read_text()) for model in MODELS}
-        rows = {
-            model: {
-                "overall": metrics[model]["mAP"],
-                "short-term": metrics[model]["groups"]["short_term"],
-                "long-term": metrics[model]["groups"]["long_term"],
-            }
-            for model in MODELS
-        }
-        rows = {model: {key: value or 0.0 for key, value in values.items()} for model, values in rows.items()}
-        chart = self.out / "mAP.png"
-        bar_chart(chart, rows, title="mini-AVA, frame-mAP@0.5 on val", axis="mAP")
-        overlays = self.draw_overlays()
-        summary = {
-            "models": {
-                model: {
-                    "mAP": rows[model]["overall"],
-                    "short_term_mAP": rows[model]["short-term"],
-                    "long_term_mAP": rows[model]["long-term"],
-                    "results_csv": str(self.out / "test" / model / "results.csv"),
-                    "checkpoint": str(self.checkpoint(model)),
-                    "overlay": str(overlays[model]),
-                }
-                for model in MODELS
-            },
-            "data_dir": str(self.data_dir),
-            "banks": {split: str(self.bank_dir / split) for split in ("train", "val")},
-            "chart": str(chart),
-            "seconds": self.seconds,
-            "train_overrides": self.train_overrides,
-            "lfb_overrides": self.lfb_overrides,
-            "extract_overrides": self.extract_overrides,
-        }
-        (self.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-        self.print_table(rows, chart, overlays)
-
-    def print_table(self, rows: dict[str, dict[str, float]], chart: Path, overlays: dict[str, Path]) -> None:
-        """Print the closing table and the paths of the pictures."""
-        table = Table("model", "mAP", "short-term classes", "long-term classes", title="mini-AVA val, frame-mAP@0.5")
-        for model, values in rows.items():
-            table.add_row(model, *(f"{values[key]:.3f}" for key in ("overall", "short-term", "long-term")))
-        self.console.print(table)
-        for model in rows:
-            print(f"{model:9} results {self.out / 'test' / model / 'results.csv'}")
-            print(f"{model:9} overlay {overlays[model]}")
-        print(f"chart     {chart}")
-        print(f"summary   {self.out / 'summary.json'}")
-        print(f"seconds   {sum(self.seconds.values()):.0f} in {len(self.seconds)} stages (two at a time)")
-
-    def draw_overlays(self) -> dict[str, Path]:
-        """Draw what each model says about one keyframe: the first with two actions that only the bank can tell."""
-        label_map = read_label_map(self.data_dir / "mini_ava_action_list.pbtxt")
-        annotations = read_annotations(self.data_dir / "mini_ava_val.csv", label_map)
-        counts = [annotations[keyframe].labels[:, LONG_TERM_IDS].sum() for keyframe in annotations.keyframes]
-        keyframe = annotations.keyframes[int(np.argmax(np.minimum(counts, 2)))]
-        video = VideoFile(self.data_dir / "videos" / f"{keyframe.video_id}.mp4")
-        frame = video.clip(np.array([float(keyframe.timestamp - ORIGIN_SECOND)]))[0]
-        paths = {}
-        for model in MODELS:
-            persons = read_persons(self.out / "test" / model / "results.csv", keyframe, annotations, label_map.names)
-            paths[model] = self.out / f"overlay_{model}.png"
-            draw_overlay(paths[model], frame, persons, title=f"{model}: {keyframe}")
-        return paths
-
-
-def read_persons(results: Path, keyframe: Keyframe, annotations, names: dict[int, str]) -> list[OverlayPerson]:  # type: ignore[no-untyped-def]
-    """Read the persons of a keyframe from a result file, with actions above 0.5 and those of the matching annotation."""
-    columns = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "score"]
-    rows = pd.read_csv(results, header=None, names=columns)
-    rows = rows[(rows["video_id"] == keyframe.video_id) & (rows["timestamp"] == keyframe.timestamp)]
-    truth = annotations[keyframe]
-    persons = []
-    for box, group in rows.groupby(["x1", "y1", "x2", "y2"], sort=True):
-        overlap = iou_matrix(np.array([box], dtype=np.float64), truth.boxes)[0]
-        matched = len(overlap) > 0 and overlap.max() >= 0.5
-        actual = [names[int(key)] for key in np.flatnonzero(truth.labels[overlap.argmax()])] if matched else None
-        found = group[group["score"] > 0.5]
-        predicted = [(names[int(key)], float(score)) for key, score in zip(found.action_id, found.score, strict=True)]
-        persons.append(OverlayPerson(tuple(box), predicted, actual))
-    return persons
 
 
 def latest_step(path: Path) -> str:

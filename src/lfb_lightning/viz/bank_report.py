@@ -27,7 +27,7 @@ def draw_bank_report(path: str | Path, summary: BankSummary, *, title: str) -> N
     figure = Figure(figsize=(12, min(3 + 0.16 * summary.videos, 20)), layout="constrained")
     counts, strips = figure.subplots(1, 2, width_ratios=(1, 2.2))
     counts.bar(list(summary.persons_per_second), list(summary.persons_per_second.values()), color="tab:blue")
-    counts.set(xlabel="features in a second", ylabel="seconds", title=f"{summary.mean_persons:.2f} a second")
+    counts.set(xlabel="features in a second", ylabel="seconds", title=f"{summary.mean_persons:.2f} per second")
     counts.xaxis.get_major_locator().set_params(integer=True)
     counts.spines[["top", "right"]].set_visible(False)
     names = list(summary.coverage)
