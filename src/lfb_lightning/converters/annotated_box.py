@@ -31,7 +31,12 @@ class AnnotatedBox:
 
 @dataclass
 class Notes:
-    """What the user is told after a conversion: counted boxes, and single statements."""
+    """What the user is told after a conversion.
+
+    Args:
+        counts: How often each countable thing was met.
+        statements: Statements that are told once, in the order in which they were noted.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     statements: dict[str, None] = field(default_factory=dict)

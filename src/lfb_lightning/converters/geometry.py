@@ -33,7 +33,16 @@ def fractions_of(box: Corners, size: tuple[float, float], where: str) -> Corners
 
 
 def hull_of_rotated(box: Corners, degrees: float, pivot: tuple[float, float]) -> Corners:
-    """Return the upright box around a box that is turned clockwise about a pivot, all in pixels."""
+    """Find the upright box around a turned one.
+
+    Args:
+        box: `x1, y1, x2, y2` in pixels, before turning.
+        degrees: By how much it is turned clockwise.
+        pivot: The point about which it is turned, `x, y` in pixels.
+
+    Returns:
+        `x1, y1, x2, y2` in pixels.
+    """
     turn = math.radians(degrees)
     corners = [(x - pivot[0], y - pivot[1]) for x in (box[0], box[2]) for y in (box[1], box[3])]
     xs = [pivot[0] + x * math.cos(turn) - y * math.sin(turn) for x, y in corners]

@@ -27,7 +27,12 @@ Row = tuple[Keyframe, Corners, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The rows of an annotation csv, in the order of the file, and the label map."""
+    """The content of an annotation csv and its label map.
+
+    Args:
+        rows: The rows, in the order of the file.
+        names: The name of each action id.
+    """
 
     rows: list[Row]
     names: dict[int, str]

@@ -44,7 +44,16 @@ def read_json(path: Path, *, what: str, remedy: str = "") -> Any:
 
 
 def read_json_object(path: Path, *, what: str, remedy: str = "") -> dict[str, Any]:
-    """Read a JSON file that must hold an object; see `read_json` for the arguments and errors."""
+    """Read a JSON file that must hold an object.
+
+    Args:
+        path: The file.
+        what: What the file is to the user, for messages.
+        remedy: What to do next, for the end of messages.
+
+    Raises:
+        InputError: As `read_json`, and if the file holds something else than an object.
+    """
     content = read_json(path, what=what, remedy=remedy)
     if not isinstance(content, dict):
         raise InputError(

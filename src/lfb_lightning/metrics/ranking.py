@@ -48,7 +48,16 @@ class RankedClass:
 
 
 def rank(rows: NumberedRows, action_ids: list[int], *, protocol: Protocol) -> Iterator[RankedClass]:
-    """Yield the ranked detections of each action id, in the given order; `protocol` is that of `evaluate`."""
+    """Rank the detections of a result by class.
+
+    Args:
+        rows: The ground truth and the detections.
+        action_ids: The classes that are evaluated.
+        protocol: Which published version of the official tool is followed; see `evaluate`.
+
+    Yields:
+        The ranked detections of each action id, in the given order.
+    """
     truth, found, is_true = assign(
         rows.ground_truth, rows.detections, action_ids, protocol=protocol, annotated_frames=rows.annotated_frames
     )

@@ -97,7 +97,16 @@ def generate(
 
 
 def scenario_of(recipe: MiniAVA, split: str, number: int) -> tuple[list[Actor], np.random.Generator]:
-    """Return the actors of a video, and its random generator for what is drawn after them."""
+    """Draw the actors of a video.
+
+    Args:
+        recipe: The recipe of the data set.
+        split: `train` or `val`.
+        number: The video's number within its split, from 0.
+
+    Returns:
+        The actors, and the video's random generator for what is drawn after them.
+    """
     rng = np.random.default_rng([recipe.seed, _SPLITS.index(split), number])
     return draw_scenario(rng, seconds=recipe.seconds), rng
 

@@ -201,7 +201,13 @@ def write_cache(
 
 
 def encode_frame(frame: UInt8[np.ndarray, "H W 3"], short_side: int, quality: int) -> bytes:
-    """Encode a frame as JPEG of the given quality, its short side reduced to `short_side` pixels if it is longer."""
+    """Encode a frame as JPEG.
+
+    Args:
+        frame: RGB, uint8 `[H, W, 3]`.
+        short_side: The short side is reduced to so many pixels if it is longer (Lanczos).
+        quality: JPEG quality, 1 to 95.
+    """
     image = Image.fromarray(frame)
     if (scale := short_side / min(image.size)) < 1:
         image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)

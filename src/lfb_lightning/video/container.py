@@ -130,7 +130,17 @@ def _moving_pictures(container: av.container.InputContainer, path: Path) -> Open
 
 
 def refuse_large_clip(path: Path, frames: int, width: int, height: int) -> None:
-    """Raise InputError for a clip of so many frames, of this width and height, that takes more than `MOST_CLIP_BYTES`."""
+    """Refuse a clip that would take more memory than `MOST_CLIP_BYTES`.
+
+    Args:
+        path: The video, for the message.
+        frames: The number of frames in the clip.
+        width: Their width in pixels.
+        height: Their height in pixels.
+
+    Raises:
+        InputError: The clip is too large.
+    """
     if (size := 3 * frames * width * height) > MOST_CLIP_BYTES:
         raise InputError(
             f"video {path}: a clip of {frames} pictures of {width} x {height} takes {size / 1e9:.1f} GB, more than "

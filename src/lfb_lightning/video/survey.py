@@ -17,7 +17,13 @@ _GAP_FRAMES = 2.5  # a step between two frames is a gap if it is longer than so 
 
 
 class SizeChange(NamedTuple):
-    """A change of the picture size: from `second` on, pictures are stored as `width` x `height` pixels."""
+    """A change of the picture size inside a file.
+
+    Args:
+        second: From this second on, pictures are stored in the new size.
+        width: The new width in pixels.
+        height: The new height in pixels.
+    """
 
     second: float
     width: int
@@ -25,7 +31,12 @@ class SizeChange(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A gap in the time stamps: after the frame at `second`, no other frame begins for `seconds`."""
+    """A gap in the time stamps of a file.
+
+    Args:
+        second: Where the last frame before the gap begins.
+        seconds: How long it is until the next frame begins.
+    """
 
     second: float
     seconds: float

@@ -18,7 +18,13 @@ from lfb_lightning.video.protocol import refuse_early_end
 
 
 class TimedFrame(NamedTuple):
-    """A decoded frame that is shown from second `begin` to second `end`, counted from the first frame."""
+    """A decoded frame with its time.
+
+    Args:
+        begin: When it is first shown, in seconds since the first frame.
+        end: When it is no longer shown, in the same seconds.
+        frame: PyAV's frame.
+    """
 
     begin: float
     end: float
@@ -26,7 +32,16 @@ class TimedFrame(NamedTuple):
 
 
 def seek_before(video: OpenVideo, first: FirstFrame, second: float) -> bool:
-    """Move an open file to the key picture before a second; returns False if this container cannot do that."""
+    """Move an open file to the key picture before a second.
+
+    Args:
+        video: The open file.
+        first: Its first frame, which must have a time stamp.
+        second: Seconds since the first frame.
+
+    Returns:
+        Whether the container could do that.
+    """
     assert first.time_stamp is not None
     try:
         video.container.seek(first.time_stamp + int(second / video.time_base), stream=video.stream, backward=True)
@@ -67,7 +82,20 @@ def timed_frames(
 
 
 def reaching(frames: Iterable[TimedFrame], video: OpenVideo, first: FirstFrame, reach: float) -> Iterator[TimedFrame]:
-    """Pass frames on, and raise InputError if they end more than a second before second `reach`."""
+    """Pass frames on, and check at their end that none is missing.
+
+    Args:
+        frames: The frames of a file.
+        video: The open file.
+        first: Its first frame.
+        reach: The second that the frames should reach.
+
+    Yields:
+        The frames.
+
+    Raises:
+        InputError: The frames end more than a second before `reach`.
+    """
     end = 0.0
     for entry in frames:
         end = entry.end
