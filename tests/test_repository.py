@@ -1,6 +1,7 @@
 """The repository's own files say what is true: pre-commit runs what CI runs, and the floors are those that are tested."""
 
 import re
+import runpy
 from pathlib import Path
 
 import yaml
@@ -30,3 +31,11 @@ def test_documented_floors_are_the_tested_ones():
         rows = re.findall(r"^\| (\d) \| ([^|]*) \|", (ROOT / page).read_text(), re.MULTILINE)
         found = {name: int(floor) for floor, names in rows for name in re.findall(r"`(\w+)(?:/|\.py)`", names)}
         assert found == {name: floor for name, floor in FLOOR.items() if name != "version"}, page
+
+
+def test_the_picture_shows_the_tested_floors():
+    floors = runpy.run_path(str(ROOT / "docs/draw_architecture.py"))["FLOORS"]
+    found = {
+        name: int(floor) for floor, _, rooms in floors for room in rooms for name in room[0].replace("/", "").split()
+    }
+    assert found == {name: floor for name, floor in FLOOR.items() if name != "version"}
