@@ -1,6 +1,6 @@
-"""The quickstart's stages, each a command that a user could type; finished ones are skipped.
+"""The quickstart: a chain of stages, each a command that a user could type; finished ones are skipped.
 
-Two stages run at a time where neither needs the other's result. Everything is written below `--out`.
+Two stages run at the same time where neither needs the other's result. Everything is written below `--out`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,11 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
+from quickstart_report import report
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from lfb_lightning.ava.annotations import read_annotations
-from lfb_lightning.ava.label_map import read_label_map
-from lfb_lightning.boxes import iou_matrix
-from lfb_lightning.mini_ava import LONG_TERM_IDS, MiniAVA
-from lfb_lightning.mini_ava.files import ORIGIN_SECOND
-from lfb_lightning.structures import Keyframe
-from lfb_lightning.video import VideoFile
-from lfb_lightning.viz import bar_chart, draw_overlay
-from lfb_lightning.viz.overlay import OverlayPerson
+from lfb_lightning.mini_ava import MiniAVA
 
 FBO_OVERRIDES = {
     "nl": ["fbo=nl_small"],
@@ -41,7 +31,13 @@ MODELS = ("baseline", *FBO_OVERRIDES)
 
 
 class Quickstart:
-    """The folder of a quickstart and the commands that fill it."""
+    """The folder of a quickstart, and the commands that fill it.
+
+    Args:
+        out: The folder.
+        recipe: The generated data set.
+        extra: Overrides that every training gets.
+    """
 
     def __init__(self, out: Path, recipe: MiniAVA, extra: list[str]) -> None:
         self.out = out.resolve()
@@ -61,26 +57,26 @@ class Quickstart:
 
     @property
     def extract_overrides(self) -> list[str]:
-        """What `lfb-extract` needs beside its split and checkpoint."""
+        """The overrides of `lfb-extract` besides its split and checkpoint."""
         return ["experiment=mini_ava", f"paths.data_dir={self.data_dir}", f"bank.dir={self.bank_dir}"]
 
     @property
     def train_overrides(self) -> list[str]:
-        """What `lfb-train` needs to find this data, these banks and the tiny backbone."""
+        """The overrides of `lfb-train` that choose this data, these banks and the tiny backbone."""
         return [*self.extract_overrides, *self.extra]
 
     @property
     def lfb_overrides(self) -> list[str]:
-        """The same for the LFB detectors, which start from the baseline and keep its backbone."""
+        """The overrides for the LFB detectors, which start from the baseline and keep its backbone."""
         overrides = ["experiment=mini_ava_lfb", *self.train_overrides[1:]]
         return [*overrides, f"init_from={self.checkpoint('baseline')}"]
 
     def checkpoint(self, model: str) -> Path:
-        """The best checkpoint of a model."""
+        """Return the path of a model's best checkpoint."""
         return self.out / "train" / model / "checkpoints" / "best.ckpt"
 
     def run(self) -> None:
-        """All stages, then table, pictures and summary."""
+        """Run all stages, then print the table and write pictures and summary."""
         self.out.mkdir(parents=True, exist_ok=True)
         recipe = self.recipe
         with self.progress, ThreadPoolExecutor(max_workers=2) as pool:
@@ -100,7 +96,19 @@ class Quickstart:
             self.wait([pool.submit(self.extract, split) for split in ("train", "val")])
             futures = [pool.submit(self.train_and_test, model) for model in FBO_OVERRIDES]
             self.wait([*futures, pool.submit(self.test, "baseline")])
-        self.report()
+        report(
+            self.out,
+            MODELS,
+            data_dir=self.data_dir,
+            checkpoints={model: self.checkpoint(model) for model in MODELS},
+            seconds=self.seconds,
+            more={
+                "banks": {split: str(self.bank_dir / split) for split in ("train", "val")},
+                "train_overrides": self.train_overrides,
+                "lfb_overrides": self.lfb_overrides,
+                "extract_overrides": self.extract_overrides,
+            },
+        )
 
     def train(self, model: str, overrides: list[str]) -> None:
         """Train one model, from its last checkpoint if it was interrupted."""
@@ -122,12 +130,12 @@ class Quickstart:
         self.stage(f"test {model}", run_dir / "metrics.json", ["lfb_lightning.cli.test", *arguments])
 
     def train_and_test(self, model: str) -> None:
-        """One LFB detector from start to end."""
+        """Train and evaluate one LFB detector."""
         self.train(model, [*self.lfb_overrides, *FBO_OVERRIDES[model]])
         self.test(model)
 
     def stage(self, name: str, product: Path, module_and_arguments: list[str]) -> None:
-        """Run `python -m module arguments` unless its product is there; its output goes to a log file."""
+        """Run `python -m module arguments` unless its product exists already; its output goes to a log file."""
         task = self.progress.add_task(name, total=1, state="")
         if product.is_file():
             self.progress.update(task, completed=1, state="done before")
@@ -135,7 +143,7 @@ class Quickstart:
         log = self.out / "logs" / f"{name.replace(' ', '_')}.log"
         log.parent.mkdir(exist_ok=True)
         started = time.monotonic()
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # two stages at a time, a core each
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # two stages run at the same time, with one core each
         with log.open("w") as file:
             command = [sys.executable, "-m", *module_and_arguments]
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
@@ -158,96 +166,13 @@ class Quickstart:
 
     @staticmethod
     def wait(futures: list[Future[None]]) -> None:
-        """Wait for all; the first failure is raised."""
+        """Wait for all stages and raise the first failure."""
         for future in futures:
             future.result()
 
-    def report(self) -> None:
-        """Table, chart, overlays and summary.json."""
-        metrics = {model: json.loads((self.out / "test" / model / "metrics.json").read_text()) for model in MODELS}
-        rows = {
-            model: {
-                "overall": metrics[model]["mAP"],
-                "short-term": metrics[model]["groups"]["short_term"],
-                "long-term": metrics[model]["groups"]["long_term"],
-            }
-            for model in MODELS
-        }
-        rows = {model: {key: value or 0.0 for key, value in values.items()} for model, values in rows.items()}
-        chart = self.out / "mAP.png"
-        bar_chart(chart, rows, title="mini-AVA, frame-mAP@0.5 on val", axis="mAP")
-        overlays = self.draw_overlays()
-        summary = {
-            "models": {
-                model: {
-                    "mAP": rows[model]["overall"],
-                    "short_term_mAP": rows[model]["short-term"],
-                    "long_term_mAP": rows[model]["long-term"],
-                    "results_csv": str(self.out / "test" / model / "results.csv"),
-                    "checkpoint": str(self.checkpoint(model)),
-                    "overlay": str(overlays[model]),
-                }
-                for model in MODELS
-            },
-            "data_dir": str(self.data_dir),
-            "banks": {split: str(self.bank_dir / split) for split in ("train", "val")},
-            "chart": str(chart),
-            "seconds": self.seconds,
-            "train_overrides": self.train_overrides,
-            "lfb_overrides": self.lfb_overrides,
-            "extract_overrides": self.extract_overrides,
-        }
-        (self.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-        self.print_table(rows, chart, overlays)
-
-    def print_table(self, rows: dict[str, dict[str, float]], chart: Path, overlays: dict[str, Path]) -> None:
-        """The closing table and the paths."""
-        table = Table("model", "mAP", "short-term classes", "long-term classes", title="mini-AVA val, frame-mAP@0.5")
-        for model, values in rows.items():
-            table.add_row(model, *(f"{values[key]:.3f}" for key in ("overall", "short-term", "long-term")))
-        self.console.print(table)
-        for model in rows:
-            print(f"{model:9} results {self.out / 'test' / model / 'results.csv'}")
-            print(f"{model:9} overlay {overlays[model]}")
-        print(f"chart     {chart}")
-        print(f"summary   {self.out / 'summary.json'}")
-        print(f"seconds   {sum(self.seconds.values()):.0f} in {len(self.seconds)} stages (two at a time)")
-
-    def draw_overlays(self) -> dict[str, Path]:
-        """One picture per model of the same keyframe: the first with two long-term actions, where memory decides."""
-        label_map = read_label_map(self.data_dir / "mini_ava_action_list.pbtxt")
-        annotations = read_annotations(self.data_dir / "mini_ava_val.csv", label_map)
-        counts = [annotations[keyframe].labels[:, LONG_TERM_IDS].sum() for keyframe in annotations.keyframes]
-        keyframe = annotations.keyframes[int(np.argmax(np.minimum(counts, 2)))]
-        video = VideoFile(self.data_dir / "videos" / f"{keyframe.video_id}.mp4")
-        frame = video.clip(np.array([float(keyframe.timestamp - ORIGIN_SECOND)]))[0]
-        paths = {}
-        for model in MODELS:
-            persons = read_persons(self.out / "test" / model / "results.csv", keyframe, annotations, label_map.names)
-            paths[model] = self.out / f"overlay_{model}.png"
-            draw_overlay(paths[model], frame, persons, title=f"{model}: {keyframe}")
-        return paths
-
-
-def read_persons(results: Path, keyframe: Keyframe, annotations, names: dict[int, str]) -> list[OverlayPerson]:  # type: ignore[no-untyped-def]
-    """The persons of a keyframe in a result file: actions above 0.5, and the true ones of the annotated box it covers."""
-    columns = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "score"]
-    rows = pd.read_csv(results, header=None, names=columns)
-    rows = rows[(rows["video_id"] == keyframe.video_id) & (rows["timestamp"] == keyframe.timestamp)]
-    truth = annotations[keyframe]
-    persons = []
-    for box, group in rows.groupby(["x1", "y1", "x2", "y2"], sort=True):
-        overlap = iou_matrix(np.array([box], dtype=np.float64), truth.boxes)[0]
-        matched = len(overlap) > 0 and overlap.max() >= 0.5
-        actual = [names[int(key)] for key in np.flatnonzero(truth.labels[overlap.argmax()])] if matched else None
-        found = group[group["score"] > 0.5]
-        predicted = [(names[int(key)], float(score)) for key, score in zip(found.action_id, found.score, strict=True)]
-        persons.append(OverlayPerson(tuple(box), predicted, actual))
-    return persons
-
 
 def latest_step(path: Path) -> str:
-    """The last epoch and step of a run's metrics.csv."""
+    """Return the last epoch and step in a run's metrics.csv."""
     if not path.is_file():
         return ""
     with path.open() as file:
@@ -256,7 +181,7 @@ def latest_step(path: Path) -> str:
 
 
 def main() -> None:
-    """Parse the command line and run."""
+    """Parse the command line and run the quickstart."""
     defaults = MiniAVA()
     parser = argparse.ArgumentParser(prog="bash scripts/quickstart.sh", description=__doc__)
     parser.add_argument(

@@ -3,10 +3,11 @@
     python scripts/ava/cut_videos.py data/ava/movies data/ava/videos
     python scripts/ava/cut_videos.py data/ava/movies data/ava/videos --frames data/ava/frames --fps 30
 
-Nobody needs this to train: `data.origin_second=0` reads whole movies, and `lfb-cache` stores only what clips touch. It is
-for tools that want cuts or JPEGs. Everything that decides a pixel is pinned here: the FFmpeg inside PyAV decodes (no
-`ffmpeg` on the PATH takes part, whose version alone has moved results by three points), x264 encodes with these options
-and one thread, frames keep their time stamps, and nothing is resized. Check the outcome with `lfb-check`.
+Training does not need this: `data.origin_second=0` reads whole movies, and `lfb-cache` stores only what clips touch. It is
+for tools that want cuts or JPEGs. Everything that decides a pixel is fixed here: the FFmpeg inside PyAV decodes, and not an
+`ffmpeg` on the PATH, whose version alone has changed results by three points (facebookresearch/SlowFast issue 112); x264
+encodes with these options and one thread; frames keep their time stamps; nothing is resized. Check the outcome with
+`lfb-check`.
 """
 
 import argparse
@@ -90,7 +91,7 @@ def cut_video(movie: Path, cut: Path, start: float, length: float) -> None:
 
 
 def extract_frames(video: Path, folder: Path, fps: float) -> None:
-    """`fps` JPEGs a second, each the frame shown at its moment; the folder appears when it is whole."""
+    """Write `fps` JPEGs per second, each the frame shown at its moment; the folder appears when it is complete."""
     part = folder.with_name(f".{folder.name}.part")
     part.mkdir(parents=True, exist_ok=True)
     number, image = 0, None

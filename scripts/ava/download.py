@@ -3,9 +3,9 @@
     python scripts/ava/download.py data/ava --what annotations
     python scripts/ava/download.py data/ava --what videos --split trainval --jobs 4
 
-Files are fetched under a temporary name and continued where the connection broke; a file is renamed when its length is
-the one that the server states. `lfb-check` verifies what the files hold. `--list` prints the addresses for another
-downloader (aria2c -i, wget -i) instead.
+Files are fetched under a temporary name and continued where the connection broke; a file gets its name when its length is
+the one that the server states. `lfb-check` verifies the content of the files. `--list` prints the addresses instead, for
+another downloader (aria2c -i, wget -i).
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Boxes: xyxy, either normalised to [0, 1] (files, evaluation) or in pixels of a transformed clip (RoIAlign)."""
+"""Functions on boxes: corners `x1, y1, x2, y2`, as fractions of the picture in files, in pixels of a clip for RoIAlign."""
 
 from __future__ import annotations
 
@@ -8,13 +8,30 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 
-def pixels_from_normalised(boxes: Float64[np.ndarray, "P 4"], height: int, width: int) -> Float64[np.ndarray, "P 4"]:
-    """Pixel boxes of a `height` x `width` image; the right edge of a full box is `width`, not `width - 1`."""
+def pixels_from_normalized(boxes: Float64[np.ndarray, "P 4"], height: int, width: int) -> Float64[np.ndarray, "P 4"]:
+    """Convert boxes from fractions of the picture to pixels.
+
+    Args:
+        boxes: Corners between 0 and 1, `[P, 4]`.
+        height: The picture's height in pixels.
+        width: The picture's width in pixels.
+
+    Returns:
+        Corners in pixels, `[P, 4]`; the right edge of a box that fills the picture is `width`, not `width - 1`.
+    """
     return boxes * np.array([width, height, width, height], dtype=np.float64)
 
 
 def iou_matrix(first: Float64[np.ndarray, "P 4"], second: Float64[np.ndarray, "Q 4"]) -> Float64[np.ndarray, "P Q"]:
-    """Intersection over union of every pair, in float64 and without the "+1" of pixel counting; 0 for empty boxes."""
+    """Compute the intersection over union of every pair of boxes.
+
+    Args:
+        first: Corners, `[P, 4]`.
+        second: Corners in the same unit, `[Q, 4]`.
+
+    Returns:
+        IoU from 0 to 1, `[P, Q]`, without the "+1" of counting pixels; 0 where both boxes are empty.
+    """
     top_left = np.maximum(first[:, None, :2], second[None, :, :2])
     bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
     intersection = np.clip(bottom_right - top_left, 0, None).prod(axis=2)
@@ -25,7 +42,14 @@ def iou_matrix(first: Float64[np.ndarray, "P 4"], second: Float64[np.ndarray, "Q
 
 
 def rois_from_boxes(boxes: list[Float[Tensor, "_ 4"]]) -> Float[Tensor, "R 5"]:
-    """Stack the clips' pixel boxes as RoIAlign wants them: (clip index, x1, y1, x2, y2)."""
+    """Stack the boxes of a batch of clips into one tensor, as RoIAlign takes them.
+
+    Args:
+        boxes: The boxes of each clip in pixels, `[R_i, 4]`; a clip may have none.
+
+    Returns:
+        One row `(clip index, x1, y1, x2, y2)` per box, `[R, 5]`.
+    """
     rows = [
         torch.cat([torch.full((len(clip_boxes), 1), float(index)), clip_boxes], dim=1)
         for index, clip_boxes in enumerate(boxes)

@@ -1,18 +1,22 @@
-"""The one exception that a user can mend.
+"""The exception for mistakes that a user can mend.
 
-Everything that reads a file, a config key or a bank raises `InputError` with what was found, what was expected and the
-next thing to do; the console commands print it as one line, without a traceback. Our own mistakes stay `assert`s.
+Whatever reads a file, a config key or a bank raises `InputError` with what was found, what was expected and what to do
+next; the commands print it as one line, without a traceback. Mistakes of developers are `assert`s and `ValueError`s.
 """
 
 
 class InputError(ValueError):
-    """Bad input from the user: a file, a row, a config field, a checkpoint or a bank that does not fit."""
+    """Bad input from the user: a file, a row, a config field, a checkpoint or a bank that does not fit.
+
+    Args:
+        message: One sentence for the user: where, what was found, what was expected, what to do next.
+    """
 
     def __init__(self, message: str) -> None:
-        # torch raises a loader worker's error anew with the text of its traceback, which ends with the message.
+        # torch's DataLoader raises an error of a worker again with the whole traceback as text; the message is its end.
         super().__init__(one_line(message.rpartition(f"{__name__}.InputError: ")[2].rstrip("\n")))
 
 
 def one_line(text: str) -> str:
-    """Text in which a name or a value of a file may stand, without what that could do to a terminal or a log."""
+    """Make a text printable: spaces for line breaks, "?" for control characters that could change a terminal or a log."""
     return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)

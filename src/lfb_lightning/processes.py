@@ -1,4 +1,7 @@
-"""How a process of a run ends: with the process that started it, and soon after a signal has asked it to."""
+"""How the processes of a run end: together with the process that started them, and soon after a signal.
+
+Lightning starts one process per device (a rank); a sweep starts one process per job. None of them may outlive its starter.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ import time
 from functools import cache
 from types import FrameType, TracebackType
 
-# Who must not be outlived: the first of several ranks on this machine, which started the others, and a sweep, its jobs.
+# Environment variables with the process id of the first rank of this machine, which started the other ranks, and of the
+# sweep that started this job.
 _FIRST_RANK = "LFB_FIRST_RANK"
 _SWEEP = "LFB_SWEEP"
 _LOOK_SECONDS = 0.5
-_LEAVE_SECONDS = 3.0  # in which a process that is about to end does so by itself
-_LONGEST_FAREWELL = 10.0  # from a signal to the end
+_LEAVE_SECONDS = 3.0  # given to a process to end by itself before it is ended
+_LONGEST_FAREWELL = 10.0  # seconds from a signal to the end of the process
 _ASKING = (signal.SIGTERM, signal.SIGINT)
 _RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK")
 
@@ -25,15 +29,15 @@ _leaving = False  # the main thread is on its way out
 
 
 def is_first_rank() -> bool:
-    """Whether this process is the only one of its run or the first, as Lightning, torchrun and SLURM say."""
+    """Tell whether this is the only or the first process of its run, by the variables of Lightning, torchrun and SLURM."""
     return all(os.environ.get(name, "0") == "0" for name in _RANK_VARIABLES)
 
 
 def follow_starter() -> None:
-    """Let this process end with the first rank, or the sweep, that started it, and those that it starts with this one.
+    """Make this process end when the first rank or the sweep that started it ends, and announce it to those it starts.
 
-    Lightning starts the other ranks of a machine and ends when one of them fails, but a rank whose first one was killed
-    waits for it, at start-up for ever. torchrun and SLURM look after their processes themselves.
+    Lightning ends a run when a started rank fails. When the first rank is killed, however, the others wait for it, during
+    start-up without a limit. torchrun and SLURM look after their processes themselves.
     """
     global _first_rank
     starter = os.environ.pop(_SWEEP, None)
@@ -46,12 +50,16 @@ def follow_starter() -> None:
 
 
 def environment_of_job() -> dict[str, str]:
-    """The environment in which a sweep starts a job that is not to outlive it."""
+    """Return the environment in which a sweep starts a job, so that the job ends when the sweep does."""
     return {**os.environ, _SWEEP: str(os.getpid())}
 
 
 def end_with(parent: int) -> None:
-    """End this process within seconds after `parent`, which started it, has ended, whatever this one is doing then."""
+    """End this process within seconds after its parent has ended, whatever it is doing then.
+
+    Args:
+        parent: The process id of the parent.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -63,28 +71,35 @@ def end_with(parent: int) -> None:
 
 
 def serve(parent: int) -> None:
-    """Make this process a pool's worker that ends with `parent`, which alone hears of Ctrl-C."""
+    """Prepare a worker of a process pool: it ignores Ctrl-C, which its parent handles, and ends when its parent ends.
+
+    Args:
+        parent: The process id of the parent.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(parent)
 
 
 def wait_for_first_rank() -> None:
-    """Give the first rank, if it started this one, time to end.
+    """Wait some seconds for the first rank to end, if it started this process.
 
-    A rank fails when the first has ended in the middle of what they do together; then it ends here, and only the first says
-    why. And a rank that was asked to stop must not end with a status before the first has: Lightning would kill that one.
+    When the first rank fails, the others fail in their next collective operation; only the first should report why, and
+    `follow_starter` ends this process during the wait. A rank that was asked to stop must also not end before the first
+    one, since Lightning would then kill the first.
     """
     if _first_rank is not None:
         time.sleep(_LONGEST_FAREWELL)
 
 
 def end_when_asked() -> None:
-    """From now on SIGTERM and SIGINT end this process, its status 128 plus the signal's number.
+    """Make SIGTERM and SIGINT end this process, with 128 plus the signal's number as its status.
 
-    The main thread leaves through `SystemExit`. Where it does not come to that, since it waits for another rank in the
-    middle of a collective, another thread ends the process ten seconds later. A rank that the first one started passes the
-    signal on to it, and ends with it. To be called by the main thread, and again where Lightning has put its own handlers
-    in place: those exchange messages wherever the signal finds a rank.
+    The main thread raises `SystemExit`. If it cannot, because it waits for another rank in a collective operation, a second
+    thread ends the process ten seconds later. A rank that the first rank started passes the signal on to the first, and
+    ends with it.
+
+    Call this from the main thread, and again after Lightning has installed its own handlers: those exchange messages
+    between ranks at whatever place the signal interrupts.
     """
     _start_backstop()
     for number in _ASKING:
@@ -105,7 +120,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 @cache
 def _keep_threads_quiet() -> None:
-    """Print no traceback of a thread or a finalizer from here on: each would tell that its partners are gone."""
+    """Stop printing tracebacks of other threads and of finalizers: at the end, each would only report a lost connection."""
     sys.excepthook = _report_main_thread
     threading.excepthook = lambda _: None
     sys.unraisablehook = _leave_again
@@ -118,7 +133,7 @@ def _report_main_thread(kind: type[BaseException], error: BaseException, trace: 
 
 
 def _leave_again(unraisable: sys.UnraisableHookArgs) -> None:
-    """Send the signal again where a finalizer swallowed the exit that was raised in the middle of it."""
+    """Send the signal again if `SystemExit` was raised inside a finalizer, which ignores exceptions."""
     global _leaving
     error = unraisable.exc_value
     if isinstance(error, SystemExit) and isinstance(error.code, int):
@@ -133,7 +148,11 @@ def _ignore_signals() -> None:
 
 @cache
 def _start_backstop() -> None:
-    """See to the end of a main thread that no handler reaches: the interpreter writes a signal's number here at once."""
+    """Start the thread that ends this process when the main thread does not.
+
+    Python runs a signal's handler only between two bytecodes of the main thread, but writes the signal's number to a file
+    descriptor at once; the thread reads it from there.
+    """
     read, write = os.pipe()
     os.set_blocking(write, False)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
@@ -150,7 +169,7 @@ def _start_backstop() -> None:
 
 
 def _forget_signals() -> None:
-    """A forked process, such as a loader's worker, is none of those who are asked."""
+    """Restore the default signal handling in a forked process, such as a data loader's worker."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

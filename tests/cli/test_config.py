@@ -84,6 +84,7 @@ def check_binds(cfg, command="train"):
 @pytest.mark.parametrize("primary", PRIMARIES)
 def test_primary_composes_and_binds(primary):
     check_binds(compose(primary), primary)
+    assert {"paths", "data", "backbone", "fbo", "bank", "model", "loss", "optim", "task"} <= groups_of(primary).keys()
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
@@ -110,7 +111,11 @@ BASES = [
 ]
 
 
-@pytest.mark.parametrize("path", [*BASES, *(CONF / f"{name}.yaml" for name in PRIMARIES)], ids=lambda path: path.stem)
+COMMON = CONF / "common" / "model_run.yaml"
+COMPOSED = [COMMON, *(CONF / f"{name}.yaml" for name in PRIMARIES)]
+
+
+@pytest.mark.parametrize("path", [*BASES, *COMPOSED], ids=lambda path: path.stem)
 def test_keys_are_documented_where_they_stand(path):
     if path.parent.name in ("trainer", "callbacks", "logger", "peer_behaviour"):
         return  # Lightning's own arguments, and keys of other groups
@@ -139,9 +144,11 @@ def leaves(node, prefix=""):
 
 def groups_of(command):
     """The groups that a command's configuration chooses from, with the option that it chooses."""
-    entries = OmegaConf.load(CONF / f"{command}.yaml").get("defaults", [])
+    entries = list(OmegaConf.load(CONF / f"{command}.yaml").get("defaults", []))
+    if {"common": "model_run"} in entries:
+        entries += OmegaConf.load(COMMON).defaults
     chosen = {str(key): value for entry in entries if OmegaConf.is_dict(entry) for key, value in entry.items()}
-    return {key: value for key, value in chosen.items() if not key.startswith("override")}
+    return {key.removeprefix("/"): value for key, value in chosen.items() if not key.startswith("override")}
 
 
 def raw(command, *overrides):

@@ -22,10 +22,9 @@ ORIGINAL = {
 
 
 @pytest.mark.parametrize("name", MMACTION2)
-@pytest.mark.parametrize("version", ["21", "22"])
-def test_mmaction2_preset(name, version):
+def test_mmaction2_preset(name):
     expected = MMACTION2[name]
-    cfg = compose("train", f"experiment={name}_ava{version}")
+    cfg = compose("train", f"experiment={name}")
     assert cfg["fbo"]["_target_"].endswith(expected["fbo"])
     optim, data = cfg["optim"], cfg["data"]
     assert (optim["lr"], optim["base_batch_size"]) == (expected["lr"], 8 * expected["batch"])
@@ -38,16 +37,15 @@ def test_mmaction2_preset(name, version):
     assert (data["eval_short_side"], data["train_threshold"], data["match_iou"]) == (256, 0.9, 0.9)
     assert [round(255 * value, 3) for value in data["mean"]] == [123.675, 116.28, 103.53]
     assert [round(255 * value, 3) for value in data["std"]] == [58.395, 57.12, 57.375]
-    assert f"v2.{version[1]}" in data["annotations"]
+    assert data["annotations"].endswith("ava_{split}_v2.1.csv")
     assert (cfg["model"]["dropout"], cfg["model"]["roi_features"]["output_size"]) == (0.5, 8)
     assert (cfg["bank"]["window_seconds"], cfg["bank"]["features_per_second"]) == (60, 5)
 
 
 @pytest.mark.parametrize("name", ORIGINAL)
-@pytest.mark.parametrize("prefix", ["ava_", "ava22_"])
-def test_original_preset(name, prefix):
+def test_original_preset(name):
     fbo, depth = ORIGINAL[name]
-    cfg = compose("train", f"experiment={prefix}{name}")
+    cfg = compose("train", f"experiment=ava_{name}")
     assert cfg["fbo"]["_target_"].endswith(fbo)
     assert cfg["model"]["backbone"]["depth"] == depth
     if fbo == "FBONonLocal":
@@ -72,7 +70,7 @@ def test_original_preset(name, prefix):
 
 
 def test_peer_behaviour_switch():
-    for preset, shift in (("lfb_nl_slowonly_r50_4x16x1_ava21", 1.0), ("ava_r50_lfb_nl", 0.0)):
+    for preset, shift in (("lfb_nl_slowonly_r50_4x16x1", 1.0), ("ava_r50_lfb_nl", 0.0)):
         on, off = (
             compose("train", f"experiment={preset}"),
             compose("train", f"experiment={preset}", "peer_behaviour=off"),
@@ -84,9 +82,22 @@ def test_peer_behaviour_switch():
 
 
 def test_infer_preset_writes_a_half_precision_bank_of_confident_persons():
-    cfg = compose("extract", "experiment=lfb_infer_slowonly_r50_4x16x1_ava21")
+    cfg = compose("extract", "experiment=lfb_infer_slowonly_r50_4x16x1")
     assert (cfg["bank"]["precision"], cfg["data"]["bank_threshold"]) == ("fp16", 0.9)
 
 
-def test_data_group_on_the_command_line_wins():
-    assert "v2.2" in compose("train", "experiment=ava_r50_lfb_nl", "data=ava_v2_2")["data"]["annotations"]
+PUBLISHED = [*MMACTION2, *(f"ava_{name}" for name in ORIGINAL), "lfb_infer_slowonly_r50_4x16x1"]
+
+
+@pytest.mark.parametrize("command", ["train", "extract", "test"])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_preset_on_ava_v2_2_differs_in_the_tables_alone(name, command):
+    one, two = (compose(command, f"experiment={name}", *more) for more in ([], ["data=ava_v2_2"]))
+    tables = ("label_map", "annotations", "excluded", "expected_counts")
+    assert [("2.1" in str(one["data"][key]), "2.2" in str(two["data"][key])) for key in tables[:3]] == [
+        (True, True)
+    ] * 3
+    for cfg in (one, two):
+        for key in tables:
+            del cfg["data"][key]
+    assert one == two

@@ -45,7 +45,7 @@ def test_the_kinds_are_balanced_and_pulses_stand_on_both_sides():
 @pytest.mark.parametrize("seconds", [0.0, 0.3, -0.5])
 def test_pulses_of_different_kinds_are_the_same_picture(seconds):
     def picture(kind):
-        actor = Actor(cell=2, colour=1, motion=1, phase=0.3, radius=11.0, events=(Event(20, kind, False),))
+        actor = Actor(cell=2, color=1, motion=1, phase=0.3, radius=11.0, events=(Event(20, kind, False),))
         return draw_frame([actor], 20 + seconds)
 
     assert np.array_equal(picture(0), picture(1))
@@ -55,7 +55,7 @@ def test_pulses_of_different_kinds_are_the_same_picture(seconds):
 def test_cues_of_different_kinds_are_not():
     def picture(kind):
         return draw_frame(
-            [Actor(cell=0, colour=1, motion=0, phase=0.0, radius=11.0, events=(Event(20, kind, True),))], 20.0
+            [Actor(cell=0, color=1, motion=0, phase=0.0, radius=11.0, events=(Event(20, kind, True),))], 20.0
         )
 
     assert not np.array_equal(picture(0), picture(1))

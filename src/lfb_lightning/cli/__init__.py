@@ -1,1 +1,1 @@
-"""Console commands: compose a configuration, build the objects it names, call them; nothing else. Knows Hydra."""
+"""The commands: each composes its configuration with Hydra, builds the objects that it names, and calls them."""

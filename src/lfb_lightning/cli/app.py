@@ -1,4 +1,4 @@
-"""Runs a console command under Hydra: one clear message for a user's mistake, one process for a sweep's job."""
+"""Running a command under Hydra: a user's mistake becomes one clear line, a job of a sweep becomes one process."""
 
 from __future__ import annotations
 
@@ -37,18 +37,23 @@ Job = Callable[[DictConfig, Path], int]
 
 
 def launch(command: str, job: Job, *, module: str | None = None, config_name: str | None = None) -> None:
-    """Run `job(config, run_dir)` for the configuration `<command>.yaml` and the command line; exits with its status.
+    """Compose the configuration from the command line, run the command, and exit with its status.
 
-    `module` is the name of the command's file here and `config_name` its configuration, where they are not the command's
-    own.
+    Args:
+        command: The command's name, `train` for `lfb-train`.
+        job: The command: a function of the composed configuration and the run folder that returns the exit status.
+        module: The name of the command's file in this folder; by default the command's name.
+        config_name: The name of its configuration in `conf/`; by default the command's name.
     """
     config_name = config_name or command
     follow_starter()
     end_when_asked()
-    logging.raiseExceptions = False  # no report of a log file on a full disk: what is written next ends the run
-    # The user's wish, also for the other ranks and a sweep's jobs: they inherit what is set below.
+    logging.raiseExceptions = (
+        False  # a log file on a full disk is not reported: the next other file ends the run anyway
+    )
+    # Stored before it is overwritten below, since the other ranks and a sweep's jobs inherit the environment.
     wants_traceback = os.environ.setdefault(_TRACEBACK, os.environ.get("HYDRA_FULL_ERROR", "0")) == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise errors instead of printing them
     statuses: list[int] = []
     at_work = False
     failure: Exception | None = None
@@ -69,7 +74,7 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
             at_work = True
             with _naming_full_disk():
                 statuses.append(job(cfg, run_dir))
-        except Exception as error:  # raised again below: Hydra would print a report of its own
+        except Exception as error:  # raised again outside of Hydra, which would print a report of its own
             failure = error
         return None
 
@@ -80,7 +85,7 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
         if failure is not None:
             raise failure
     except Exception as error:
-        # Until the command is at work nothing but what was typed can be wrong; later it may be a mistake of ours.
+        # Before the command is at work, only the typed input can be wrong; later, an unknown exception is a bug.
         if wants_traceback or (at_work and not _is_users(error)):
             wait_for_first_rank()
             raise
@@ -93,7 +98,15 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
 
 
 def write_config(cfg: DictConfig | dict[str, Any], run_dir: Path) -> str:
-    """Write the resolved configuration into the run folder; returns its text. Plain data is written as it is."""
+    """Write a configuration into the run folder as `config.yaml`.
+
+    Args:
+        cfg: The composed configuration, which is resolved, or plain data, which is written as it is.
+        run_dir: The run folder. Only the first rank writes.
+
+    Returns:
+        The text of the file.
+    """
     text = OmegaConf.to_yaml(cfg, resolve=True) if isinstance(cfg, DictConfig) else write_plain(cfg)
     if is_first_rank():
         write_durably(run_dir / "config.yaml", text.encode())
@@ -102,7 +115,7 @@ def write_config(cfg: DictConfig | dict[str, Any], run_dir: Path) -> str:
 
 @contextmanager
 def _naming_full_disk() -> Iterator[None]:
-    """Make InputErrors of what libraries raise that write beside us, loggers above all, where the disk takes no more."""
+    """Turn a full disk's OSError from a library that writes files, such as a logger, into an InputError."""
     try:
         yield
     except OSError as error:
@@ -113,7 +126,7 @@ def _naming_full_disk() -> Iterator[None]:
 
 
 def _is_users(error: Exception) -> bool:
-    """Whether the user can mend it: bad input, a configuration that cannot be built, a folder that cannot be used."""
+    """Tell whether the user can mend an error: bad input, a wrong configuration, a folder that cannot be used."""
     if isinstance(error, OSError):
         return error.filename is not None
     return isinstance(error, InputError | HydraException | OmegaConfBaseException)

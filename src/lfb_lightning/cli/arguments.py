@@ -1,8 +1,8 @@
-"""Prepares a command line for Hydra: options first, folders absolute, and paths that Hydra's grammar cannot read in quotes.
+"""Preparing a command line for Hydra: options first, folders absolute, and quotes around values that Hydra cannot read.
 
-Hydra reads `key=value` with a grammar of its own, in which `=`, `(`, `[`, a comma or a letter with an accent mean
-something or nothing. A path may hold any of them. What is prepared here is what everything that repeats the command
-line sees too: Lightning starts the other ranks of a run with `sys.argv`, a sweep starts its jobs with the overrides.
+Hydra reads `key=value` with a grammar of its own, in which `=`, `(`, `[`, a comma or a letter with an accent have a meaning
+or are not allowed, but a path may hold any of them. The prepared arguments replace `sys.argv`, since Lightning starts the
+other ranks of a run with it, and a sweep starts its jobs with the overrides.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ _SEARCH_PATH = "hydra.searchpath"
 
 
 def prepare(arguments: Sequence[str], *, may_sweep: bool) -> list[str]:
-    """The command line that Hydra shall read.
+    """Prepare a command line for Hydra.
 
     Args:
         arguments: What the user typed after the command's name.
-        may_sweep: Whether `-m` is for this command.
+        may_sweep: Whether this command accepts `-m`.
 
     Returns:
         The options in their order, with the folders of `--config-dir` and `--config-path` absolute, then the overrides. A
         value that Hydra cannot read is text, and gets the quotes that make it so.
 
     Raises:
-        InputError: an override is no `key=value`, or may mean several things; the message says what to write.
+        InputError: An override is not `key=value`, or could mean several things; the message says what to write.
     """
     parsed = get_args_parser().parse_intermixed_args(list(arguments))
     options = _absolute_folders(_without(arguments, parsed.overrides))
-    if parsed.shell_completion:  # what it reads there is half a line
+    if parsed.shell_completion:  # the line is not complete yet
         return [*options, *parsed.overrides]
     sweep = parsed.multirun or "hydra.mode=MULTIRUN" in parsed.overrides
     if sweep and not may_sweep:
@@ -51,12 +51,12 @@ def prepare(arguments: Sequence[str], *, may_sweep: bool) -> list[str]:
 
 
 def quoted(key: str, value: str) -> str:
-    """The override that gives a key this very text."""
+    """Return the override that sets a key to exactly this text."""
     return f"{key}={QuotedString(value, Quote.double).with_quotes()}"
 
 
 def _without(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """The arguments that are no overrides, in their order."""
+    """Return the arguments that are not overrides, in their order."""
     left = list(overrides)
     options: list[str] = []
     for position, text in enumerate(arguments):
@@ -86,7 +86,7 @@ def _absolute(folder: str) -> str:
 
 
 def _readable(text: str, *, sweep: bool) -> str:
-    """The override as Hydra can read it."""
+    """Return the override in a form that Hydra can read."""
     override = _parse(text)
     parts = _KEY_AND_VALUE.fullmatch(text)
     if parts is None:
@@ -94,7 +94,7 @@ def _readable(text: str, *, sweep: bool) -> str:
             raise InputError(f"{shlex.quote(text)} is no override, expected key=value, such as trainer.max_epochs=3.")
         return text
     key, value = parts[1], parts[2]
-    if value == "null" and (conf_dir() / key).is_dir():  # of a group Hydra takes no null, but it can be left out
+    if value == "null" and (conf_dir() / key).is_dir():  # Hydra accepts no null for a group, but a group can be removed
         return f"~{key}"
     as_text = quoted(key, value)
     if override is None:
@@ -119,7 +119,7 @@ def _readable(text: str, *, sweep: bool) -> str:
 
 
 def _parse(text: str) -> Override | None:
-    """What Hydra reads in an override; None if it cannot."""
+    """Parse an override as Hydra does; None if Hydra cannot."""
     try:
         return OverridesParser.create().parse_override(text)
     except HydraException:
@@ -139,5 +139,5 @@ def _absolute_search_path(entries: list[Any]) -> str:
 
 
 def search_path(entries: Iterable[str]) -> str:
-    """The override that adds folders (`file://...`) and packages (`pkg://...`) to where Hydra looks for groups."""
+    """Return the override that makes Hydra look for groups in more folders (`file://...`) and packages (`pkg://...`)."""
     return f"{_SEARCH_PATH}=[{','.join(quoted('', entry)[1:] for entry in entries)}]"

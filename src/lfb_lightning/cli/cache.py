@@ -1,4 +1,4 @@
-"""`lfb-cache`: store the frames that clips can touch."""
+"""`lfb-cache`: store only the frames that clips can touch, so that training decodes no video."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from lfb_lightning.structures import VideoFailure
 
 
 def cache(cfg: DictConfig, run_dir: Path) -> int:
-    """Cache as configured; returns the exit status: 1 if a video failed."""
+    """Write the cache of the configured splits.
+
+    Args:
+        cfg: The composed configuration.
+        run_dir: The run folder, which is not used.
+
+    Returns:
+        The exit status: 1 if a video failed, else 0.
+    """
     data, parts = build_ava_data(cfg, "cache")
     if data.cache_dir is None:
         raise InputError("data.cache_dir is not set: give the folder that the cache is written to.")
@@ -51,7 +59,7 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
 
 
 def main() -> None:
-    """Console entry."""
+    """Run `lfb-cache` with the arguments that the user typed."""
     launch("cache", cache)
 
 

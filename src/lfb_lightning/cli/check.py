@@ -1,4 +1,4 @@
-"""`lfb-check`: look at a data set before anyone trains on it."""
+"""`lfb-check`: find mistakes in a data set before training on it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,15 @@ from lfb_lightning.viz.contact_sheet import Tile, draw_contact_sheet
 
 
 def check(cfg: DictConfig, run_dir: Path) -> int:
-    """Check as configured; returns the exit status: 1 if there are errors."""
+    """Check the configured splits, print the findings and write `check.json` and the contact sheets.
+
+    Args:
+        cfg: The composed configuration.
+        run_dir: The run folder, which is not used.
+
+    Returns:
+        The exit status: 1 if there are errors, else 0.
+    """
     data, parts = build_ava_data(cfg, "check")
     sampling = parts.clips.sampling
     out = Path(cfg.out)
@@ -81,7 +89,7 @@ def _draw(split: AvaSplit, sampling: ClipSampling, path: Path, number: int) -> P
         try:
             frame = probe_frame(split, keyframe, sampling)
         except (InputError, OSError):
-            continue  # reported with its video
+            continue  # the error is reported with the video
         proposed = split.tables.proposals.above(keyframe, split.data.eval_threshold).boxes
         annotated = split.tables.annotations[keyframe].boxes if split.tables.has_annotations else proposed[:0]
         tiles.append(Tile(str(keyframe), frame, annotated, proposed))
@@ -118,7 +126,7 @@ def _text(value: Any) -> str:
 
 
 def main() -> None:
-    """Console entry."""
+    """Run `lfb-check` with the arguments that the user typed."""
     launch("check", check)
 
 

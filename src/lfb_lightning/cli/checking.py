@@ -1,7 +1,7 @@
-"""Compares a configuration with the signatures of what it builds, before anything is built.
+"""Checking a configuration against the signatures of what it builds, before anything is built.
 
-A section with a `_target_` is checked against the annotated arguments of its target, nested sections too. So a word where a
-number belongs, or a misspelled key, is one line that names the key, whoever wrote the target.
+A section with a `_target_` is compared with the annotated arguments of its target, and so are sections inside it. A word in
+place of a number, or a misspelled key, becomes a one-line error that names the key, for anybody's classes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lfb_lightning.cli.keys import KEYS, NARROWER, SECTIONS
 from lfb_lightning.errors import InputError
 
 _BUILT_WITHOUT_TARGET = {"bank": "lfb_lightning.bank.BankConfig"}
-_FOLDERS_OF_SECTIONS = ("callbacks", "logger")  # name -> section, or null where one is left out
+_FOLDERS_OF_SECTIONS = ("callbacks", "logger")  # each holds sections by name; null leaves one out
 _TARGET = "_target_"
 
 
@@ -85,14 +85,21 @@ def _check_section(key: str, value: Any) -> None:
 
 
 def check_arguments(key: str, arguments: Mapping[str, Any], target: Any, *, more: Collection[str] = ()) -> None:
-    """Raise InputError for the first of the arguments under `key` that `target` does not have, or not with such a value.
+    """Compare arguments of a section with the signature of its target.
 
-    `more` are keys that stand beside the target's, for the hint at a misspelled one.
+    Args:
+        key: The section's key, for messages.
+        arguments: The section's content.
+        target: The class or function that is called with it.
+        more: Keys that stand beside the target's, for the hint at a misspelled one.
+
+    Raises:
+        InputError: The target has no such argument, or not with such a value; the message names the first one.
     """
     parameters = _parameters(target)
     takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
     for name, entry in arguments.items():
-        if name.startswith("_"):  # Hydra's own: _target_, _partial_, _convert_, ...
+        if name.startswith("_"):  # Hydra's own keys: _target_, _partial_, _convert_, ...
             continue
         if name in parameters:
             default = parameters[name].default
@@ -126,7 +133,7 @@ def _check_value(key: str, value: Any, hint: Any) -> None:
 
 
 def _is_text_in_disguise(value: Any, hint: Any) -> bool:
-    """Whether a number or a switch stands where text belongs: a folder may be named 2024."""
+    """Tell whether a number or switch may be meant as text: a folder can be named 2024."""
     return isinstance(value, bool | int | float) and fits(str(value), hint)
 
 
@@ -139,9 +146,10 @@ def _locate(key: str, name: Any) -> Any:
 
 
 def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
-    """The target's arguments; annotations that cannot be looked up (another package's, for type checkers only) are text.
+    """Return the target's arguments by name.
 
-    What has no signature that Python can read (some built-in types) takes any argument.
+    Annotations that exist for type checkers only, as some packages have them, stay text. A target without a signature that
+    Python can read (some built-in types have none) takes any argument.
     """
     for look_up in (True, False):
         try:

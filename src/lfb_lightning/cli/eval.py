@@ -1,4 +1,4 @@
-"""`lfb-eval`: frame-mAP of any result csv, its curves, and whether another one is better."""
+"""`lfb-eval`: the frame mAP of any result csv, its precision-recall curves, and a comparison with another result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lfb_lightning.metrics.ranking import RankedClass, rank
 
 
 def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
-    """Evaluate as configured; returns the exit status."""
+    """Evaluate the configured files, print the table and write what was asked for; returns the exit status 0."""
     for key in ("detections", "annotations", "label_map"):
         if cfg[key] is None:
             raise InputError(f"{key} is not set: lfb-eval detections=<csv> annotations=<csv> label_map=<pbtxt>.")
@@ -95,7 +95,7 @@ def _compare(
 
 
 def _draw_curves(cfg: DictConfig, ranked: list[RankedClass], result: FrameAP, label_map: LabelMap) -> None:
-    from lfb_lightning.viz.pr_curves import draw_pr_curves  # matplotlib's start is longer than the evaluation
+    from lfb_lightning.viz.pr_curves import draw_pr_curves  # importing matplotlib takes longer than the evaluation
 
     judged = [entry for entry in ranked if len(entry.truth_videos)]
     curves = [
@@ -105,7 +105,7 @@ def _draw_curves(cfg: DictConfig, ranked: list[RankedClass], result: FrameAP, la
     _make_room(cfg.curves)
     try:
         draw_pr_curves(cfg.curves, curves, title=f"{cfg.detections}: mAP@0.5 {result.mean:.4f}")
-    except ValueError as error:  # what matplotlib raises for an ending that it does not know
+    except ValueError as error:  # matplotlib raises it for an ending that it does not know
         raise InputError(f"curves={cfg.curves}: {error}.") from error
     print(f"wrote {cfg.curves}")
 
@@ -127,7 +127,7 @@ def _make_room(path: str) -> None:
 
 
 def main() -> None:
-    """Console entry."""
+    """Run `lfb-eval` with the arguments that the user typed."""
     launch("eval", evaluate_files)
 
 

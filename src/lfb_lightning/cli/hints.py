@@ -1,4 +1,4 @@
-"""Whether a plain value of a configuration fits a type annotation, and what the annotation expects in words."""
+"""Comparing a plain value of a configuration with a type annotation, and saying in words what the annotation expects."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ _MAPPINGS = (dict, collections.abc.Mapping)
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a plain value (number, text, switch, null, list, mapping) is what an annotation asks for.
+    """Tell whether a plain value fits an annotation.
 
-    A whole number is a number; a switch is neither. An annotation that says nothing about plain values takes any.
-    `Annotated[int, 1]` is a whole number of at least 1.
+    Args:
+        value: A number, text, switch, null, list or mapping. A whole number also fits `float`; a switch is not a number.
+        hint: The annotation. `Annotated[int, 1]` is a whole number of at least 1; an annotation that says nothing about
+            plain values, such as a class of another package, accepts any.
     """
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
@@ -42,18 +44,20 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def values_hint(hint: Any) -> Any:
-    """What an annotation of a mapping asks of its values; None where it is no mapping."""
+    """Return the annotation of a mapping's values; None if the annotation is not that of a mapping."""
     arguments = get_args(hint)
     return arguments[1] if get_origin(hint) in _MAPPINGS and len(arguments) == 2 else None
 
 
 def describe(hint: Any) -> str:
-    """What an annotation expects, for a message: `a whole number or null`, `one of fp32, fp16`."""
+    """Say what an annotation expects, for a message: `a whole number or null`, `one of fp32, fp16`."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return f"{describe(arguments[0])} of at least {arguments[1]}"
     if origin in (Union, types.UnionType):
-        kinds = [one for one in arguments if one is not int or float not in arguments]  # a whole number is a number
+        kinds = [
+            one for one in arguments if one is not int or float not in arguments
+        ]  # `float` accepts whole numbers too
         return " or ".join(dict.fromkeys(describe(one) for one in kinds))
     if origin is Literal:
         return f"one of {', '.join(dict.fromkeys(map(shown, arguments)))}"
@@ -67,6 +71,6 @@ def describe(hint: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as the command line writes it."""
+    """Return a value as it is written on the command line."""
     words = {None: "null", True: "true", False: "false"}
     return words[value] if value is None or isinstance(value, bool) else str(value) if value != "" else "empty"

@@ -1,4 +1,4 @@
-"""`lfb-import`: another code base's weights as a checkpoint of ours, with a report on every weight."""
+"""`lfb-import`: convert another code base's weights to a checkpoint of this package, with a report on every weight."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lfb_lightning.models.imports import import_weights
 
 
 def import_file(cfg: DictConfig, run_dir: Path) -> int:
-    """Import as configured; returns the exit status."""
+    """Import the configured file and print the report; returns the exit status 0."""
     for key in ("src", "out"):
         if cfg[key] is None:
             raise InputError(f"{key} is not set: lfb-import src=<their file> out=<our checkpoint>.")
@@ -32,7 +32,7 @@ def import_file(cfg: DictConfig, run_dir: Path) -> int:
 
 
 def main() -> None:
-    """Console entry."""
+    """Run `lfb-import` with the arguments that the user typed."""
     launch("import", import_file, module="import_weights")
 
 

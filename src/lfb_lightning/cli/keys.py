@@ -1,4 +1,4 @@
-"""The types of the keys that no target's signature says: each command's own, and those narrower than a library takes."""
+"""The types of configuration keys that no target's signature states, and of those that are narrower than the signature."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
     "bank": _BANK,
 }
 
-# What each command builds: a section that is taken out is missed before anything else happens.
+# The sections that each command needs, so that a removed one is reported before anything else happens.
 SECTIONS: Mapping[str, Sequence[str]] = {
     "train": ("data", "bank", "model", "loss", "optim", "task", "trainer"),
     "test": ("data", "bank", "loss", "optim", "task", "trainer"),
@@ -65,7 +65,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "check": ("data",),
 }
 
-# Lightning computes in half and in double precision throughout as well; here sums over a batch and metrics are in 32 bits.
+# Lightning also offers half and double precision for everything; here, sums over a batch and metrics need 32 bits.
 NARROWER: Mapping[str, Any] = {
     "trainer.precision": Literal["32", "bf16-mixed", "16-mixed", "32-true", "bf16", "16", 32, 16],
     "model.num_classes": _Positive | None,

@@ -1,4 +1,4 @@
-"""What a user is told about a mistake in a command line or a configuration: one line, with what to write instead."""
+"""Explaining a mistake in a command line or a configuration in one line, with what to write instead."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _UNKNOWN = re.compile(r"Could not (?:override|delete from config\.) '([^']+)'")
 
 
 def explain(error: BaseException, command: str, config_name: str) -> str:
-    """One line about what went wrong while a configuration was composed, read or built.
+    """Explain in one line what went wrong while a configuration was composed, read or built.
 
     Args:
-        error: What was raised. The first cause of it that a user can mend is told.
+        error: What was raised. Among it and its causes, the first that a user can mend is explained.
         command: The command's name, `train` for `lfb-train`.
-        config_name: Its configuration, whose keys are proposed in place of an unknown one.
+        config_name: Its configuration, whose keys are suggested in place of an unknown one.
     """
     causes = list(_causes(error))
     message = str(error).strip()
@@ -43,7 +43,7 @@ def explain(error: BaseException, command: str, config_name: str) -> str:
             return f"{name} is an optional part: pip install 'lfb-lightning[{extra}]'."
     if isinstance(error, InstantiationException):
         return f"{_full_key(message) or 'configuration'}: {_one_line(str(causes[-1]))}"
-    if isinstance(error, MissingConfigException):  # the rest lists Hydra's own folders
+    if isinstance(error, MissingConfigException):  # the other lines list Hydra's own folders
         return _one_line(message.split("Config search path:")[0])
     if unknown := _UNKNOWN.match(message):
         return _unknown_key(unknown[1], command, config_name)
@@ -91,7 +91,7 @@ def _unknown_key(key: str, command: str, config_name: str) -> str:
 
 
 def _all_keys(config_name: str) -> list[str]:
-    """Every key of the configuration as it is composed without overrides."""
+    """Return every key of the configuration as it is composed without overrides."""
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
         composed = OmegaConf.to_container(hydra.compose(config_name), resolve=False)
     keys: list[str] = []

@@ -1,4 +1,4 @@
-"""What Hydra calls before it writes into a run's or a sweep's folder (`conf/hydra/callbacks/sweep_report.yaml`)."""
+"""The Hydra callback that locks the folder of a run or sweep (`conf/hydra/callbacks/sweep_report.yaml`)."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from lfb_lightning.processes import is_first_rank
 
 
 class OneWriter(Callback):
-    """Holds the lock of the folder while the command runs; exits with 1 where another process has it.
+    """Holds the lock of the folder while the command runs, and exits with status 1 if another process holds it.
 
-    The first rank holds it for all, and a sweep its own folder beside the folders that its jobs hold.
+    The first rank holds it for all ranks. A sweep locks its own folder, and each of its jobs the job's folder.
     """
 
     def __init__(self) -> None:
         self._lock: RunLock | None = None
 
     def __reduce__(self) -> tuple[type[OneWriter], tuple[()]]:
-        return OneWriter, ()  # a sweep's launcher sends the callback to its jobs' processes: the lock stays here
+        return OneWriter, ()  # a launcher sends a copy of the callback to its jobs' processes, without the lock
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Lock the run folder."""
         self._take(config, "hydra.run.dir")
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:
-        """Let another run have the folder."""
+        """Unlock the run folder."""
         self._release()
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
@@ -41,7 +41,7 @@ class OneWriter(Callback):
         self._take(config, "hydra.sweep.dir")
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Let another sweep have the folder."""
+        """Unlock the sweep's folder."""
         self._release()
 
     def _release(self) -> None:
@@ -52,7 +52,7 @@ class OneWriter(Callback):
     def _take(self, config: DictConfig, key: str) -> None:
         if not is_first_rank():
             return
-        HydraConfig.instance().set_config(config)  # which Hydra does next: the folder may refer to it
+        HydraConfig.instance().set_config(config)  # Hydra does this later; the folder's name may refer to it
         folder = Path(str(OmegaConf.select(config, key)))
         try:
             self._lock = RunLock(folder, key=key)

@@ -1,4 +1,4 @@
-"""What Hydra calls when a sweep begins and ends (`conf/hydra/callbacks/sweep_report.yaml`)."""
+"""The Hydra callback that reports a sweep at its end (`conf/hydra/callbacks/sweep_report.yaml`)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from omegaconf import DictConfig, OmegaConf, read_write
 
 
 class SweepReport(Callback):
-    """Writes `sweep.csv` and `sweep.png` when a sweep's last job has ended; a failed job makes the exit status 1."""
+    """Writes `sweep.csv` and `sweep.png` after a sweep's last job, and exits with status 1 if a job failed."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Make the sweep's folder: a search keeps its study there."""
+        """Make the sweep's folder, in which a search stores its study."""
         Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         if config.hydra.launcher._target_.endswith(".submitit_launcher.LocalLauncher"):
             _share_one_folder(config.hydra.launcher)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Write the table; exit with 1 if a job failed."""
-        # Hydra loads this module for every command, single runs too: what draws is loaded by sweeps alone.
+        """Write the report; exits with status 1 if a job failed."""
+        # Hydra imports this module for single runs too; only a sweep should pay for importing matplotlib.
         from lfb_lightning.cli.sweep_report import sweep_rows, write_report
 
         folder = Path(config.hydra.sweep.dir)
@@ -34,10 +34,10 @@ class SweepReport(Callback):
 
 
 def _share_one_folder(launcher: DictConfig) -> None:
-    """Have submitit's local jobs log into one folder; their files carry the job's number as it is.
+    """Make submitit's local jobs log into one folder; the names of their log files hold the job's number anyway.
 
-    submitit makes a folder of the job's own only after it has started the job, whose first act is to open its log
-    there: on a busy machine the job dies first.
+    submitit would make a folder per job, but only after starting the job, which first of all opens its log file there: on a
+    busy machine, the job fails before its folder exists.
     """
     folder = OmegaConf.to_container(launcher, resolve=False)["submitit_folder"]  # type: ignore[index, call-overload]
     with read_write(launcher):

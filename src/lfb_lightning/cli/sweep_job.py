@@ -1,8 +1,8 @@
-"""One job of a sweep: a command of its own, whose record in its folder lets a sweep be resumed.
+"""One job of a sweep: a command in a process of its own, with a record in its folder that lets the sweep be resumed.
 
-Lightning starts the other ranks of a DDP run with this process's command line. In a multirun that would make every
-rank start a sweep of its own, so each job of a sweep is a command of its own: the same overrides, in RUN mode, with the
-job's folder. It does not matter which launcher starts the jobs, on which machine.
+Lightning starts the other ranks of a DDP run with the command line of the first one. In a sweep, each rank would then start
+the whole sweep again. So each job is a separate command for a single run, with the job's overrides and folder, whichever
+launcher starts it on whichever machine.
 """
 
 from __future__ import annotations
@@ -33,13 +33,19 @@ from lfb_lightning.processes import environment_of_job
 _log = logging.getLogger(__name__)
 RECORD = "job.json"
 _NO_METRICS = 1
-_LAST_WORDS = 10.0  # seconds that a job's output is waited for once it has ended: a process of its own may hold it open
+_LAST_WORDS = 10.0  # seconds to wait for the output of a job that has ended: a process that it started may hold it open
 _START_ANEW = "delete it to start the job anew"
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
-    """What a job was asked and how it ended; `status` is None while it runs, and after its machine died."""
+    """The record of a job.
+
+    Args:
+        overrides: The job's overrides of the configuration.
+        status: The command's exit status; None while it runs, or if its machine failed.
+        seconds: How long it ran.
+    """
 
     overrides: Sequence[str]
     status: int | None = None
@@ -47,7 +53,7 @@ class JobRecord:
 
     @classmethod
     def read(cls, folder: Path) -> JobRecord | None:
-        """The record of the job in a folder, if there has been one."""
+        """Read the record in a job's folder; None if there is none."""
         path = folder / RECORD
         if not path.is_file():
             return None
@@ -58,15 +64,25 @@ class JobRecord:
             raise InputError(f"sweep job {path}: is not a job's record ({error}); {_START_ANEW}.") from error
 
     def write(self, folder: Path) -> None:
-        """Replace the record."""
+        """Write the record into a job's folder, replacing an earlier one."""
         write_durably(folder / RECORD, json.dumps(asdict(self), indent=1).encode())
 
 
 def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
-    """Run the current job's command, unless it has been done before; returns its status and its mAP, if it has one.
+    """Run the command of Hydra's current job, unless an earlier sweep in the same folder has finished it.
 
-    A training job that was begun before goes on from its `last.ckpt`. Raises InputError if the folder is another job's.
-    Where SLURM starts several tasks a job, each is a rank; the first one keeps the record.
+    A training job that was begun before goes on from its `last.ckpt`. Where SLURM starts several tasks per job, each is a
+    rank, and the first one writes the record.
+
+    Args:
+        module: The name of the command's module in `lfb_lightning.cli`.
+        run_dir: The job's folder.
+
+    Returns:
+        The command's exit status, and its mAP if it has one.
+
+    Raises:
+        InputError: The folder holds the record of a job with other overrides.
     """
     settings = HydraConfig.get()
     overrides = list(settings.overrides.task)
@@ -110,19 +126,19 @@ def _resuming(module: str, overrides: list[str]) -> list[str]:
 
 
 def read_metrics(run_dir: Path) -> dict[str, object]:
-    """The run's `metrics.json`; empty if there is none."""
+    """Read a run's `metrics.json`; returns an empty dictionary if there is none."""
     path = run_dir / "metrics.json"
     return read_json_object(path, what="metrics", remedy="run the job again") if path.is_file() else {}
 
 
 def score(metrics: dict[str, object]) -> float | None:
-    """What a sweep compares: the mAP of the best checkpoint, or of the test."""
+    """Return the figure by which a sweep compares jobs: the mAP of the best checkpoint, or of the test."""
     value = metrics.get("best_mAP", metrics.get("mAP"))
     return float(value) if isinstance(value, int | float) else None
 
 
 def _composing() -> list[str]:
-    """The options and the override that make Hydra compose the job from the files that the sweep was composed from."""
+    """Return the options with which Hydra composes a job from the same folders of configuration as the sweep."""
     settings = HydraConfig.get()
     options = ["--config-name", str(settings.job.config_name)]
     added = []
@@ -132,13 +148,13 @@ def _composing() -> list[str]:
             options += ["--config-path", folder]
         elif source.provider == "command-line":
             options += ["--config-dir", folder]
-        elif source.provider == "hydra.searchpath in command-line":  # what a file adds, the file adds again
+        elif source.provider == "hydra.searchpath in command-line":  # folders that a file adds are added by it again
             added.append(f"{source.schema}://{source.path}")
     return [*options, search_path(added)] if added else options
 
 
 def _run(arguments: list[str], run_dir: Path) -> int:
-    """Run a command; what it writes to the console is shown, and kept in a file of the run folder."""
+    """Run a command, showing its output and writing it into a file of the run folder."""
     run_dir.mkdir(parents=True, exist_ok=True)
     with (run_dir / _output_name()).open("ab", buffering=0) as kept:
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment_of_job())
@@ -161,7 +177,7 @@ def _copy(stream: IO[bytes], console: TextIO, kept: IO[bytes]) -> None:
         for taker in list(takers):
             try:
                 taker(line)
-            except OSError:  # a full disk, or a console that has gone: the job must not wait for it
+            except OSError:  # the disk is full, or the console was closed: the job must go on
                 takers.remove(taker)
 
 
@@ -171,14 +187,14 @@ def _show(console: TextIO, line: bytes) -> None:
 
 
 def _output_name() -> str:
-    """The file of a job's output; where SLURM starts several tasks for a job, each has its own."""
+    """Return the name of the file for a job's output; where SLURM starts several tasks per job, each has its own."""
     rank = os.environ.get("SLURM_PROCID", "0")
     return "output.txt" if rank == "0" else f"output_{rank}.txt"
 
 
 @contextmanager
 def _passing_on_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """SIGTERM ends the job, which writes its checkpoint first, and then the sweep, so that it can be resumed."""
+    """Pass SIGTERM on to the job, which then writes its checkpoint, and end the sweep after it."""
     if (
         threading.current_thread() is not threading.main_thread()
     ):  # where no handler can be set: some launchers' workers
@@ -191,7 +207,7 @@ def _passing_on_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
         process.terminate()
 
     before = signal.signal(signal.SIGTERM, pass_on)
-    wakeup = signal.set_wakeup_fd(-1)  # the job's last checkpoint may take longer than `processes` waits
+    wakeup = signal.set_wakeup_fd(-1)  # the job's last checkpoint may take longer than `end_when_asked` allows
     try:
         yield
     finally:

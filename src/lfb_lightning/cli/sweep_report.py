@@ -1,4 +1,4 @@
-"""The end of a sweep: one table of its jobs, as text, CSV and picture."""
+"""The report of a sweep: one table of its jobs, printed, and written as CSV and as a chart."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRow:
-    """A job: its folder in the sweep's, what sets it apart, how it ended (`ok`, `failed` or `unfinished`), its figures."""
+    """One job of a sweep.
+
+    Args:
+        job: The name of its folder in the sweep's folder.
+        parameters: The overrides in which the jobs differ, as text by key.
+        state: How it ended: `ok`, `failed` or `unfinished`.
+        seconds: How long it ran; 0 if it has not ended.
+        score: The mAP by which jobs are compared, or None.
+        figures: All that it measured, by name.
+    """
 
     job: str
     parameters: Mapping[str, str]
@@ -29,7 +38,7 @@ class SweepRow:
 
 
 def sweep_rows(folder: Path) -> list[SweepRow]:
-    """The jobs below a sweep's folder, in the order of their names; parameters are the overrides that differ."""
+    """Read the records of the jobs in a sweep's folder, in the order of their names."""
     folders = sorted((path.parent for path in folder.rglob(RECORD)), key=lambda path: (len(path.name), path.name))
     records = [(path, record) for path in folders if (record := JobRecord.read(path)) is not None]
     given = [_parse(record.overrides) for _, record in records]
@@ -53,7 +62,7 @@ def sweep_rows(folder: Path) -> list[SweepRow]:
 
 
 def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
-    """Job, parameters, state, seconds, then every figure of any job; empty where a job has none."""
+    """Make a table with one row per job: job, parameters, state, seconds, and every figure that any job has."""
     flat = [
         {"job": row.job, **row.parameters, "state": row.state, "seconds": round(row.seconds, 1), **row.figures}
         for row in rows
@@ -62,7 +71,7 @@ def sweep_table(rows: Sequence[SweepRow]) -> pd.DataFrame:
 
 
 def write_report(folder: Path, rows: Sequence[SweepRow]) -> None:
-    """Leave the table in the sweep's folder and on the console, the best job first."""
+    """Write `sweep.csv` and `sweep.png` into the sweep's folder, and print the table with the best job first."""
     table = sweep_table(rows)
     write_durably(folder / "sweep.csv", table.to_csv(index=False).encode())
     scored = [(row.parameters, row.score) for row in rows if row.score is not None]

@@ -1,4 +1,4 @@
-"""Builds the trainer, its callbacks and loggers, and tells what Lightning says of its settings in one line."""
+"""Building the trainer, its callbacks and loggers; Lightning's complaints about its settings become one-line errors."""
 
 from __future__ import annotations
 
@@ -20,16 +20,26 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.callbacks.durable_checkpoints import DurableCheckpoints
 
 _SHOWN = ("accelerator", "devices", "num_nodes", "strategy", "precision")
-_PROCESSES_PER_CORE = 4  # more of them only take memory
+_PROCESSES_PER_CORE = 4  # beyond this, more processes only take memory
 
 
 def build_callbacks(cfg: DictConfig) -> list[Callback]:
-    """The callbacks of a configuration; one that is set to null is left out, and all of them with `~callbacks`."""
+    """Build the callbacks of a configuration, without those that are set to null; none with `~callbacks`."""
     return [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
 
 
 def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, logging_on: bool) -> Trainer:
-    """The trainer, with the run folder as its root; callbacks that serve what is switched off are left out."""
+    """Build the trainer.
+
+    Args:
+        cfg: The composed configuration.
+        run_dir: The folder below which Lightning writes.
+        callbacks: The callbacks; those for something that is switched off (such as the progress bar) are left out.
+        logging_on: Whether the configured loggers are used.
+
+    Raises:
+        InputError: Lightning refuses a setting, or there is no such device.
+    """
     for key in ("callbacks", "default_root_dir"):
         if key in cfg.trainer:
             raise InputError(f"trainer.{key} is set by the command: see the callbacks group and hydra.run.dir.")
@@ -49,7 +59,7 @@ def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, 
 
 @contextmanager
 def telling_misconfiguration(cfg: DictConfig, *more: type[Exception]) -> Iterator[None]:
-    """Turns what Lightning says of its settings (and `more` kinds of exceptions) into InputError with those settings."""
+    """Turn Lightning's exceptions about settings, and `more` kinds of exceptions, into an InputError with the settings."""
     try:
         yield
     except Exception as error:
@@ -60,7 +70,7 @@ def telling_misconfiguration(cfg: DictConfig, *more: type[Exception]) -> Iterato
 
 
 def _idle_callbacks(cfg: DictConfig, *, logs: bool) -> tuple[type[Callback], ...]:
-    """The kinds of callbacks that Lightning refuses, since what they serve is switched off."""
+    """Return the kinds of callbacks that Lightning would refuse, since what they are for is switched off."""
     idle: list[type[Callback]] = []
     if cfg.trainer.get("enable_progress_bar") is False:
         idle.append(ProgressBar)
@@ -72,7 +82,7 @@ def _idle_callbacks(cfg: DictConfig, *, logs: bool) -> tuple[type[Callback], ...
 
 
 def _refuse_untried(trainer: Trainer) -> None:
-    """Raise InputError for what would start and then fail, or take the machine with it."""
+    """Raise InputError for settings with which a run would start and then fail, or overload the machine."""
     if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
         raise InputError(
             "trainer.strategy starts its processes as copies of this one, which is not supported, expected ddp."

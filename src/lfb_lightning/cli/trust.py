@@ -1,4 +1,4 @@
-"""`trusted_packages=[...]`: the packages whose classes a checkpoint may name because the person at the keyboard says so."""
+"""`trusted_packages=[...]`: the packages whose classes a checkpoint may name, because the user says so."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lfb_lightning.errors import InputError
 
 
 def trusted_packages(cfg: DictConfig) -> tuple[str, ...]:
-    """The packages that the person trusts; where there are any, they are also looked for in the working directory.
+    """Return the packages that the user trusts, and let Python find them in the working directory too.
 
-    A console command does not look there by itself. It is looked at last, so that nothing there takes the place of an
-    installed package.
+    Python does not look there for an installed command. The directory is added at the end of the search path, so that
+    nothing in it takes the place of an installed package.
     """
     packages = OmegaConf.to_container(cfg.trusted_packages) if cfg.trusted_packages is not None else []
     if not isinstance(packages, list) or not all(isinstance(package, str) for package in packages):

@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
-from lfb_lightning.boxes import pixels_from_normalised
+from lfb_lightning.boxes import pixels_from_normalized
 from lfb_lightning.clips.fixed_point_resize import resize_fixed_point
 
 
@@ -45,7 +45,7 @@ class ClipTransform:
         height, width = frames.shape[1:3]
         video = tv_tensors.Video(torch.from_numpy(frames).permute(0, 3, 1, 2))
         rois = tv_tensors.BoundingBoxes(
-            torch.from_numpy(pixels_from_normalised(boxes, height, width)).float(),
+            torch.from_numpy(pixels_from_normalized(boxes, height, width)).float(),
             format=tv_tensors.BoundingBoxFormat.XYXY,
             canvas_size=(height, width),
         )

@@ -1,4 +1,4 @@
-"""`python -m lfb_lightning.converters FORM FILE... OUT`."""
+"""`python -m lfb_lightning.converters FORM FILE... OUT`: convert annotations of another tool to AVA's files."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Which actions a box has: annotation tools keep them as labels, checked boxes, selections, texts or numbers."""
+"""Finding the actions of a box, which annotation tools store as labels, checkboxes, selections, texts or numbers."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ Attributes = Sequence[tuple[str, str]]
 def actions_of(
     labels: Sequence[str], attributes: Attributes, *, action_from: Sequence[str], where: str, notes: Notes
 ) -> tuple[Action, ...]:
-    """The actions of a box.
+    """Find the actions of a box.
 
-    Without `action_from`: a checked attribute is an action of the attribute's name, a selection or text one of the value's
-    name; a box without attributes has its labels as actions. Numbers are action ids if all attributes are numbers and the
-    attribute's name says that they are actions. A box whose attributes are all unset has no action: its label says what it
-    is (a person), not what it does.
+    Without `action_from`, a checked attribute is an action with the attribute's name, and a selection or text is an action
+    with the value's name. A box without attributes has its labels as actions. Numbers are action ids if all attributes are
+    numbers and the attribute's name says that they are actions. A box whose attributes are all unset has no action: its
+    label says what it is (a person), not what it does.
 
     Args:
         labels: The box's labels.
         attributes: Name and value of each of its attributes.
         action_from: Names of the attributes that hold actions; `label` for the labels.
         where: The box, for messages.
-        notes: Told of numbers that are not used.
+        notes: Collects what the user is told about numbers that are not used.
+
+    Returns:
+        Each action once, as a name or as an id.
 
     Raises:
-        InputError: The attributes are numbers of which nothing says that they are actions.
+        InputError: The attributes are numbers, and nothing says that they are actions.
     """
     if action_from:
         chosen = [action for name, value in attributes if name in action_from for action in _chosen(name, value, where)]
@@ -60,7 +63,7 @@ def actions_of(
 
 
 def person_in(attributes: Mapping[str, str], name: str) -> Action | None:
-    """The person's identity in the attribute of this name: a number or a text, None where it is not set."""
+    """Return the person's identity from the attribute of this name: a number or a text, None where it is not set."""
     value = attributes.get(name, "").strip()
     if value.lower() in _UNSET or re.fullmatch(r"-\d+", value):  # -1 is "no track" in tracking files
         return None

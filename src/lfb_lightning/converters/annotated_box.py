@@ -1,4 +1,4 @@
-"""What every form is read into: persons' boxes on whole seconds, and what there is to say about the reading."""
+"""The common outcome of reading any form: persons' boxes on whole seconds, and notes for the user."""
 
 from __future__ import annotations
 
@@ -31,19 +31,24 @@ class AnnotatedBox:
 
 @dataclass
 class Notes:
-    """What the user is told after a conversion: counted boxes, and single statements."""
+    """What the user is told after a conversion.
+
+    Args:
+        counts: How often each countable thing was met.
+        statements: Statements that are told once, in the order in which they were noted.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     statements: dict[str, None] = field(default_factory=dict)
 
     def count(self, what: str, number: int = 1) -> None:
-        """Add to the number of what is told: "boxes without a track"."""
+        """Count something that is told as a number, such as "boxes without a track"."""
         self.counts[what] += number
 
     def say(self, statement: str) -> None:
-        """Say something once, however often it is noticed."""
+        """Note a statement, which is told once, however often it is noted."""
         self.statements[statement] = None
 
     def lines(self) -> list[str]:
-        """Every note as a line."""
+        """Return every note as a line."""
         return [*self.statements, *(f"{what}: {number}" for what, number in self.counts.items())]

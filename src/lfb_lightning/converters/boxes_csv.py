@@ -1,7 +1,7 @@
-"""A csv of person boxes as the proposals that `data.proposals` reads (FAIR's and SlowFast's form).
+"""Converting a csv of person boxes to proposals in the csv form of FAIR's LFB and PySlowFast, which `data.proposals` reads.
 
-The columns are told by a header or by the user: `video_id`, then `frame` or `second`, `x1,y1,x2,y2`, and `score` if there
-is one. Boxes are fractions of the picture, or pixels of pictures of one size.
+A header or the user names the columns: `video_id`, `frame` or `second`, `x1,y1,x2,y2`, and optionally `score`. Boxes are
+fractions of the picture, or pixels in pictures that all have one size.
 """
 
 from __future__ import annotations
@@ -23,13 +23,26 @@ from lfb_lightning.structures import Keyframe
 PROPOSALS = "proposals.csv"
 _CORNERS = ("x1", "y1", "x2", "y2")
 _KNOWN = ("video_id", "frame", "second", *_CORNERS, "score")
-_TOLERANCE = 0.01  # of a box that reaches over the picture's edge
+_TOLERANCE = 0.01  # of the picture, by which a box may reach over its edge
 _LARGEST = 1e9
 Row = tuple[Keyframe, Corners, float]
 
 
 def write_proposals(paths: list[Path], folder: Path, options: Options, notes: Notes) -> int:
-    """Write the boxes of csv files on whole seconds as `proposals.csv`, whole or not at all; returns how many."""
+    """Write the boxes of csv files on whole seconds as `proposals.csv`, whole or not at all.
+
+    Args:
+        paths: The csv files.
+        folder: The folder to write into.
+        options: How the files are read.
+        notes: Collects what the user is told afterwards.
+
+    Returns:
+        How many boxes were written.
+
+    Raises:
+        InputError: A file is not such a csv, a row is wrong, or the proposals cannot be written.
+    """
     lines = [
         f"{keyframe},{','.join(f'{value:.3f}' for value in box)},-1,{score:.6g}\n"
         for path in paths
@@ -49,7 +62,7 @@ def write_proposals(paths: list[Path], folder: Path, options: Options, notes: No
 
 
 def read_boxes(path: Path, options: Options, notes: Notes) -> Iterator[Row]:
-    """The boxes of a file on whole seconds, inside the picture, with their scores."""
+    """Yield keyframe, box (cut to the picture) and score of each row on a whole second; see `write_proposals`."""
     largest = 0.0
     for where, row in _rows(path, options):
         second = _second(row, options, where)

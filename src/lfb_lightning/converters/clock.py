@@ -1,4 +1,4 @@
-"""Which whole second a frame stands for: the frame whose presentation time is nearest to the second, and no other."""
+"""Finding the frame of each whole second: the one whose presentation time is nearest to the second, and no other."""
 
 from __future__ import annotations
 
@@ -29,11 +29,19 @@ class Clock:
     first_frame: int = 0
 
     def at(self, rate: Fraction) -> Clock:
-        """The same clock with another rate."""
+        """Return the same clock with another rate."""
         return replace(self, rate=rate)
 
     def second_of_frame(self, frame: int, where: str) -> int | None:
-        """The second to which this frame is nearest of all, or None; `where` names the place in a message."""
+        """Return the whole second to which this frame is the nearest, or None if another frame is nearer.
+
+        Args:
+            frame: The frame's number in the file.
+            where: The place in the file, for messages.
+
+        Raises:
+            InputError: The rate is not known, or the number is below the first frame's.
+        """
         if self.rate is None:
             raise InputError(f"{where}: frames are numbered; give their number per second with --fps.")
         if frame < self.first_frame:
@@ -44,7 +52,15 @@ class Clock:
         return None if second is None else checked_second(second, where)
 
     def second_of_time(self, time: float, where: str) -> int | None:
-        """The second of the frame that is shown at `time`; without a rate only whole times are seconds."""
+        """Return the whole second to which the frame shown at a time is the nearest, or None.
+
+        Args:
+            time: Seconds since the video's start. Without a rate, only whole times are seconds.
+            where: The place in the file, for messages.
+
+        Raises:
+            InputError: The time is negative or too large.
+        """
         if not 0 <= time < _LAST_SECOND:
             raise InputError(f"{where}: time {time:g}, expected seconds since the video's start.")
         if self.rate is not None:
@@ -53,17 +69,17 @@ class Clock:
         return None if abs(time - second) > _NEARLY_WHOLE else _second_of(second, Fraction(1), self.origin)
 
     def frame_of_second(self, second: int) -> int:
-        """The frame that is nearest to a second."""
+        """Return the number of the frame that is nearest to a second; the rate must be known."""
         assert self.rate is not None
         return round((second - self.origin) * self.rate) + self.first_frame
 
     def words(self) -> str:
-        """The rate for a message: " at 25 frames per second"."""
+        """Say the rate for a message, as in " at 25 frames per second"; empty if it is not known."""
         return "" if self.rate is None else f" at {float(self.rate):.6g} frames per second"
 
 
 def checked_second(second: int, where: str) -> int:
-    """The second; raises InputError for one that no video has."""
+    """Return the second; raises InputError if it is too large for any video."""
     if abs(second) >= _LAST_SECOND:
         raise InputError(f"{where}: second {second} is beyond what a csv holds; is --fps right?")
     return second
@@ -76,7 +92,7 @@ def _second_of(index: int, rate: Fraction, origin: Fraction) -> int | None:
 
 
 def parse_rate(text: str, where: str = "--fps") -> Fraction:
-    """Frames per second as written: 25, 29.97 or 30000/1001."""
+    """Read frames per second as written: 25, 29.97 or 30000/1001; raises InputError for anything else."""
     numerator, _, denominator = text.partition("/")
     if not _RATE.fullmatch(text) or not Fraction(numerator) or not int(denominator or 1):
         raise InputError(f"{where}: {text[:30]!r} found, expected frames per second such as 25, 29.97 or 30000/1001.")

@@ -1,7 +1,7 @@
-"""COCO's JSON with frames of videos, as COCO-video files, CVAT and Roboflow export it.
+"""Reading COCO's JSON whose images are frames of videos, as CVAT and Roboflow export it.
 
-A frame's number is the image's `frame_id` or `frame_index`, its video `video_id` of the list `videos`; where there is none,
-nothing is guessed from a file's name unless the user says where the number stands in it.
+A frame's number is the image's `frame_id` or `frame_index`, and its video is `video_id` in the list `videos`. Where they are
+missing, nothing is guessed from a picture's name unless the user says where in the name they stand.
 """
 
 from __future__ import annotations
@@ -25,17 +25,26 @@ _OF_THE_TOOL = ("occluded", "outside", "keyframe", "rotation", "track_id", "iscr
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """A frame of a video; `video` is what the file calls it."""
+    """A frame of a video."""
 
     video: str
     video_id: str
     frame: int
     size: tuple[float, float]
-    rate: Fraction | None  # the video's `fps`, where the user gives none
+    rate: Fraction | None  # the `fps` that the file states for the video; used where the user gives none
 
 
 def read_coco(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
-    """The boxes of a file on whole seconds."""
+    """Yield the boxes of a file on whole seconds.
+
+    Args:
+        path: The JSON file.
+        options: How it is read.
+        notes: Collects what the user is told afterwards.
+
+    Raises:
+        InputError: The file is not COCO's JSON, or a key that is needed is missing.
+    """
     content = entry_of(
         read_json(path, what="annotations"),
         str(path),
@@ -66,7 +75,7 @@ def read_coco(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedB
 
 
 class _Frames:
-    """Images by id, each understood when an annotation first needs it."""
+    """Images by id; each is read when an annotation first needs it."""
 
     def __init__(self, path: Path, images: dict[str, Entry], videos: dict[str, Entry], options: Options) -> None:
         self._path, self._images, self._videos, self._options = path, images, videos, options
@@ -74,7 +83,7 @@ class _Frames:
         self._image_of: dict[tuple[str, int], str] = {}
 
     def __getitem__(self, key: tuple[str, str]) -> _Image:
-        """The image of this id; `key` holds also the place that names it."""
+        """Return the image of an id; `key` is the id and the place that names it, for messages."""
         image_id, annotation = key
         if image_id not in self._understood:
             if image_id not in self._images:

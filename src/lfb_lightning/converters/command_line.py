@@ -42,7 +42,14 @@ _READERS: dict[str, Reader] = {"cvat": read_cvat, "coco": read_coco, "label-stud
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
+    """Run the command.
+
+    Args:
+        arguments: What stands after the command's name; by default what the user typed.
+
+    Returns:
+        The exit status: 0, or 1 if an input was refused.
+    """
     given = [_as_option(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     parsed = _parser().parse_args(given)
     notes = Notes()
@@ -117,7 +124,7 @@ def _origin(second: float) -> Fraction:
 
 
 def _as_option(word: str) -> str:
-    """`label_map=FILE`, as the console commands write it, is `--label-map=FILE`."""
+    """Read `label_map=FILE`, as the other commands of this package write it, as `--label-map=FILE`."""
     return f"--label-map={word.partition('=')[2]}" if word.startswith("label_map=") else word
 
 

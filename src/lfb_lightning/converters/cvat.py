@@ -1,7 +1,8 @@
-"""CVAT's XML: "CVAT for video 1.1" of a task, a job or a whole project, and "CVAT for images 1.1" of video tasks.
+"""Reading CVAT's XML: "CVAT for video 1.1" of a task, a job or a project, and "CVAT for images 1.1" of video tasks.
 
-For video: a track has an id and a box for every frame, those between keyframes interpolated by CVAT; `outside="1"` is a
-person who is not in the picture. For images: a picture has boxes without identities, and its name is `frame_000025`.
+In the form for video, a track has an id and a box for every frame, interpolated by CVAT between its keyframes;
+`outside="1"` means that the person is not in the picture. In the form for images, a picture has boxes without identities,
+and its name is that of a frame, such as `frame_000025`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,16 @@ class _Box:
 
 
 def read_cvat(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
-    """The boxes of a file on whole seconds."""
+    """Yield the boxes of a file on whole seconds.
+
+    Args:
+        path: The XML file.
+        options: How it is read.
+        notes: Collects what the user is told afterwards.
+
+    Raises:
+        InputError: The file is not an export of CVAT, or something that is needed is missing.
+    """
     tasks = _tasks(path, options)
     if len(tasks) > 1:
         frames = frame_ranges((box.task.id, box.frame) for box in _boxes(path, tasks, options, Notes()))
@@ -54,7 +64,7 @@ def _tasks(path: Path, options: Options) -> list[Task]:
 
 
 def _boxes(path: Path, tasks: list[Task], options: Options, notes: Notes) -> Iterator[_Box]:
-    """Every box of a person who is in the picture."""
+    """Yield every box of a person who is in the picture."""
     task_of = {task.id: task for task in tasks}
     for ancestors, element in xml_parts(path, root="annotations", wanted=frozenset({"box"}) | _OTHER_SHAPES):
         if element.tag in _OTHER_SHAPES:

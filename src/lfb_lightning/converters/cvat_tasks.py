@@ -1,4 +1,4 @@
-"""The tasks of a CVAT export: the video of each, its picture size, and which frames of the file are its own."""
+"""The tasks of a CVAT export: the video of each, its picture size, and which frames in the file belong to it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lfb_lightning.errors import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task: one video.
+    """A task of CVAT, which is one video.
 
     Args:
         id: CVAT's number of the task, as text.
         video_id: The video's id.
         size: Width and height in pixels; None for a task of pictures, each of which has its own.
         first: Number of the first annotated frame in the video.
-        end: One past the number of the last one, None where the file does not say how many there are.
+        end: The number after that of the last one, None where the file does not say how many there are.
         subset: The part of a project that it is in.
         offset: What CVAT has added to the video's frame numbers in this file.
     """
@@ -37,7 +37,16 @@ class Task:
 
 
 def read_tasks(meta: ET.Element, path: Path, options: Options) -> list[Task]:
-    """The tasks of a file's `<meta>`: those of a project, or the one task or job."""
+    """Read the tasks from a file's `<meta>`: those of a project, or the one task or job.
+
+    Args:
+        meta: The XML element.
+        path: The file, for messages.
+        options: How the file is read.
+
+    Raises:
+        InputError: There is no task, or one of them is not described as CVAT describes it.
+    """
     of_project = meta.findall("project/tasks/task")
     found = of_project or meta.findall("task") or meta.findall("job")
     if not found:
@@ -50,16 +59,23 @@ def read_tasks(meta: ET.Element, path: Path, options: Options) -> list[Task]:
 
 
 def with_offsets(tasks: list[Task], frames: dict[str, tuple[int, int]], path: Path, notes: Notes) -> list[Task]:
-    """Find out what the frames of each task are counted from.
+    """Find out from which frame the frames of each task are counted.
 
-    In a project's export CVAT numbers the frames of a subset's tasks on from one task to the next. Files made by others
-    keep each video's own numbers. Which it is shows in the frames: they lie in the tasks' ranges under one reading.
+    In the export of a project, CVAT counts frames on from one task of a subset to the next; other programs keep each
+    video's own numbers. Which of the two it is can be seen from the frames: only one of them puts all into their tasks'
+    ranges.
 
     Args:
         tasks: The tasks in the file's order, without offsets.
         frames: Smallest and largest frame with a box, by task id.
         path: The file, for messages.
-        notes: Told of the offsets taken off.
+        notes: Collects what the user is told about offsets that are subtracted.
+
+    Returns:
+        The tasks with their offsets.
+
+    Raises:
+        InputError: The frames fit neither way of counting.
     """
     shifted = _with_running_offsets(tasks)
     if all(_lies_in(task, frames) for task in shifted):
@@ -128,7 +144,7 @@ def _pixels(size: ET.Element, key: str, where: str) -> float:
 
 
 def frame_ranges(found: Iterable[tuple[str, int]]) -> dict[str, tuple[int, int]]:
-    """Smallest and largest frame by task id."""
+    """Return the smallest and largest frame of each task, from pairs of task id and frame."""
     ranges: dict[str, tuple[int, int]] = {}
     for task_id, frame in found:
         smallest, largest = ranges.get(task_id, (frame, frame))

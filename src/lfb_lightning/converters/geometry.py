@@ -1,4 +1,4 @@
-"""Boxes of pixels or percent as fractions of the picture."""
+"""Converting boxes in pixels or percent to fractions of the picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ Corners = tuple[float, float, float, float]
 
 
 def fractions_of(box: Corners, size: tuple[float, float], where: str) -> Corners:
-    """x1, y1, x2, y2 in the units of `size` (width, height) as fractions of it; raises InputError if that is no box."""
+    """Convert a box to fractions of the picture.
+
+    Args:
+        box: `x1, y1, x2, y2` in the unit of `size`.
+        size: Width and height of the picture, in pixels or as 100 percent.
+        where: The place in the file, for messages.
+
+    Returns:
+        `x1, y1, x2, y2` as fractions; a box that reaches outside of the picture is not cut.
+
+    Raises:
+        InputError: The size is not positive, or the box is not finite or inverted.
+    """
     width, height = size
     if not (math.isfinite(width) and math.isfinite(height) and width > 0 and height > 0):
         raise InputError(f"{where}: the picture's size is {width:g}x{height:g}, expected pixels above 0.")
@@ -21,7 +33,16 @@ def fractions_of(box: Corners, size: tuple[float, float], where: str) -> Corners
 
 
 def hull_of_rotated(box: Corners, degrees: float, pivot: tuple[float, float]) -> Corners:
-    """The upright box around a box that is turned clockwise about a point, in pixels."""
+    """Find the upright box around a turned one.
+
+    Args:
+        box: `x1, y1, x2, y2` in pixels, before turning.
+        degrees: By how much it is turned clockwise.
+        pivot: The point about which it is turned, `x, y` in pixels.
+
+    Returns:
+        `x1, y1, x2, y2` in pixels.
+    """
     turn = math.radians(degrees)
     corners = [(x - pivot[0], y - pivot[1]) for x in (box[0], box[2]) for y in (box[1], box[3])]
     xs = [pivot[0] + x * math.cos(turn) - y * math.sin(turn) for x, y in corners]

@@ -1,4 +1,4 @@
-"""JSON objects whose every reading names file, place and key when something is missing or of another kind."""
+"""Reading JSON objects with messages that name file, place and key when a value is missing or of another type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ _LARGEST_WHOLE = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An object of a JSON file and the words for where it stands."""
+    """An object of a JSON file, whose methods raise InputError for values that are missing or of another type.
+
+    Args:
+        content: The object.
+        where: The file and the place in it, for messages.
+    """
 
     content: dict[str, Any]
     where: str
@@ -22,14 +27,14 @@ class Entry:
         return self.content.get(key) is not None
 
     def value(self, *keys: str, hint: str = "") -> Any:
-        """The value of the first of these keys that there is."""
+        """Return the value of the first of these keys that exists; `hint` is added to the message if none does."""
         for key in keys:
             if key in self:
                 return self.content[key]
         raise InputError(f"{self.where}: no '{keys[0]}'{''.join(f' (nor {key!r})' for key in keys[1:])}{hint}.")
 
     def text(self, *keys: str, hint: str = "") -> str:
-        """A text; numbers are taken as texts too, so that ids 1 and "1" are the same."""
+        """Return a text; whole numbers are read as texts too, so that the ids 1 and "1" are the same."""
         value = self.value(*keys, hint=hint)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -38,11 +43,11 @@ class Entry:
         return str(value)
 
     def number(self, *keys: str) -> float:
-        """A finite number."""
+        """Return a finite number."""
         return _number(self.value(*keys), lambda value: self._unexpected(keys, value, "a number"))
 
     def whole(self, *keys: str, hint: str = "") -> int:
-        """A whole number from 0 to 10^9."""
+        """Return a whole number from 0 to 10^9."""
         value = self.value(*keys, hint=hint)
         number = _number(value, lambda found: self._unexpected(keys, found, "a whole number"))
         if not number.is_integer() or not 0 <= number <= _LARGEST_WHOLE:
@@ -50,18 +55,18 @@ class Entry:
         return int(number)
 
     def numbers(self, key: str, count: int) -> list[float]:
-        """A list of `count` finite numbers."""
+        """Return a list of `count` finite numbers."""
         values = self.value(key)
         if not isinstance(values, list) or len(values) != count:
             raise self._unexpected((key,), values, f"a list of {count} numbers")
         return [_number(value, lambda _: self._unexpected((key,), values, f"{count} numbers")) for value in values]
 
     def entry(self, key: str, hint: str = "") -> Entry:
-        """An object."""
+        """Return an object."""
         return entry_of(self.value(key, hint=hint), f"{self.where}, {key}")
 
     def entries(self, key: str, hint: str = "") -> list[Entry]:
-        """A list of objects."""
+        """Return a list of objects."""
         values = self.value(key, hint=hint)
         if not isinstance(values, list):
             raise self._unexpected((key,), values, "a list")
@@ -73,7 +78,13 @@ class Entry:
 
 
 def entry_of(value: Any, where: str, expected: str = "an object") -> Entry:
-    """The value as an object; raises InputError if it is something else."""
+    """Wrap a value that must be an object; raises InputError if it is something else.
+
+    Args:
+        value: A value of a JSON file.
+        where: The file and the place in it, for messages.
+        expected: What it should have been, for the message.
+    """
     if not isinstance(value, dict):
         raise InputError(f"{where}: found {_short(value)}, expected {expected}.")
     return Entry(value, where)

@@ -1,9 +1,9 @@
-"""Label Studio's JSON of videos: tracks (`videorectangle`) of keyframes, in percent of the picture.
+"""Reading Label Studio's JSON of videos: tracks (`videorectangle`) of keyframes, in percent of the picture.
 
-As in Label Studio, a box moves linearly between keyframes, a keyframe with `enabled` false is the last one at which the
-person is seen until the next, and after the last enabled one the box stays until the video ends (`framesCount`). Frame f
-is the picture at f / rate seconds, where the rate is the labeling interface's, 24 unless it was set: the file's `time`
-tells it, or `framesCount` with `duration`.
+As in Label Studio, a box moves linearly between keyframes. A keyframe with `enabled` false is the last one at which the
+person is seen until the next keyframe; after the last enabled one, the box stays until the video ends (`framesCount`).
+Frame f is the picture at f / rate seconds. The rate is that of the labeling interface, 24 unless it was set; it follows from
+the file's `time`, or from `framesCount` and `duration`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,16 @@ class _Keyframe:
 
 
 def read_label_studio(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
-    """The boxes of a file's tracks on whole seconds."""
+    """Yield the boxes of a file's tracks on whole seconds.
+
+    Args:
+        path: The JSON file.
+        options: How it is read.
+        notes: Collects what the user is told afterwards.
+
+    Raises:
+        InputError: The file is not Label Studio's JSON, or a key that is needed is missing.
+    """
     content = read_json(path, what="annotations")
     tasks = content if isinstance(content, list) else [content]
     if options.video is not None and len(tasks) > 1:
@@ -73,7 +82,7 @@ def _boxes_of_annotation(annotation: Entry, task: Entry, options: Options, notes
         actions = actions_of(labels, attributes, action_from=options.action_from, where=value.where, notes=notes)
         video_id = options.video or _video_id(task)
         for second, box in _visible(keyframes, _end(value, keyframes, notes), clock, value, options):
-            # The region is the track; its place in the list is shorter than its random name and as unique.
+            # The region is the track. Its place in the list names it as well as its random id does, and is shorter.
             yield AnnotatedBox(video_id, second, box, actions, number + 1, annotation.where)
 
 
@@ -90,7 +99,7 @@ def _keyframes(value: Entry) -> list[_Keyframe]:
 
 
 def _rate(value: Entry, clock: Clock) -> Fraction:
-    """Label Studio's frames per second: they number the keyframes, whatever the video's own rate is."""
+    """Return Label Studio's frames per second, which number the keyframes, whatever the video's own rate is."""
     stated = _stated_rate(value)
     rate = clock.rate or stated
     if rate is None:
@@ -123,7 +132,7 @@ def _stated_rate(value: Entry) -> Fraction | None:
 
 
 def _end(value: Entry, keyframes: list[_Keyframe], notes: Notes) -> int:
-    """The last frame at which the track can be seen."""
+    """Return the last frame at which the track can be seen."""
     if not keyframes or not keyframes[-1].enabled:
         return keyframes[-1].frame if keyframes else 0
     if "framesCount" not in value:
@@ -135,7 +144,7 @@ def _end(value: Entry, keyframes: list[_Keyframe], notes: Notes) -> int:
 def _visible(
     keyframes: list[_Keyframe], end: int, clock: Clock, value: Entry, options: Options
 ) -> Iterator[tuple[int, Corners]]:
-    """Each whole second at which the track is seen, with its box."""
+    """Yield each whole second at which the track is seen, with its box."""
     assert clock.rate is not None
     rate, origin = float(clock.rate), float(clock.origin)
     for place, before in enumerate(keyframes):
@@ -164,7 +173,7 @@ def _corners(before: _Keyframe, after: _Keyframe, frame: int, value: Entry, opti
 
 
 def _words(results: list[Entry]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Labels of a region, and the choices made about it as attributes of their control's name."""
+    """Return the labels of a region, and the choices made about it as attributes with the name of their control."""
     labels: list[str] = []
     choices: list[tuple[str, str]] = []
     for result in results:

@@ -1,4 +1,4 @@
-"""Ids that keep their meaning: one per action over all files, one per person over all files of a video."""
+"""Numbering actions and persons so that ids keep their meaning over all files of a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lfb_lightning.converters.annotated_box import Action, AnnotatedBox, Notes
 from lfb_lightning.errors import InputError
 
 _LARGEST_PERSON = 2**31
-Key = tuple[str, object]  # part, and track or the box itself
+Key = tuple[str, object]  # the part, and the track or (without one) the box itself
 
 
 def number_actions(found: Iterable[Action], known: Mapping[int, str]) -> tuple[dict[Action, int], dict[int, str]]:
@@ -20,8 +20,8 @@ def number_actions(found: Iterable[Action], known: Mapping[int, str]) -> tuple[d
         known: The label map to extend: its ids never change.
 
     Returns:
-        The id of each action found, and the label map with the new ones: an id that the file holds as a number keeps it,
-        new names get the ids after the largest, in alphabetical order.
+        The id of each action found, and the label map with the new ones. A number in a file stays the action's id; new
+        names get the ids after the largest, in alphabetical order.
     """
     names = dict(known)
     id_of = {name: number for number, name in known.items()}
@@ -45,9 +45,16 @@ def number_actions(found: Iterable[Action], known: Mapping[int, str]) -> tuple[d
 
 
 def number_persons(boxes: Sequence[AnnotatedBox], notes: Notes) -> list[int]:
-    """Give every box its person's id: a track has one id in its video, and no other track of that video has it.
+    """Give every box the id of its person, which is unique to a track within its video.
 
-    Whole-number tracks keep their numbers where these are free; a box without a track is a person of its own.
+    Tracks that are whole numbers keep their numbers where these are free. A box without a track is a person of its own.
+
+    Args:
+        boxes: The boxes of all files.
+        notes: Collects what the user is told about boxes without a track.
+
+    Returns:
+        The person id of each box.
 
     Raises:
         InputError: A second of a video is annotated in two parts, or a track has two boxes in one second.

@@ -1,4 +1,4 @@
-"""What the user says about files that do not say it themselves."""
+"""The options of a conversion: what the user states about files that do not hold it themselves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Options:
     columns: tuple[str, ...] | None = None
 
     def frame_in_name(self, name: str, where: str) -> tuple[int, str | None]:
-        """Frame number, and video if the expression has that group, of a picture's name."""
+        """Return the frame number in a picture's name, and the video if `frame_name` has that group."""
         assert self.frame_name is not None
         match = self.frame_name.search(name)
         if match is None or not (match["frame"] or "").isdecimal() or len(match["frame"]) > 9:
@@ -51,7 +51,7 @@ class Options:
 
 
 def parse_frame_name(text: str) -> re.Pattern[str]:
-    """The expression of --frame-name."""
+    """Compile the regular expression of `--frame-name`; raises InputError if it is wrong or has no group `frame`."""
     try:
         pattern = re.compile(text)
     except re.error as error:
@@ -62,7 +62,7 @@ def parse_frame_name(text: str) -> re.Pattern[str]:
 
 
 def parse_size(text: str) -> tuple[float, float]:
-    """Width and height as typed: 1280x720."""
+    """Read width and height as typed, such as 1280x720; raises InputError for anything else."""
     match = re.fullmatch(r"([1-9]\d{0,5})[xX]([1-9]\d{0,5})", text)
     if match is None:
         raise InputError(f"--size: {text!r} found, expected width and height in pixels such as 1280x720.")
@@ -70,13 +70,13 @@ def parse_size(text: str) -> tuple[float, float]:
 
 
 def video_id_of(name: str, where: str) -> str:
-    """The id of a video with this file name, path or address: its last part without the ending."""
+    """Return the id of a video from its file name, path or address: the last part without the ending."""
     path = unquote(name).replace("\\", "/").rpartition("?d=")[2].partition("?")[0]
     return checked_video_id(PurePosixPath(path).stem, where)
 
 
 def checked_video_id(video_id: str, where: str) -> str:
-    """The id; raises InputError for one that cannot stand in a csv."""
+    """Return the id; raises InputError if it cannot stand in a csv."""
     if (
         not 0 < len(video_id) <= _LONGEST_ID
         or not video_id.isprintable()

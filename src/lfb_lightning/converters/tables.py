@@ -1,4 +1,4 @@
-"""Annotated boxes as an annotation csv and a label map, kept only if our own readers read them back."""
+"""Writing annotated boxes as an annotation csv and a label map, which are kept only if they can be read back."""
 
 from __future__ import annotations
 
@@ -20,31 +20,45 @@ from lfb_lightning.structures import Keyframe
 
 ANNOTATIONS, LABEL_MAP = "annotations.csv", "action_list.pbtxt"
 _MOST_BOXES = 2_000_000  # AVA has 600,000
-_NOTEWORTHY = 0.01  # of the picture, outside of it
-_DECIMALS = 3  # of `write_annotations`
+_NOTEWORTHY = 0.01  # of the picture; a box that reaches further outside of it is told to the user
+_DECIMALS = 3  # that `write_annotations` writes
 Row = tuple[Keyframe, Corners, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Rows of an annotation csv in its order, and the label map."""
+    """The content of an annotation csv and its label map.
+
+    Args:
+        rows: The rows, in the order of the file.
+        names: The name of each action id.
+    """
 
     rows: list[Row]
     names: dict[int, str]
 
     @property
     def num_actions(self) -> int:
-        """Actions with a row."""
+        """The number of actions that have a row."""
         return len({action for _, _, action, _ in self.rows})
 
     @property
     def num_videos(self) -> int:
-        """Videos with a row."""
+        """The number of videos that have a row."""
         return len({keyframe.video_id for keyframe, *_ in self.rows})
 
 
 def tables_of(found: Iterable[AnnotatedBox], known: Mapping[int, str], notes: Notes) -> Tables:
-    """Number the actions and persons of the boxes; `known` is the label map to extend."""
+    """Give the actions and persons of boxes their ids.
+
+    Args:
+        found: The boxes.
+        known: The label map to extend, as names by id.
+        notes: Collects what the user is told about boxes that are cut or left out.
+
+    Raises:
+        InputError: There are too many boxes, or the boxes of two files contradict each other.
+    """
     boxes = list(islice(found, _MOST_BOXES + 1))
     if len(boxes) > _MOST_BOXES:
         raise InputError(
@@ -62,7 +76,7 @@ def tables_of(found: Iterable[AnnotatedBox], known: Mapping[int, str], notes: No
 
 
 def write_tables(folder: Path, tables: Tables) -> None:
-    """Write `annotations.csv` and `action_list.pbtxt` whole or not at all, after reading them back."""
+    """Write `annotations.csv` and `action_list.pbtxt` into a folder, whole or not at all, after reading them back."""
     make_folder(folder)
     with scratch_folder() as scratch:
         label_map, annotations = scratch / LABEL_MAP, scratch / ANNOTATIONS
@@ -81,13 +95,13 @@ def write_tables(folder: Path, tables: Tables) -> None:
 
 
 def clip_to_picture(corners: Corners) -> Corners:
-    """The part of a box inside the picture."""
+    """Return the part of a box that lies inside the picture; corners are fractions."""
     x1, y1, x2, y2 = (min(1.0, max(0.0, value)) for value in corners)
     return x1, y1, x2, y2
 
 
 def is_in_picture(corners: Corners, notes: Notes) -> bool:
-    """Whether a box has an area inside the picture, in the decimals of a csv; notes what is cut and what is not there."""
+    """Tell whether a box has an area inside the picture, to a csv's decimals; notes boxes that are cut or left out."""
     inside = clip_to_picture(corners)
     x1, y1, x2, y2 = (round(value, _DECIMALS) for value in inside)
     if x2 <= x1 or y2 <= y1:
@@ -99,7 +113,7 @@ def is_in_picture(corners: Corners, notes: Notes) -> bool:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; raises InputError where that is not possible."""
+    """Make a folder and those above it; raises InputError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -108,7 +122,7 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder for files that are read back before they are kept; it is gone afterwards."""
+    """Make a temporary folder for files that are read back before they are kept, and remove it at the end."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)

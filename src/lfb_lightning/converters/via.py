@@ -1,8 +1,9 @@
-"""VGG Image Annotator's JSON: rectangles of version 3 on videos or pictures, and of version 2 on pictures.
+"""Reading VGG Image Annotator's JSON: rectangles on videos or pictures (version 3), or on pictures (version 2).
 
-Version 3 (a project): `metadata` with `xy` `[2, x, y, width, height]` in pixels, for a video `z` `[seconds]`, and `av`, the
-values of the attributes. Version 2 (a project or the exported annotations): `regions` with `shape_attributes` of a `rect`.
-Neither holds the picture's size or persons' identities: `--size`, and `--person-from` where an attribute does.
+Version 3 (a project) has `metadata` with `xy`, which is `[2, x, y, width, height]` in pixels, `z`, which is `[seconds]` for a
+video, and `av`, the values of the attributes. Version 2 (a project or exported annotations) has `regions` with
+`shape_attributes` of a `rect`. Neither holds the picture's size, which `--size` gives, nor persons' identities, which
+`--person-from` can take from an attribute.
 """
 
 from __future__ import annotations
@@ -26,7 +27,16 @@ _VIDEO = "4"
 
 
 def read_via(path: Path, options: Options, notes: Notes) -> Iterator[AnnotatedBox]:
-    """The rectangles of a file on whole seconds."""
+    """Yield the rectangles of a file on whole seconds.
+
+    Args:
+        path: The JSON file.
+        options: How it is read; the picture's size is needed.
+        notes: Collects what the user is told afterwards.
+
+    Raises:
+        InputError: The file is not VIA's JSON, or something that is needed is missing.
+    """
     content = entry_of(read_json(path, what="annotations"), str(path), "a project of VIA")
     if "metadata" in content:
         yield from _version_3(content, path, options, notes)
@@ -63,7 +73,7 @@ def _version_3(content: Entry, path: Path, options: Options, notes: Notes) -> It
 def _file_of(region: Entry, views: Any, content: Entry) -> str:
     view = region.text("vid")
     if not isinstance(views, dict) or view not in views:
-        return view  # written by a script: a view per file, of the same number
+        return view  # files written by scripts have no list of views: the view's number is the file's
     listed = entry_of(views[view], f"{content.where}, view {view}").value("fid_list")
     if not isinstance(listed, list) or len(listed) != 1:
         raise InputError(f"{content.where}, view {view}: 'fid_list' holds several files, expected one.")
@@ -88,7 +98,7 @@ def _moment_of_picture(name: str, where: str, options: Options) -> tuple[str, in
 
 
 def _values(region: Entry, attributes: Entry) -> Attributes:
-    """Name and value of each attribute, options by their text."""
+    """Return the name and value of each attribute; a chosen option is given by its text."""
     found: list[tuple[str, str]] = []
     for key, value in (region.entry("av").content if "av" in region else {}).items():
         attribute = attributes.entry(key)
@@ -120,7 +130,7 @@ def _version_2(image: Entry, path: Path, options: Options, notes: Notes) -> Iter
 
 
 def _values_of_version_2(attributes: Entry) -> Attributes:
-    """Name and value of each attribute; a checkbox attribute is an object of those that are checked."""
+    """Return the name and value of each attribute; a checkbox attribute is an object with the checked options."""
     found: list[tuple[str, str]] = []
     for name, value in attributes.content.items():
         if isinstance(value, dict):

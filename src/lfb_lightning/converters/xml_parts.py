@@ -1,7 +1,7 @@
-"""Elements of an XML file one after the other, in memory that does not grow with the file.
+"""Reading the elements of an XML file one after the other, in memory that does not grow with the file.
 
-XML from elsewhere is not trusted: a document type declaration, without which there are no entities, is refused, and so is
-an element that is nested too deeply or has too many parts. Nothing outside the file is ever opened.
+The file is not trusted: a document type declaration, which alone could define entities, is refused, and so is an element
+that is nested too deeply or has too many parts. Nothing outside the file is opened.
 """
 
 from __future__ import annotations
@@ -15,19 +15,22 @@ from lfb_lightning.errors import InputError
 _CHUNK = 1 << 16
 _LONGEST_TAG = 1 << 22
 _DEEPEST = 32
-_MOST_PARTS = 1_000_000  # of one element
-_MOST_OTHERS = 5_000_000  # elements that are not wanted, such as tracks
+_MOST_PARTS = 1_000_000  # elements inside one element
+_MOST_OTHERS = 5_000_000  # elements that are not asked for, such as tracks
 
 Ancestors = tuple[ET.Element, ...]
 
 
 def xml_parts(path: Path, *, root: str, wanted: frozenset[str]) -> Iterator[tuple[Ancestors, ET.Element]]:
-    """Read the elements of some names as they are completed, each with the elements around it, outermost first.
+    """Read the elements with certain names, each as soon as it is complete.
 
     Args:
         path: The file.
-        root: Name that the outermost element has to have.
-        wanted: Names of the elements; one inside another belongs to that and does not come by itself.
+        root: The name that the outermost element must have.
+        wanted: Names of the elements to read; one inside another is part of that and is not yielded by itself.
+
+    Yields:
+        The elements around each one, outermost first and without their contents, and the element.
 
     Raises:
         InputError: The file cannot be read, is no such XML, or is built to exhaust the reader.
@@ -36,7 +39,7 @@ def xml_parts(path: Path, *, root: str, wanted: frozenset[str]) -> Iterator[tupl
     parser = ET.XMLParser(target=target)
     try:
         with path.open("rb") as file:
-            silent = 0  # bytes of a tag that has not ended yet, which the parser reads again with every chunk
+            silent = 0  # bytes since the last event: an unfinished tag, which the parser reads again with every chunk
             while chunk := file.read(_CHUNK):
                 parser.feed(chunk)
                 silent = 0 if target.heard() else silent + len(chunk)
@@ -60,14 +63,14 @@ class _Target:
 
     def __init__(self, path: Path, root: str, wanted: frozenset[str]) -> None:
         self._path, self._root, self._wanted = path, root, wanted
-        self._open: list[ET.Element] = []  # around the wanted element, without their contents
+        self._open: list[ET.Element] = []  # the elements around the wanted one, without their contents
         self._builder: ET.TreeBuilder | None = None
         self._depth = self._parts = self._others = 0
         self._done: list[tuple[Ancestors, ET.Element]] = []
         self._heard = False
 
     def heard(self) -> bool:
-        """Whether the parser has told something since the last call."""
+        """Tell whether the parser has reported an event since the last call."""
         heard, self._heard = self._heard, False
         return heard
 

@@ -1,1 +1,1 @@
-"""Files as the house reads and writes them: durably, and without trusting what is in them."""
+"""Writing files durably, and reading files without trusting what is in them."""

@@ -1,7 +1,8 @@
-"""Pickles of plain containers of numpy arrays, read without running anything: proposals, banks, Caffe2 weights.
+"""Reading pickles of plain containers of numpy arrays without running anything: proposals, banks, Caffe2 weights.
 
-numpy's own `ndarray` and `dtype` are not let in: called from a pickle they make arrays of objects out of the file's bytes,
-which are then followed as pointers. What a pickle says of an array is checked, and the array made here.
+A pickle cannot call numpy's own `ndarray` and `dtype` here: called with chosen arguments, they make arrays of objects out of
+the file's bytes, and those bytes are then followed as pointers. Instead, what a pickle says about an array is checked, and
+the array is made by this module.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from lfb_lightning.files.pickle_limits import PickleLimits, check_key, check_sha
 from lfb_lightning.files.pickle_machine import Name
 from lfb_lightning.files.pickle_reader import read_pickle
 
-_PLAIN_KINDS = "biufSU"  # real numbers and strings, nothing that points elsewhere
-_LONGEST_CODE = 16  # of a dtype: "<U12", "float32"
+_PLAIN_KINDS = "biufSU"  # numpy's codes of real numbers and strings, which hold no pointers
+_LONGEST_CODE = 16  # characters of a dtype's name, such as "<U12" or "float32"
 
 
 class _Dtype:
@@ -33,7 +34,7 @@ class _Dtype:
         self.plain = plain
 
     def take_state(self, limits: PickleLimits, state: tuple[Any, ...]) -> None:
-        """The byte order, and what an array of structures would have."""
+        """Take the byte order; refuse what only an array of structures has."""
         _, byte_order, subarray, names, fields = state[:5]
         if (subarray, names, fields) != (None, None, None):
             raise InputError("it holds an array of structures; only arrays of numbers and strings are read")
@@ -44,7 +45,7 @@ class _Array(np.ndarray):
     """An array that takes its content from a pickle's description of it."""
 
     def take_state(self, limits: PickleLimits, state: tuple[Any, ...]) -> None:
-        """The shape, the dtype and the bytes."""
+        """Take the shape, the dtype and the bytes, after checking that they fit together."""
         _, shape, dtype, fortran, content = state
         content = _checked_content(limits, shape, dtype, content)
         self.__setstate__((1, shape, dtype.plain, bool(fortran), content))  # type: ignore[arg-type]  # its own bool
@@ -63,7 +64,7 @@ def _checked_content(limits: PickleLimits, shape: Any, dtype: Any, content: Any)
 
 
 def _empty_array(limits: PickleLimits, kind: Any, shape: Any, code: Any) -> np.ndarray:
-    """Stands for numpy's `_reconstruct`: what comes next in the pickle fills the array."""
+    """Stand in for numpy's `_reconstruct`: make an empty array, which the next part of the pickle fills."""
     return _Array((0,), np.int8)
 
 
@@ -77,7 +78,7 @@ def _from_buffer(limits: PickleLimits, content: Any, dtype: Any, shape: Any, ord
 
 
 def _encoded(limits: PickleLimits, text: Any, encoding: Any = "latin1") -> bytes:
-    """How protocol 2 stores bytes."""
+    """Stand in for `codecs.encode`, by which pickles of protocol 2 store bytes."""
     if not isinstance(text, str) or encoding != "latin1":
         raise InputError(f"it encodes a {type(text).__name__} as {str(encoding)[:50]!r}, expected bytes as latin1")
     limits.spend_bytes(len(text))
@@ -85,7 +86,7 @@ def _encoded(limits: PickleLimits, text: Any, encoding: Any = "latin1") -> bytes
 
 
 def _no_bytes(limits: PickleLimits) -> bytes:
-    """How protocol 2 stores empty ones."""
+    """Stand in for `bytes`, by which pickles of protocol 2 store empty bytes."""
     return b""
 
 
@@ -96,7 +97,7 @@ def _ordered_dict(limits: PickleLimits, items: Any = ()) -> OrderedDict[Any, Any
     return OrderedDict(items)
 
 
-# numpy 1 says numpy.core for numpy._core.
+# What the names in a pickle of arrays stand for. numpy 2 writes numpy._core where numpy 1 writes numpy.core.
 ARRAY_NAMES: Mapping[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "numpy.ndarray",  # an argument of `_reconstruct` and nothing else
     ("numpy", "dtype"): Name(_Dtype),
@@ -110,7 +111,15 @@ ARRAY_NAMES: Mapping[tuple[str, str], Any] = {
 
 
 def finder(names: Mapping[tuple[str, str], Any], expected: str) -> Callable[[str, str], Any]:
-    """A function that looks a name up and refuses the ones that are not there."""
+    """Make a function that looks up the names in a pickle.
+
+    Args:
+        names: What each `(module, name)` stands for.
+        expected: What may be in the file, for the message about any other name.
+
+    Returns:
+        A function of module and name that raises InputError if they are not in the table.
+    """
 
     def find(module: str, name: str) -> Any:
         found = names.get((module.replace("numpy._core", "numpy.core"), name))
@@ -122,7 +131,18 @@ def finder(names: Mapping[tuple[str, str], Any], expected: str) -> Callable[[str
 
 
 def load_arrays(path: Path, *, what: str) -> Any:
-    """The pickle's content; raises InputError, as `<what> <path>: ...`, for anything else in it, which is not run."""
+    """Read a pickle of plain containers, numbers, strings and numpy arrays; nothing in it is run.
+
+    Args:
+        path: The file.
+        what: What the file is to the user, for messages: `<what> <path>: ...`.
+
+    Returns:
+        The content: containers as Python's own, arrays as numpy arrays that may be written to.
+
+    Raises:
+        InputError: The file cannot be read, is damaged, or holds or names anything else.
+    """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             find = finder(ARRAY_NAMES, "numpy arrays in plain containers")

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever happens to the process or the machine meanwhile."""
+"""Writing files so that they exist whole or not at all, even if the process or the machine stops meanwhile."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ _TEMPORARY = ".tmp"
 
 
 def write_durably(path: Path, content: bytes | memoryview) -> None:
-    """Write a file as `durable_file` does."""
+    """Write a file with the given bytes durably; see `durable_file`."""
     with durable_file(path) as file:
         file.write(content)
 
 
 @contextmanager
 def durable_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write into that takes the place of `path` once the block has ended without an exception.
+    """Open a file for writing that replaces `path` when the `with` block ends without an exception.
 
-    It is written under a temporary name, flushed to the disk, renamed, and its folder flushed: whoever reads `path` finds
-    the old content or the new one. Where writing fails, the old file stays, and the temporary one is removed.
+    It is written under a temporary name, flushed to disk and renamed, and then its folder is flushed: whoever reads `path`
+    finds either the old content or the new. If writing fails, the old file stays and the temporary one is removed.
+
+    Args:
+        path: The file to write; its folder must exist.
+
+    Yields:
+        The open file, binary.
 
     Raises:
-        InputError: It cannot be written: no such folder, a full disk, no right to.
+        InputError: The file cannot be written: there is no such folder, the disk is full, or permission is missing.
     """
     temporary: Path | None = None
     try:
@@ -59,32 +65,32 @@ def _flush_folder(folder: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> int:
-    """Delete the temporary files of writers that were killed, not those of living ones; returns how many."""
+    """Delete the temporary files of writers that were killed, but not those of running ones; returns how many."""
     removed = 0
     for path in folder.glob(f".*{_TEMPORARY}"):
         try:
-            with path.open("r+b") as file:  # network file systems lock for writing only what is open for it
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives, on any machine
+            with path.open("r+b") as file:  # network file systems give an exclusive lock only on files open for writing
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer runs, on any machine
                 path.unlink()
                 removed += 1
         except OSError:
-            continue  # in use, just gone, or on a file system without locks: none of our business
+            continue  # it is in use, was just removed, or the file system has no locks: leave it
     return removed
 
 
 def _open_temporary(folder: Path) -> BinaryIO:
-    """A hidden, locked file in `folder`, under a name that no other process has."""
+    """Open a hidden, locked file in `folder` under a name that no other process uses."""
     while True:
         file = (folder / f".{secrets.token_hex(8)}{_TEMPORARY}").open("xb")
-        with suppress(OSError):  # a file system without locks: nobody will take the file for abandoned either
+        with suppress(OSError):  # a file system without locks, on which `remove_abandoned` removes nothing
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return file
-        file.close()  # `remove_abandoned` of another process came between opening and locking
+        file.close()  # another process removed it as abandoned between opening and locking: try again
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON durably, with null for NaN."""
+    """Write a mapping as JSON durably, with null for NaN and infinity, and sorted keys."""
     write_durably(path, (json.dumps(_without_nan(content), indent=1, sort_keys=True) + "\n").encode())
 
 

@@ -1,7 +1,8 @@
-"""JSON files and texts, read within bounds.
+"""Reading JSON within bounds of memory and depth.
 
-Python's own reader makes 230 bytes of `{"a":1}` and a `RecursionError` of a thousand opening brackets. What a text can
-become is estimated from its punctuation, which takes a few hundredths of a second, before anything is made of it.
+Python's own reader takes 230 bytes of memory for the text `{"a":1}`, and raises `RecursionError` on a thousand opening
+brackets. So the memory that a text can take is estimated from its punctuation before it is read, in some hundredths of a
+second.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 
 from lfb_lightning.errors import InputError
 
-# Bytes of memory for an object, a list, a value, and half a string (two quotation marks); equal keys are one string.
+# Bytes of memory for an object, a list, a value, and half a string (it has two quotation marks). Equal keys are stored as
+# one string, so what follows a key subtracts its memory.
 _MEMORY = {b"{": 240, b"[": 72, b",": 40, b'"': 30, b'":': -60}
 _FREE_MEMORY = 1 << 30
 _MEMORY_PER_BYTE = 10  # COCO detections of 70 bytes each take 8
@@ -20,15 +22,18 @@ _LONGEST_INTEGER = 300
 
 
 def read_json(path: Path, *, what: str, remedy: str = "") -> Any:
-    """A JSON file's content.
+    """Read a JSON file.
 
     Args:
         path: The file.
-        what: What it is to the user, for messages: `<what> <path>: not a readable json (...)`.
-        remedy: What the message ends with: the next thing to do.
+        what: What the file is to the user, for messages: `<what> <path>: not a readable json (...)`.
+        remedy: What to do next, for the end of messages.
+
+    Returns:
+        The content, as Python's `json` returns it.
 
     Raises:
-        InputError: For a file that is missing, is not JSON, or would take too much memory.
+        InputError: The file is missing, is not JSON, or would take too much memory.
     """
     if not path.is_file():
         raise InputError(f"{what} {path}: no such file{remedy and f'; {remedy}'}.")
@@ -39,7 +44,16 @@ def read_json(path: Path, *, what: str, remedy: str = "") -> Any:
 
 
 def read_json_object(path: Path, *, what: str, remedy: str = "") -> dict[str, Any]:
-    """A JSON file's content, which must be an object; see `read_json`."""
+    """Read a JSON file that must hold an object.
+
+    Args:
+        path: The file.
+        what: What the file is to the user, for messages.
+        remedy: What to do next, for the end of messages.
+
+    Raises:
+        InputError: As `read_json`, and if the file holds something else than an object.
+    """
     content = read_json(path, what=what, remedy=remedy)
     if not isinstance(content, dict):
         raise InputError(
@@ -49,7 +63,7 @@ def read_json_object(path: Path, *, what: str, remedy: str = "") -> dict[str, An
 
 
 def parse_json(text: bytes) -> Any:
-    """A JSON text's content; raises ValueError, with a short reason, for what is not JSON or would take too much memory."""
+    """Read a JSON text; raises ValueError with a short reason if it is not JSON or would take too much memory."""
     memory = sum(text.count(mark) * each for mark, each in _MEMORY.items())
     if memory > max(_FREE_MEMORY, _MEMORY_PER_BYTE * len(text)):
         raise ValueError(f"its objects and lists could take {memory / 1e9:.1f} GB of memory")

@@ -1,8 +1,8 @@
-"""How much a pickle may make: counted while it is read, and once more for all that hangs on its content.
+"""Limits on what a pickle may make, checked while it is read and once more on its whole content.
 
-Sharing is what makes a small pickle large: a list that stands a thousand times in a list, which stands a thousand times
-in another, takes no memory, and whoever goes through it meets a billion entries. So the content is measured as it looks
-from outside, with everything that is shared counted as often as it is met.
+A small pickle can become large by sharing: a list that stands a thousand times in a list, which stands a thousand times in
+another, takes little memory, but a loop over it visits a billion entries. So in the second check, a shared part is counted
+every time it is met.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 
 from lfb_lightning.errors import InputError
 
-# For a file of up to 100 MB; a larger one may hold more in proportion. AVA's proposals (203,626 keyframes, 92 MB) take 5.5
-# million opcodes and 2 million objects. The opcodes make numbers of 40 bytes at the most, the objects take about 100.
+# Limits for a file of up to 100 MB; a larger one may hold more in proportion. AVA's proposals (203,626 keyframes, 92 MB)
+# take 5.5 million opcodes and 2 million objects. An opcode makes a number of up to 40 bytes, an object takes about 100.
 _USUAL_FILE = 100_000_000
 _MOST_OPCODES = 32_000_000
 _MOST_OBJECTS = 8_000_000
-_REPEATED_BYTES = 4  # per byte of the file: weights that several layers share are counted with each
+_REPEATED_BYTES = 4  # per byte of the file, since weights that several layers share are counted with each layer
 _FREE_BYTES = 16_000_000
-_MOST_EMPTY = 1 << 20  # rows of nothing, or columns without a row
+_MOST_EMPTY = 1 << 20  # rows without columns, or columns without rows
 _DEEPEST = 64
 _LONGEST_KEY_TUPLE = 16
 _NO_SHAPE = "it holds an array that is not described as numpy describes one"
@@ -28,35 +28,39 @@ _TOO_LARGE = "it repeats its parts until they are larger than a file of its size
 
 
 class Inert:
-    """Stands for an object that a pickle wanted and does not get: can be called and filled, and does nothing."""
+    """Stands in for an object of an unknown class: a pickle can call it and fill it, which does nothing."""
 
 
 class PickleLimits:
-    """What one file's pickles may still make."""
+    """What the pickles of one file may still make.
+
+    Args:
+        file_bytes: The size of the file, in proportion to which the limits are set.
+    """
 
     def __init__(self, file_bytes: int) -> None:
         scale = max(1.0, file_bytes / _USUAL_FILE)
         self.file_bytes = file_bytes
         self.opcodes = int(_MOST_OPCODES * scale)
         self._objects = int(_MOST_OBJECTS * scale)
-        self._bytes = 2 * file_bytes  # protocol 2 has them as text first
+        self._bytes = 2 * file_bytes  # pickles of protocol 2 make a text first and then the bytes
         self.repeated_bytes = _FREE_BYTES + _REPEATED_BYTES * file_bytes
 
     def spend_objects(self, count: int) -> None:
-        """Allow for the memory of `count` small containers or strings, about 100 bytes each."""
+        """Count `count` small containers or strings (about 100 bytes each); raises InputError beyond the limit."""
         self._objects -= count
         if self._objects < 0:
             raise InputError("it is made of more lists, dicts, arrays and strings than a file of its size can be")
 
     def spend_bytes(self, count: int) -> None:
-        """Allow for an array's content: arrays do not hold more than the file, which stores each of them."""
+        """Count the bytes of an array; raises InputError when arrays hold more than the file, which stores each of them."""
         self._bytes -= count
         if self._bytes < 0:
             raise InputError("its arrays hold more bytes than the file")
 
 
 def check_shape(shape: Any) -> int:
-    """The number of elements of a shape; raises InputError for what is no shape, or one that only looks empty."""
+    """Return the number of elements of a shape; raises InputError if it is not a shape, or empty but very long."""
     if type(shape) is not tuple or len(shape) > _DEEPEST:
         raise InputError(_NO_SHAPE)
     elements, extent = 1, 1
@@ -71,7 +75,7 @@ def check_shape(shape: Any) -> int:
 
 
 def check_key(key: Any) -> None:
-    """Raise InputError for a key that is no number or string, nor a short tuple of them: hashing others has no bound."""
+    """Raise InputError unless a key is a number, a string, or a short tuple of them: hashing others can take for ever."""
     if type(key) is str or (type(key) is int and -(2**64) < key < 2**64):
         return
     if type(key) is tuple and len(key) <= _LONGEST_KEY_TUPLE:
@@ -84,7 +88,7 @@ def check_key(key: Any) -> None:
 
 
 def check_content(content: Any, limits: PickleLimits) -> None:
-    """Go through the content a level at a time; raises InputError when it has too many, too large or too deep parts."""
+    """Raise InputError if the content has too many, too large or too deep parts, counted level by level."""
     level, parts, content_bytes = [content], 0, 0
     for _ in range(_DEEPEST):
         below: list[Any] = []

@@ -1,4 +1,4 @@
-"""The stack, the memo and the marks of a pickle that is being read, and what its opcodes do with them."""
+"""The state of a pickle that is being read (stack, memo and marks), and what its opcodes do with it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,35 @@ _NEVER_SET = object()
 
 @runtime_checkable
 class ByteStream(Protocol):
-    """What is needed of a file: an `io.BytesIO` or an `mmap`."""
+    """The part of a file that is needed here; an `io.BytesIO` and an `mmap` have it."""
 
     def read(self, size: int, /) -> bytes:
-        """The next `size` bytes, or fewer at the end."""
+        """Read the next `size` bytes, or fewer at the end."""
 
     def readline(self) -> bytes:
-        """The bytes up to the next line feed, which is included."""
+        """Read the bytes up to the next line feed, which is included."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Name:
-    """What a pickle gets for a name such as `numpy.dtype`: it can only be called, and then `make(limits, *arguments)` is."""
+    """What a name such as `numpy.dtype` stands for in a pickle: it can only be called, which calls `make`.
+
+    Args:
+        make: A function of the limits and the pickle's arguments.
+    """
 
     make: Callable[..., Any]
 
 
 class PickleMachine:
-    """State of one pickle. Errors say what is wrong with "it"; whoever reads the file adds its name.
+    """The state of one pickle. Its errors say what is wrong with "it"; the function that opens the file adds the name.
 
     Args:
         file: Where to read from.
-        find: What a name `(module, name)` stands for: a `Name` or a value; raises InputError for what is not allowed.
+        find: Returns what a name `(module, name)` stands for, a `Name` or a value; raises InputError for names that are not
+            allowed.
         limits: What the file may still make.
-        persistent: What a persistent id stands for (torch's storages), where there are such.
+        persistent: Returns what a persistent id stands for (torch's storages); None refuses persistent ids.
     """
 
     def __init__(
@@ -57,11 +62,11 @@ class PickleMachine:
         self.limits = limits
         self.persistent = persistent
         self.stack: list[Any] = []
-        self.below: list[list[Any]] = []  # the stacks below each mark
+        self.below: list[list[Any]] = []  # what lay on the stack when each mark was set
         self.memo: list[Any] = []
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes, all of them."""
+        """Read the next `size` bytes; raises InputError if there are fewer."""
         if size > self.limits.file_bytes:
             raise InputError(f"it speaks of {size} bytes, more than the file has")
         content = self.read(size)
@@ -70,25 +75,25 @@ class PickleMachine:
         return content
 
     def take_number(self, width: int) -> int:
-        """An unsigned number of `width` bytes."""
+        """Read an unsigned number of `width` bytes."""
         return int.from_bytes(self.take(width), "little")
 
     def take_line(self) -> bytes:
-        """A line, without its end."""
+        """Read a line, without its end."""
         line = self.readline()
         if line[-1:] != b"\n":
             raise InputError("it is cut off")
         return line[:-1]
 
     def take_written_number(self) -> bytes:
-        """A line with a number on it."""
+        """Read a line with a number on it, whose length is limited."""
         line = self.take_line()
         if len(line) > _LONGEST_NUMBER:
             raise InputError(f"it holds a number of {len(line)} characters")
         return line
 
     def put(self, place: int) -> None:
-        """Remember the top of the stack."""
+        """Store the top of the stack in the memo."""
         if place == len(self.memo):
             self.memo.append(self.stack[-1])
             return
@@ -98,20 +103,20 @@ class PickleMachine:
         self.memo[place] = self.stack[-1]
 
     def get(self, place: int) -> None:
-        """Push what was remembered."""
+        """Push what the memo holds at a place."""
         value = self.memo[place] if 0 <= place < len(self.memo) else _NEVER_SET
         if value is _NEVER_SET:
             raise InputError(f"it repeats its part number {place}, which it does not have")
         self.stack.append(value)
 
     def pop_marked(self) -> list[Any]:
-        """What has been pushed since the last mark."""
+        """Take off the stack what has been pushed since the last mark."""
         items = self.stack
         self.stack = self.below.pop()
         return items
 
     def push_made(self, value: Any, weight: int = 1) -> None:
-        """Push a new container or string, which takes the memory of `weight` small ones."""
+        """Push a new container or string that takes the memory of `weight` small ones."""
         self.limits.spend_objects(weight)
         self.stack.append(value)
 
@@ -152,7 +157,7 @@ class PickleMachine:
         self.stack.append(self.find(module, name))
 
     def call(self, function: Any, arguments: Any, options: Any = None) -> None:
-        """Push what a `Name` makes of arguments."""
+        """Call a `Name` with arguments and push the outcome."""
         self.limits.spend_objects(3)
         if type(function) is Inert:
             self.stack.append(Inert())
@@ -166,7 +171,7 @@ class PickleMachine:
         target = self.stack[-1]
         if hasattr(type(target), "take_state"):
             target.take_state(self.limits, state)
-        elif type(target) not in (Inert, OrderedDict):  # torch hangs attributes on an OrderedDict: nobody reads them
+        elif type(target) not in (Inert, OrderedDict):  # attributes that torch sets on an OrderedDict are not needed
             raise InputError(f"it sets the state of a {type(target).__name__}")
 
     def push_persistent(self, name: Any) -> None:

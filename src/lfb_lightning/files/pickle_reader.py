@@ -1,9 +1,9 @@
-"""Reads a pickle without Python's unpickler: nothing in it is run, and what it says of itself is checked before it is made.
+"""Reading a pickle without Python's unpickler: nothing in it is run, and sizes are checked before memory is taken.
 
-Python's unpickler believes a file's sizes (eight bytes that say "memo place 2^32" take gigabytes), calls what a file
-names, and hashes whatever a file uses as a key. This reader knows the same opcodes (the standard library's `pickletools`
-describes them) within the limits of `pickle_limits`. What a pickle may name is a table of the caller's: `array_pickle` has
-one for numpy's arrays, `torch_file` one for tensors.
+Python's unpickler trusts the sizes in a file (eight bytes that say "memo place 2^32" take gigabytes), calls what a file
+names, and hashes whatever a file uses as a key. This reader implements the same opcodes, which the standard library's
+`pickletools` describes, within the limits of `pickle_limits`. The caller gives a table of the names that a pickle may
+use: `array_pickle` has one for numpy's arrays, `torch_file` one for tensors.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.pickle_limits import PickleLimits, check_content, check_key
 from lfb_lightning.files.pickle_machine import ByteStream, PickleMachine
 
-# What wrong opcodes and arguments lead to, here or in numpy and torch.
+# The exceptions that wrong opcodes and arguments raise, here or in numpy and torch.
 _WRONG = (KeyError, IndexError, TypeError, ValueError, OverflowError, AttributeError, RuntimeError)
 
 
 class _Stop(Exception):
-    """The pickle's end."""
+    """Raised at the end of a pickle."""
 
 
 def read_pickle(
@@ -33,9 +33,20 @@ def read_pickle(
     limits: PickleLimits,
     persistent: Callable[[Any], Any] | None = None,
 ) -> Any:
-    """The content of the pickle that begins here; see `PickleMachine` for the arguments.
+    """Read the pickle that begins at the file's current place.
 
-    Raises InputError, without the file's name, for what is not a pickle, not allowed or too large.
+    Args:
+        file: Where to read from.
+        find: Returns what a name `(module, name)` stands for; raises InputError for names that are not allowed.
+        limits: What the file may still make.
+        persistent: Returns what a persistent id stands for; None refuses persistent ids.
+
+    Returns:
+        The pickle's content.
+
+    Raises:
+        InputError: It is not a pickle, or holds something that is not allowed or too large. The message does not name the
+            file.
     """
     machine = PickleMachine(file, find=find, limits=limits, persistent=persistent)
     read, operations = file.read, _OPERATIONS

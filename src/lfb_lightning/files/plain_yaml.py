@@ -1,7 +1,7 @@
-"""YAML text that a file brings, read as plain data and nothing else: no objects, no references, no interpolations.
+"""Reading YAML text from a file as plain data: no objects, no references, no interpolations.
 
-A checkpoint holds the configuration of its run as such a text. Whoever wrote the file chose the text, so it is bounded before
-anything is built from it, and a `${...}` in it stays the characters that it is.
+A checkpoint holds the configuration of its run as such a text. The text is not trusted: its size is checked before anything
+is built from it, and a `${...}` in it stays text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lfb_lightning.errors import InputError
 
 MAX_CHARACTERS = 256 * 1024  # lfb-train writes about 5,000
 MAX_DEPTH = 32  # lfb-train writes 4
-MAX_SCALAR = 10_000  # characters: Python's whole numbers take quadratic time
+MAX_SCALAR = 10_000  # characters, since Python takes quadratic time to read a long whole number
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -22,14 +22,14 @@ def read_plain_mapping(text: object, *, source: str) -> dict[str, Any]:
     """Read a stored configuration.
 
     Args:
-        text: what the file holds in the configuration's place; anything but text is refused.
-        source: how messages call the file, such as "checkpoint runs/nl/checkpoints/best.ckpt".
+        text: What the file holds as its configuration; anything but text is refused.
+        source: What messages call the file, such as "checkpoint runs/nl/checkpoints/best.ckpt".
 
     Returns:
         Nested dictionaries (keys: text or whole numbers) and lists of text, numbers, truth values and None.
 
     Raises:
-        InputError: It is not text or no YAML mapping, or has anchors, aliases, tags, dates or more than its bounds.
+        InputError: It is not text or not a YAML mapping, has anchors, aliases, tags or dates, or is too large.
     """
     if not isinstance(text, str):
         raise InputError(f"{source}: its configuration is of type {type(text).__name__}, expected YAML text.")
@@ -58,20 +58,20 @@ def read_plain_mapping(text: object, *, source: str) -> dict[str, Any]:
 
 
 def write_plain(content: dict[str, Any]) -> str:
-    """The text of a configuration of plain data, as `read_plain_mapping` reads it."""
+    """Write a configuration of plain data as YAML text that `read_plain_mapping` reads."""
     return yaml.dump(content, Dumper=_WithoutAliases, sort_keys=False, allow_unicode=True)
 
 
 class _WithoutAliases(yaml.SafeDumper):
-    """Writes a list that stands in two places twice."""
+    """Writes a list that stands in two places twice, and not as a reference."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Whether to write `data` again instead of referring to it."""
+        """Tell yaml to write `data` again instead of referring to it."""
         return True
 
 
 def _flaw_of_events(text: str) -> str | None:
-    """What is more than plain data, found while parsing and before anything is built."""
+    """Say what in the text is not plain data, while parsing it and before anything is built; None if all is."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = 0 if event.start_mark is None else event.start_mark.line + 1

@@ -1,4 +1,4 @@
-"""One writer per run folder: a second run in the folder of a living one is refused."""
+"""A lock on a run folder, so that a second run cannot write into the folder of one that is still running."""
 
 from __future__ import annotations
 
@@ -16,23 +16,21 @@ _LONGEST_TEXT = 300
 
 
 class RunLock:
-    """A locked, hidden file in the folder, which says who holds it.
+    """A lock on a hidden file in the folder, which says who holds it.
 
-    It is a lock of the process (POSIX), not of the open file: a loader's workers, which live on for some seconds when their
-    run is killed, do not inherit it. It ends with its process, however that ends; the file stays and means nothing by itself.
-    On a file system without locks everybody gets one.
+    It is a POSIX lock, which belongs to the process and not to the open file: a data loader's workers, which live on for
+    some seconds when their run is killed, do not inherit it. The lock ends with its process, however that ends; the file
+    stays, and without a lock on it has no effect. On a file system without locks, every process gets it.
+
+    Args:
+        folder: The folder of the run or the sweep; it is made if it does not exist.
+        key: The configuration key that chooses the folder, for the message.
+
+    Raises:
+        InputError: Another process holds the lock, or the folder cannot be written to.
     """
 
     def __init__(self, folder: Path, *, key: str) -> None:
-        """Take the lock, making the folder if it is not there.
-
-        Args:
-            folder: The run's or the sweep's folder.
-            key: The configuration key that chooses it, for the message.
-
-        Raises:
-            InputError: Another process holds it, or the folder cannot be written to.
-        """
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = (folder / _NAME).open("a+b", buffering=0)
@@ -50,7 +48,7 @@ class RunLock:
             ) from error
 
     def release(self) -> None:
-        """Let another run have the folder."""
+        """Give the lock up, so that another run can take it."""
         self._file.close()
 
     def _read_holder(self) -> str:

@@ -1,7 +1,6 @@
-"""The header of a safetensors file, read without the tensors: what is in it, and at which bytes.
+"""Reading the header of a safetensors file without its tensors: their names, dtypes, shapes and places.
 
-A header says which dtype and shape the bytes have; that is compared with how many bytes there are before anybody reads
-them.
+The stated dtypes and shapes are compared with the number of bytes in the file before any tensor is read.
 """
 
 from __future__ import annotations
@@ -17,14 +16,21 @@ import numpy as np
 from lfb_lightning.files.json_file import parse_json
 
 _LENGTH_BYTES = 8
-_LONGEST_HEADER = 1 << 20  # ours take less than a thousand bytes
+_LONGEST_HEADER = 1 << 20  # bytes; a bank's file has less than a thousand
 _MOST_DIMENSIONS = 8
 _NUMPY = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "I8": np.int8, "U8": np.uint8}
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
 class TensorSpan(NamedTuple):
-    """Where a tensor stands in its file: dtype name, shape and absolute byte range."""
+    """Where a tensor lies in its file.
+
+    Args:
+        dtype: The name of its dtype in the file, such as `F16`.
+        shape: Its shape.
+        begin: The byte at which it begins, counted from the start of the file.
+        end: The byte after its last one.
+    """
 
     dtype: str
     shape: tuple[int, ...]
@@ -33,7 +39,18 @@ class TensorSpan(NamedTuple):
 
 
 def read_safetensors_header(path: Path) -> tuple[Mapping[str, Any], dict[str, TensorSpan]]:
-    """The metadata and the tensors' places; raises ValueError or OSError for a file that is not whole."""
+    """Read a file's header.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The metadata, and the place of each tensor by name.
+
+    Raises:
+        ValueError: The file is not whole, or is not a safetensors file.
+        OSError: The file cannot be read.
+    """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
@@ -52,7 +69,19 @@ def read_safetensors_header(path: Path) -> tuple[Mapping[str, Any], dict[str, Te
 
 
 def read_tensor(path: Path, span: TensorSpan) -> np.ndarray:
-    """A tensor of a file whose header has been read; raises ValueError or OSError where that cannot be."""
+    """Read one tensor of a file whose header has been read.
+
+    Args:
+        path: The file.
+        span: The tensor's place.
+
+    Returns:
+        A new array of the tensor's shape.
+
+    Raises:
+        ValueError: The dtype is not one that is read, or the file has become shorter.
+        OSError: The file cannot be read.
+    """
     if span.dtype not in _NUMPY:
         raise ValueError(f"it holds a tensor of dtype {span.dtype!r}")
     count = math.prod(span.shape)

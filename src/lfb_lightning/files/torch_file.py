@@ -1,8 +1,9 @@
-"""Files that `torch.save` wrote, read without running anything and without believing their sizes.
+"""Reading files of `torch.save` without running anything and without trusting their sizes.
 
-`torch.load(weights_only=True)` runs nothing either, but makes what a file asks for: a tensor whose rows are all the same
-number takes eight bytes in the file and any amount where it is copied, a storage of the older form is allocated before a
-byte of it has been read, and a storage may claim to be longer than its record. Here a tensor is a view of the mapped file.
+`torch.load(weights_only=True)` runs nothing either, but takes whatever memory a file asks for: a tensor of stride 0 takes
+eight bytes in the file and any amount when it is copied, a storage of the older form is allocated before a byte of it has
+been read, and a storage may claim to be longer than its record. Here a tensor is a view of the memory-mapped file, and
+cannot be larger than it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from lfb_lightning.files.pickle_machine import Name
 from lfb_lightning.files.pickle_reader import read_pickle
 from lfb_lightning.files.zip_records import ZipRecords, is_zip
 
-_OLD_FORM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # its magic number, pickled
+_OLD_FORM = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # the pickled magic number of files from before torch 1.6
 _MAGIC_NUMBER, _OLD_VERSION = 0x1950A86A20F9469CFC6C, 1001
 
 
@@ -34,7 +35,7 @@ class _StorageType(NamedTuple):
 
 
 class _Storage(NamedTuple):
-    """`length` numbers that begin at byte `begin` of `content`."""
+    """A run of `length` numbers that begins at byte `begin` of `content`."""
 
     content: mmap.mmap | bytearray
     begin: int
@@ -43,7 +44,7 @@ class _Storage(NamedTuple):
 
 
 def is_torch_file(path: Path) -> bool:
-    """Whether `torch.save` wrote a file: a zip, or in the older form its magic number, pickled."""
+    """Tell whether a file is one of `torch.save`: a zip file, or one that begins with the older form's magic number."""
     if is_zip(path):
         return True
     with path.open("rb") as file:
@@ -51,15 +52,18 @@ def is_torch_file(path: Path) -> bool:
 
 
 def read_torch(path: Path, *, what: str, stand_ins: bool = False) -> Any:
-    """What `torch.save` wrote: tensors on the CPU in plain containers, the tensors' memory being the file's pages.
+    """Read what `torch.save` wrote.
 
     Args:
-        path: The file; it may be replaced while it is in use, but not be written into.
-        what: What it is to the user, for messages: `<what> <path>: ...`.
-        stand_ins: Whether objects of unknown classes become `Inert` ones; otherwise they are refused by name.
+        path: The file. It may be replaced while the result is in use, but not changed: tensors are views of its pages.
+        what: What the file is to the user, for messages: `<what> <path>: ...`.
+        stand_ins: Whether objects of unknown classes are replaced by `Inert` ones; otherwise they are refused by name.
+
+    Returns:
+        The content: plain containers with tensors on the CPU.
 
     Raises:
-        InputError: For a file that is damaged, or holds anything else.
+        InputError: The file is damaged, or holds anything else.
     """
     try:
         with path.open("rb") as file:
@@ -133,7 +137,7 @@ def _read_old_form(content: mmap.mmap, find: Callable[[str, str], Any], stand_in
 
 
 def _described(name: Any, stand_ins: bool) -> tuple[torch.dtype | None, str, int]:
-    """The dtype, the key and the size of a storage that a pickle refers to."""
+    """Return dtype, key and length of the storage that a persistent id describes; no dtype for another object."""
     if type(name) is tuple and len(name) in (5, 6) and name[0] == "storage" and type(name[1]) is _StorageType:
         _, kind, key, _, count, *view = name
         if type(count) is int and count >= 0 and type(key) is str and view in ([], [None]):
@@ -144,7 +148,7 @@ def _described(name: Any, stand_ins: bool) -> tuple[torch.dtype | None, str, int
 
 
 def _tensor(limits: PickleLimits, storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
-    """Stands for torch's `_rebuild_tensor_v2`; what else it gets is about gradients."""
+    """Stand in for torch's `_rebuild_tensor_v2`; its other arguments are about gradients and are not needed."""
     limits.spend_objects(6)
     if (
         type(storage) is not _Storage
@@ -166,7 +170,7 @@ def _tensor(limits: PickleLimits, storage: Any, offset: Any, size: Any, stride: 
 
 
 def _rebuilt(limits: PickleLimits, function: Any, kind: Any, arguments: Any, state: Any) -> Any:
-    """Stands for torch's `_rebuild_from_type_v2`: a tensor with attributes, which are left out."""
+    """Stand in for torch's `_rebuild_from_type_v2`: a tensor with attributes, which are left out."""
     if type(function) is Inert:
         return Inert()
     if type(function) is not Name or type(arguments) is not tuple:

@@ -1,4 +1,4 @@
-"""Checkpoints and other files of `torch.save`, written durably."""
+"""Writing checkpoints and other files of `torch.save` durably."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from lfb_lightning.files.durable import durable_file
 
 
 def save_durably(path: Path, content: Any) -> None:
-    """Write `content` with `torch.save`, whole or not at all.
+    """Write an object with `torch.save`, whole or not at all.
+
+    Args:
+        path: The file to write.
+        content: What `torch.save` can write.
 
     Raises:
         InputError: The file cannot be written.
@@ -19,7 +23,9 @@ def save_durably(path: Path, content: Any) -> None:
     with durable_file(path) as file:
         try:
             torch.save(content, file)
-        except RuntimeError as error:  # how torch reports that `file` has failed: its own count of bytes is off then
+        except (
+            RuntimeError
+        ) as error:  # torch raises this when writing to `file` failed, since its count of bytes is off
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from error
             raise

@@ -1,7 +1,7 @@
-"""Where the records of a zip file lie that was written without compression, as `torch.save` does.
+"""Finding the records of an uncompressed zip file, as `torch.save` writes it.
 
-The standard library's `zipfile` makes an object of half a kilobyte for each of however many entries a file claims; a
-feature bank of torch tensors has a million of them. Nothing is unpacked here, so nothing can be larger than the file.
+The standard library's `zipfile` makes an object of half a kilobyte for each entry that a file claims to have, and a feature
+bank of torch tensors has a million of them. Nothing is unpacked here, so nothing can be larger than the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SEE_ZIP64 = 0xFFFFFFFF
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file ends as a zip does; the standard library raises on some that end in a damaged way."""
+    """Tell whether a file ends as a zip file does, damaged or not; the standard library raises on some damaged ends."""
     try:
         return zipfile.is_zipfile(path)
     except zipfile.BadZipFile:
@@ -31,7 +31,14 @@ def is_zip(path: Path) -> bool:
 
 
 class ZipRecords:
-    """The records of a mapped file by name; raises InputError, without the file's name, for one that is damaged."""
+    """The records of a memory-mapped zip file, by name.
+
+    Args:
+        content: The mapped file.
+
+    Raises:
+        InputError: The file is damaged; the message does not name it.
+    """
 
     def __init__(self, content: mmap.mmap) -> None:
         self._content = content
@@ -54,7 +61,7 @@ class ZipRecords:
         return list(self._places)
 
     def find(self, name: bytes) -> tuple[int, int]:
-        """Where a record begins and ends; raises InputError if it is not there, or ends beyond the file."""
+        """Return the bytes at which a record begins and ends; raises InputError if it is missing or cut off."""
         if name not in self._places:
             raise InputError(f"it has no record {name[:50]!r}")
         header, size = self._places[name]
@@ -65,7 +72,7 @@ class ZipRecords:
         return begin, begin + size
 
     def _directory(self) -> tuple[int, int]:
-        """Where the list of all records begins and ends."""
+        """Return the bytes at which the list of all records begins and ends."""
         place = self._content.rfind(_END_SIGNATURE, max(0, len(self._content) - _LONGEST_COMMENT - _END.size))
         if place < 0:
             raise InputError("it is cut off: the end of the zip file is missing")
@@ -88,7 +95,7 @@ class ZipRecords:
 
 
 def _large_numbers(extra: bytes, numbers: list[int]) -> list[int]:
-    """The numbers, with those that did not fit into 32 bits from the entry's extra fields."""
+    """Return the numbers of an entry, taking those that do not fit into 32 bits from its extra fields."""
     place = 0
     while _SEE_ZIP64 in numbers and place + 4 <= len(extra):
         kind, length = (

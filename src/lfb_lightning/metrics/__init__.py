@@ -1,4 +1,4 @@
-"""Frame-mAP@0.5 as AVA's official tool computes it: a numpy core and its torchmetrics.Metric."""
+"""Evaluators: frame mAP at IoU 0.5 as AVA's official tool computes it, as a numpy core and as a `torchmetrics.Metric`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["BoxRows", "FrameAP", "FrameMeanAP", "Protocol", "evaluate"]
 
 
 def __getattr__(name: str) -> Any:
-    # On first use: `lfb-eval` needs no torch, which would triple its memory and its start.
+    # Imported on first use, since `lfb-eval` needs no torch, which would triple its memory and its start-up time.
     if name == "FrameMeanAP":
         from lfb_lightning.metrics.frame_map import FrameMeanAP
 

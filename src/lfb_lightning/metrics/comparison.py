@@ -1,4 +1,4 @@
-"""Is one result better than another, or is it the choice of videos? A paired bootstrap over videos."""
+"""A paired bootstrap over videos: is one result better than another, or could it be the choice of videos?"""
 
 from __future__ import annotations
 
@@ -12,24 +12,43 @@ from lfb_lightning.metrics.ranking import RankedClass
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """mAP of both results, and the 95 % interval of their difference (second - first) over resampled videos."""
+    """How two results compare on the same videos.
+
+    Args:
+        first: The mAP of the first result, 0 to 1.
+        second: The mAP of the second result, 0 to 1.
+        low: The lower end of the 95 % interval of `second - first` over resampled videos.
+        high: The upper end of that interval.
+        second_is_better: The share of the resamples in which the second result is better, 0 to 1.
+    """
 
     first: float
     second: float
     low: float
     high: float
-    second_is_better: float  # share of the resamples
+    second_is_better: float
 
     @property
     def difference(self) -> float:
-        """mAP of the second minus that of the first."""
+        """The mAP of the second result minus that of the first."""
         return self.second - self.first
 
 
 def compare(
     first: list[RankedClass], second: list[RankedClass], num_videos: int, *, resamples: int, seed: int
 ) -> Comparison:
-    """Draw the videos anew, with replacement, `resamples` times; both results are evaluated on the same draws."""
+    """Compare two results by evaluating both on the same random draws of videos, with replacement.
+
+    Args:
+        first: The ranked detections of the first result, one entry per class.
+        second: Those of the second result, on the same ground truth.
+        num_videos: How many videos the results number.
+        resamples: How many draws are made.
+        seed: Seed of the draws.
+
+    Raises:
+        InputError: There is no ground truth, or `resamples` is less than 1.
+    """
     if resamples < 1:
         raise InputError(f"resamples is {resamples}, expected at least 1.")
     judged = np.unique(np.concatenate([ranked.truth_videos for ranked in first]))

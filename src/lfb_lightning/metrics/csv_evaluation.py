@@ -1,4 +1,4 @@
-"""Evaluates csv files of any tool, as the official script does."""
+"""Evaluation of result files in AVA's csv form, written by any tool, as AVA's official script does it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from lfb_lightning.metrics.frame_ap import FrameAP, Protocol, evaluate
 
 @dataclass(frozen=True, slots=True)
 class NumberedRows:
-    """Both tables' rows with keyframes numbered in common; `videos` is the video of each keyframe."""
+    """Ground truth and detections whose keyframes are numbered in common.
+
+    Args:
+        ground_truth: The annotated rows.
+        detections: The detected rows.
+        annotated_frames: The numbers of the keyframes that were annotated, with or without a person, `[A]`.
+        videos: The number of each keyframe's video, `[F]`.
+    """
 
     ground_truth: BoxRows
     detections: BoxRows
@@ -31,7 +38,17 @@ def number_frames(
     excluded: str | Path | None = None,
     videos: dict[str, int] | None = None,
 ) -> NumberedRows:
-    """The tables as rows for `evaluate`; `excluded` drops keyframes from both. `videos` numbers them, and is extended."""
+    """Number the keyframes of two tables in common, as `evaluate` needs them.
+
+    Args:
+        detections: The result file's table.
+        annotations: The annotation file's table.
+        excluded: A csv file of keyframes (`video_id,timestamp`) that are dropped from both tables.
+        videos: Numbers of video ids that are known already; new ids are added to it. By default, numbering starts anew.
+
+    Raises:
+        InputError: The file of excluded keyframes cannot be read.
+    """
     videos = {} if videos is None else videos
     truth_keys, found_keys = annotations.keys_among(videos), detections.keys_among(videos)
     keys, numbers = np.unique(np.concatenate([truth_keys, found_keys]), return_inverse=True)
@@ -56,7 +73,15 @@ def evaluate_csv(
     excluded: str | Path | None = None,
     protocol: Protocol = "official",
 ) -> FrameAP:
-    """Frame-AP of a result file against an annotation file; `excluded` drops keyframes from both."""
+    """Compute the frame AP of a result file against an annotation file.
+
+    Args:
+        detections: The result file's table.
+        annotations: The annotation file's table.
+        action_ids: The classes that are evaluated.
+        excluded: A csv file of keyframes (`video_id,timestamp`) that are dropped from both tables.
+        protocol: Which published version of the official tool is followed; see `evaluate`.
+    """
     rows = number_frames(detections, annotations, excluded)
     return evaluate(
         rows.ground_truth,
@@ -70,9 +95,17 @@ def evaluate_csv(
 def refuse_incomparable(
     detections: EvaluationTable, annotations: EvaluationTable, path: str | Path, truth_path: str | Path
 ) -> None:
-    """Raise InputError where no detection can match, whatever its score: an mAP of 0 would say nothing of the detector.
+    """Refuse two files of which no row can match: an mAP of 0 would say nothing about the detector.
 
-    Either the boxes of one file are pixels and those of the other fractions of the picture, or no keyframe is in both.
+    Args:
+        detections: The result file's table.
+        annotations: The annotation file's table.
+        path: The result file, for messages.
+        truth_path: The annotation file, for messages.
+
+    Raises:
+        InputError: The boxes of one file are pixels and those of the other fractions of the picture, or no keyframe is in
+            both files.
     """
     if not len(detections.keys) or not len(annotations.keys):
         return

@@ -1,12 +1,12 @@
-"""Frame-AP at IoU 0.5, equal to AVA's official evaluator, without a Python loop over frames.
+"""Frame AP at IoU 0.5, equal to AVA's official evaluator (ActivityNet's `get_ava_performance.py`) and vectorized.
 
-What the official tool does, and this does too: a detection looks only at the ground-truth box of its frame and class
-that it overlaps most (the first of equals); it is a true positive if that overlap is at least 0.5 and no better scored
-detection took the box, otherwise a false positive. A class with ground truth and no detection has AP 0; one without
-ground truth has none and is left out of the mean.
+As in the official tool, a detection is compared only with the ground-truth box of its frame and class that it overlaps
+most (the first of equals). It is a true positive if that overlap is at least 0.5 and no better scored detection took the
+box, otherwise a false positive. A class with ground truth and no detection has AP 0; a class without ground truth has
+none and is left out of the mean.
 
-Tied scores are one threshold. The official tool sorts them in an order that depends on the processor; one threshold is
-the lowest of the values it can print, and depends on nothing.
+Detections of equal score share one threshold. The official tool sorts them in an order that depends on the processor; the
+value here is the lowest that it can print, and it is the same everywhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,14 @@ _CAP = {"official": 50, "official_2019": 50, "official_2018": None}
 
 @dataclass(frozen=True, slots=True)
 class FrameAP:
-    """AP by action id; NaN for a class without ground truth."""
+    """The result of an evaluation: average precision and counts by action id.
+
+    Args:
+        per_class: AP of each class, 0 to 1; NaN for a class without ground truth.
+        num_ground_truth: Annotated boxes of each class.
+        num_detections: Detections of each class that the protocol counts.
+        num_true_positives: How many of those are true positives.
+    """
 
     per_class: dict[int, float]
     num_ground_truth: dict[int, int]
@@ -38,11 +45,11 @@ class FrameAP:
 
     @property
     def mean(self) -> float:
-        """mAP over the classes that have ground truth; NaN if none has."""
+        """The mAP over all classes that have ground truth; NaN if none has."""
         return self.mean_over(list(self.per_class))
 
     def mean_over(self, action_ids: list[int] | tuple[int, ...]) -> float:
-        """mAP over some classes, those without ground truth left out; NaN if none is left."""
+        """Return the mAP over some classes, leaving out those without ground truth; NaN if none is left."""
         values = [self.per_class[key] for key in action_ids if not np.isnan(self.per_class.get(key, np.nan))]
         return float(np.mean(values)) if values else float("nan")
 
@@ -55,12 +62,20 @@ def evaluate(
     protocol: Protocol = "official",
     annotated_frames: Int[np.ndarray, " F"] | None = None,
 ) -> FrameAP:
-    """Frame-AP of every action id.
+    """Compute the frame AP of every action id.
 
-    `official` is the tool of today: the best 50 detections of a frame over all classes count, and detections on frames
-    outside `annotated_frames` (default: frames with any ground-truth row, listed class or not) are ignored.
-    `official_2019` counts those as false positives; `official_2018`, the literature's, also keeps every detection.
-    Raises InputError for an inverted ground-truth box that a detection would be compared with.
+    Args:
+        ground_truth: The annotated rows.
+        detections: The detected rows; their keyframes are numbered as those of `ground_truth`.
+        action_ids: The classes that are evaluated.
+        protocol: Which published version of the official tool is followed. `official` is today's: the best 50 detections of
+            a frame over all classes count, and detections on frames that are not annotated are ignored. `official_2019`
+            counts those as false positives. `official_2018`, the version of most papers, also keeps every detection.
+        annotated_frames: Numbers of the annotated keyframes, `[F]`. By default those with any ground-truth row, of a listed
+            class or not.
+
+    Raises:
+        InputError: A ground-truth box that a detection is compared with is inverted.
     """
     if annotated_frames is None:
         annotated_frames = np.unique(ground_truth.frames)
@@ -78,10 +93,21 @@ def assign(
     protocol: Protocol,
     annotated_frames: Int[np.ndarray, " F"],
 ) -> tuple[BoxRows, BoxRows, Bool[np.ndarray, " N"]]:
-    """The rows that a protocol counts, and whether each of the counted detections is a true positive."""
+    """Select the rows that a protocol counts, and decide for each detection whether it is a true positive.
+
+    Args:
+        ground_truth: The annotated rows.
+        detections: The detected rows.
+        action_ids: The classes that are evaluated; rows of other classes are dropped.
+        protocol: See `evaluate`.
+        annotated_frames: Numbers of the annotated keyframes, `[F]`.
+
+    Returns:
+        The counted ground truth, the counted detections, and a mask over the latter that is true for true positives.
+    """
     ground_truth = ground_truth.select(np.isin(ground_truth.classes, action_ids))
     kept = np.isin(detections.classes, action_ids)
-    if protocol == "official":  # each frame is capped on its own: the ignored ones can go first
+    if protocol == "official":  # each frame is capped on its own, so the ignored frames can be dropped first
         kept &= np.isin(detections.frames, annotated_frames)
     detections = detections.select(kept)
     cap = _CAP[protocol]
@@ -93,9 +119,10 @@ def assign(
 
 
 def _official_order(ground_truth: BoxRows) -> Int64[np.ndarray, " N"]:
-    """The order in which the tool of 2019 and later compares ground truth: by descending person id in each frame.
+    """Return the order in which the official tool, from 2019 on, compares ground truth: by descending person id per frame.
 
-    Rows of equal id keep the order of a binary heap into which the file was pushed; only for those is it replayed.
+    Rows of equal id come in the order of a binary heap into which the tool pushed the file's rows. That heap is replayed
+    only for frames that have such rows.
     """
     order = np.lexsort((-ground_truth.scores, ground_truth.frames))
     frames, scores = ground_truth.frames[order], ground_truth.scores[order]
@@ -117,7 +144,7 @@ def _heap_order(ground_truth: BoxRows, rows: np.ndarray) -> list[int]:
 
 
 def _true_positives(ground_truth: BoxRows, detections: BoxRows) -> Bool[np.ndarray, " N"]:
-    """Whether each detection takes a ground-truth box."""
+    """Return a mask of the detections that take a ground-truth box."""
     width = int(max(ground_truth.classes.max(initial=0), detections.classes.max(initial=0))) + 1
     truth_group = ground_truth.frames.astype(np.int64) * width + ground_truth.classes
     truth_order = np.argsort(truth_group, kind="stable")
@@ -147,7 +174,7 @@ def _true_positives(ground_truth: BoxRows, detections: BoxRows) -> Bool[np.ndarr
 
 
 def _pairwise_iou(first: Float64[np.ndarray, "N 4"], second: Float64[np.ndarray, "N 4"]) -> Float64[np.ndarray, " N"]:
-    """IoU row by row, in the official tool's order of operations, so that 0.5 means the same to the last bit."""
+    """Compute IoU row by row, in the official tool's order of operations, so that 0.5 means the same to the last bit."""
     height = np.maximum(0.0, np.minimum(first[:, 3], second[:, 3]) - np.maximum(first[:, 1], second[:, 1]))
     width = np.maximum(0.0, np.minimum(first[:, 2], second[:, 2]) - np.maximum(first[:, 0], second[:, 0]))
     intersection = height * width
@@ -180,7 +207,13 @@ def _average_precisions(
 
 
 def average_precision(scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarray, " N"], num_positives: int) -> float:
-    """Area under the interpolated precision-recall curve of detections in any order; NaN without positives."""
+    """Compute the area under the interpolated precision-recall curve.
+
+    Args:
+        scores: Confidences of one class's detections, in any order, `[N]`.
+        is_true: Whether each detection is a true positive, `[N]`.
+        num_positives: How many ground-truth boxes there are; without any, the result is NaN.
+    """
     if num_positives == 0:
         return float("nan")
     precision, recall = precision_recall(scores, is_true, num_positives)
@@ -191,9 +224,18 @@ def average_precision(scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarra
 def precision_recall(
     scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarray, " N"], num_positives: int
 ) -> tuple[Float64[np.ndarray, " K"], Float64[np.ndarray, " K"]]:
-    """Precision and recall at each distinct score of a true positive, descending.
+    """Compute precision and recall at each distinct score of a true positive, from the highest score down.
 
-    The other thresholds have the recall of the one before and less precision: no point of the envelope.
+    Other thresholds are left out: they have the recall of the one before and less precision, so they are never part of the
+    interpolated curve.
+
+    Args:
+        scores: Confidences of one class's detections, in any order, `[N]`.
+        is_true: Whether each detection is a true positive, `[N]`.
+        num_positives: How many ground-truth boxes there are, at least 1.
+
+    Returns:
+        Precision `[K]` and recall `[K]`, each 0 to 1.
     """
     thresholds, count = np.unique(-scores[is_true], return_counts=True)
     found = np.searchsorted(np.sort(-scores), thresholds, side="right")

@@ -1,4 +1,4 @@
-"""The official tool's cap: the best detections of a frame over all classes, through a heap that the file order fills."""
+"""The official tool's limit on detections: it keeps the best of each frame, over all classes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from lfb_lightning.metrics.box_rows import BoxRows
 
 
 def keep_best(detections: BoxRows, cap: int) -> Bool[np.ndarray, " N"]:
-    """Mask of the rows that the tool keeps, `cap` a frame.
+    """Find the rows that the official tool keeps: the `cap` best detections of each frame.
 
-    Where the cap falls between two different scores this is a sort. Where it cuts through equal ones, the tool's heap is
-    replayed for that frame: a later row enters only with a strictly higher score, and the least of
-    (score, class, y1, x1, y2, x2) leaves.
+    Where detections at the limit differ in score, the best are found by sorting. Where they are equal, the outcome depends
+    on the order of the file, and the tool's heap is replayed for that frame: a later row enters only with a strictly higher
+    score, and the smallest of `(score, class, y1, x1, y2, x2)` leaves.
+
+    Args:
+        detections: The detected rows, in the order of the file.
+        cap: How many are kept per frame.
+
+    Returns:
+        A mask `[N]` of the rows that are kept.
     """
     frames, scores = detections.frames, detections.scores
     kept = np.ones(len(frames), dtype=bool)

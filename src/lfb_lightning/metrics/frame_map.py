@@ -1,7 +1,7 @@
-"""Frame-mAP as a torchmetrics.Metric: collects detections on every rank, counts each keyframe once.
+"""Frame mAP as a `torchmetrics.Metric` that collects detections on every rank and counts each keyframe once.
 
-A keyframe is identified by a hash of its video id and its timestamp, so that ranks exchange numbers only. A keyframe
-that a distributed sampler gave to two ranks, or twice to one, counts as it was first seen by the lowest rank.
+Ranks exchange numbers only: a keyframe is identified by a hash of its video id and its timestamp. If a distributed sampler
+gave a keyframe to two ranks, or twice to one, the detections that the lowest rank saw first are counted.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ _MASK = 0x7FFFFFFFFFFFFFFF
 
 
 class FrameMeanAP(Metric):
-    """mAP@0.5 over keyframes of the given annotations.
+    """The mAP at IoU 0.5 over the keyframes of the given annotations.
 
-    `compute()` returns it as a float64 scalar in 0..1; the APs behind it are then in `.result`, and the detections of all
-    ranks, a row per person and action, in `.detections`.
+    After `compute()`, `.result` holds the AP of each class, and `.detections` the detections of all ranks, with one row per
+    person and action.
 
-    `action_ids` are the evaluated classes (default: those of the label map). A score of at most `action_threshold` is no
-    detection (None: every score is one).
+    Args:
+        annotations: The ground truth.
+        action_ids: The classes that are evaluated; by default those of the label map.
+        protocol: Which published version of the official tool is followed; see `evaluate`.
+        action_threshold: Scores up to this one are no detections; with None, every score is one.
     """
 
     full_state_update = False
@@ -65,7 +68,7 @@ class FrameMeanAP(Metric):
         self._arrivals = 0
 
     def update(self, detections: Detections) -> None:
-        """Add a batch of keyframes."""
+        """Add the detections of a batch of keyframes; scores are read by action id, as columns."""
         if len(detections.boxes) == 0:
             return
         video = torch.tensor([video_hash(keyframe.video_id) for keyframe in detections.keyframes])
@@ -79,14 +82,14 @@ class FrameMeanAP(Metric):
         self.values.append(torch.cat([detections.boxes.double(), scores], dim=1).to(self.device))
 
     def _sync_dist(self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: Any = None) -> None:
-        # A rank without a single person takes part in the gathering with zero rows; torchmetrics would leave it out.
+        # A rank that saw no person must gather too, with zero rows: torchmetrics would leave it out, and the others wait.
         if not self.keys:
             self.keys.append(torch.zeros(0, 3, dtype=torch.long, device=self.device))
             self.values.append(torch.zeros(0, 4 + len(self.action_ids), dtype=torch.double, device=self.device))
         super()._sync_dist(dist_sync_fn, process_group=process_group)
 
     def compute(self) -> Tensor:
-        """Evaluate what all ranks have collected."""
+        """Evaluate what all ranks have collected; returns the mAP as a float64 scalar, 0 to 1."""
         keys, values = self._unique_rows()
         truth, moments = self.annotations.rows, self.annotations.moments
         ids = moments["video_id"].astype("category").cat
@@ -137,7 +140,7 @@ class FrameMeanAP(Metric):
 
 
 def video_hash(video_id: str) -> int:
-    """63 bits that stand for a video id among the ranks."""
+    """Return a number of 63 bits that stands for a video id when ranks exchange detections."""
     return int.from_bytes(hashlib.blake2b(video_id.encode(), digest_size=8).digest(), "little") & _MASK
 
 

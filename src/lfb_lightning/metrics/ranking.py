@@ -1,4 +1,4 @@
-"""A result file's detections by class and score, ready to be evaluated again and again over resampled videos."""
+"""A result's detections by class and score, prepared so that evaluating them on resampled videos is cheap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ from lfb_lightning.metrics.frame_ap import Protocol, assign, precision_recall
 
 @dataclass(frozen=True, slots=True)
 class RankedClass:
-    """One class's detections by descending score, and the videos of its ground truth."""
+    """The detections of one class by descending score, and the videos of its ground truth.
+
+    Args:
+        action_id: The class.
+        scores: Confidences, descending, `[N]`.
+        is_true: Whether each detection is a true positive, `[N]`.
+        videos: The number of each detection's video, `[N]`.
+        truth_videos: The number of each ground-truth box's video, `[P]`.
+    """
 
     action_id: int
     scores: Float64[np.ndarray, " N"]
@@ -23,11 +31,11 @@ class RankedClass:
     truth_videos: Int[np.ndarray, " P"]
 
     def curve(self) -> tuple[Float64[np.ndarray, " K"], Float64[np.ndarray, " K"]]:
-        """Precision and recall at each distinct score of a true positive."""
+        """Return precision and recall, `[K]` each, at each distinct score of a true positive."""
         return precision_recall(self.scores, self.is_true, max(len(self.truth_videos), 1))
 
     def average_precision(self, weights: Float[np.ndarray, " V"]) -> float:
-        """AP when each video counts `weights` times; NaN if no ground truth is left."""
+        """Compute the AP when video `v` counts `weights[v]` times; NaN if no ground truth is left."""
         positives = float(weights[self.truth_videos].sum())
         if positives == 0:
             return float("nan")
@@ -40,7 +48,16 @@ class RankedClass:
 
 
 def rank(rows: NumberedRows, action_ids: list[int], *, protocol: Protocol) -> Iterator[RankedClass]:
-    """The classes of a result, in order."""
+    """Rank the detections of a result by class.
+
+    Args:
+        rows: The ground truth and the detections.
+        action_ids: The classes that are evaluated.
+        protocol: Which published version of the official tool is followed; see `evaluate`.
+
+    Yields:
+        The ranked detections of each action id, in the given order.
+    """
     truth, found, is_true = assign(
         rows.ground_truth, rows.detections, action_ids, protocol=protocol, annotated_frames=rows.annotated_frames
     )

@@ -1,8 +1,8 @@
-"""Mini-AVA: a generated data set in AVA's own file formats, in which memory matters.
+"""Mini-AVA: a generated data set in AVA's own file formats, with actions that only the seconds around a clip can tell.
 
-Coloured actors move in a 2 x 2 grid of cells. Now and then an actor shows a *cue* (a coloured glyph), and seconds before
-or after it a *pulse* (a white ring) whose action is decided by that same actor's cue: looking at the clip alone, its three
-kinds are one and the same picture. A detector can tell them only by remembering who showed what.
+Colored actors move in a 2 x 2 grid of cells. Now and then an actor shows a *cue* (a colored glyph), and seconds before
+or after it a *pulse* (a white ring). The action of a pulse is one of three, and the same actor's cue decides which; the
+three look the same in the clip. A detector can distinguish them only by remembering which actor showed which cue.
 """
 
 from lfb_lightning.mini_ava.actions import ACTION_NAMES, LONG_TERM_IDS, SHORT_TERM_IDS

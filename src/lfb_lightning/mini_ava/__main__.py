@@ -1,4 +1,4 @@
-"""`python -m lfb_lightning.mini_ava OUT_DIR`: write the embedded data set, with a progress bar."""
+"""`python -m lfb_lightning.mini_ava OUT_DIR`: write the generated data set, with a progress bar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lfb_lightning.mini_ava.files import MiniAVA, generate
 
 
 def main() -> None:
-    """Parse the command line and generate."""
+    """Parse the command line and generate the data set."""
     defaults = MiniAVA()
     parser = argparse.ArgumentParser(prog="python -m lfb_lightning.mini_ava", description=__doc__)
     parser.add_argument("out_dir", type=Path, help="folder to write; a finished one of the same recipe is kept")

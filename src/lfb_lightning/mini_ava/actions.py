@@ -1,6 +1,6 @@
-"""The fourteen actions of mini-AVA: eleven that a clip shows, three that only memory tells."""
+"""The fourteen actions of mini-AVA: eleven can be seen in a clip, three depend on what happened around it."""
 
-COLOUR_IDS = (1, 2, 3, 4, 5)
+COLOR_IDS = (1, 2, 3, 4, 5)
 MOTION_IDS = (6, 7, 8)
 CUE_IDS = (9, 10, 11)
 AFTER_IDS = (12, 13, 14)
@@ -22,5 +22,5 @@ ACTION_NAMES = {
     14: "pulse around bars",
 }
 
-SHORT_TERM_IDS = (*COLOUR_IDS, *MOTION_IDS, *CUE_IDS)
+SHORT_TERM_IDS = (*COLOR_IDS, *MOTION_IDS, *CUE_IDS)
 LONG_TERM_IDS = AFTER_IDS

@@ -1,7 +1,7 @@
-"""The pixels of mini-AVA: a scenario at a time, as an RGB frame, and the actors' boxes.
+"""The pictures of mini-AVA: RGB frames of a scenario, and the actors' boxes in them.
 
-Cue glyphs are coloured (white ones were told apart only 58 % of the time by the tiny backbone), the background is one
-grey (varied ones were memorised), and nothing ever occludes anything.
+Cue glyphs are colored, since the tiny backbone distinguished white ones only 58 % of the time. The background is one gray,
+since varied backgrounds were memorized. Nothing ever occludes anything.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _CELL = SIZE // 2
 _SWING = 7.0  # pixels
 _SWINGS_PER_SECOND = 0.6
 _BACKGROUND = (72, 72, 72)
-_COLOURS = ((214, 48, 49), (46, 174, 78), (52, 98, 219), (222, 196, 52), (150, 66, 186))
-_CUE_COLOURS = ((255, 150, 0), (0, 235, 235), (255, 110, 200))
+_COLORS = ((214, 48, 49), (46, 174, 78), (52, 98, 219), (222, 196, 52), (150, 66, 186))
+_CUE_COLORS = ((255, 150, 0), (0, 235, 235), (255, 110, 200))
 
 
-def actor_centre(actor: Actor, seconds: float) -> tuple[float, float]:
-    """Pixel centre of an actor at a time."""
+def actor_center(actor: Actor, seconds: float) -> tuple[float, float]:
+    """Return the center of an actor in pixels, at a time in seconds since the video's start."""
     x = (actor.cell % 2 + 0.5) * _CELL
     y = (actor.cell // 2 + 0.5) * _CELL
     swing = _SWING * float(np.sin(2 * np.pi * _SWINGS_PER_SECOND * seconds + actor.phase))
@@ -30,20 +30,20 @@ def actor_centre(actor: Actor, seconds: float) -> tuple[float, float]:
 
 
 def actor_box(actor: Actor, seconds: float) -> tuple[float, float, float, float]:
-    """Normalised xyxy box around an actor and the glyph on it."""
-    x, y = actor_centre(actor, seconds)
+    """Return the box of an actor and the glyph on it, corners as fractions of the picture."""
+    x, y = actor_center(actor, seconds)
     half = actor.radius + 3
     return ((x - half) / SIZE, (y - half) / SIZE, (x + half) / SIZE, (y + half) / SIZE)
 
 
 def draw_frame(actors: list[Actor], seconds: float) -> UInt8[np.ndarray, "H W 3"]:
-    """The frame that is shown at a time."""
+    """Draw the frame at a time in seconds since the video's start: uint8 RGB, `[96, 96, 3]`."""
     image = Image.new("RGB", (SIZE, SIZE), _BACKGROUND)
     canvas = ImageDraw.Draw(image)
     for actor in actors:
-        x, y = actor_centre(actor, seconds)
+        x, y = actor_center(actor, seconds)
         r = actor.radius
-        canvas.ellipse((x - r, y - r, x + r, y + r), fill=_COLOURS[actor.colour])
+        canvas.ellipse((x - r, y - r, x + r, y + r), fill=_COLORS[actor.color])
         event = actor.event_at(seconds)
         if event is None:
             continue
@@ -55,12 +55,12 @@ def draw_frame(actors: list[Actor], seconds: float) -> UInt8[np.ndarray, "H W 3"
 
 
 def _draw_cue(canvas: ImageDraw.ImageDraw, x: float, y: float, kind: int) -> None:
-    colour = _CUE_COLOURS[kind]
+    color = _CUE_COLORS[kind]
     if kind == 0:
-        canvas.ellipse((x - 6, y - 6, x + 6, y + 6), fill=colour)
+        canvas.ellipse((x - 6, y - 6, x + 6, y + 6), fill=color)
     elif kind == 1:
-        canvas.rectangle((x - 7, y - 2, x + 7, y + 2), fill=colour)
-        canvas.rectangle((x - 2, y - 7, x + 2, y + 7), fill=colour)
+        canvas.rectangle((x - 7, y - 2, x + 7, y + 2), fill=color)
+        canvas.rectangle((x - 2, y - 7, x + 2, y + 7), fill=color)
     else:
         for shift in (-6, 0, 6):
-            canvas.rectangle((x + shift - 1, y - 7, x + shift + 1, y + 7), fill=colour)
+            canvas.rectangle((x + shift - 1, y - 7, x + shift + 1, y + 7), fill=color)

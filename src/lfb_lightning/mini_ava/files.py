@@ -1,7 +1,7 @@
-"""Writes mini-AVA to disk: videos, annotations, exclusions, label map and both forms of proposals.
+"""Writing mini-AVA: videos, annotations, excluded timestamps, label map, and proposals as pickle and csv.
 
-Every video has a generator of its own, seeded by (seed, split, number), so the files do not depend on how many processes
-write them. A finished folder is recognised by its `mini_ava.json` (written last) and left as it is.
+Every video has a random generator of its own, seeded by (seed, split, number), so the files do not depend on how many
+processes write them. `mini_ava.json` is written last; a folder that has one is finished and left as it is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,15 @@ _MISS_RATE, _FALSE_POSITIVE_RATE = 0.03, 0.10
 
 @dataclass(frozen=True, slots=True)
 class MiniAVA:
-    """The recipe of a mini-AVA: equal recipes give equal bytes with the same FFmpeg."""
+    """What a mini-AVA is made of; equal recipes give equal bytes with the same release of FFmpeg.
+
+    Args:
+        seed: Seed of everything that is drawn at random.
+        num_train: Number of training videos.
+        num_val: Number of validation videos.
+        seconds: Length of each video.
+        fps: Frames per second.
+    """
 
     seed: int = 0
     num_train: int = 120
@@ -45,7 +53,7 @@ class MiniAVA:
     fps: int = 10
 
     def videos(self, split: str) -> list[str]:
-        """Ids of a split's videos."""
+        """Return the ids of a split's videos; `split` is `train` or `val`."""
         return [f"mini-{split}-{number:03d}" for number in range(self.num_train if split == "train" else self.num_val)]
 
 
@@ -56,9 +64,16 @@ def generate(
     processes: int = 1,
     on_video: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Write the data set; `on_video(done, total)` reports progress.
+    """Write the data set, unless the folder holds it already.
 
-    Raises InputError if the folder holds a finished mini-AVA of another recipe.
+    Args:
+        out_dir: The folder to write into.
+        recipe: What to write.
+        processes: How many videos are encoded at the same time.
+        on_video: Called with the number of finished videos and that of all videos after each one.
+
+    Raises:
+        InputError: The folder holds a finished mini-AVA of another recipe.
     """
     out_dir = Path(out_dir)
     stamp = out_dir / "mini_ava.json"
@@ -82,7 +97,16 @@ def generate(
 
 
 def scenario_of(recipe: MiniAVA, split: str, number: int) -> tuple[list[Actor], np.random.Generator]:
-    """The actors of a video, and its generator for whatever is drawn next."""
+    """Draw the actors of a video.
+
+    Args:
+        recipe: The recipe of the data set.
+        split: `train` or `val`.
+        number: The video's number within its split, from 0.
+
+    Returns:
+        The actors, and the video's random generator for what is drawn after them.
+    """
     rng = np.random.default_rng([recipe.seed, _SPLITS.index(split), number])
     return draw_scenario(rng, seconds=recipe.seconds), rng
 
@@ -92,8 +116,8 @@ def _write_video(folder: Path, recipe: MiniAVA, split: str, number: int) -> None
     path = folder / f"{recipe.videos(split)[number]}.mp4"
     temporary = path.with_suffix(".partial.mp4")
     with av.open(str(temporary), "w") as container:
-        # x264's macroblock tree is not deterministic on every processor; without it and with one thread it is.
-        # B-frames, and key pictures a second and a half apart: what a seek to the nearest key picture gets wrong shows here.
+        # x264 is deterministic on every processor only without its macroblock tree and with one thread. B-frames, and key
+        # pictures 1.5 seconds apart, let mistakes of seeking show in tests.
         options = {
             "crf": "20",
             "preset": "veryfast",
@@ -107,7 +131,7 @@ def _write_video(folder: Path, recipe: MiniAVA, split: str, number: int) -> None
         stream.codec_context.time_base = Fraction(1, recipe.fps)
         for index in range(recipe.seconds * recipe.fps):
             picture = av.VideoFrame.from_ndarray(draw_frame(actors, index / recipe.fps), format="rgb24")
-            frame = picture.reformat(format="yuv420p")  # left to the encoder, a file in a hundred comes out different
+            frame = picture.reformat(format="yuv420p")  # where the encoder converts, one file in a hundred differs
             frame.pts = index
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -1,8 +1,8 @@
-"""Who does what and when in one mini-AVA video: plain data, drawn from a seeded generator.
+"""The scenario of one mini-AVA video, drawn from a seeded generator: which actor does what, and when.
 
-An actor's minute is a chain of episodes: a cue, and pulses 3 to 7 seconds before and after it. Episodes of one actor are
-so far apart that exactly one of its own cues lies within the 16 s window of each of its pulses; cues of the others lie
-there as well, which is what a pooled window (avg, max) cannot sort out.
+An actor's minute is a chain of episodes, each a cue with pulses 3 to 7 seconds before and after it. Episodes of one actor
+are far enough apart that exactly one of its own cues lies within the 16 s window of each of its pulses. Cues of other
+actors lie there too, and a pooled window (`fbo=avg`, `fbo=max`) cannot tell them from the actor's own.
 """
 
 from __future__ import annotations
@@ -11,16 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfb_lightning.mini_ava.actions import AFTER_IDS, COLOUR_IDS, CUE_IDS, MOTION_IDS
+from lfb_lightning.mini_ava.actions import AFTER_IDS, COLOR_IDS, CUE_IDS, MOTION_IDS
 
-CUE_SECONDS, PULSE_SECONDS = 2.2, 1.3  # on for this long, centred on their second: three keyframes, and one
+CUE_SECONDS, PULSE_SECONDS = 2.2, 1.3  # visible for this long, centered on their second: at three keyframes, and at one
 NEAREST, FARTHEST = 3, 7  # seconds between a pulse and the cue that decides it
 WINDOW_HALF = 8  # half of the 16 s window that the presets use
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A cue or a pulse at a second; `kind` 0, 1, 2 of the episode."""
+    """A cue or a pulse of an actor.
+
+    Args:
+        second: The second on which it is centered.
+        kind: Which of the three cues the episode has, 0 to 2.
+        is_cue: Whether it is the cue, rather than a pulse.
+    """
 
     second: int
     kind: int
@@ -29,25 +35,34 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One actor: its cell of the grid, colour, motion (each 0-based), phase and events."""
+    """One actor of a video.
+
+    Args:
+        cell: Its place in the grid, 0 to 3.
+        color: Its color, 0 to 4.
+        motion: How it moves: 0 not at all, 1 sideways, 2 up and down.
+        phase: Phase of the motion in radians.
+        radius: Radius in pixels.
+        events: Its cues and pulses, by second.
+    """
 
     cell: int
-    colour: int
+    color: int
     motion: int
     phase: float
     radius: float
     events: tuple[Event, ...]
 
     def event_at(self, seconds: float) -> Event | None:
-        """The cue or pulse that is visible at a time."""
+        """Return the cue or pulse that is visible at a time in seconds, or None."""
         for event in self.events:
             if abs(event.second - seconds) <= (CUE_SECONDS if event.is_cue else PULSE_SECONDS) / 2:
                 return event
         return None
 
     def action_ids(self, second: int) -> list[int]:
-        """AVA action ids of the actor at a whole second."""
-        ids = [COLOUR_IDS[self.colour], MOTION_IDS[self.motion]]
+        """Return the ids of the actor's actions at a whole second."""
+        ids = [COLOR_IDS[self.color], MOTION_IDS[self.motion]]
         event = self.event_at(float(second))
         if event is not None:
             ids.append(CUE_IDS[event.kind] if event.is_cue else AFTER_IDS[event.kind])
@@ -55,27 +70,27 @@ class Actor:
 
 
 def draw_scenario(rng: np.random.Generator, *, seconds: int) -> list[Actor]:
-    """Two to four actors of distinct colours, each in a cell of its own."""
+    """Draw two to four actors of distinct colors, each in a cell of its own, for a video of so many seconds."""
     number = int(rng.integers(2, 5))
     cells = rng.permutation(4)[:number]
-    colours = rng.permutation(len(COLOUR_IDS))[:number]
+    colors = rng.permutation(len(COLOR_IDS))[:number]
     return [
         Actor(
             cell=int(cell),
-            colour=int(colour),
+            color=int(color),
             motion=int(rng.integers(len(MOTION_IDS))),
             phase=float(rng.uniform(0, 2 * np.pi)),
             radius=11.0,
             events=_draw_events(rng, seconds),
         )
-        for cell, colour in zip(cells, colours, strict=True)
+        for cell, color in zip(cells, colors, strict=True)
     ]
 
 
 def _draw_events(rng: np.random.Generator, seconds: int) -> tuple[Event, ...]:
     events: list[Event] = []
     cue = int(rng.integers(2, 10))
-    earliest_pulse = 1  # no pulse may see the cue of the episode before
+    earliest_pulse = 1  # the cue of the episode before must lie outside a pulse's window
     while cue < seconds - 1:
         kind = int(rng.integers(len(CUE_IDS)))
         before = _draw_pulse(rng, cue - FARTHEST, cue - NEAREST, earliest_pulse, seconds)

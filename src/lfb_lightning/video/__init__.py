@@ -1,4 +1,4 @@
-"""Frames of a video by presentation time: from a video file or from a folder of JPEGs."""
+"""Frames of a video by presentation time: from a video file, a folder of JPEGs, or the frame cache."""
 
 from lfb_lightning.video.file import VideoFile
 from lfb_lightning.video.folder import FrameFolder

@@ -1,7 +1,8 @@
-"""The frame cache: of each video only the frames that clips can touch, as JPEGs in one file.
+"""The frame cache: one file per video with only the frames that clips can touch, as JPEGs.
 
-A 4 x 16 clip a second touches 4 of 30 frames: a seventh of a folder of JPEGs, and no seek past key pictures to get at
-them. A file answers for the moments that it was made for, with the very frames that the video gives for them.
+Clips of 4 frames, 16 apart, one per second, touch 4 of 30 frames: a seventh of a folder of all JPEGs, and they are read
+without decoding from a key picture. A cache file knows the moments that it was made for, and has the frames that the video
+shows at them.
 """
 
 from __future__ import annotations
@@ -30,17 +31,31 @@ from lfb_lightning.video.protocol import Video, VideoProperties
 SUFFIX = ".frames"
 _KEY = "lfb"
 _MAKE_AGAIN = "delete it and run lfb-cache again"
-_MOMENT = 2e-4  # seconds; moments of one configuration differ by rounding only
+_MOMENT = 2e-4  # seconds; a larger difference is another moment, a smaller one is rounding
 
 
 class CachedVideo:
-    """A cache file; see `Video`. Raises InputError naming the file, and the moment that it was not made for."""
+    """A cache file of one video; it keeps the `Video` protocol.
+
+    Args:
+        path: The file. InputErrors of its methods name it.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
-        """RGB frames of moments (seconds since the first frame) that the cache was made for."""
+        """Read one clip.
+
+        Args:
+            times: Seconds since the first frame for which the cache was made, float64 `[T]`.
+
+        Returns:
+            RGB frames, uint8 `[T, H, W, 3]`.
+
+        Raises:
+            InputError: The cache was not made for one of the times, or the file is damaged.
+        """
         moments, frames, offsets, _ = self._index
         places = np.searchsorted(moments, times - _MOMENT)
         found = moments[np.minimum(places, len(moments) - 1)]
@@ -66,12 +81,12 @@ class CachedVideo:
     def stream(
         self, clip_times: Float64[np.ndarray, "K T"], *, reach: float = 0.0
     ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
-        """The clips in order. What was cached reached as far as it had to when it was: `reach` says nothing new."""
+        """Read clips in order; `reach` is not used, since the video's length was checked when the cache was made."""
         for times in clip_times:
             yield self.clip(times)
 
     def properties(self) -> VideoProperties:
-        """Up to the last cached moment; frames are the stored ones."""
+        """Return the last cached moment as length, and how many frames are stored."""
         moments, frames, _, described = self._index
         height, width = self.clip(moments[:1]).shape[1:3]
         fps = described.get("fps", 0.0)
@@ -80,11 +95,11 @@ class CachedVideo:
         return VideoProperties(float(moments[-1]), int(frames[-1]) + 1, float(fps), width, height)
 
     def describe(self) -> dict[str, Any]:
-        """What the file was made from."""
+        """Return what the file was made from, as it was given to `write_cache`."""
         return dict(self._index[3])
 
     def verify(self) -> None:
-        """Read everything; raises InputError if a byte has changed."""
+        """Read the whole file and raise InputError if a byte has changed since it was written."""
         checksum = self.describe().get("checksum")
         with self._open() as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
@@ -93,7 +108,7 @@ class CachedVideo:
 
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Moments, the frame of each, where each frame's JPEG begins and the last ends, and what the file was made from."""
+        """The moments, the frame of each, where each frame's JPEG begins and the last ends, and the file's description."""
         if not self.path.is_file():
             raise InputError(f"frame cache {self.path}: no such file; run `lfb-cache` to make it.")
         try:
@@ -148,9 +163,21 @@ def write_cache(
     quality: int,
     made_from: dict[str, Any],
 ) -> int:
-    """Stream a video once and write the frames of ascending moments; returns the file's bytes.
+    """Stream a video once and write the frames of the given moments.
 
-    Frames whose short side is longer than `short_side` are reduced to it (Lanczos); `quality` is JPEG's, 1 to 95.
+    Args:
+        path: The file to write.
+        video: The video to read.
+        moments: Ascending seconds since the first frame, float64 `[K]`.
+        short_side: Frames whose short side is longer are reduced to it, in pixels; none is enlarged.
+        quality: JPEG quality, 1 to 95.
+        made_from: What is stored beside the frames and returned by `CachedVideo.describe`, as plain values.
+
+    Returns:
+        The size of the written file in bytes.
+
+    Raises:
+        InputError: The video cannot be read, or the file cannot be written.
     """
     images: list[bytes] = []
     frames: list[int] = []
@@ -174,7 +201,13 @@ def write_cache(
 
 
 def encode_frame(frame: UInt8[np.ndarray, "H W 3"], short_side: int, quality: int) -> bytes:
-    """A JPEG of the frame, its short side reduced to `short_side` at the most."""
+    """Encode a frame as JPEG.
+
+    Args:
+        frame: RGB, uint8 `[H, W, 3]`.
+        short_side: The short side is reduced to so many pixels if it is longer (Lanczos).
+        quality: JPEG quality, 1 to 95.
+    """
     image = Image.fromarray(frame)
     if (scale := short_side / min(image.size)) < 1:
         image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)

@@ -1,8 +1,8 @@
-"""Opens video files that nobody vouches for: plain local containers only, and one line for whatever is wrong with them.
+"""Opening video files that are not trusted: plain local containers only, with a one-line message for what is wrong.
 
-FFmpeg also reads playlists, picture series and devices, and some of those name other files. Here a file is one file: the
-container must be on a short list whatever the name's ending says, and no protocol but plain files is open to it. Pictures
-above `MOST_PIXELS` are refused before one is decoded, so that a small file cannot claim the machine's memory.
+FFmpeg also reads playlists, picture series and devices, and some of those name other files. Here the container must be on a
+short list, whatever the name's ending is, and FFmpeg may open plain files only. Pictures above `MOST_PIXELS` are refused
+before one is decoded, so that a small file cannot take the machine's memory.
 """
 
 from __future__ import annotations
@@ -44,7 +44,14 @@ _DAMAGE = (av.FFmpegError, ValueError, OverflowError, ZeroDivisionError, MemoryE
 
 @dataclass(frozen=True, slots=True)
 class OpenVideo:
-    """An open file and its first stream of moving pictures; `time_base` is the unit of its time stamps in seconds."""
+    """An open file and its first video stream.
+
+    Args:
+        path: The file.
+        container: PyAV's open container.
+        stream: Its first stream of moving pictures (not a cover picture).
+        time_base: The unit of the stream's time stamps in seconds.
+    """
 
     path: Path
     container: av.container.InputContainer
@@ -53,22 +60,28 @@ class OpenVideo:
 
     @property
     def format(self) -> str:
-        """FFmpeg's name of the container; `matroska,webm` and `mov,mp4,m4a,3gp,3g2,mj2` are one each."""
+        """FFmpeg's name of the container; `matroska,webm` is one name, and so is `mov,mp4,m4a,3gp,3g2,mj2`."""
         return self.container.format.name
 
     @property
     def decoder(self) -> str:
-        """FFmpeg's name of the decoder; AV1's is `libdav1d`."""
+        """FFmpeg's name of the decoder, which is `libdav1d` for AV1."""
         return self.stream.codec_context.name
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[OpenVideo]:
-    """The file, open for one pass, decoding in one thread.
+    """Open a file for one pass, to be decoded in one thread.
+
+    Args:
+        path: The file.
+
+    Yields:
+        The open file.
 
     Raises:
-        InputError: the file is missing, no regular file, no plain container, cut off or damaged, or its pictures are too
-            large; also for what goes wrong while it is read inside the `with` block.
+        InputError: The file is missing, not a regular file, not a plain container, cut off or damaged, or its pictures are
+            too large. Errors of FFmpeg inside the `with` block become InputErrors too.
     """
     if not path.is_file():
         raise InputError(f"video {path}: {'is no regular file' if path.exists() else 'no such file'}.")
@@ -91,7 +104,7 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
 
 
 def why_unreadable(path: Path, error: BaseException) -> str:
-    """What is wrong with a file on which FFmpeg or PyAV raised `error`: cut off, where that shows, or the library's words."""
+    """Say why FFmpeg or PyAV raised `error` on a file: it is cut off, if that can be seen, or else the library's words."""
     if (reason := why_cut_off(path)) is not None:
         return f"is truncated ({reason}); copy or download it again"
     return f"cannot be decoded ({getattr(error, 'strerror', None) or error or type(error).__name__})"
@@ -117,7 +130,17 @@ def _moving_pictures(container: av.container.InputContainer, path: Path) -> Open
 
 
 def refuse_large_clip(path: Path, frames: int, width: int, height: int) -> None:
-    """Raise InputError for a clip of more than `MOST_CLIP_BYTES`."""
+    """Refuse a clip that would take more memory than `MOST_CLIP_BYTES`.
+
+    Args:
+        path: The video, for the message.
+        frames: The number of frames in the clip.
+        width: Their width in pixels.
+        height: Their height in pixels.
+
+    Raises:
+        InputError: The clip is too large.
+    """
     if (size := 3 * frames * width * height) > MOST_CLIP_BYTES:
         raise InputError(
             f"video {path}: a clip of {frames} pictures of {width} x {height} takes {size / 1e9:.1f} GB, more than "

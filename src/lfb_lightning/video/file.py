@@ -1,9 +1,10 @@
 """Frames of a video file, decoded with PyAV by presentation time.
 
-One rule for both kinds of access: a time picks the frame whose presentation time, counted from the first frame, is
-nearest. Random access seeks to a key picture before the clip; streaming decodes the file once and keeps only frames that a
-later clip still needs. Only frames that a clip uses are converted to RGB (2-3x less work than all of them). They are given
-out as players show them: turned by the file's display matrix, and all in the first frame's size.
+Both ways of reading follow one rule: a time picks the frame whose presentation time, counted from the first frame, is
+nearest. Random access seeks to a key picture before the clip; streaming decodes the file once and keeps only the frames
+that a later clip still needs. Only frames that a clip uses are converted to RGB, which is 2-3 times less work than
+converting all. They are returned as players show them: turned by the file's display matrix, and all in the first frame's
+size.
 """
 
 from __future__ import annotations
@@ -26,29 +27,43 @@ from lfb_lightning.video.protocol import VideoProperties, nearest_frames
 from lfb_lightning.video.rolling import stream_from_frames
 from lfb_lightning.video.timed_frames import TimedFrame, reaching, seek_before, timed_frames
 
-_SEEK_MARGIN_SECONDS = 0.5  # the frame before the wanted one may be the nearest; it must be decoded too
+_SEEK_MARGIN_SECONDS = 0.5  # the frame before a time may be the nearest one, so it must be decoded too
 _OTHER_KEY_PICTURE_SECONDS = 10.0
 
 
 class VideoFile:
-    """A video file on disk; see `Video` for the two ways to read it. Raises InputError naming the file and second."""
+    """A video file on disk; it keeps the `Video` protocol.
+
+    Args:
+        path: The file. Whatever is wrong with it is raised as InputError, with the file and the second, when it is read.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._reformatter = VideoReformatter()
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
-        """RGB frames at ascending times (seconds since the first frame), after a seek."""
+        """Read one clip after a seek; see `Video.clip`.
+
+        Args:
+            times: Ascending times in seconds since the first frame, float64 `[T]`.
+
+        Returns:
+            The nearest frames, RGB uint8 `[T, H, W, 3]`.
+
+        Raises:
+            InputError: The file cannot be opened or decoded, or is cut off.
+        """
         return self._clip(times, margin=_SEEK_MARGIN_SECONDS, skip=True)
 
     def clip_decoded_whole(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
-        """What `clip` must give, found in another way: from a key picture further back, with no picture skipped."""
+        """Read one clip from an earlier key picture and without skipping any, as an independent check of `clip`."""
         return self._clip(times, margin=_OTHER_KEY_PICTURE_SECONDS, skip=False)
 
     def stream(
         self, clip_times: Float64[np.ndarray, "K T"], *, reach: float = 0.0
     ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
-        """RGB frames of clips ordered by their last time, each frame decoded once; see `Video` for `reach`."""
+        """Read many clips in one pass, each frame decoded once; see `Video.stream`."""
         first = first_frame(self.path)
         refuse_large_clip(self.path, clip_times.shape[-1], first.width, first.height)
         with open_video(self.path) as video:
@@ -57,7 +72,7 @@ class VideoFile:
             yield from stream_from_frames(shown, clip_times, lambda entry: self._rgb(entry, first), str(self.path))
 
     def properties(self) -> VideoProperties:
-        """Length and rate as the container states them, size and rotation as the first frame is shown."""
+        """Return length and rate as the container states them, size and rotation as the first frame is shown."""
         first = first_frame(self.path)
         with open_video(self.path) as video:
             seconds = stated_seconds(video, first) or counted_seconds(video, first)
@@ -75,7 +90,7 @@ class VideoFile:
         refuse_large_clip(self.path, len(times), first.width, first.height)
         clip = np.empty((len(times), first.height, first.width, 3), np.uint8)
         while not self._fill_after_seek(clip, times, float(times[0]) - margin, first, skip=skip):
-            margin = 4 * margin + 1  # the seek led past the clip or to no true key picture: go back further
+            margin = 4 * margin + 1  # the seek ended after the clip's start or not at a key picture: go back further
         return clip
 
     def _fill_after_seek(
@@ -87,7 +102,10 @@ class VideoFile:
         *,
         skip: bool,
     ) -> bool:
-        """Decode from a key picture before `start`, the file's start if negative; False if that led past the clip."""
+        """Decode from a key picture before second `start`, or from the file's start if that is negative.
+
+        Returns False if decoding began after the clip's first time.
+        """
         seeks = start > 0 and first.seekable
         with open_video(self.path) as video:
             if seeks and not seek_before(video, first, start):
@@ -107,7 +125,7 @@ class VideoFile:
         return True
 
     def _rgb(self, entry: TimedFrame, first: FirstFrame) -> UInt8[np.ndarray, "H W 3"]:
-        """The frame as it is shown, in the first frame's size."""
+        """Convert a frame to RGB as players show it, in the first frame's size."""
         if entry.frame.is_corrupt:
             raise InputError(f"video {self.path}: the frame at {entry.begin:.2f} s is damaged.")
         orientation = orientation_of(entry.frame, self.path)

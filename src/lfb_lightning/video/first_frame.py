@@ -1,7 +1,7 @@
-"""Where a video's time starts, and what its pictures look like: the first frame that is shown says it.
+"""The first frame of a video, which says where its time starts and what its pictures look like.
 
-The first frame's time stamp need not be the one at which the stream is said to start (MPEG-4 in AVI is one frame late),
-so it is looked up by decoding, once per file and process. A stream without time stamps is read by number and rate.
+The first frame's time stamp can differ from the start that the container states (MPEG-4 in AVI is one frame late), so it is
+found by decoding, once per file and process. A stream without time stamps is read by frame number and rate.
 """
 
 from __future__ import annotations
@@ -16,21 +16,26 @@ from lfb_lightning.video.container import OpenVideo, open_video
 from lfb_lightning.video.key_pictures import decode_from_key_picture
 from lfb_lightning.video.orientation import Orientation, orientation_of
 
-# A program stream's packets begin inside pictures, so after a seek its time stamps are given to the wrong ones.
+# The packets of an MPEG program stream begin inside pictures, so that time stamps belong to other pictures after a seek.
 _OTHER_TIMES_AFTER_A_SEEK = {"mpeg"}
 _PROGRESSIVE = (0, 1)  # FFmpeg's AV_FIELD_UNKNOWN and AV_FIELD_PROGRESSIVE
-_RAW_STREAMS = {"h264", "hevc", "m4v", "mpegvideo"}  # no container: FFmpeg says 25 frames per second of each
+_RAW_STREAMS = {"h264", "hevc", "m4v", "mpegvideo"}  # without a container, for which FFmpeg always states 25 fps
 _HIGHEST_RATE = 10_000
 _ADD_TIME_STAMPS = "write them: `ffmpeg -r RATE -i IN OUT.mp4`"
 
 
 @dataclass(frozen=True, slots=True)
 class FirstFrame:
-    """Where a video's time starts and what its pictures look like; later ones of another size are scaled to this one.
+    """What the first shown frame says about a video; later frames of another size are scaled to this one's.
 
-    `time_stamp` is in the stream's time base, None if the stream has none that can be used; `rate` (frames per second) then
-    says how long a frame lasts. `width` and `height` are as shown, after turning by `orientation`. `seekable` says whether
-    the times after a seek are those of a pass from the start, and `interlaced` whether a picture may be two fields.
+    Args:
+        time_stamp: Its time stamp in the stream's time base, or None if the stream has none that can be used.
+        rate: Frames per second as stated; it says how long a frame lasts where there are no time stamps.
+        width: Width in pixels as shown, after turning by `orientation`.
+        height: Height in pixels as shown.
+        orientation: How stored pictures are turned to be shown.
+        seekable: Whether frames have the same times after a seek as in a pass from the start.
+        interlaced: Whether a picture may be stored as two fields.
     """
 
     time_stamp: int | None
@@ -43,15 +48,15 @@ class FirstFrame:
 
 
 def first_frame(path: Path) -> FirstFrame:
-    """The first frame that is shown; decoded once per process for a file that does not change.
+    """Decode the first frame that is shown, once per process for a file that does not change.
 
     Raises:
-        InputError: nothing can be decoded, or the stream has neither time stamps nor a rate.
+        InputError: Nothing can be decoded, or the stream has neither time stamps nor a rate.
     """
     try:
         status = path.stat()
     except OSError:
-        return _decode_first(path, ())  # which says what is wrong
+        return _decode_first(path, ())  # raises the error that says what is wrong
     return _decode_first(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
 
 
@@ -73,13 +78,13 @@ def _decode_first(path: Path, version: tuple[int, ...]) -> FirstFrame:
 
 
 def _states_decoding_order_only(video: OpenVideo) -> bool:
-    """AVI numbers its packets; with H.264 or HEVC, FFmpeg cannot tell from that when a picture is shown."""
+    """Tell whether time stamps are useless: AVI numbers packets only, not the order in which H.264 or HEVC is shown."""
     codec = video.stream.codec_context
     return video.format == "avi" and codec.name in ("h264", "hevc") and bool(codec.has_b_frames)
 
 
 def _stated_rate(video: OpenVideo) -> Fraction | None:
-    """Frames per second as the container or the codec states them; None if they do not."""
+    """Return the frames per second that the container or the codec states, or None."""
     of_container = () if video.format in _RAW_STREAMS else (video.stream.average_rate, video.stream.guessed_rate)
     stated = (*of_container, video.stream.codec_context.framerate)
     return next((rate for rate in stated if rate is not None and 0 < rate < _HIGHEST_RATE), None)

@@ -17,11 +17,16 @@ from lfb_lightning.video.protocol import VideoProperties, refuse_early_end
 
 
 class FrameFolder:
-    """A folder of JPEGs of `fps` frames a second, the first of which carries `first_number` in its name.
+    """A folder of JPEGs extracted at a constant rate; it keeps the `Video` protocol.
 
-    Times beyond the ends are clamped to the lowest and highest number that is there. A folder may hold only the frames
-    that clips touch; one that is missing in between is an error that names it. Where JPEGs of several series lie in it,
-    `frame_prefix` says how the frames' names begin. Raises InputError naming the folder or the file.
+    Times beyond the ends are clamped to the lowest and highest number that is there. The folder may hold only the frames
+    that clips touch; reading one that is missing in between raises InputError.
+
+    Args:
+        path: The folder. InputErrors of the methods name it, or the file in it.
+        fps: Frames per second at which the JPEGs were extracted.
+        first_number: The number in the name of the video's first frame, which may itself be missing.
+        frame_prefix: How the frames' names begin, for a folder that holds several series of JPEGs.
     """
 
     def __init__(self, path: str | Path, *, fps: float, first_number: int = 1, frame_prefix: str | None = None) -> None:
@@ -31,13 +36,20 @@ class FrameFolder:
         self.frame_prefix = frame_prefix
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
-        """RGB frames nearest to the times, in seconds since the first frame."""
+        """Read one clip; see `Video.clip`.
+
+        Args:
+            times: Seconds since the first frame, float64 `[T]`.
+
+        Returns:
+            The nearest frames, RGB uint8 `[T, H, W, 3]`.
+        """
         return self._stack(self.numbers(times))
 
     def stream(
         self, clip_times: Float64[np.ndarray, "K T"], *, reach: float = 0.0
     ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
-        """The clips in order; see `Video` for `reach`."""
+        """Read clips in order; see `Video.stream`."""
         refuse_early_end(str(self.path), self._seconds, reach)
         first: tuple[int, tuple[int, ...]] | None = None
         for times in clip_times:
@@ -48,30 +60,31 @@ class FrameFolder:
             yield clip
 
     def properties(self) -> VideoProperties:
-        """From the numbers of the files and the first one's size."""
+        """Return length and size, from the numbers of the files and the size of the first."""
         width, height = jpeg_size(self._series.path(self._series.first))
         return VideoProperties(self._seconds, len(self._series.numbers), self.fps, width, height)
 
     def numbers(self, times: Float64[np.ndarray, " T"]) -> Int64[np.ndarray, " T"]:
-        """The number of the file that each time shows."""
+        """Return the number of the file that is shown at each time, int64 `[T]`."""
         indices = np.ceil(times * self.fps - 0.5 - 1e-6).astype(np.int64)  # nearest; halfway goes to the earlier one
         return np.clip(indices + self.first_number, self._series.first, self._series.last)
 
     def file(self, number: int) -> Path:
-        """The file of a number; raises InputError if it is missing."""
+        """Return the file of a number; raises InputError if it is missing."""
         if number not in self._series:
             raise InputError(f"frames {self.path}: frame number {number} is missing; extract the video's frames again.")
         return self._series.path(number)
 
     @property
     def begin(self) -> float:
-        """Seconds from the frame of `first_number` to the first one that is there."""
+        """The seconds from the frame of `first_number` to the first one that is there."""
         return (self._series.first - self.first_number) / self.fps
 
     def look_through(self, times: Float64[np.ndarray, " T"]) -> None:
-        """Look at the files that the times show without decoding whole ones.
+        """Check the files that are shown at the given times, mostly without decoding them.
 
-        Raises InputError for the first that is missing, no whole JPEG, or of another size than the first one.
+        Raises:
+            InputError: One of them is missing, not a whole JPEG, or of another size than the first one.
         """
         numbers = np.unique(self.numbers(times)).tolist()
         sizes = [size_of_whole_jpeg(self.file(number)) for number in numbers]

@@ -1,4 +1,4 @@
-"""JPEG pictures of files that nobody vouches for: nothing else is decoded, and nothing larger than a frame can be."""
+"""Reading JPEG files that are not trusted: no other form of picture is decoded, and none that is too large for a frame."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.video.container import MOST_PIXELS
 
 _MOST_BYTES = 1 << 26
-_MOST_SCANS = 1000  # a progressive JPEG has about ten; each is a pass over the picture, 9 ms for one of MOST_PIXELS
-_START_OF_SCAN = b"\xff\xda"  # nowhere else in compressed data; by chance once in 65 kB of anything else in the file
+_MOST_SCANS = 1000  # a progressive JPEG has about ten; each is a pass over the picture (9 ms for MOST_PIXELS)
+_START_OF_SCAN = b"\xff\xda"  # not in compressed data except as the marker; by chance once in 65 kB of other data
 _END_OF_IMAGE = b"\xff\xd9"
-_TAIL_BYTES = 64  # some writers add a little behind the end
+_TAIL_BYTES = 64  # some programs write a few bytes after the end
 _ORIENTATION = 0x0112  # of EXIF
 _UPRIGHT: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,16 +38,34 @@ _TURNED = (5, 6, 7, 8)  # width and height change places
 
 
 def read_jpeg(path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    """The RGB picture of a file, upright; raises InputError naming it for anything else than one whole JPEG."""
+    """Read the upright picture of a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        RGB, uint8 `[H, W, 3]`.
+
+    Raises:
+        InputError: The file is not one whole JPEG, or too large.
+    """
     with _open_regular(path) as file:
         return decode_jpeg(file.read(), f"frame {path}", remedy=_EXTRACT_AGAIN)
 
 
 def decode_jpeg(content: bytes, name: str, *, remedy: str) -> UInt8[np.ndarray, "H W 3"]:
-    """The RGB picture, turned as its EXIF orientation says (as OpenCV, browsers and annotation tools show it).
+    """Decode a JPEG and turn it as its EXIF orientation says, as OpenCV, browsers and annotation tools do.
 
-    Raises InputError that begins with `name` and ends with `remedy` for what is no JPEG, is cut off, or would take too much
-    memory or time.
+    Args:
+        content: The file's bytes.
+        name: What the picture is called at the beginning of messages.
+        remedy: What to do about a bad picture, for the end of messages.
+
+    Returns:
+        RGB, uint8 `[H, W, 3]`.
+
+    Raises:
+        InputError: It is not a JPEG, it is cut off, or decoding it would take too much memory or time.
     """
     if (scans := content.count(_START_OF_SCAN)) > _MOST_SCANS:
         raise InputError(f"{name}: {scans} scans, expected at most {_MOST_SCANS} in a JPEG; {remedy}.")
@@ -58,7 +76,10 @@ def decode_jpeg(content: bytes, name: str, *, remedy: str) -> UInt8[np.ndarray, 
 
 
 def size_of_whole_jpeg(path: Path) -> tuple[int, int]:
-    """As `jpeg_size`, of a picture that was not cut off: one that does not end as JPEGs do is decoded to see."""
+    """Return the size as `jpeg_size` does, and raise InputError if the picture is cut off.
+
+    Only a file without a JPEG's end marker is decoded to find out.
+    """
     size = jpeg_size(path)
     with _open_regular(path) as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
@@ -68,7 +89,7 @@ def size_of_whole_jpeg(path: Path) -> tuple[int, int]:
 
 
 def jpeg_size(path: Path) -> tuple[int, int]:
-    """Width and height of the upright picture, from the file's head alone; raises InputError as `read_jpeg` does."""
+    """Return width and height of the upright picture, from the file's header alone; raises InputError as `read_jpeg` does."""
     with _open_regular(path) as file, _jpeg(file, f"frame {path}", _EXTRACT_AGAIN) as image:
         width, height = image.size
         return (height, width) if _orientation(image) in _TURNED else (width, height)
@@ -76,7 +97,7 @@ def jpeg_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def _open_regular(path: Path) -> Iterator[BufferedReader]:
-    """A file of a bearable size, opened without waiting: a pipe's other end may never come."""
+    """Open a regular file of limited size, without waiting for the other end of a pipe."""
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             found = os.fstat(file.fileno())
@@ -92,18 +113,18 @@ def _open_regular(path: Path) -> Iterator[BufferedReader]:
 
 @contextmanager
 def _jpeg(file: BufferedReader | BytesIO, name: str, remedy: str) -> Iterator[JpegImageFile]:
-    """The picture with its head read; `Image.open` would take other formats, and pictures of hundreds of megabytes."""
+    """Read a picture's header; unlike `Image.open`, no other format and no picture of hundreds of megabytes is accepted."""
     try:
         with JpegImageFile(file) as image:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 raise InputError(f"{name}: {width}x{height} pixels, expected at most {MOST_PIXELS:,}; make it smaller.")
             yield image
-    # What Pillow raised on half a million mutated JPEGs; SyntaxError is its word for a foreign or damaged head.
+    # What Pillow raised on half a million mutated JPEGs; it raises SyntaxError for a foreign or damaged header.
     except (OSError, SyntaxError, struct.error) as error:
         raise InputError(f"{name}: cannot be read ({error}); {remedy}.") from error
 
 
 def _orientation(image: JpegImageFile) -> object:
-    """1 to 8 where the file is right; EXIF data may hold anything else, which means upright to OpenCV too."""
+    """Return the EXIF orientation: 1 to 8 in a correct file; anything else means upright, as it does to OpenCV."""
     return image.getexif().get(_ORIENTATION)

@@ -1,8 +1,8 @@
-"""Decoding from a key picture on, without the pictures around it that cannot be right.
+"""Decoding from a key picture on, leaving out pictures that cannot be right.
 
-Two kinds of picture come out of some decoders after a seek though they refer to pictures that were never decoded: those
-before the first key picture (an index that points between two), and the leading pictures of an open GOP, which follow
-the key picture in the file and are shown before it. Neither is given out here.
+After a seek, some decoders output pictures that refer to others which were never decoded. There are two kinds: pictures
+before the first key picture, where the container's index points between two key pictures, and the leading pictures of an
+open GOP, which follow the key picture in the file but are shown before it. Both are left out here.
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ from av.video.frame import PictureType
 from lfb_lightning.video.container import OpenVideo
 from lfb_lightning.video.selective import decode_all, decode_needed
 
-# At a file's start these decoders leave out by themselves what they cannot decode ...
+# Decoders that leave out by themselves, at a file's start, what they cannot decode ...
 _LEAVES_OUT_WHAT_IS_BROKEN = {"h264", "hevc", "mpeg1video", "mpeg2video", "vp8", "vp9", "libdav1d"}
-# ... but for leading pictures with this one. Others have none there, or some that can be decoded.
+# ... except for leading pictures in the case of this one. The others have none there, or only some that can be decoded.
 _GIVES_BROKEN_LEADING_PICTURES = {"h264"}
 
 
 def decode_from_key_picture(
     video: OpenVideo, *, moments: Sequence[float] | None, after_seek: bool
 ) -> Iterator[av.VideoFrame]:
-    """Frames in presentation order from the next key picture on.
+    """Decode frames in presentation order from the next key picture on.
 
     Args:
-        video: an open file, at its start or after a seek.
-        moments: ascending times in the stream's time base, without whose nearest frames others may be skipped; None
+        video: An open file, at its start or after a seek.
+        moments: Ascending times in the stream's time base. Frames that are nearest to none of them may be skipped; None
             decodes everything.
-        after_seek: whether the container was moved, so that all leading pictures are in doubt.
+        after_seek: Whether the file was moved to another place, so that all leading pictures are in doubt.
+
+    Yields:
+        The frames, without those that refer to pictures before the key picture.
     """
     whole_start = not after_seek and video.decoder in _LEAVES_OUT_WHAT_IS_BROKEN
     leading_in_doubt = after_seek or video.decoder in _GIVES_BROKEN_LEADING_PICTURES
@@ -55,5 +58,5 @@ def decode_from_key_picture(
 
 
 def is_key_picture(frame: av.VideoFrame) -> bool:
-    """Whether the frame was decoded without any other, as the decoder says and not the container's index."""
+    """Tell whether a frame was decoded independently of others, by the decoder and not by the container's index."""
     return frame.key_frame or frame.pict_type == PictureType.I

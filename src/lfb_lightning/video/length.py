@@ -1,4 +1,4 @@
-"""How long a video file is, in seconds since its first frame: as its header says, or counted."""
+"""The length of a video file in seconds since its first frame: as its header states it, or counted."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from lfb_lightning.video.wholeness import why_cut_off
 
 _LONGEST_SECONDS = 30 * 86_400  # a header that states more is damaged; frames are counted instead
 _MATROSKA = "matroska,webm"
-_ESTIMATED = {"mpeg"}  # no header states a length; FFmpeg's is a guess
+_ESTIMATED = {"mpeg"}  # formats without a header that states the length, for which FFmpeg guesses one
 
 
 def stated_seconds(video: OpenVideo, first: FirstFrame) -> float:
-    """The length of the pictures as the header states it; 0 where it states none or an absurd one."""
+    """Return the length in seconds that the header states; 0 where it states none or an absurd one."""
     if video.format in _ESTIMATED:
         return 0.0
     if video.format == _MATROSKA:
@@ -28,7 +28,7 @@ def stated_seconds(video: OpenVideo, first: FirstFrame) -> float:
 
 
 def counted_seconds(video: OpenVideo, first: FirstFrame) -> float:
-    """When the last picture ends, found by reading every packet of a container that is at its start."""
+    """Find the second at which the last picture ends by reading every packet; the file must be at its start."""
     usual = float(1 / first.rate) if first.rate is not None else 0.0
     packets, end = 0, 0.0
     for packet in video.container.demux(video.stream):
@@ -40,10 +40,15 @@ def counted_seconds(video: OpenVideo, first: FirstFrame) -> float:
 
 
 def last_picture_ends(video: OpenVideo, first: FirstFrame, end: float) -> float:
-    """When the last picture really ends, if its packet says that it ends at second `end`.
+    """Return the second at which the last picture really ends.
 
-    Matroska states no duration of single pictures, so that a still one at the end seems to last as long as any other; the
-    stream's own length tells more, where the file is whole.
+    Matroska does not state the duration of single pictures, so that a still picture at the end seems to last as long as any
+    other. If the file is whole, the stream's own length is used.
+
+    Args:
+        video: The open file.
+        first: Its first frame.
+        end: The second at which the last picture ends by its packet.
     """
     if video.format == _MATROSKA and "DURATION" in video.stream.metadata and why_cut_off(video.path) is None:
         return max(end, stated_seconds(video, first))
@@ -51,7 +56,7 @@ def last_picture_ends(video: OpenVideo, first: FirstFrame, end: float) -> float:
 
 
 def _matroska_end(video: OpenVideo) -> float:
-    """The second at which the last picture ends, counted as its time stamps are."""
+    """Return the second at which the last picture ends, counted from 0 and not from the first frame."""
     hours, minutes, seconds = (["", *video.stream.metadata.get("DURATION", "").split(":")] + [""] * 3)[1:4]
     try:
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)

@@ -1,7 +1,7 @@
-"""Finds a video by its id: `<video_dir>/<id>.<ending>` for files, `<video_dir>/<id>/` for JPEG folders.
+"""Finding a video by its id: `<video_dir>/<id>.<ending>` for files, `<video_dir>/<id>/` for JPEG folders.
 
-An id is text from a csv: `v_01`, or `sport/v_01` where a data set keeps a folder per class. Its parts are plain names, so no
-id leads out of the folder. Links in the folder are followed: whoever keeps it put them there.
+An id is text from a csv file: `v_01`, or `sport/v_01` where a data set has a folder per class. Its parts must be plain
+names, so that no id leads out of the folder. Symbolic links in the folder are followed: the user who keeps it made them.
 """
 
 from __future__ import annotations
@@ -17,17 +17,23 @@ from lfb_lightning.video.folder import FrameFolder
 from lfb_lightning.video.listing import once_per_folder
 from lfb_lightning.video.protocol import Video
 
-# Of containers in which tests find frames exact; see the table in docs/data.md.
+# Endings of the containers from which tests read the exact frames; see the table in docs/data.md.
 ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv")
 _LONGEST_NAME = 255  # bytes, of the usual file systems
 
 
 @dataclass(frozen=True, slots=True)
 class VideoLibrary:
-    """The videos of a data set: files (`source="video"`), JPEG folders (`"frames"`) or the frame cache (`"cache"`).
+    """The videos of a data set, by id.
 
-    `fps`, `first_frame_number` and `frame_prefix` are the rate, the first number and the beginning of the names (None: all
-    begin alike) of extracted JPEGs; video files carry time stamps and end in one of `endings`, in any case.
+    Args:
+        video_dir: The folder of video files or of JPEG folders.
+        source: `video` for video files, `frames` for JPEG folders, `cache` for the frame cache.
+        fps: Frames per second of JPEG folders; video files have time stamps.
+        first_frame_number: The number of the first JPEG of a video.
+        cache_dir: The folder of the frame cache.
+        endings: Endings of video files, matched in upper and lower case.
+        frame_prefix: How the names of JPEGs begin; None where all in a folder begin alike.
     """
 
     video_dir: Path
@@ -39,7 +45,11 @@ class VideoLibrary:
     frame_prefix: str | None = None
 
     def open(self, video_id: str) -> Video:
-        """The video of an id; raises InputError if there is none or several, or if the id would leave the folder."""
+        """Return the video of an id.
+
+        Raises:
+            InputError: There is none or there are several, or the id would lead out of the folder.
+        """
         if self.source == "cache":
             assert self.cache_dir is not None
             return CachedVideo(_below(self.cache_dir, f"{video_id}{SUFFIX}", video_id))
@@ -49,7 +59,7 @@ class VideoLibrary:
         return VideoFile(self._file(path))
 
     def _file(self, path: Path) -> Path:
-        """The video file of a path without its ending."""
+        """Find the video file of a path that has no ending."""
         names = _names_by_stem(path.parent)
         found = [
             name
@@ -67,7 +77,7 @@ class VideoLibrary:
 
 
 def _instead(path: Path, names: Mapping[str, list[str]]) -> str:
-    """What lies there under nearly that name, and why it is not taken, for a message."""
+    """Say, for a message, what lies there under nearly that name, and why it is not taken."""
     if path.is_dir():
         return "; there is a folder of that name: are these its frames, data.source=frames?"
     if near := names.get(path.name.casefold()):
@@ -79,7 +89,7 @@ def _instead(path: Path, names: Mapping[str, list[str]]) -> str:
 
 
 def _below(root: Path, name: str, video_id: str) -> Path:
-    """The path of a name below `root`; raises InputError unless the id is plain names with / between them."""
+    """Return the path of a name below `root`; raises InputError unless the id is plain names with / between them."""
     if not all(_is_plain(part) for part in video_id.split("/")):
         raise InputError(
             f"video id {video_id!r} is not a plain file name, nor plain names with / between them; it would leave {root}."
@@ -97,7 +107,7 @@ def _is_plain(part: str) -> bool:
 
 @once_per_folder
 def _names_by_stem(names: Sequence[str], folder: Path) -> dict[str, list[str]]:
-    """File names by what stands before their ending, in lower case."""
+    """Group file names by what stands before their ending, in lower case."""
     by_stem: dict[str, list[str]] = {}
     for name in names:
         by_stem.setdefault(Path(name).stem.casefold(), []).append(name)

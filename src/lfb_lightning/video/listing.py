@@ -1,4 +1,4 @@
-"""What lies in a folder, listed once: a training clip must not list ten thousand names anew."""
+"""Listing a folder once and remembering the outcome: each training clip would list ten thousand names again otherwise."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from typing import TypeVar
 from lfb_lightning.errors import InputError
 
 T = TypeVar("T")
-_REMEMBERED = 512  # folders; AVA has 299 with frames, whose numbers take 200 kB each at the most
-_CLOCK_TICK = 1.0  # seconds; two changes of a folder within a tick of its file system's clock leave one time stamp
+_REMEMBERED = 512  # folders; AVA has 299 with frames, whose numbers take up to 200 kB each
+_CLOCK_TICK = 1.0  # seconds; two changes within one step of a file system's clock leave the same time stamp
 
 
 def once_per_folder(read: Callable[[list[str], Path], T]) -> Callable[[Path], T]:
-    """Remember what `read(names, folder)` makes of the names in a folder for as long as the folder does not change.
+    """Decorate a function of a folder's file names so that it is called again only when the folder has changed.
 
-    The names are sorted and without hidden files (`._img_00001.jpg` of macOS) and folders. Raises InputError for a folder
-    that cannot be listed.
+    Args:
+        read: Called with the sorted names and the folder. Folders and hidden files (such as `._img_00001.jpg` of macOS) are
+            not among the names.
+
+    Returns:
+        A function of the folder alone, which raises InputError if the folder cannot be listed.
     """
     remembered = lru_cache(maxsize=_REMEMBERED)(lambda folder, changed: read(_names(folder), folder))
 

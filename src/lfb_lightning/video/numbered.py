@@ -1,4 +1,4 @@
-"""Which of a folder's JPEGs are a video's frames: one series of numbered names, told apart from any other there."""
+"""Finding the frames of a video in a folder: one series of numbered JPEGs, told apart from any other series there."""
 
 from __future__ import annotations
 
@@ -19,10 +19,19 @@ _NAMED = 4  # series in a message
 
 @dataclass(frozen=True, slots=True)
 class FrameSeries:
-    """Frames `<prefix><number><ending>` of a folder, `numbers` ascending.
+    """The files `<prefix><number><ending>` of a folder.
 
-    The numbers of an hour's names take a hundredth of the names' memory: a name follows from its number and the first
-    name's digits and ending, but for those in `odd`. `twice` are two names of one number.
+    Only numbers are kept, which take a hundredth of the memory of an hour's names: a name follows from its number and the
+    number of digits.
+
+    Args:
+        folder: The folder.
+        prefix: How the names begin.
+        digits: To how many digits numbers are padded with zeros.
+        ending: The names' ending, such as `.jpg`.
+        numbers: The numbers that are there, ascending, `[N]`.
+        odd: The names that do not follow from their number in this way.
+        twice: Two names with the same number, or None.
     """
 
     folder: Path
@@ -53,14 +62,19 @@ class FrameSeries:
         return place < len(self.numbers) and int(self.numbers[place]) == number
 
     def path(self, number: int) -> Path:
-        """The file of a number that is there."""
+        """Return the file of a number; the number must be there."""
         return self.folder / self.odd.get(number, f"{self.prefix}{number:0{self.digits}d}{self.ending}")
 
 
 def frame_series(folder: Path, prefix: str | None) -> FrameSeries:
-    """The series whose names begin with `prefix` and go on with the number; None: the only one that is there.
+    """Find a series of frames in a folder.
 
-    Raises InputError for a folder with none or several, and for two files of one number.
+    Args:
+        folder: The folder.
+        prefix: What stands before the number in the names; None takes the only series that is there.
+
+    Raises:
+        InputError: There is none, there are several to choose from, or two files have the same number.
     """
     series = _series_by_prefix(folder)
     there = ", ".join(

@@ -1,7 +1,7 @@
-"""Which way up a stored picture is shown.
+"""How a stored picture is turned to be shown.
 
-Phones store what the sensor saw and write a display matrix beside it that says how to turn it; annotation tools and players
-show the turned picture, so the boxes refer to that one.
+Phones store pictures as the sensor sees them, with a display matrix that says how to turn them. Annotation tools and
+players show the turned pictures, so boxes refer to those.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from jaxtyping import UInt8
 
 from lfb_lightning.errors import InputError
 
-_TOLERANCE_DEGREES = 1.0  # what players take for upright too
+_TOLERANCE_DEGREES = 1.0  # players ignore such small angles too
 
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """A stored picture is first mirrored left to right, if at all, then turned counter-clockwise by `rotation` degrees.
+    """How to show a stored picture: first mirror it, if at all, then turn it.
 
-    `rotation` is -90, 0, 90 or 180; a phone held upright usually writes -90.
+    Args:
+        rotation: Degrees counter-clockwise: -90, 0, 90 or 180. A phone held upright usually writes -90.
+        mirrored: Whether left and right are swapped.
     """
 
     rotation: int = 0
@@ -36,15 +38,19 @@ class Orientation:
         return self.rotation % 180 != 0
 
     def show(self, picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
-        """The picture as it is shown (a view of the stored one)."""
+        """Return a stored picture `[h, w, 3]` as it is shown, `[H, W, 3]`; the result shares its memory."""
         return np.rot90(picture[:, ::-1] if self.mirrored else picture, self.rotation // 90)
 
 
 def orientation_of(frame: av.VideoFrame, path: Path) -> Orientation:
-    """What the frame's display matrix says; upright without one.
+    """Read the orientation from a frame's display matrix; without one, the picture is upright.
+
+    Args:
+        frame: A decoded frame.
+        path: The video file, for messages.
 
     Raises:
-        InputError: the matrix turns it by something else than a right angle.
+        InputError: The matrix turns the picture by an angle that is not a multiple of 90 degrees.
     """
     matrix = _display_matrix(frame)
     if matrix is None:
@@ -73,9 +79,8 @@ def orientation_of(frame: av.VideoFrame, path: Path) -> Orientation:
 def _display_matrix(frame: av.VideoFrame) -> list[int] | None:
     try:
         data: Any = frame.side_data.get("DISPLAYMATRIX")  # a buffer; PyAV states no type
-    except (
-        ValueError
-    ):  # PyAV knows fewer kinds of side data than FFmpeg; one unknown kind hides all, mirroring included
+    except ValueError:
+        # PyAV knows fewer kinds of side data than FFmpeg, and one unknown kind hides all of them, mirroring included.
         turn = {90: [0, -1, 0, 1, 0], -90: [0, 1, 0, -1, 0], 180: [-1, 0, 0, 0, -1], -180: [-1, 0, 0, 0, -1]}
         return turn.get(frame.rotation)
     return None if data is None else np.frombuffer(data, dtype=np.int32).tolist()

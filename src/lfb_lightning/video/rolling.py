@@ -1,4 +1,4 @@
-"""All clips of a video from one pass over its frames, through a buffer that forgets what no clip needs any more."""
+"""Cutting all clips of a video out of one pass over its frames, with a buffer that drops what no later clip needs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,21 @@ def stream_from_frames(
     to_rgb: Callable[[Frame], UInt8[np.ndarray, "H W 3"]],
     name: str,
 ) -> Iterator[UInt8[np.ndarray, "T H W 3"]]:
-    """Yield the K clips in order; a frame shared by several clips is converted once.
+    """Cut clips out of a stream of frames, converting each frame once, however many clips share it.
 
-    `frames` are (seconds, frame) in order. The buffer holds one clip's span of wanted frames, whatever the video's
-    length. Raises InputError naming `name` if there are no frames at all.
+    The buffer holds the wanted frames of about one clip's span, whatever the video's length.
+
+    Args:
+        frames: Pairs of presentation time in seconds and frame, ascending.
+        clip_times: Times of each clip in seconds, ascending, float64 `[K, T]`; the clips are ordered by their last time.
+        to_rgb: Converts a frame to RGB, uint8 `[H, W, 3]`.
+        name: The video's name for messages.
+
+    Yields:
+        The clips in order, uint8 `[T, H, W, 3]`.
+
+    Raises:
+        InputError: There are no frames at all.
     """
     if len(clip_times) == 0:
         return

@@ -1,11 +1,13 @@
-"""Decodes what some moments need, and skips the pictures that nothing refers to and nobody asked for.
+"""Decoding only what the wanted moments need, by skipping pictures that no other picture refers to.
 
-Half to three quarters of the pictures of a usual H.264 file are referred to by no other one. A decoder may leave those
-out at no cost to the rest, so before a packet is handed to it, its presentation time is compared with the wanted
-moments. Which picture is nearest to a moment depends on its neighbours, and packets come in decoding order: a packet is
-held until the times around it are known. What is in doubt (no time stamp, end of file) is decoded, and decoders for which
-no test proves that skipping leaves the other frames as they are (AV1's does not) decode everything; so do those of
-interlaced video, whose separate fields no encoder at hand writes.
+In a usual H.264 file, half to three quarters of the pictures are not referred to by others. A decoder may skip those
+without changing the rest, so each packet's presentation time is compared with the wanted moments before it is decoded.
+Which picture is nearest to a moment depends on its neighbors, and packets come in decoding order, so a packet is held back
+until the times around it are known.
+
+Everything is decoded where that is in doubt: pictures without a time stamp or at the end of the file; decoders for which no
+test proves that skipping leaves the other frames unchanged (AV1's does change them); and interlaced video, for which no
+test exists, since no encoder at hand writes separate fields.
 """
 
 from __future__ import annotations
@@ -17,22 +19,26 @@ from collections.abc import Iterable, Iterator, Sequence
 import av
 
 EXACT_UNDER_SKIPPING = {"h264", "hevc", "vp8", "vp9", "mpeg2video"}  # each proven by tests/video/test_codecs.py
-_LONGEST_WAIT = 64  # packets; no codec reorders further
+_LONGEST_WAIT = 64  # packets; no codec reorders pictures over a longer distance
 
 
 class WantedMoments:
-    """Which presentation times may be the nearest to one of the (ascending) moments, both in a stream's time base."""
+    """Decides which pictures may be the nearest to one of the wanted moments.
+
+    Args:
+        moments: Ascending times in the stream's time base, as are the presentation times (`pts`) of pictures.
+    """
 
     def __init__(self, moments: Sequence[float]) -> None:
         self._moments = list(moments)
         self._seen: list[int] = []
 
     def see(self, pts: int) -> None:
-        """A picture of this time exists."""
+        """Note that a picture with this presentation time exists."""
         insort(self._seen, pts)
 
     def needs(self, pts: int) -> bool:
-        """Whether a moment lies nearer to `pts` than to the other pictures seen."""
+        """Tell whether a moment lies nearer to this picture than to the other pictures that were noted."""
         place = bisect_left(self._seen, pts)
         before = self._seen[place - 1] if place else None
         after = next((seen for seen in self._seen[place : place + 2] if seen > pts), None)
@@ -42,7 +48,7 @@ class WantedMoments:
         return first < len(self._moments) and self._moments[first] <= high
 
     def forget_before(self, pts: int) -> None:
-        """Drop the times that no later question needs."""
+        """Drop noted times before `pts` that no later call needs."""
         if (place := bisect_left(self._seen, pts)) > 1024:
             del self._seen[: place - 1]
 
@@ -50,9 +56,15 @@ class WantedMoments:
 def decode_needed(
     packets: Iterable[av.Packet], decoder: av.VideoCodecContext, moments: Sequence[float]
 ) -> Iterator[av.VideoFrame]:
-    """Frames in presentation order; of those that are nearest to a moment, none is missing.
+    """Decode at least the frames that are nearest to one of the moments.
 
-    A decoder that is not in `EXACT_UNDER_SKIPPING` decodes everything.
+    Args:
+        packets: Packets in decoding order, with the empty one at the end.
+        decoder: The stream's decoder. One that is not in `EXACT_UNDER_SKIPPING` decodes everything.
+        moments: Ascending times in the stream's time base.
+
+    Yields:
+        Frames in presentation order.
     """
     if decoder.name not in EXACT_UNDER_SKIPPING:
         yield from decode_all(packets)
@@ -68,18 +80,18 @@ def decode_needed(
 
 
 def decode_all(packets: Iterable[av.Packet]) -> Iterator[av.VideoFrame]:
-    """Every frame in presentation order, none skipped."""
+    """Decode every frame, in presentation order."""
     for packet in packets:
         yield from packet.decode()
 
 
 def is_end(packet: av.Packet) -> bool:
-    """Whether this is the empty packet that follows a stream's last one and makes the decoder give out its last frames."""
+    """Tell whether this is the empty packet after a stream's last one, which makes the decoder output its last frames."""
     return packet.size == 0 and packet.pts is None and packet.dts is None
 
 
 def _is_settled(held: av.Packet, newest: av.Packet) -> bool:
-    # No later packet is shown before it is decoded, so every time up to the newest decoding time is known.
+    # No picture is shown before it is decoded, so all presentation times up to the newest decoding time are known.
     return held.pts is None or (newest.dts is not None and newest.dts > held.pts)
 
 

@@ -1,4 +1,4 @@
-"""What a video file holds that annotations and readers may stumble over: changes of size, holes in its time stamps."""
+"""One pass over a video file that finds what may disagree with its annotations: changes of size, gaps in its time stamps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from lfb_lightning.video.container import open_video
 from lfb_lightning.video.first_frame import FirstFrame, first_frame
 from lfb_lightning.video.selective import is_end
 
-_SIZE_CHANGES_AT_ANY_PICTURE = {"vp8", "vp9", "av1", "libdav1d"}  # elsewhere only at key pictures
-_GAP_FRAMES = 2.5  # a step between two frames that is longer than so many usual ones
+_SIZE_CHANGES_AT_ANY_PICTURE = {"vp8", "vp9", "av1", "libdav1d"}  # other codecs change it at key pictures only
+_GAP_FRAMES = 2.5  # a step between two frames is a gap if it is longer than so many usual ones
 
 
 class SizeChange(NamedTuple):
-    """From `second` on, pictures are stored as `width` x `height`."""
+    """A change of the picture size inside a file.
+
+    Args:
+        second: From this second on, pictures are stored in the new size.
+        width: The new width in pixels.
+        height: The new height in pixels.
+    """
 
     second: float
     width: int
@@ -25,7 +31,12 @@ class SizeChange(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """After the frame at `second` no other one begins for `seconds`."""
+    """A gap in the time stamps of a file.
+
+    Args:
+        second: Where the last frame before the gap begins.
+        seconds: How long it is until the next frame begins.
+    """
 
     second: float
     seconds: float
@@ -35,8 +46,12 @@ class Gap(NamedTuple):
 class Survey:
     """What one pass over a file found; seconds count from the first frame.
 
-    `frames` and `seconds` (when the last one ends) are counted and not the header's. `gaps` are steps much longer than the
-    usual one. `without_time_stamp` counts frames.
+    Args:
+        frames: The number of frames, counted.
+        seconds: When the last frame ends.
+        size_changes: Where the picture size changes.
+        gaps: Steps between frames that are much longer than the usual one.
+        without_time_stamp: The number of frames without a time stamp.
     """
 
     frames: int
@@ -47,14 +62,15 @@ class Survey:
 
 
 def survey(path: str | Path, *, every_picture: bool = True) -> Survey:
-    """Read a file once, decoding key pictures only where the codec can change its size nowhere else.
+    """Read a file once; only key pictures are decoded where the codec can change the picture size only there.
 
     Args:
-        path: the file.
-        every_picture: decode all pictures of the other codecs; without it, a change between key pictures is not noticed.
+        path: The file.
+        every_picture: Whether all pictures are decoded for the other codecs. Otherwise, changes of size between key pictures
+            are not noticed.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: The file cannot be read.
     """
     path = Path(path)
     first = first_frame(path)
@@ -65,7 +81,7 @@ def survey(path: str | Path, *, every_picture: bool = True) -> Survey:
         unit = float(video.time_base)
         only_key_pictures = not every_picture
         if video.decoder not in _SIZE_CHANGES_AT_ANY_PICTURE:
-            only_key_pictures = False  # the decoder knows them better than the container does
+            only_key_pictures = False  # the decoder skips the others, and knows key pictures better than the container
             video.stream.codec_context.skip_frame = "NONKEY"
         size: tuple[int, int] | None = None
         for packet in video.container.demux(video.stream):
@@ -94,6 +110,6 @@ def _survey(
     begins, lasts = (shown[:, 0] - first.time_stamp) * unit, shown[:, 1] * unit
     steps = np.diff(begins)
     usual = float(np.median(steps)) if len(steps) else 0.0
-    holes = np.flatnonzero(steps > _GAP_FRAMES * usual)  # mp4 states them as long durations of the frames before
+    holes = np.flatnonzero(steps > _GAP_FRAMES * usual)  # in mp4, the frame before a gap has a long duration
     gaps = tuple(Gap(float(begins[hole]), float(steps[hole])) for hole in holes)
     return Survey(len(shown) + missing, float(begins[-1] + (lasts[-1] or usual)), changes, gaps, missing)

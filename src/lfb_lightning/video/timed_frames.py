@@ -1,4 +1,4 @@
-"""One pass over an open file's frames, each with the seconds from which and until which it is shown."""
+"""One pass over the frames of an open file, each with the seconds at which it begins and ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from lfb_lightning.video.protocol import refuse_early_end
 
 
 class TimedFrame(NamedTuple):
-    """A decoded frame, shown from `begin` to `end` (seconds since the first frame)."""
+    """A decoded frame with its time.
+
+    Args:
+        begin: When it is first shown, in seconds since the first frame.
+        end: When it is no longer shown, in the same seconds.
+        frame: PyAV's frame.
+    """
 
     begin: float
     end: float
@@ -26,11 +32,20 @@ class TimedFrame(NamedTuple):
 
 
 def seek_before(video: OpenVideo, first: FirstFrame, second: float) -> bool:
-    """Go to the key picture before a second; False if this container cannot."""
+    """Move an open file to the key picture before a second.
+
+    Args:
+        video: The open file.
+        first: Its first frame, which must have a time stamp.
+        second: Seconds since the first frame.
+
+    Returns:
+        Whether the container could do that.
+    """
     assert first.time_stamp is not None
     try:
         video.container.seek(first.time_stamp + int(second / video.time_base), stream=video.stream, backward=True)
-    except av.FFmpegError:  # no index, or none that reaches so far back: the caller begins at an earlier second
+    except av.FFmpegError:  # there is no index, or it does not reach so far back: the caller tries an earlier second
         return False
     return True
 
@@ -38,12 +53,20 @@ def seek_before(video: OpenVideo, first: FirstFrame, second: float) -> bool:
 def timed_frames(
     video: OpenVideo, first: FirstFrame, times: Float64[np.ndarray, " T"] | None, *, after_seek: bool
 ) -> Iterator[TimedFrame]:
-    """Frames from the next key picture on; of those nearest to one of the ascending times, none is missing.
+    """Decode frames from the next key picture on.
 
-    Without `times` none at all is missing.
+    Args:
+        video: The open file.
+        first: Its first frame.
+        times: Ascending seconds since the first frame, float64 `[T]`. Frames that are nearest to none of them may be skipped;
+            None decodes everything.
+        after_seek: Whether the file was moved to another place.
+
+    Yields:
+        The frames in presentation order, with their times.
 
     Raises:
-        InputError: the decoder gives up, or time goes back.
+        InputError: The decoder fails, or the time stamps go back.
     """
     moments = None
     if times is not None and first.time_stamp is not None and not first.interlaced:
@@ -59,7 +82,20 @@ def timed_frames(
 
 
 def reaching(frames: Iterable[TimedFrame], video: OpenVideo, first: FirstFrame, reach: float) -> Iterator[TimedFrame]:
-    """The frames; raises InputError if they run out long before second `reach`."""
+    """Pass frames on, and check at their end that none is missing.
+
+    Args:
+        frames: The frames of a file.
+        video: The open file.
+        first: Its first frame.
+        reach: The second that the frames should reach.
+
+    Yields:
+        The frames.
+
+    Raises:
+        InputError: The frames end more than a second before `reach`.
+    """
     end = 0.0
     for entry in frames:
         end = entry.end
@@ -70,7 +106,10 @@ def reaching(frames: Iterable[TimedFrame], video: OpenVideo, first: FirstFrame, 
 
 
 def _with_times(frames: Iterable[av.VideoFrame], video: OpenVideo, first: FirstFrame) -> Iterator[TimedFrame]:
-    """A frame without a time stamp begins where the one before it ends; one without a duration lasts as the rate says."""
+    """Give each frame its times.
+
+    A frame without a time stamp begins where the one before it ends; one without a duration lasts as long as the rate says.
+    """
     usual = float(1 / first.rate) if first.rate is not None else 0.0
     unit, units = video.time_base.as_integer_ratio()  # integers are exact and faster than fractions
     begin = end = 0.0

@@ -1,4 +1,4 @@
-"""Tells from a container's outermost parts whether the file's end is missing, without decoding."""
+"""Finding out from a container's outermost parts, without decoding, whether the end of a file is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def why_cut_off(path: Path) -> str | None:
-    """Which part of an mp4, mov, mkv or webm file is missing; None if none is, or if the file is of another kind."""
+    """Say which part of an mp4, mov, mkv or webm file is missing; None if none is, or if the file is of another kind."""
     size = path.stat().st_size
     with path.open("rb") as file:
         if file.read(4) == _EBML:
@@ -20,7 +20,7 @@ def why_cut_off(path: Path) -> str | None:
 
 
 def _boxes_cut_off(file: BinaryIO, size: int) -> str | None:
-    """mp4 and mov: boxes of a length and a name, one of which, `moov`, is the index."""
+    """Look through an mp4 or mov file: it consists of boxes with a length and a name, and the box `moov` is its index."""
     names: set[bytes] = set()
     position = 0
     for number in range(_MOST_BOXES):
@@ -42,7 +42,7 @@ def _boxes_cut_off(file: BinaryIO, size: int) -> str | None:
 
 
 def _segment_cut_off(file: BinaryIO, size: int) -> str | None:
-    """mkv and webm: a header element and one segment that states its length, unless it was written to a pipe."""
+    """Look at an mkv or webm file: a header element and one segment, which states its length unless written to a pipe."""
     header = _length(file)
     if header is None or header > size:
         return None
@@ -54,7 +54,7 @@ def _segment_cut_off(file: BinaryIO, size: int) -> str | None:
 
 
 def _length(file: BinaryIO) -> int | None:
-    """An EBML length: as many leading zero bits as bytes follow; None for "unknown" (all ones) and at the file's end."""
+    """Read an EBML length, whose leading zero bits count the bytes that follow; None for "unknown" and at the file's end."""
     first = file.read(1)
     if not first or not first[0]:
         return None

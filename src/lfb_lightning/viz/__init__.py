@@ -1,4 +1,4 @@
-"""Pictures: what a detector says about a keyframe, and how detectors compare."""
+"""Charts of results, and pictures of keyframes with boxes and actions, drawn with matplotlib."""
 
 from lfb_lightning.viz.charts import bar_chart
 from lfb_lightning.viz.overlay import draw_overlay

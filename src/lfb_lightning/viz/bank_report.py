@@ -1,4 +1,4 @@
-"""A bank at a glance: persons a second, and which seconds of each video have features."""
+"""A picture of a bank: how many features a second has, and which seconds of each video have any."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ _MOST_LABELS = 40
 
 
 def draw_bank_report(path: str | Path, summary: BankSummary, *, title: str) -> None:
-    """A histogram of persons a second beside a strip for each video, dark where it has features."""
+    """Draw a histogram of features per second beside one strip per video that is dark where the video has features.
+
+    Args:
+        path: The file to write; its ending names the form.
+        summary: What the bank holds.
+        title: The figure's title.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
     figure = Figure(figsize=(12, min(3 + 0.16 * summary.videos, 20)), layout="constrained")
     counts, strips = figure.subplots(1, 2, width_ratios=(1, 2.2))
     counts.bar(list(summary.persons_per_second), list(summary.persons_per_second.values()), color="tab:blue")
-    counts.set(xlabel="features in a second", ylabel="seconds", title=f"{summary.mean_persons:.2f} a second")
+    counts.set(xlabel="features in a second", ylabel="seconds", title=f"{summary.mean_persons:.2f} per second")
     counts.xaxis.get_major_locator().set_params(integer=True)
     counts.spines[["top", "right"]].set_visible(False)
     names = list(summary.coverage)

@@ -11,7 +11,17 @@ from lfb_lightning.viz.saving import save_figure
 
 
 def bar_chart(path: str | Path, rows: Mapping[str, Mapping[str, float]], *, title: str, axis: str) -> None:
-    """Grouped bars: one group per row name, one colour per column name, values written on the bars."""
+    """Draw grouped bars, with their values written on them.
+
+    Args:
+        path: The file to write; its ending names the form.
+        rows: Values between 0 and 1 by the name of a group of bars and then by the name of a color.
+        title: The chart's title.
+        axis: The label of the vertical axis.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
     columns = list(next(iter(rows.values())))
     figure = Figure(figsize=(1.9 * len(rows) + 1.5, 4), layout="constrained")
     axes = figure.subplots()

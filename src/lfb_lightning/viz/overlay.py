@@ -1,4 +1,4 @@
-"""A keyframe with its persons: boxes, what they do, and what a detector says they do."""
+"""A picture of a keyframe with its persons' boxes, their annotated actions, and the actions that a detector predicts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ _HIT, _WRONG, _MISSED = "#2ca02c", "#d62728", "#888888"
 
 @dataclass(frozen=True, slots=True)
 class OverlayPerson:
-    """A detected person: normalised xyxy box, predicted (action, score) pairs, and the true actions (None: nobody)."""
+    """One detected person.
+
+    Args:
+        box: Corners `x1, y1, x2, y2` as fractions of the picture.
+        predicted: Predicted actions with their scores.
+        actual: The annotated actions, or None where nobody was annotated.
+    """
 
     box: tuple[float, float, float, float]
     predicted: list[tuple[str, float]]
@@ -27,9 +33,18 @@ class OverlayPerson:
 def draw_overlay(
     path: str | Path, frame: UInt8[np.ndarray, "H W 3"], persons: list[OverlayPerson], *, title: str
 ) -> None:
-    """Write a PNG: the frame with numbered boxes, and each person's actions beside it.
+    """Draw a frame with numbered boxes, and each person's actions beside it.
 
-    Green: predicted and true; red: predicted and not true; grey: true and not predicted.
+    Actions are green if predicted and true, red if predicted only, and gray if true only.
+
+    Args:
+        path: The file to write; its ending names the form.
+        frame: The keyframe, RGB.
+        persons: The detected persons.
+        title: The picture's title.
+
+    Raises:
+        InputError: The file cannot be written.
     """
     height, width = frame.shape[:2]
     figure = Figure(figsize=(9, 4.8), layout="constrained")
@@ -51,8 +66,8 @@ def draw_overlay(
         lines = _lines(person)
         text.text(0.0, y, f"person {number}", fontsize=9, weight="bold", transform=text.transAxes)
         y -= 0.052
-        for line, colour in lines:
-            text.text(0.05, y, line, fontsize=9, color=colour, transform=text.transAxes)
+        for line, color in lines:
+            text.text(0.05, y, line, fontsize=9, color=color, transform=text.transAxes)
             y -= 0.052
         y -= 0.02
     text.text(0.0, -0.04, "true and predicted", fontsize=8, color=_HIT, transform=text.transAxes)

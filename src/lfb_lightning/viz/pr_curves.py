@@ -1,4 +1,4 @@
-"""Precision over recall, a small picture a class."""
+"""Precision-recall curves, one small chart per class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ Curve = tuple[str, float, np.ndarray, np.ndarray]
 
 
 def draw_pr_curves(path: str | Path, curves: list[Curve], *, title: str, columns: int = 8) -> None:
-    """Write a PNG of (name, AP, precision, recall) curves, as found (thin) and interpolated (filled)."""
+    """Draw one chart per class: the curve as measured (thin line) and interpolated (filled area).
+
+    Args:
+        path: The file to write; its ending names the form.
+        curves: Per class its name, AP, precision `[K]` and recall `[K]`.
+        title: The figure's title.
+        columns: How many charts stand side by side, at most.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
     columns = max(1, min(columns, len(curves)))
     rows = max(1, math.ceil(len(curves) / columns))
     figure = Figure(figsize=(1.7 * columns + 0.4, 1.75 * rows + 0.6), layout="constrained")

@@ -1,4 +1,4 @@
-"""How a drawn figure comes into its file."""
+"""Writing figures to files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from lfb_lightning.files.durable import durable_file
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int) -> None:
-    """Write a figure, whole or not at all, in the form that the file's ending names; without one, as PNG.
+    """Write a figure durably, in the form that the file's ending names; without an ending, as PNG.
+
+    Args:
+        figure: The figure to write.
+        path: The file to write.
+        dpi: Dots per inch, for forms made of pixels.
 
     Raises:
-        InputError: matplotlib writes no such form, or the file cannot be written.
+        InputError: The ending names a form that matplotlib does not write, or the file cannot be written.
     """
     form = Path(path).suffix.lstrip(".").lower() or "png"
     known = figure.canvas.get_supported_filetypes()

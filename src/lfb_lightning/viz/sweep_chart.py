@@ -1,4 +1,4 @@
-"""What each parameter of a sweep did: one panel a parameter, one point a job."""
+"""A chart of a sweep: one panel per parameter, one point per job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ _LOG_FROM = 30.0  # a parameter that spans more than this factor is drawn on a l
 
 
 def sweep_chart(path: str | Path, jobs: Sequence[tuple[Mapping[str, str], float]], *, axis: str) -> None:
-    """Draw `jobs`, each its parameters and its score. Numbers get an axis, names a place each with their mean."""
+    """Draw the score of each job over each parameter: numbers on an axis, names side by side with their mean.
+
+    Args:
+        path: The file to write; its ending names the form.
+        jobs: The parameters of each job, by name and as text, and its score.
+        axis: The label of the vertical axis.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
     names = list(jobs[0][0]) or ["job"]
     figure = Figure(figsize=(3.6 * len(names) + 0.8, 3.8), layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
