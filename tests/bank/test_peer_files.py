@@ -39,7 +39,7 @@ def test_windows_are_the_peers(tmp_path):
     for query, slots in recorded["queries"].items():
         keyframe = keyframe_of(query)
         (bank,) = [bank for bank in banks if keyframe.video_id in bank.videos] or banks[:1]
-        window = bank.window(keyframe, WindowSpec(seconds=60, features_per_second=5))
+        window = bank.window(keyframe, WindowSpec.of_seconds(seconds=60, features_per_second=5))
         ids = window.padded(torch.float32)[0, :, 0].view(60, 5)  # channel 0 is each feature's number
         for slot in range(60):
             expected = slots.get(str(slot), [])
@@ -70,7 +70,7 @@ def test_crowded_second_and_odd_window_are_as_the_peers(tmp_path):
     assert abs(len(drawn) - crowd["distinct_subsets_in_200_draws"]) < 15  # uniform: 100.5 of 126 expected
     keyframe = keyframe_of(odd["query"])
     (bank,) = [bank for bank in banks if keyframe.video_id in bank.videos]
-    window = bank.window(keyframe, WindowSpec(seconds=odd["window_size"], features_per_second=odd["K"]))
+    window = bank.window(keyframe, WindowSpec.of_seconds(seconds=odd["window_size"], features_per_second=odd["K"]))
     assert window.mask[0].view(-1, odd["K"]).sum(dim=1).tolist() == odd["n_nonzero"]
 
 
@@ -97,7 +97,7 @@ def test_stacked_tensors_of_the_older_file_form_are_read(tmp_path):
     theirs = torch.load(GOLDEN / "lfb_unittest.pkl", weights_only=True)
     bank = imported(GOLDEN / "lfb_unittest.pkl", tmp_path / "bank")
     assert bank.keyframes() == [Keyframe("video_1", second) for second in sorted(theirs["video_1"])]
-    assert torch.equal(bank.persons(Keyframe("video_1", 930))[2], theirs["video_1"][930])
+    assert torch.equal(bank.rows_at(Keyframe("video_1", 930))[2], theirs["video_1"][930])
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
@@ -111,8 +111,8 @@ def test_pickle_of_the_original_release_with_numbered_videos(tmp_path, protocol)
     names = read_video_names(tmp_path / "val.csv")
     assert names == ["first", "second"]
     bank = imported(tmp_path / "val_lfb.pkl", tmp_path / "bank", video_names=names)
-    assert torch.equal(bank.persons(Keyframe("second", 905))[2], torch.from_numpy(features[:2]))
-    assert torch.equal(bank.persons(Keyframe("second", 904))[2], torch.from_numpy(features[2:]))
+    assert torch.equal(bank.rows_at(Keyframe("second", 905))[2], torch.from_numpy(features[:2]))
+    assert torch.equal(bank.rows_at(Keyframe("second", 904))[2], torch.from_numpy(features[2:]))
     with pytest.raises(InputError, match=r"videos are numbers.*video_names="):
         PeerBank(tmp_path / "val_lfb.pkl")
     with pytest.raises(InputError, match="video 1, but video_names has 1 names"):
@@ -122,7 +122,7 @@ def test_pickle_of_the_original_release_with_numbered_videos(tmp_path, protocol)
 def test_pickle_of_the_original_release_with_a_feature_a_frame(tmp_path):
     (tmp_path / "lfb.pkl").write_bytes(pickle.dumps({"v": {30: np.ones(4, np.float32), 0: np.zeros(4, np.float32)}}, 2))
     bank = imported(tmp_path / "lfb.pkl", tmp_path / "bank")
-    assert bank.persons(Keyframe("v", 30))[2].tolist() == [[1.0] * 4]
+    assert bank.rows_at(Keyframe("v", 30))[2].tolist() == [[1.0] * 4]
 
 
 class Evil:

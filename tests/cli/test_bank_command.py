@@ -82,7 +82,7 @@ def test_parts_and_there_and_back_through_the_peers_file(pipeline, bank, tmp_pat
     ours, back = FeatureBank.open(folder), FeatureBank.open(tmp_path / "back" / "val")
     assert ours.keyframes() == back.keyframes()
     for keyframe in ours.keyframes():
-        assert torch.equal(ours.persons(keyframe)[2], back.persons(keyframe)[2])
+        assert torch.equal(ours.rows_at(keyframe)[2], back.rows_at(keyframe)[2])
 
 
 def test_mistakes_are_explained(pipeline, bank, console, tmp_path):

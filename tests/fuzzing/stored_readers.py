@@ -93,7 +93,9 @@ def _older_form() -> Seed:
 
 
 def _window(folder: Path) -> Any:
-    window = FeatureBank.open(folder).window(Keyframe("v", 903), WindowSpec(seconds=2, features_per_second=2))
+    window = FeatureBank.open(folder).window(
+        Keyframe("v", 903), WindowSpec.of_seconds(seconds=2, features_per_second=2)
+    )
     return [plain(window.mask[0]), plain(window.padded(torch.float32)[0])]
 
 
@@ -116,7 +118,7 @@ def _gone_on(folder: Path) -> Any:
 
 _BANK_WAYS = [
     _window,
-    lambda folder: [plain(part) for part in FeatureBank.open(folder).persons(Keyframe("v", 903))],
+    lambda folder: [plain(part) for part in FeatureBank.open(folder).rows_at(Keyframe("v", 903))],
     lambda folder: [list(keyframe) for keyframe in FeatureBank.open(folder).keyframes()],
     lambda folder: plain(FeatureBank.open(folder).read_video("v").decoded),
     _problems,

@@ -26,6 +26,7 @@ from lfb_lightning.ava.csv_rows import (
 )
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, keys_of, number_videos, stable_order
 from lfb_lightning.ava.label_map import LabelMap
+from lfb_lightning.clock import SECONDS, Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file
 from lfb_lightning.structures import GroundTruth, Keyframe
@@ -116,11 +117,20 @@ class Annotations:
         return boxes, labels, KeyframeRows(self._video_ids, keys[first_rows], self._empty_keys)
 
 
-def read_annotations(path: str | Path, label_map: LabelMap) -> Annotations:
-    """Read an AVA annotation csv; raises InputError with file and row for anything that is not one."""
-    rows, empty = parse_whole_rows(path, COLUMNS, integers=_INTEGERS), None
+def read_annotations(path: str | Path, label_map: LabelMap, *, clock: Clock = SECONDS) -> Annotations:
+    """Read an AVA annotation csv.
+
+    Args:
+        path: The file; its timestamps are seconds, with or without a fraction.
+        label_map: The actions that are used; rows of others only say that their keyframe is annotated.
+        clock: The data set's clock, whose ticks the keyframes count.
+
+    Raises:
+        InputError: With file and row for anything that is not such a file, a second without a tick included.
+    """
+    rows, empty = parse_whole_rows(path, COLUMNS, integers=_INTEGERS, clock=clock), None
     if rows is None:
-        rows, empty = _unusual_rows(path)
+        rows, empty = _unusual_rows(path, clock)
     if len(rows) * label_map.num_columns > _MOST_LABELS:
         raise InputError(
             f"annotations {path}: {len(rows)} rows of {label_map.num_columns} columns, one for each id, take more than "
@@ -141,21 +151,31 @@ def no_annotations(label_map: LabelMap) -> Annotations:
     return Annotations(rows.astype(dict.fromkeys(_INTEGERS, np.int64)), label_map)
 
 
-def _unusual_rows(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _unusual_rows(path: str | Path, clock: Clock) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of persons, and those of two columns; a person's last column may be missing, as in the first v2.1 files."""
     persons, nobody = [], []
     for table in read_csv_blocks(path, COLUMNS, what="annotations", widths={2, 7, 8}):
         empty = have_two_columns(table)
-        persons.append(number_columns(table[~empty].replace({"person_id": {"": "0"}}), path, _INTEGERS))
-        nobody.append(number_columns(table.loc[empty, COLUMNS[:2]], path, _INTEGERS))
+        persons.append(number_columns(table[~empty].replace({"person_id": {"": "0"}}), path, _INTEGERS, clock))
+        nobody.append(number_columns(table.loc[empty, COLUMNS[:2]], path, _INTEGERS, clock))
     return join_blocks(persons), join_blocks(nobody)
 
 
-def write_annotations(path: str | Path, rows: Iterable[tuple[Keyframe, tuple[float, ...], int, int]]) -> None:
-    """Write (keyframe, normalised xyxy box, action id, person id) rows in AVA's form: 3 decimals, seconds of 4 digits."""
+def write_annotations(
+    path: str | Path, rows: Iterable[tuple[Keyframe, tuple[float, ...], int, int]], *, clock: Clock = SECONDS
+) -> None:
+    """Write rows in AVA's form: coordinates of 3 decimals, seconds of 4 digits.
+
+    Args:
+        path: The file.
+        rows: Keyframe, normalized xyxy box, action id and person id.
+        clock: The clock of the keyframes.
+    """
     with durable_file(Path(path)) as file:
         for keyframe, box, action_id, person_id in rows:
-            file.write(f"{keyframe},{','.join(f'{value:.3f}' for value in box)},{action_id},{person_id}\n".encode())
+            corners = ",".join(f"{value:.3f}" for value in box)
+            second = clock.text(keyframe.timestamp)
+            file.write(f"{keyframe.video_id},{second},{corners},{action_id},{person_id}\n".encode())
 
 
 def _number_equal_rows(columns: list[np.ndarray]) -> Int64[np.ndarray, " N"]:

@@ -16,8 +16,8 @@ import pandas as pd
 from jaxtyping import Float64, Int
 
 from lfb_lightning.ava.csv_rows import have_two_columns, numbers, parse_whole_blocks, read_csv_blocks
+from lfb_lightning.clock import SECOND_LIMIT, SECONDS
 from lfb_lightning.errors import InputError
-from lfb_lightning.seconds import SECOND_LIMIT, expected_second
 
 _COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "score"]
 _BOX = ["x1", "y1", "x2", "y2"]
@@ -117,7 +117,7 @@ def _microseconds(timestamps: np.ndarray, path: str | Path) -> np.ndarray:
     """2^43 plus the timestamps as the official tool writes them, with six decimals."""
     if bool((np.abs(timestamps) >= SECOND_LIMIT).any()):
         worst = float(timestamps[np.abs(timestamps).argmax()])
-        raise InputError(f"{path}: timestamp is {worst:.15g}, {expected_second(worst)}.")
+        raise InputError(f"{path}: timestamp is {worst:.15g}, {SECONDS.expected(worst)}.")
     distinct, index = np.unique(timestamps, return_inverse=True)
     texts = [f"{value:.6f}" for value in distinct.tolist()]
     return (np.array([int(text.replace(".", "")) for text in texts], dtype=np.int64) + KEYS_PER_VIDEO // 2)[index]

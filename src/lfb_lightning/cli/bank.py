@@ -127,7 +127,17 @@ def import_peer_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Write a peer's pickle as a bank."""
     names = None if cfg.video_names is None else read_video_names(cfg.video_names)
     peer = PeerBank(cfg.file, names)
-    return _wrote(cfg.to, import_bank(peer, Path(cfg.to), split=cfg.split, precision=cfg.precision, track=_track))
+    manifest = import_bank(
+        peer,
+        Path(cfg.to),
+        split=cfg.split,
+        precision=cfg.precision,
+        ticks_per_second=cfg.ticks_per_second,
+        entries=cfg.entries,
+        spacing=list(cfg.spacing),
+        track=_track,
+    )
+    return _wrote(cfg.to, manifest)
 
 
 def export_peer_bank(cfg: DictConfig, run_dir: Path) -> int:

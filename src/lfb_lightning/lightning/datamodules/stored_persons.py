@@ -32,7 +32,7 @@ class StoredPersons(Dataset[Sample]):
     def __getitem__(self, key: SampleKey) -> Sample:
         """Read the keyframe's persons; those below the evaluation threshold are left out unless training."""
         keyframe = self.keyframes[key.index]
-        boxes, scores, features = self.bank.persons(keyframe)
+        boxes, scores, features = self.bank.rows_at(keyframe)
         labels = None
         if self.training:
             found, kept = self.split.match(self.split.annotations[keyframe], boxes.double().numpy())
