@@ -10,6 +10,7 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
@@ -19,7 +20,7 @@ from lfb_lightning.errors import InputError
 SECOND_LIMIT = 8_000_000  # 92 days; a second lies above minus this and below this
 TICK_LIMIT = 1 << 31  # bank rows keep ticks as int32; keyframe keys (33 bits) and evaluation (microseconds) hold more
 _MOST_TICKS_PER_SECOND = 100_000  # the official evaluator tells moments apart to the microsecond
-_HALF_MICROSECOND = Fraction(1, 2_000_000)
+_MOST_IN_64_BITS = 500_000  # 2 * 8e12 microseconds * this < 2^63
 _EXACT = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,3})?(/[0-9]{1,40})?")
 
 
@@ -99,8 +100,8 @@ class Clock:
         """The tick that lies at a second.
 
         Raises:
-            ValueError: Saying what was expected, and what to do, where none lies there (to half a microsecond, since files
-                give a third of a second as 0.333333) or the second is out of bounds.
+            ValueError: Saying what was expected and what to do, where none lies there (to the microsecond, since files give
+                a third of a second as 0.333333) or the second is out of bounds.
         """
         try:
             moment = exact("" if second is None else second)
@@ -116,10 +117,13 @@ class Clock:
         if self.ticks_per_second == 1:
             on = (seconds == np.trunc(seconds)) & (np.abs(seconds) < SECOND_LIMIT)
             return np.where(on, seconds, 0).astype(np.int64), on
-        distinct, place = np.unique(seconds, return_inverse=True)
-        found = [self._tick(Fraction(repr(value))) if math.isfinite(value) else None for value in distinct.tolist()]
-        on = np.array([tick is not None for tick in found], dtype=bool)[place]
-        return np.array([tick or 0 for tick in found], dtype=np.int64)[place], on
+        bounded = np.abs(seconds) < SECOND_LIMIT  # NaN is not
+        micros = np.rint(np.where(bounded, seconds, 0) * 1_000_000).astype(np.int64)
+        # Numerators beyond any frame rate's need integers of more than 64 bits.
+        whole = micros.astype(np.int64 if self.ticks_per_second.numerator < _MOST_IN_64_BITS else object)
+        ticks, on = self._nearest(whole)
+        on = on.astype(bool) & bounded & (np.abs(ticks) < self.tick_limit).astype(bool)
+        return np.where(on, ticks, 0).astype(np.int64), on
 
     def expected(self, second: float) -> str:
         """What was expected in place of a second without a tick, and what to do, to end a message with."""
@@ -146,10 +150,17 @@ class Clock:
         return f"{'-' if tick < 0 else ''}{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
 
     def _tick(self, second: Fraction) -> int | None:
-        tick = round(second * self.ticks_per_second)
-        tolerance = 0 if self.ticks_per_second == 1 else _HALF_MICROSECOND
-        is_near = abs(second - self.seconds(tick)) <= tolerance
-        return tick if is_near and abs(tick) < self.tick_limit else None
+        if self.ticks_per_second == 1:
+            tick, on = int(second), second.denominator == 1
+        else:
+            tick, on = self._nearest(round(second * 1_000_000))
+        return tick if on and abs(second) < SECOND_LIMIT and abs(tick) < self.tick_limit else None
+
+    def _nearest(self, micros: Any) -> tuple[Any, Any]:
+        """The ticks next to whole microseconds, and whether they lie there when rounded to microseconds; for arrays too."""
+        top, bottom = self.ticks_per_second.numerator, self.ticks_per_second.denominator * 1_000_000
+        tick = (2 * micros * top + bottom) // (2 * bottom)
+        return tick, abs(micros * top - tick * bottom) * 2 <= top
 
 
 SECONDS = Clock()

@@ -72,6 +72,20 @@ class Manifest:
         except (InputError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"bank manifest {path}: cannot be used ({error}); {remedy}.") from error
 
+    @classmethod
+    def of(
+        cls,
+        provenance: Provenance,
+        rows: Sequence[int],
+        total: Float64[np.ndarray, " C"],
+        squares: Float64[np.ndarray, " C"],
+        videos_checksum: str,
+        failed: Mapping[str, str] | None = None,
+    ) -> Manifest:
+        """The manifest of videos of so many rows each, with the channels' sums and sums of squares over all of them."""
+        mean, std = statistics(total, squares, sum(rows))
+        return cls(provenance, len(rows), sum(rows), mean.tolist(), std.tolist(), videos_checksum, dict(failed or {}))
+
     def write(self, folder: Path) -> Path:
         """Write the manifest under a temporary name, then rename it."""
         made = self.provenance.content()
@@ -115,17 +129,8 @@ def finish_bank(
         videos[video_id] = VideoEntry(rows=metadata.rows, checksum=metadata.checksum)
         total += read_tensor(path, spans["channel_sum"])
         squares += read_tensor(path, spans["channel_square_sum"])
-    num_rows = sum(entry.rows for entry in videos.values())
-    mean, std = statistics(total, squares, num_rows)
-    manifest = Manifest(
-        provenance=provenance,
-        num_videos=len(videos),
-        num_rows=num_rows,
-        mean=mean.tolist(),
-        std=std.tolist(),
-        videos_checksum=write_videos(folder, videos),
-        failed=failed,
-    )
+    rows = [entry.rows for entry in videos.values()]
+    manifest = Manifest.of(provenance, rows, total, squares, write_videos(folder, videos), failed)
     manifest.write(folder)
     return manifest
 

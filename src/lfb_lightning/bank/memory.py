@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Float32, Int, Int32, UInt8
 from torch import Tensor
 
-from lfb_lightning.bank.manifest import Manifest, Provenance, statistics
+from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.stored_video import StoredVideo, checksum, store_video
 from lfb_lightning.bank.video_table import VideoEntry
 
@@ -103,14 +103,5 @@ def hold(videos: Mapping[str, BankRows], made: Provenance) -> tuple[Manifest, Me
         sums = stored[name].to_tensors()
         total += sums["channel_sum"].numpy()
         squares += sums["channel_square_sum"].numpy()
-    num_rows = sum(len(video.timestamps) for video in stored.values())
-    mean, std = statistics(total, squares, num_rows)
-    manifest = Manifest(
-        provenance=made,
-        num_videos=len(stored),
-        num_rows=num_rows,
-        mean=mean.tolist(),
-        std=std.tolist(),
-        videos_checksum="",
-    )
-    return manifest, MemoryVideos(stored)
+    rows = [len(video.timestamps) for video in stored.values()]
+    return Manifest.of(made, rows, total, squares, videos_checksum=""), MemoryVideos(stored)

@@ -42,8 +42,8 @@ class WindowSpec:
         InputError: For a window without a slot or of negative length, or a grid whose slots are no whole number of cells.
     """
 
-    before: Fraction = Fraction(30)
-    after: Fraction = Fraction(29)
+    before: Fraction | int = 30
+    after: Fraction | int = 29
     slots: int = 300
     per_tick: int = 5
     layout: Layout = "grid"
@@ -85,8 +85,8 @@ class WindowSpec:
             )
         before = seconds // 2 if placement == "centered" else seconds - 1
         return cls(
-            before=Fraction(before),
-            after=Fraction(seconds - 1 - before),
+            before=before,
+            after=seconds - 1 - before,
             slots=seconds * features_per_second,
             per_tick=features_per_second,
             selection=selection,
@@ -101,7 +101,7 @@ class WindowSpec:
             step: Ticks of the bank from one entry to the next, the length of a grid's cells.
         """
         rate = bank_clock.ticks_per_second
-        scale, before, after = rate / clock.ticks_per_second, self.before * rate, self.after * rate
+        scale, before, after = rate / clock.ticks_per_second, rate * self.before, rate * self.after
         common = scale.denominator * before.denominator * after.denominator
         if self.layout == "packed":
             step, cells = 1, int(before + after) + 1

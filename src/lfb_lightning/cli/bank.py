@@ -27,6 +27,7 @@ from lfb_lightning.viz.bank_report import draw_bank_report
 _PROBLEMS_SHOWN = 20
 _SHOWN_OF_MAKING = (
     "split",
+    "entries",
     "precision",
     "compute_precision",
     "origin",
@@ -46,12 +47,15 @@ def inspect_bank(cfg: DictConfig, run_dir: Path) -> int:
     print(f"{bank.folder}: {summary.rows} features of {summary.videos} videos, {made.channels} channels, {size}")
     for name in _SHOWN_OF_MAKING:
         print(f"  {name:18} {getattr(made, name)}")
+    tick = "second" if bank.clock.ticks_per_second == 1 else "tick"
+    spacing = f", an entry every {made.spacing[0]} from {made.spacing[1]}" if made.spacing else ""
+    print(f"  {'clock':18} {made.ticks_per_second} per second{spacing}")
     print(f"  {'backbone digest':18} {made.backbone_digest[:16]}\n  {'clip':18} {dict(made.clip)}")
-    print(f"features in a second (mean {summary.mean_persons:.2f}):")
+    print(f"features in a {tick} (mean {summary.mean_persons:.2f}):")
     most = max(summary.persons_per_second.values(), default=1)
     for count, seconds in summary.persons_per_second.items():
         print(f"  {count:3d} {seconds:8d} {'#' * round(40 * seconds / most)}")
-    print("coverage: first second, last second, share of the seconds between that have features")
+    print(f"coverage: first {tick}, last {tick}, share of the {tick}s between that have features")
     for video_id, entry in summary.coverage.items():
         print(f"  {video_id:24} {entry.first:6d} {entry.last:6d} {entry.share:7.1%}")
     for video_id, reason in failed.items():
