@@ -1,12 +1,14 @@
 """Packed windows are those that the paper's own code reads on Charades and EPIC-Kitchens."""
 
 import json
+import re
 from fractions import Fraction
 
 import pytest
 import torch
 
 from lfb_lightning.bank import BankConfig, BankRows, FeatureBank, WindowSpec
+from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 from tests.conftest import GOLDEN
 
@@ -100,3 +102,28 @@ def test_nouns_of_epic():
 def test_the_configuration_describes_them(options, half, slots, most):
     spec = BankConfig(dir="banks", layout="packed", **options).window_spec(training=False)
     assert spec == WindowSpec(before=half, after=half, slots=slots, per_tick=most, layout="packed")
+
+
+def test_a_grid_of_other_bounds_has_a_cell_per_second_and_other_banks_have_names():
+    config = BankConfig(dir="banks", window_before=5, window_after=2, others={"objects": "detected"})
+    assert config.window_spec(training=True) == WindowSpec(before=5, after=2, slots=40, selection="random")
+    assert [str(config.folder("val", name)) for name in (None, "objects")] == ["banks/val", "detected/val"]
+    with pytest.raises(
+        InputError, match=r"bank\.others names objects, but the model reads bank 'clips'; set \+bank\.others"
+    ):
+        config.folder("val", "clips")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"window_before": "soon"}, "bank.window_before is 'soon', expected a number"),
+        ({"window_before": -40}, "a bank window of"),
+        ({"slots": 7}, "bank.slots is 7, expected a multiple of bank.features_per_second: 5"),
+        ({"slots": 0}, "a bank window of 0 slots"),
+        ({"slots": -5}, "a bank window of -5 slots"),
+    ],
+)
+def test_windows_that_cannot_be_are_refused(options, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        BankConfig(dir="banks", **options)

@@ -41,7 +41,13 @@ class Annotations:
     """Annotated persons by keyframe, and the flat rows that evaluation reads."""
 
     def __init__(self, rows: pd.DataFrame, label_map: LabelMap, empty: pd.DataFrame | None = None) -> None:
-        """Take numeric rows with the columns above, and those of two columns, in any order."""
+        """Take the rows of a file in any order.
+
+        Args:
+            rows: Numbers in the columns above; timestamps in ticks of the data set's clock.
+            label_map: The actions.
+            empty: The keyframes without a person, `video_id` and `timestamp`.
+        """
         self.rows = rows
         self.empty = rows.iloc[:0][COLUMNS[:2]] if empty is None else empty
         self.label_map = label_map
@@ -179,7 +185,7 @@ def write_annotations(
 
 
 def _number_equal_rows(columns: list[np.ndarray]) -> Int64[np.ndarray, " N"]:
-    """A number a row, the same for rows equal in every column, counted by first appearance.
+    """A number for each row, the same for rows equal in every column, counted by first appearance.
 
     Through a 64-bit hash, seven times quicker than grouping by seven columns; should two different rows share a hash,
     they are grouped by the columns after all.

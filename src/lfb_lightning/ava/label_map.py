@@ -50,7 +50,14 @@ class LabelMap:
         return max((self.whole or self).names) + 1
 
     def restricted_to(self, ids: Sequence[int]) -> LabelMap:
-        """The map of some ids, in as many columns; raises InputError for an id that is not listed."""
+        """The map of some ids, in as many columns as the whole one.
+
+        Args:
+            ids: The ids that are kept.
+
+        Raises:
+            InputError: For an id that is not listed, or none at all.
+        """
         missing = sorted(set(ids) - set(self.names))
         if missing or not ids:
             raise InputError(
@@ -95,7 +102,12 @@ def read_label_map(path: str | Path) -> LabelMap:
 
 
 def write_label_map(path: str | Path, names: dict[int, str]) -> None:
-    """Write the `item { name, id }` dialect, with the two leading blanks that the official reader needs."""
+    """Write the `item { name, id }` dialect, with the two leading blanks that the official reader needs.
+
+    Args:
+        path: The file.
+        names: Action names by id.
+    """
     text = "".join(f"item {{\n  name: {quoted(name)}\n  id: {key}\n}}\n" for key, name in sorted(names.items()))
     write_durably(Path(path), text.encode())
 

@@ -27,7 +27,7 @@ class ProposalTable:
     """Proposals by keyframe, best score first."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        """Take rows `video_id, timestamp, x1, y1, x2, y2, score`."""
+        """Take rows `video_id, timestamp, x1, y1, x2, y2, score`; timestamps in ticks of the data set's clock."""
         video_ids, videos = number_videos(rows["video_id"])
         keys = keyframe_keys(videos, rows["timestamp"].to_numpy())
         scores = rows["score"].to_numpy(dtype=np.float64)

@@ -64,7 +64,7 @@ class BankConfig:
         if name is not None and name not in self.others:
             raise InputError(
                 f"bank.others names {', '.join(self.others) or 'no bank'}, but the model reads bank {name!r}; set "
-                f"bank.others.{name}=<its folder, which holds a folder per split>."
+                f"+bank.others.{name}=<its folder, which holds a folder per split>."
             )
         return Path(self.dir if name is None else self.others[name]) / split
 
@@ -88,7 +88,7 @@ class BankConfig:
             before = exact(self.window_before, "bank.window_before")
         if self.window_after is not None:
             after = exact(self.window_after, "bank.window_after")
-        slots = spec.slots
-        if self.layout == "grid" and before + after != spec.before + spec.after:
+        slots = spec.slots if self.slots is None else self.slots
+        if self.slots is None and self.layout == "grid" and before + after != spec.before + spec.after:
             slots = (int(before + after) + 1) * self.features_per_second
-        return replace(spec, before=before, after=after, slots=self.slots or slots, layout=self.layout)
+        return replace(spec, before=before, after=after, slots=slots, layout=self.layout)

@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 
 from lfb_lightning.bank.manifest import Manifest, Provenance, finish_bank
-from lfb_lightning.bank.peer_files import PeerBank
+from lfb_lightning.bank.pickled_bank import PickledBank
 from lfb_lightning.bank.writer import BankWriter
 from lfb_lightning.clock import exact
 from lfb_lightning.errors import InputError
 
 
 def import_bank(
-    peer: PeerBank,
+    source: PickledBank,
     to: Path,
     *,
     split: str,
@@ -32,7 +32,7 @@ def import_bank(
     bank.
 
     Args:
-        peer: The file.
+        source: The file.
         to: The folder of the new bank, `<bank.dir>/<split>`.
         split: Which split the file is.
         precision: How features are stored; None: as in the file.
@@ -42,26 +42,26 @@ def import_bank(
         track: Shows progress over the video ids.
     """
     provenance = Provenance.unknown(
-        channels=peer.channels,
-        precision=precision or peer.precision,
+        channels=source.channels,
+        precision=precision or source.precision,
         keyframes="imported",
         split=split,
-        origin=f"imported from {peer.path.name}, SHA-256 {_sha256(peer.path)}",
+        origin=f"imported from {source.path.name}, SHA-256 {_sha256(source.path)}",
         ticks_per_second=str(exact(ticks_per_second, "ticks_per_second")),
         entries=entries,
         spacing=tuple(spacing),
     )
     writer = BankWriter(to, provenance)
-    for video_id in track(peer.video_ids):
+    for video_id in track(source.video_ids):
         if not writer.is_finished(video_id):
-            video = peer.video(video_id)
+            video = source.video(video_id)
             boxes = torch.zeros(len(video.timestamps), 4, dtype=torch.float64)
             scores = torch.ones(len(video.timestamps), dtype=torch.float64)
             try:
                 writer.write(video_id, timestamps=video.timestamps, boxes=boxes, scores=scores, features=video.features)
             except InputError as error:
-                raise InputError(f"bank {peer.path}: {error}") from error
-    return finish_bank(to, provenance, peer.video_ids)
+                raise InputError(f"bank {source.path}: {error}") from error
+    return finish_bank(to, provenance, source.video_ids)
 
 
 def _sha256(path: Path) -> str:

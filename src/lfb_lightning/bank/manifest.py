@@ -34,14 +34,24 @@ _MOST_ROWS = 1 << 48
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A finished bank. `mean` and `std` are the features' per-channel statistics over all rows."""
+    """A finished bank.
+
+    Args:
+        provenance: What made it.
+        num_videos: Videos that are in it.
+        num_rows: Features of all videos.
+        mean: Of each channel over all rows.
+        std: Of each channel over all rows.
+        videos_checksum: SHA-256 of videos.json.
+        failed: Why a video that was asked for is not in it.
+    """
 
     provenance: Provenance
     num_videos: int
     num_rows: int
     mean: list[float]
     std: list[float]
-    videos_checksum: str  # of videos.json
+    videos_checksum: str
     failed: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -107,9 +117,16 @@ def statistics(
 def finish_bank(
     folder: Path, provenance: Provenance, video_ids: Sequence[str], failed: Mapping[str, str] | None = None
 ) -> Manifest:
-    """Gather the finished files of `video_ids` into a manifest and write it; a video with a file has not failed.
+    """Gather finished files into a manifest and write it.
 
-    Raises InputError when a video has neither a file nor an entry in `failed`.
+    Args:
+        folder: The bank's folder.
+        provenance: What made the files.
+        video_ids: The videos that the bank is to hold.
+        failed: Why a video has no file; one that has a file has not failed.
+
+    Raises:
+        InputError: When a video has neither a file nor a reason.
     """
     failed = {name: why for name, why in (failed or {}).items() if not (folder / file_name(name)).is_file()}
     videos: dict[str, VideoEntry] = {}

@@ -178,7 +178,8 @@ class FeatureBank:
             chosen = rows.searchsorted(begins).tolist()
             for part, begin, first, last in zip(found, begins.tolist(), chosen, chosen[1:], strict=False):
                 here = rows[first:last] - begin
-                target[slots[first:last]] = part.video.features(part.low, part.high)[here]
+                block = part.video.features(part.low, part.high)
+                target[slots[first:last]] = block if len(here) == len(block) else block[here]
                 if scales is not None:
                     assert part.video.scales is not None
                     scales.numpy()[slots[first:last]] = part.video.scales[part.low : part.high][here]

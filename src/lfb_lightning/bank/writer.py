@@ -24,7 +24,15 @@ from lfb_lightning.files.safetensors_header import read_tensor
 
 
 class BankWriter:
-    """Writes the videos of one split's bank. Raises InputError if the folder holds a bank of another provenance."""
+    """Writes the videos of one split's bank.
+
+    Args:
+        folder: `<bank_dir>/<split>`; made if it is not there.
+        provenance: What decides the bank's content.
+
+    Raises:
+        InputError: If the folder cannot be written, or holds a bank of another provenance.
+    """
 
     def __init__(self, folder: str | Path, provenance: Provenance) -> None:
         self.folder = Path(folder)

@@ -13,7 +13,7 @@ from rich.progress import track as rich_track
 from lfb_lightning.bank import FeatureBank, Manifest
 from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.bank.importing import import_bank
-from lfb_lightning.bank.peer_files import PeerBank, export_bank, read_video_names
+from lfb_lightning.bank.pickled_bank import PickledBank, export_bank, read_video_names
 from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.bank.summary import summarise
 from lfb_lightning.bank.verify import verify
@@ -117,7 +117,7 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Write one bank as several, or some of its videos as one."""
     bank = FeatureBank.open(cfg.folder)
     if (cfg.parts is None) == (cfg.videos is None):
-        raise InputError("give either parts=N or videos=<file with an id a line>.")
+        raise InputError("give either parts=N or videos=<file with an id per line>.")
     if cfg.videos is not None:
         video_ids = _lines(Path(cfg.videos))
         return _wrote(cfg.to, pick(bank, Path(cfg.to), video_ids, split=cfg.split, track=_track))
@@ -127,12 +127,12 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
     return 0
 
 
-def import_peer_bank(cfg: DictConfig, run_dir: Path) -> int:
-    """Write a peer's pickle as a bank."""
+def import_pickle(cfg: DictConfig, run_dir: Path) -> int:
+    """Write a pickle of mmaction2 or of the original release as a bank."""
     names = None if cfg.video_names is None else read_video_names(cfg.video_names)
-    peer = PeerBank(cfg.file, names)
+    source = PickledBank(cfg.file, names)
     manifest = import_bank(
-        peer,
+        source,
         Path(cfg.to),
         split=cfg.split,
         precision=cfg.precision,
@@ -144,7 +144,7 @@ def import_peer_bank(cfg: DictConfig, run_dir: Path) -> int:
     return _wrote(cfg.to, manifest)
 
 
-def export_peer_bank(cfg: DictConfig, run_dir: Path) -> int:
+def export_pickle(cfg: DictConfig, run_dir: Path) -> int:
     """Write a bank as mmaction2's pickle."""
     rows = export_bank(FeatureBank.open(cfg.folder), Path(cfg.to), track=_track)
     print(f"wrote {cfg.to}: {rows} features")
@@ -157,8 +157,8 @@ ACTIONS = {
     "convert": convert_bank,
     "merge": merge_banks,
     "split": split_bank,
-    "import": import_peer_bank,
-    "export": export_peer_bank,
+    "import": import_pickle,
+    "export": export_pickle,
 }
 
 
