@@ -28,7 +28,7 @@ from benchmarks.peers.seeking_reader import read_clip
 from benchmarks.videos import write_h264
 from lfb_lightning.bank import BankWriter, FeatureBank, Provenance, WindowSpec, finish_bank
 from lfb_lightning.bank.layout import file_name
-from lfb_lightning.bank.peer_files import export_bank
+from lfb_lightning.bank.pickled_bank import export_bank
 from lfb_lightning.bank.video_table import VideoEntry, read_videos, write_videos
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.clips import ClipSampling
@@ -196,9 +196,9 @@ def cold_rows(out, bank, large, peer_path):
 
 def read_by_mapping(bank: FeatureBank, keyframes: list[Keyframe]) -> None:
     for keyframe in keyframes:
-        video = bank._video(keyframe.video_id)
+        video = bank._videos.rows(keyframe.video_id)
         low, high = video.timestamps.searchsorted([keyframe.timestamp - 30, keyframe.timestamp + 30]).tolist()
-        offset = video.features.begin + low * bank.row_bytes
+        offset = video.features_span.begin + low * bank.row_bytes
         shape = (high - low, bank.channels)
         rows = np.memmap(video.path, dtype=np.float16, mode="r", offset=offset, shape=shape)
         np.array(rows)

@@ -42,7 +42,7 @@ FLOORS = [
         "ground",
         [
             ("files/", "durable writing, safe reading", 4.2),
-            ("structures  boxes  errors  seconds  processes", "the nouns that all floors share", 6.2),
+            ("structures  boxes  errors  clock  ranges  processes", "the nouns that all floors share", 6.2),
         ],
     ),
 ]

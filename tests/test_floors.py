@@ -12,7 +12,7 @@ FLOOR = {
     "structures": 0,
     "boxes": 0,
     "errors": 0,
-    "seconds": 0,
+    "clock": 0,
     "ranges": 0,
     "files": 0,
     "processes": 0,

@@ -11,6 +11,7 @@ ORIGINALS = {
     "ava_eval": SHARED / "golden" / "ava_eval",
     "mmaction2": SHARED / "golden" / "mmaction2",
     "ava": SHARED / "ava",
+    "paper_datasets": SHARED / "golden" / "paper_datasets",
 }
 
 

@@ -18,7 +18,12 @@ T = TypeVar("T", bound="_Movable")
 
 
 class Keyframe(NamedTuple):
-    """A second of a video: `video_id` as in the csv files, `timestamp` in whole seconds of the original video.
+    """A moment of a video.
+
+    Args:
+        video_id: As in the data set's files.
+        timestamp: When, in ticks of the data set's clock (`clock.Clock`): AVA's ticks once per second, so 902 is second 902
+            of the original video.
 
     A tuple, because a training set has 200,000 of them: made and hashed without a line of Python each.
     """

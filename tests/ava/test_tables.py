@@ -3,13 +3,16 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lfb_lightning.ava.annotations import read_annotations, write_annotations
+from lfb_lightning.ava.evaluation_csv import read_evaluation_csv
 from lfb_lightning.ava.excluded import read_excluded
 from lfb_lightning.ava.label_map import LabelMap, read_label_map, write_label_map
 from lfb_lightning.ava.proposals import read_proposals
 from lfb_lightning.ava.results import write_results
+from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 from tests.conftest import GOLDEN
@@ -192,3 +195,43 @@ def test_real_ava_files():
     assert len(read_excluded(GOLDEN / "ava" / "ava_train_excluded_timestamps_v2.1.csv")) == 161
     persons = [len(annotations[keyframe]) for keyframe in annotations.keyframes]
     assert max(persons) == 11
+
+
+HUNDREDTHS = Clock.parse(100)
+
+
+def test_fractional_keyframes_go_through_every_table_and_come_out_as_they_were(tmp_path):
+    rows = "kin,17.010000,0.100,0.200,0.300,0.400,80,1\nkin,17.010000,0.100,0.200,0.300,0.400,3,1\nkin,5.500000\n"
+    annotations = read_annotations(write(tmp_path / "gt.csv", rows), LABELS, clock=HUNDREDTHS)
+    assert annotations.keyframes == [Keyframe("kin", 550), Keyframe("kin", 1701)]
+    assert np.flatnonzero(annotations[Keyframe("kin", 1701)].labels[0]).tolist() == [3, 80]
+    box = (0.1, 0.2, 0.3, 0.4)
+    write_annotations(tmp_path / "again.csv", [(Keyframe("kin", 1701), box, 80, 1)], clock=HUNDREDTHS)
+    assert (tmp_path / "again.csv").read_text() == rows.splitlines(keepends=True)[0]
+    excluded = read_excluded(write(tmp_path / "excluded.csv", "kin,17.01\n"), clock=HUNDREDTHS)
+    assert annotations.without(excluded).keyframes == [Keyframe("kin", 550)]
+
+
+@pytest.mark.parametrize(("rate", "ticks"), [("100", [1701, 550]), ("30000/1001", [1, 511]), ("30", [1, 2, 31])])
+def test_results_are_of_the_keyframes_that_the_evaluator_reads_in_the_annotations(tmp_path, rate, ticks):
+    """Written from ticks, the seconds are those of a file that says them in the official form, with six decimals."""
+    clock = Clock.parse(rate)
+    seconds = [tick / clock.ticks_per_second for tick in ticks]
+    truth = "".join(f"v,{float(second):.6f},0,0,1,1,1,0\n" for second in seconds)
+    proposals = read_proposals(write(tmp_path / "p.csv", truth.replace(",1,0", ",,0.9")), clock=clock)
+    assert [keyframe.timestamp for keyframe in proposals.keyframes] == sorted(ticks)
+    table = pd.DataFrame(
+        {"video_id": "v", "timestamp": ticks, "x1": 0.0, "y1": 0.0, "x2": 1.0, "y2": 1.0, "action_id": 1, "score": 0.5}
+    )
+    write_results(tmp_path / "results.csv", table, clock=clock)
+    theirs, ours = (read_evaluation_csv(path) for path in (write(tmp_path / "gt.csv", truth), tmp_path / "results.csv"))
+    assert sorted(theirs.keys_among({})) == sorted(ours.keys_among({}))
+
+
+def test_what_column_0_means_is_said_by_the_label_map():
+    assert LABELS.has_background
+    assert LABELS.restricted_to([3]).has_background
+    charades = LabelMap({0: "c000", 1: "c001", 2: "c002"})
+    assert not charades.has_background
+    assert not charades.restricted_to([1, 2]).has_background  # column 0 is an action that is not evaluated
+    assert (charades.ids, charades.num_columns) == ([0, 1, 2], 3)

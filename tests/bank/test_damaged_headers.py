@@ -84,7 +84,7 @@ def test_tensors_that_do_not_fit_are_refused_before_they_are_read(path, name):
 def test_rows_that_are_not_the_banks_are_refused_by_windows(path, change, said):
     rewrite(path, change)
     with pytest.raises(InputError, match=rf"v\.safetensors: .*{said}"):
-        FeatureBank.open(path.parent).persons(Keyframe("v", 902))
+        FeatureBank.open(path.parent).rows_at(Keyframe("v", 902))
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from lfb_lightning.bank import WindowSpec, reader
+from lfb_lightning.bank import WindowSpec, video_rows
 from lfb_lightning.bank.layout import file_name
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 from tests.bank.test_window import write_bank
 
-SPEC = WindowSpec(seconds=6, features_per_second=2, selection="random")
+SPEC = WindowSpec.of_seconds(seconds=6, features_per_second=2, selection="random")
 VIDEOS = {f"v{number}": [(900 + row // 3, 0.5) for row in range(60)] for number in range(5)}
 
 BIGGER_THAN_MEMORY = """
@@ -49,7 +49,8 @@ except MemoryError:
 bank = FeatureBank.open(folder)
 assert bank.manifest.num_rows * bank.row_bytes > 2 * budget
 for second in range(0, 1000, 50):
-    window = bank.windows([Keyframe(f"v{number}", second) for number in range(40)], WindowSpec(features_per_second=1))
+    keyframes = [Keyframe(f"v{number}", second) for number in range(40)]
+    window = bank.windows(keyframes, WindowSpec.of_seconds(features_per_second=1))
     rows = features[[2 * min(max(second, 0), 999)]]
     assert torch.equal(window.features[7, 30], rows[0])
 print("served")
@@ -88,11 +89,11 @@ def test_windows_are_the_same_in_workers_of_either_kind(tmp_path, start):
 
 
 def test_only_so_many_videos_indexes_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader, "_KEPT_VIDEOS", 2)
+    monkeypatch.setattr(video_rows, "_KEPT_VIDEOS", 2)
     bank, features = write_bank(tmp_path, VIDEOS)
     for name in [*VIDEOS, *VIDEOS]:
-        assert torch.equal(bank.persons(Keyframe(name, 901))[2], features[name][3:6])
-        assert len(bank._indexes) <= 2
+        assert torch.equal(bank.rows_at(Keyframe(name, 901))[2], features[name][3:6])
+        assert len(bank._videos._indexes) <= 2
 
 
 def test_a_file_that_goes_away_or_shrinks_while_open_is_named(tmp_path):

@@ -26,7 +26,7 @@ ROWS = [(902, 0.5), (901, 0.9), (902, 0.8)]
 
 def test_rows_are_sorted_by_time_and_keep_their_order_within_a_second(tmp_path):
     bank, features = write_bank(tmp_path, {"v": ROWS})
-    boxes, scores, stored = bank.persons(bank.keyframes()[1])
+    boxes, scores, stored = bank.rows_at(bank.keyframes()[1])
     assert [keyframe.timestamp for keyframe in bank.keyframes()] == [901, 902]
     assert torch.equal(stored, features["v"][[0, 2]])
     assert scores.tolist() == pytest.approx([0.5, 0.8])
@@ -49,7 +49,7 @@ def test_video_ids_are_encoded_and_stay_in_the_folder(tmp_path, video_id):
     assert path.parent == tmp_path / "bank"
     assert path.is_file()
     assert video_id_of(path) == video_id
-    assert torch.equal(bank.persons(bank.keyframes()[0])[2], features[video_id][[1]])
+    assert torch.equal(bank.rows_at(bank.keyframes()[0])[2], features[video_id][[1]])
 
 
 def test_statistics_are_those_of_the_stored_features(tmp_path):
@@ -71,7 +71,7 @@ def test_half_precision_rounds_to_the_nearest_and_saturates(tmp_path):
     )
     finish_bank(tmp_path, writer.provenance, ["v"])
     bank = FeatureBank.open(tmp_path)
-    stored = bank.persons(bank.keyframes()[0])[2][0]
+    stored = bank.rows_at(bank.keyframes()[0])[2][0]
     assert stored[2] == torch.finfo(torch.float16).max
     assert ((stored[:2].float() - values[0, :2]).abs() <= values[0, :2].abs() * 2**-11).all()
 
@@ -79,7 +79,7 @@ def test_half_precision_rounds_to_the_nearest_and_saturates(tmp_path):
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "int8"])
 def test_statistics_are_of_what_is_stored_in_any_precision(tmp_path, precision):
     bank, _ = write_bank(tmp_path, {"v": ROWS}, precision=precision)
-    read = torch.cat([bank.persons(keyframe)[2] for keyframe in bank.keyframes()]).double()
+    read = torch.cat([bank.rows_at(keyframe)[2] for keyframe in bank.keyframes()]).double()
     np.testing.assert_allclose(bank.manifest.mean, read.mean(dim=0).numpy(), rtol=1e-9)
 
 
@@ -284,5 +284,5 @@ def test_a_finished_file_that_is_not_as_it_was_written_is_named_when_extraction_
 def test_scales_beside_features_that_need_none_are_not_read(tmp_path):
     bank, features = write_bank(tmp_path, {"v": [(902, 0.5)]})
     with_tensors(tmp_path / file_name("v"), scales=torch.tensor(2.0))
-    assert torch.equal(bank.persons(Keyframe("v", 902))[2], features["v"])
+    assert torch.equal(bank.rows_at(Keyframe("v", 902))[2], features["v"])
     assert torch.equal(read_video(tmp_path / file_name("v"))[1].decoded, features["v"])

@@ -82,7 +82,20 @@ def test_parts_and_there_and_back_through_the_peers_file(pipeline, bank, tmp_pat
     ours, back = FeatureBank.open(folder), FeatureBank.open(tmp_path / "back" / "val")
     assert ours.keyframes() == back.keyframes()
     for keyframe in ours.keyframes():
-        assert torch.equal(ours.persons(keyframe)[2], back.persons(keyframe)[2])
+        assert torch.equal(ours.rows_at(keyframe)[2], back.rows_at(keyframe)[2])
+
+
+def test_a_bank_of_another_clock_is_imported_and_named(bank, tmp_path):
+    torch.save({"v": {11: [torch.ones(4)], 23: [torch.ones(4)], 47: [torch.ones(4)]}}, tmp_path / "charades.pkl")
+    arguments = [f"file={tmp_path / 'charades.pkl'}", f"to={tmp_path / 'val'}", "split=val", "ticks_per_second=24"]
+    bank("import", *arguments, "entries=clips", "spacing=[12,11]")
+    made = FeatureBank.open(tmp_path / "val").manifest.provenance
+    assert (made.ticks_per_second, made.entries, made.spacing) == ("24", "clips", (12, 11))
+    shown = bank("inspect", f"folder={tmp_path / 'val'}").stdout
+    assert "entries            clips" in shown
+    assert "clock              24 per second, an entry every 12 from 11" in shown
+    assert "last tick" in shown
+    assert "75.0%" in shown  # of 11, 23, 35 and 47
 
 
 def test_mistakes_are_explained(pipeline, bank, console, tmp_path):

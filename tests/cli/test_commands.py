@@ -40,7 +40,7 @@ def test_bank_holds_every_confident_proposal(pipeline):
     assert [str(keyframe) for keyframe in bank.keyframes()] == sorted({",".join(row[:2]) for row in confident})
     detector = load_detector(pipeline.checkpoint)
     assert bank.channels == detector.channels == 64
-    window = bank.window(bank.keyframes()[0], WindowSpec(seconds=16))
+    window = bank.window(bank.keyframes()[0], WindowSpec.of_seconds(seconds=16))
     assert torch.isfinite(window.features).all()
 
 

@@ -115,7 +115,9 @@ def test_ids_with_a_folder_and_endings_in_capitals_give_the_same_bank_and_scores
     assert [path.name for path in (tmp_path / "bank" / "val").glob("*000*")] == ["sport%2Fmini-val-000.safetensors"]
     for keyframe in plain.keyframes():
         there = keyframe._replace(video_id=f"sport/{keyframe.video_id}")
-        windows = [source.window(key, WindowSpec(seconds=16)) for source, key in ((bank, there), (plain, keyframe))]
+        windows = [
+            source.window(key, WindowSpec.of_seconds(seconds=16)) for source, key in ((bank, there), (plain, keyframe))
+        ]
         assert windows[0].mask.any()
         assert windows[0].features.equal(windows[1].features)
     console("test", *shared, *here, f"hydra.run.dir={tmp_path / 'moved'}")

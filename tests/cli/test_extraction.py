@@ -148,7 +148,7 @@ def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(p
         assert len(failed[name].splitlines()) == 1
         assert failed[name] in done.stdout
     assert len(FeatureBank.open(tmp_path / "banks" / "train").videos) == 1
-    assert not FeatureBank.open(tmp_path / "banks" / "train").persons(Keyframe(names[0], 905))[0].numel()
+    assert not FeatureBank.open(tmp_path / "banks" / "train").rows_at(Keyframe(names[0], 905))[0].numel()
 
     cut.unlink()
     for path in [*videos[:3], videos[4]]:

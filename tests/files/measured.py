@@ -13,7 +13,7 @@ from lfb_lightning.ava.excluded import read_excluded
 from lfb_lightning.ava.label_map import LabelMap, read_label_map
 from lfb_lightning.ava.proposals import read_proposals
 from lfb_lightning.bank.layout import read_header
-from lfb_lightning.bank.peer_files import PeerBank
+from lfb_lightning.bank.pickled_bank import PickledBank
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_pickle import load_arrays
@@ -29,7 +29,7 @@ def all_of(bank):
 readers = {
     "annotations": lambda path: read_annotations(path, LabelMap({1: "one"})),
     "arrays": lambda path: load_arrays(path, what="file"),
-    "bank": lambda path: all_of(PeerBank(path)),
+    "bank": lambda path: all_of(PickledBank(path)),
     "bank file": read_header,
     "cache": lambda path: CachedVideo(path).describe(),
     "checkpoint": read_foreign,

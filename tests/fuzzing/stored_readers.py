@@ -17,7 +17,7 @@ import yaml
 
 from lfb_lightning.bank import BankWriter, FeatureBank, WindowSpec, finish_bank
 from lfb_lightning.bank.importing import import_bank
-from lfb_lightning.bank.peer_files import PeerBank
+from lfb_lightning.bank.pickled_bank import PickledBank
 from lfb_lightning.bank.verify import verify
 from lfb_lightning.models import load_detector
 from lfb_lightning.models.checkpoint import read_checkpoint
@@ -68,14 +68,14 @@ _ROWS = {"v": [(902, 0.5), (903, 0.9), (903, 0.8)], "w": [(902, 0.5)]}
 
 
 def _peer(folder: Path) -> Any:
-    peer = PeerBank(folder / "a.pkl")
+    peer = PickledBank(folder / "a.pkl")
     return [
         [video.video_id, plain(video.timestamps), plain(video.features)] for video in map(peer.video, peer.video_ids)
     ]
 
 
 def _imported(folder: Path) -> Any:
-    import_bank(PeerBank(folder / "a.pkl"), folder / "out", split="val")
+    import_bank(PickledBank(folder / "a.pkl"), folder / "out", split="val")
     bank = FeatureBank.open(folder / "out")
     videos = {video_id: bank.read_video(video_id) for video_id in sorted(bank.videos)}
     return [[name, plain(video.timestamps), plain(video.decoded)] for name, video in videos.items()]
@@ -93,7 +93,9 @@ def _older_form() -> Seed:
 
 
 def _window(folder: Path) -> Any:
-    window = FeatureBank.open(folder).window(Keyframe("v", 903), WindowSpec(seconds=2, features_per_second=2))
+    window = FeatureBank.open(folder).window(
+        Keyframe("v", 903), WindowSpec.of_seconds(seconds=2, features_per_second=2)
+    )
     return [plain(window.mask[0]), plain(window.padded(torch.float32)[0])]
 
 
@@ -116,7 +118,7 @@ def _gone_on(folder: Path) -> Any:
 
 _BANK_WAYS = [
     _window,
-    lambda folder: [plain(part) for part in FeatureBank.open(folder).persons(Keyframe("v", 903))],
+    lambda folder: [plain(part) for part in FeatureBank.open(folder).rows_at(Keyframe("v", 903))],
     lambda folder: [list(keyframe) for keyframe in FeatureBank.open(folder).keyframes()],
     lambda folder: plain(FeatureBank.open(folder).read_video("v").decoded),
     _problems,

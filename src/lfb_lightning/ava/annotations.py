@@ -26,6 +26,7 @@ from lfb_lightning.ava.csv_rows import (
 )
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, keys_of, number_videos, stable_order
 from lfb_lightning.ava.label_map import LabelMap
+from lfb_lightning.clock import SECONDS, Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file
 from lfb_lightning.structures import GroundTruth, Keyframe
@@ -40,7 +41,13 @@ class Annotations:
     """Annotated persons by keyframe, and the flat rows that evaluation reads."""
 
     def __init__(self, rows: pd.DataFrame, label_map: LabelMap, empty: pd.DataFrame | None = None) -> None:
-        """Take numeric rows with the columns above, and those of two columns, in any order."""
+        """Take the rows of a file in any order.
+
+        Args:
+            rows: Numbers in the columns above; timestamps in ticks of the data set's clock.
+            label_map: The actions.
+            empty: The keyframes without a person, `video_id` and `timestamp`.
+        """
         self.rows = rows
         self.empty = rows.iloc[:0][COLUMNS[:2]] if empty is None else empty
         self.label_map = label_map
@@ -116,11 +123,20 @@ class Annotations:
         return boxes, labels, KeyframeRows(self._video_ids, keys[first_rows], self._empty_keys)
 
 
-def read_annotations(path: str | Path, label_map: LabelMap) -> Annotations:
-    """Read an AVA annotation csv; raises InputError with file and row for anything that is not one."""
-    rows, empty = parse_whole_rows(path, COLUMNS, integers=_INTEGERS), None
+def read_annotations(path: str | Path, label_map: LabelMap, *, clock: Clock = SECONDS) -> Annotations:
+    """Read an AVA annotation csv.
+
+    Args:
+        path: The file; its timestamps are seconds, with or without a fraction.
+        label_map: The actions that are used; rows of others only say that their keyframe is annotated.
+        clock: The data set's clock, whose ticks the keyframes count.
+
+    Raises:
+        InputError: With file and row for anything that is not such a file, a second without a tick included.
+    """
+    rows, empty = parse_whole_rows(path, COLUMNS, integers=_INTEGERS, clock=clock), None
     if rows is None:
-        rows, empty = _unusual_rows(path)
+        rows, empty = _unusual_rows(path, clock)
     if len(rows) * label_map.num_columns > _MOST_LABELS:
         raise InputError(
             f"annotations {path}: {len(rows)} rows of {label_map.num_columns} columns, one for each id, take more than "
@@ -141,25 +157,35 @@ def no_annotations(label_map: LabelMap) -> Annotations:
     return Annotations(rows.astype(dict.fromkeys(_INTEGERS, np.int64)), label_map)
 
 
-def _unusual_rows(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _unusual_rows(path: str | Path, clock: Clock) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of persons, and those of two columns; a person's last column may be missing, as in the first v2.1 files."""
     persons, nobody = [], []
     for table in read_csv_blocks(path, COLUMNS, what="annotations", widths={2, 7, 8}):
         empty = have_two_columns(table)
-        persons.append(number_columns(table[~empty].replace({"person_id": {"": "0"}}), path, _INTEGERS))
-        nobody.append(number_columns(table.loc[empty, COLUMNS[:2]], path, _INTEGERS))
+        persons.append(number_columns(table[~empty].replace({"person_id": {"": "0"}}), path, _INTEGERS, clock))
+        nobody.append(number_columns(table.loc[empty, COLUMNS[:2]], path, _INTEGERS, clock))
     return join_blocks(persons), join_blocks(nobody)
 
 
-def write_annotations(path: str | Path, rows: Iterable[tuple[Keyframe, tuple[float, ...], int, int]]) -> None:
-    """Write (keyframe, normalised xyxy box, action id, person id) rows in AVA's form: 3 decimals, seconds of 4 digits."""
+def write_annotations(
+    path: str | Path, rows: Iterable[tuple[Keyframe, tuple[float, ...], int, int]], *, clock: Clock = SECONDS
+) -> None:
+    """Write rows in AVA's form: coordinates of 3 decimals, seconds of 4 digits.
+
+    Args:
+        path: The file.
+        rows: Keyframe, normalized xyxy box, action id and person id.
+        clock: The clock of the keyframes.
+    """
     with durable_file(Path(path)) as file:
         for keyframe, box, action_id, person_id in rows:
-            file.write(f"{keyframe},{','.join(f'{value:.3f}' for value in box)},{action_id},{person_id}\n".encode())
+            corners = ",".join(f"{value:.3f}" for value in box)
+            second = clock.text(keyframe.timestamp)
+            file.write(f"{keyframe.video_id},{second},{corners},{action_id},{person_id}\n".encode())
 
 
 def _number_equal_rows(columns: list[np.ndarray]) -> Int64[np.ndarray, " N"]:
-    """A number a row, the same for rows equal in every column, counted by first appearance.
+    """A number for each row, the same for rows equal in every column, counted by first appearance.
 
     Through a 64-bit hash, seven times quicker than grouping by seven columns; should two different rows share a hash,
     they are grouped by the columns after all.

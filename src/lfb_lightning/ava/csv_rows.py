@@ -21,29 +21,30 @@ import pandas as pd
 from jaxtyping import Bool
 from pandas.api.types import union_categoricals
 
+from lfb_lightning.ava.csv_shape import BLOCK_BYTES, check_shape, is_misshapen
+from lfb_lightning.clock import SECONDS, Clock
 from lfb_lightning.errors import InputError
-from lfb_lightning.seconds import are_whole_seconds, expected_second
 
 # pandas 3 reads every float exactly; before, only this parser did.
 _EXACT: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
 _BEYOND = "beyond the last column"
-_BLOCK_BYTES = 1 << 23
 _BLOCK_ROWS = 1 << 17
-_LONGEST_ROW = 10_000  # characters; AVA's have 50
-_USUAL_ROWS, _SHORTEST_ROW = 5_000_000, 20  # more rows than that are taken from larger files only
 
 
-def read_number_rows(path: str | Path, columns: list[str], *, what: str, integers: Sequence[str]) -> pd.DataFrame:
+def read_number_rows(
+    path: str | Path, columns: list[str], *, what: str, integers: Sequence[str], clock: Clock = SECONDS
+) -> pd.DataFrame:
     """Read a headerless csv whose first column is a video id and whose others are numbers.
 
-    The id becomes a categorical column, `integers` int64, the rest float64; a `timestamp` among the integers is a second
-    within the bound. Raises InputError, naming the file and the row, for a missing file, a row of another width, or a value
-    that is no such number.
+    The id becomes a categorical column, `integers` int64, the rest float64; a `timestamp` among the integers is a second and
+    becomes the tick of `clock` that lies there. Raises InputError, naming the file and the row, for a missing file, a row of
+    another width, or a value that is no such number.
     """
-    rows = parse_whole_rows(path, columns, integers=integers)
+    rows = parse_whole_rows(path, columns, integers=integers, clock=clock)
     if rows is not None:
         return rows
-    return join_blocks(number_columns(table, path, integers) for table in read_csv_blocks(path, columns, what=what))
+    tables = read_csv_blocks(path, columns, what=what)
+    return join_blocks(number_columns(table, path, integers, clock) for table in tables)
 
 
 def join_blocks(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -55,36 +56,45 @@ def join_blocks(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return joined
 
 
-def number_columns(table: pd.DataFrame, path: str | Path, integers: Sequence[str]) -> pd.DataFrame:
+def number_columns(
+    table: pd.DataFrame, path: str | Path, integers: Sequence[str], clock: Clock = SECONDS
+) -> pd.DataFrame:
     """Texts of a video id and of numbers as `read_number_rows` returns them, under the table's index."""
     video, *others = table.columns
     rows = pd.DataFrame({video: table[video].astype("category")})
     for column in others:
-        rows[column] = numbers(table, column, path, integer=column in integers)
+        rows[column] = numbers(table, column, path, integer=column in integers, clock=clock)
     return rows
 
 
-def parse_whole_rows(path: str | Path, columns: list[str], *, integers: Sequence[str]) -> pd.DataFrame | None:
+def parse_whole_rows(
+    path: str | Path, columns: list[str], *, integers: Sequence[str], clock: Clock = SECONDS
+) -> pd.DataFrame | None:
     """The rows as numbers, or None unless the file is there and every row is whole and numeric."""
     blocks: list[pd.DataFrame] = []
-    whole = parse_whole_blocks(path, columns, integers=integers, add=blocks.append)
+    whole = parse_whole_blocks(path, columns, integers=integers, clock=clock, add=blocks.append)
     return join_blocks(blocks).reset_index(drop=True) if whole else None
 
 
 def parse_whole_blocks(
-    path: str | Path, columns: list[str], *, integers: Sequence[str], add: Callable[[pd.DataFrame], None]
+    path: str | Path,
+    columns: list[str],
+    *,
+    integers: Sequence[str],
+    clock: Clock = SECONDS,
+    add: Callable[[pd.DataFrame], None],
 ) -> bool:
     """As `parse_whole_rows`, some megabytes of rows at a time on two threads; False as soon as a row is unusual.
 
     `add` gets the blocks in order.
     """
-    if not Path(path).is_file() or Path(path).stat().st_size == 0 or _is_misshapen(path):
+    if not Path(path).is_file() or Path(path).stat().st_size == 0 or is_misshapen(path):
         return False
     waiting: deque[Future[pd.DataFrame | None]] = deque()
     with Path(path).open("rb") as file, ThreadPoolExecutor(2) as pool, _losses_as_errors():
         while True:
-            if block := file.read(_BLOCK_BYTES):
-                waiting.append(pool.submit(_parse, BytesIO(block + file.readline()), columns, integers))
+            if block := file.read(BLOCK_BYTES):
+                waiting.append(pool.submit(_parse, BytesIO(block + file.readline()), columns, integers, clock))
             elif not waiting:
                 return True
             if not block or len(waiting) > 2:  # parsed blocks do not pile up
@@ -101,7 +111,7 @@ def _losses_as_errors() -> Iterator[None]:
         yield
 
 
-def _parse(source: str | Path | BytesIO, columns: list[str], integers: Sequence[str]) -> pd.DataFrame | None:
+def _parse(source: BytesIO, columns: list[str], integers: Sequence[str], clock: Clock) -> pd.DataFrame | None:
     types: dict[str, Any] = dict.fromkeys([*columns[1:], _BEYOND], "float64")
     types[columns[0]] = str  # pandas would make numbers of ids such as 0123 in a categorical
     try:
@@ -117,18 +127,21 @@ def _parse(source: str | Path | BytesIO, columns: list[str], integers: Sequence[
         )
     except (ValueError, OverflowError, pd.errors.ParserError, pd.errors.ParserWarning):
         return None
-    return _whole(rows, columns, integers)
+    return _whole(rows, columns, integers, clock)
 
 
-def _whole(rows: pd.DataFrame, columns: list[str], integers: Sequence[str]) -> pd.DataFrame | None:
+def _whole(rows: pd.DataFrame, columns: list[str], integers: Sequence[str], clock: Clock) -> pd.DataFrame | None:
     if rows[_BEYOND].notna().any() or (rows[columns[0]] == "").any():
         return None
     for column in columns[1:]:
         values = rows[column].to_numpy()
-        if not np.isfinite(values).all() or (column in integers and not _are_integers(values, column).all()):
+        if not np.isfinite(values).all():
             return None
         if column in integers:
-            rows[column] = values.astype(np.int64)
+            whole, are_whole = _integers(values, column, clock)
+            if not are_whole.all():
+                return None
+            rows[column] = whole
     rows[columns[0]] = rows[columns[0]].astype("category")
     return rows[columns]
 
@@ -147,7 +160,7 @@ def read_csv_blocks(
     if not path.is_file():
         raise InputError(f"{what} {path}: no such file.")
     try:
-        _check_shape(path, columns, what, widths)
+        check_shape(path, columns, what, widths)
         with (
             _losses_as_errors(),
             pd.read_csv(
@@ -173,23 +186,27 @@ def have_two_columns(table: pd.DataFrame) -> Bool[np.ndarray, " N"]:
     return (table.iloc[:, 2:] == "").all(axis=1).to_numpy()
 
 
-def numbers(table: pd.DataFrame, column: str, path: str | Path, *, integer: bool = False) -> np.ndarray:
+def numbers(
+    table: pd.DataFrame, column: str, path: str | Path, *, integer: bool = False, clock: Clock = SECONDS
+) -> np.ndarray:
     """A column of texts as float64, or int64; raises InputError naming the first row that is no such number.
 
     The table's index are the places of its rows in the file.
     """
     values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     bad = ~np.isfinite(values)
+    whole = values
     if integer and not bad.any():
-        bad = ~_are_integers(values, column)
+        whole, are_whole = _integers(values, column, clock)
+        bad = ~are_whole
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         expected = "expected a whole number" if integer else "expected a number"
         if integer and column == "timestamp" and np.isfinite(values[row]):
-            expected = expected_second(values[row])
+            expected = clock.expected(values[row])
         where = name_row(path, int(table.index[row]))
         raise InputError(f"{path}, {where}: {column} is {table[column].iloc[row]!r}, {expected}.")
-    return values.astype(np.int64) if integer else values
+    return whole
 
 
 def name_row(path: str | Path, place: int) -> str:
@@ -199,39 +216,9 @@ def name_row(path: str | Path, place: int) -> str:
         return f"row {next(islice(rows, place, None), place + 1)}"
 
 
-def _are_integers(values: np.ndarray, column: str) -> np.ndarray:
-    return are_whole_seconds(values) if column == "timestamp" else (values % 1 == 0) & (np.abs(values) < 2**53)
-
-
-def _check_shape(path: Path, columns: list[str], what: str, widths: Collection[int]) -> None:
-    """Raise InputError for a row of another width or length, or for more rows than a file of that size has."""
-    expected = ",".join(columns)
-    with path.open(encoding="utf-8") as lines:
-        number = 0
-        for number, line in enumerate(lines, 1):
-            width = line.count(",") + 1
-            if len(line) > _LONGEST_ROW or (line.strip() and width not in widths):
-                raise InputError(
-                    f"{what} {path}, row {number}: {width} columns in {len(line)} characters, expected {expected}: "
-                    f"{line[:200].strip()[:120]!r}."
-                )
-    if number > _most_rows(path):
-        raise InputError(f"{what} {path}: {number} rows of a few characters each, expected {expected}.")
-
-
-def _is_misshapen(path: str | Path) -> bool:
-    """Whether a row is far too long, or rows are far too many, to be parsed in one go."""
-    rows = longest = open_row = 0
-    with Path(path).open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            text = np.frombuffer(block, dtype=np.uint8)
-            ends = np.flatnonzero((text == ord("\n")) | (text == ord("\r")))
-            bounds = np.concatenate([[-1 - open_row], ends, [len(text)]])
-            longest = max(longest, int(np.diff(bounds).max()))
-            open_row = len(text) - 1 - int(ends[-1]) if len(ends) else open_row + len(text)
-            rows += len(ends)
-    return longest > _LONGEST_ROW or rows > _most_rows(path)
-
-
-def _most_rows(path: str | Path) -> int:
-    return max(_USUAL_ROWS, Path(path).stat().st_size // _SHORTEST_ROW)
+def _integers(values: np.ndarray, column: str, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers as int64 (of seconds, their ticks), and which of them are whole (have a tick)."""
+    if column == "timestamp":
+        return clock.ticks(values)
+    are_whole = (values % 1 == 0) & (np.abs(values) < 2**53)
+    return np.where(are_whole, values, 0).astype(np.int64), are_whole

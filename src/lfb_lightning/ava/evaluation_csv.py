@@ -16,8 +16,8 @@ import pandas as pd
 from jaxtyping import Float64, Int
 
 from lfb_lightning.ava.csv_rows import have_two_columns, numbers, parse_whole_blocks, read_csv_blocks
+from lfb_lightning.clock import SECOND_LIMIT, SECONDS
 from lfb_lightning.errors import InputError
-from lfb_lightning.seconds import SECOND_LIMIT, expected_second
 
 _COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "score"]
 _BOX = ["x1", "y1", "x2", "y2"]
@@ -26,9 +26,17 @@ KEYS_PER_VIDEO = 1 << 44  # microseconds: 200 days
 
 @dataclass(frozen=True, slots=True)
 class EvaluationTable:
-    """Rows in columns; row i has `boxes[box_of_row[i]]`. `frames` index `keys`, of which `marked` have two-column rows.
+    """The rows of a file in columns.
 
-    A key is (place in `video_ids`) x 2^44 + 2^43 + the timestamp in microseconds, the official tool's resolution.
+    Args:
+        video_ids: The videos.
+        keys: Each keyframe: (place in `video_ids`) x 2^44 + 2^43 + its time in microseconds, the official tool's resolution.
+        frames: The place in `keys` of each row's keyframe.
+        classes: The action id of each row.
+        scores: The eighth column of each row.
+        box_of_row: The place in `boxes` of each row's box.
+        boxes: Distinct boxes, xyxy.
+        marked: The places in `keys` of keyframes that have a row of two columns.
     """
 
     video_ids: list[str]
@@ -90,7 +98,14 @@ class _Columns:
 
 
 def read_evaluation_csv(path: str | Path) -> EvaluationTable:
-    """Read ground truth (8th column: person id) or detections (score); raises InputError naming file and row."""
+    """Read ground truth (8th column: person id) or detections (score).
+
+    Args:
+        path: The file; its timestamps are seconds, with or without a fraction, whatever clock the data set has.
+
+    Raises:
+        InputError: Naming file and row, for what the official evaluator could not read either.
+    """
     columns = _Columns()
     if parse_whole_blocks(path, _COLUMNS, integers=["action_id"], add=lambda rows: columns.add(rows, path)):
         return columns.table(np.zeros(0, np.int32))
@@ -117,7 +132,7 @@ def _microseconds(timestamps: np.ndarray, path: str | Path) -> np.ndarray:
     """2^43 plus the timestamps as the official tool writes them, with six decimals."""
     if bool((np.abs(timestamps) >= SECOND_LIMIT).any()):
         worst = float(timestamps[np.abs(timestamps).argmax()])
-        raise InputError(f"{path}: timestamp is {worst:.15g}, {expected_second(worst)}.")
+        raise InputError(f"{path}: timestamp is {worst:.15g}, {SECONDS.expected(worst)}.")
     distinct, index = np.unique(timestamps, return_inverse=True)
     texts = [f"{value:.6f}" for value in distinct.tolist()]
     return (np.array([int(text.replace(".", "")) for text in texts], dtype=np.int64) + KEYS_PER_VIDEO // 2)[index]

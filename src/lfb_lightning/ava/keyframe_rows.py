@@ -14,10 +14,10 @@ import pandas as pd
 from jaxtyping import Bool, Int, Int64
 
 from lfb_lightning.ava.collector import paused_collector
-from lfb_lightning.seconds import SECOND_LIMIT
+from lfb_lightning.clock import TICK_LIMIT
 from lfb_lightning.structures import Keyframe
 
-_SECONDS = 1 << 33  # keys of one video; timestamps lie in the middle of them
+_TICKS = 1 << 33  # keys of one video; timestamps lie in the middle of them
 _NO_KEYS: Int64[np.ndarray, " 0"] = np.zeros(0, dtype=np.int64)
 
 
@@ -41,9 +41,9 @@ class KeyframeRows:
             self.starts = np.searchsorted(keys, self._distinct)
         self.counts: Int64[np.ndarray, " K"] = np.diff(self.starts, append=len(keys))
         self._bounds = np.append(self.starts, len(keys)).tolist()
-        videos, seconds = np.divmod(self._distinct, _SECONDS)
+        videos, ticks = np.divmod(self._distinct, _TICKS)
         self._videos = videos
-        self.timestamps: Int64[np.ndarray, " K"] = seconds - _SECONDS // 2
+        self.timestamps: Int64[np.ndarray, " K"] = ticks - _TICKS // 2
 
     @cached_property
     def keyframes(self) -> list[Keyframe]:
@@ -87,9 +87,9 @@ class KeyframeRows:
 
 def keyframe_keys(videos: Int[np.ndarray, " N"], timestamps: Int[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
     """One number per row that sorts by video number, then by timestamp; readers keep timestamps within the bound."""
-    assert SECOND_LIMIT <= _SECONDS // 2
-    assert len(timestamps) == 0 or (timestamps.max() < SECOND_LIMIT and timestamps.min() > -SECOND_LIMIT)
-    return videos.astype(np.int64) * _SECONDS + timestamps.astype(np.int64) + _SECONDS // 2
+    assert TICK_LIMIT <= _TICKS // 2
+    assert len(timestamps) == 0 or (timestamps.max() < TICK_LIMIT and timestamps.min() > -TICK_LIMIT)
+    return videos.astype(np.int64) * _TICKS + timestamps.astype(np.int64) + _TICKS // 2
 
 
 def number_videos(video_ids: pd.Series) -> tuple[list[str], Int64[np.ndarray, " N"]]:

@@ -1,7 +1,8 @@
 """The label map: AVA's pbtxt, which is in protobuf's text format, read without protobuf.
 
 Two dialects exist: `item { name, id }` (the ActivityNet lists of 60 classes) and `label { name, label_id, label_type }`
-(AVA's own list of 80). Ids keep AVA's numbering 1..80; a column of scores is an id, so column 0 stays unused.
+(AVA's own list of 80). A column of scores is an id. Both dialects number from 1, as AVA does, and leave column 0 to the
+background; a map that numbers from 0 (Charades) has an action there.
 """
 
 from __future__ import annotations
@@ -23,15 +24,25 @@ _ID = re.compile(r"-?\d{1,18}|0[xX][0-9a-fA-F]{1,15}")
 
 @dataclass(frozen=True, slots=True)
 class LabelMap:
-    """Action names by id, in the file's order; `whole` is the file's map where this is a part of it."""
+    """Action names by id.
+
+    Args:
+        names: In the file's order. An action's id is its column of scores and labels.
+        whole: The file's map where this is a part of it.
+    """
 
     names: dict[int, str]
     whole: LabelMap | None = None
 
     @property
     def ids(self) -> list[int]:
-        """The evaluated action ids, ascending."""
+        """The evaluated action ids, ascending: the columns that are classes."""
         return sorted(self.names)
+
+    @property
+    def has_background(self) -> bool:
+        """Whether column 0 is no action but the background, which carries no loss and is not evaluated."""
+        return 0 not in (self.whole or self).names
 
     @property
     def num_columns(self) -> int:
@@ -39,7 +50,14 @@ class LabelMap:
         return max((self.whole or self).names) + 1
 
     def restricted_to(self, ids: Sequence[int]) -> LabelMap:
-        """The map of some ids, in as many columns; raises InputError for an id that is not listed."""
+        """The map of some ids, in as many columns as the whole one.
+
+        Args:
+            ids: The ids that are kept.
+
+        Raises:
+            InputError: For an id that is not listed, or none at all.
+        """
         missing = sorted(set(ids) - set(self.names))
         if missing or not ids:
             raise InputError(
@@ -84,7 +102,12 @@ def read_label_map(path: str | Path) -> LabelMap:
 
 
 def write_label_map(path: str | Path, names: dict[int, str]) -> None:
-    """Write the `item { name, id }` dialect, with the two leading blanks that the official reader needs."""
+    """Write the `item { name, id }` dialect, with the two leading blanks that the official reader needs.
+
+    Args:
+        path: The file.
+        names: Action names by id.
+    """
     text = "".join(f"item {{\n  name: {quoted(name)}\n  id: {key}\n}}\n" for key, name in sorted(names.items()))
     write_durably(Path(path), text.encode())
 

@@ -27,11 +27,10 @@ from jaxtyping import Int64
 
 from lfb_lightning.ava.box_rules import BOX_COLUMNS, DIVIDE, OVERSHOOT, box_fault
 from lfb_lightning.ava.csv_rows import join_blocks, name_row, number_columns, parse_whole_rows, read_csv_blocks
+from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_pickle import load_arrays
 from lfb_lightning.files.json_file import read_json
-from lfb_lightning.seconds import are_whole_seconds, whole_second
-from lfb_lightning.structures import Keyframe
 
 CSV_COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "label", "score"]
 _KEPT_COLUMNS = [name for name in CSV_COLUMNS if name != "label"]
@@ -46,25 +45,25 @@ _MOST_BOXES = 5_000_000  # in a pickle, before any threshold; AVA's dense propos
 _NAMED_IMAGE = re.compile(r"^(?P<video>.+?)[,/_](?P<second>\d+)(?:\.\w+)?$")
 
 
-def rows_of_csv(path: Path) -> pd.DataFrame:
+def rows_of_csv(path: Path, clock: Clock) -> pd.DataFrame:
     """FAIR's and SlowFast's csv."""
-    rows = parse_whole_rows(path, CSV_COLUMNS, integers=["timestamp"])
+    rows = parse_whole_rows(path, CSV_COLUMNS, integers=["timestamp"], clock=clock)
     if rows is None:  # empty labels, or a fault to name
         tables = read_csv_blocks(path, CSV_COLUMNS, what="proposals")
-        rows = join_blocks(number_columns(table[_KEPT_COLUMNS], path, ["timestamp"]) for table in tables)
+        rows = join_blocks(number_columns(table[_KEPT_COLUMNS], path, ["timestamp"], clock) for table in tables)
     rows = rows[_KEPT_COLUMNS]
     _refuse_faults(rows, path, lambda place: name_row(path, int(rows.index[place])))
     return rows.drop_duplicates(ignore_index=True)  # one row per transferred label: the same box again
 
 
-def rows_of_pickle(path: Path) -> pd.DataFrame:
+def rows_of_pickle(path: Path, clock: Clock) -> pd.DataFrame:
     """FAIR's dense pickle or ACAR's."""
     content = load_arrays(path, what="proposals")
     if isinstance(content, dict):
-        return _rows_of_dense(path, content)
+        return _rows_of_dense(path, content, clock)
     if isinstance(content, tuple | list) and len(content) == 2 and isinstance(content[0], list):
-        rows = _table(_acar_rows(path, content[0]))
-        _refuse_faults(rows, path, lambda place: f"clip '{_keyframe(rows, place)}'")
+        rows = _table(_acar_rows(path, content[0], clock))
+        _refuse_faults(rows, path, lambda place: f"clip '{_keyframe(rows, place, clock)}'")
         return rows
     raise InputError(
         f"proposals {path}: holds a {type(content).__name__}, expected a dict of 'VIDEO,0902' -> boxes, or a pair of clips "
@@ -72,7 +71,7 @@ def rows_of_pickle(path: Path) -> pd.DataFrame:
     )
 
 
-def rows_of_json(path: Path, images: Path | None) -> pd.DataFrame:
+def rows_of_json(path: Path, images: Path | None, clock: Clock) -> pd.DataFrame:
     """COCO detections and AlphAction's."""
     content = read_json(path, what="proposals")
     named_lists = content if isinstance(content, dict) else {}
@@ -80,21 +79,21 @@ def rows_of_json(path: Path, images: Path | None) -> pd.DataFrame:
     if not isinstance(found, list):
         raise InputError(f"proposals {path}: expected a list of detections, or an object with 'annotations'.")
     if isinstance(content, dict) and "images" in content:
-        named = _images(path, content)
+        named = _images(path, content, clock)
     else:
-        named = {} if images is None else _images(images, read_json(images, what="images"))
+        named = {} if images is None else _images(images, read_json(images, what="images"), clock)
     rows = _table(_coco_rows(path, found, named))
     remedy = (
         "is bbox x, y, width and height in pixels, of a picture as large as 'images' says? Clip what reaches outside"
     )
-    _refuse_faults(rows, path, lambda place: f"detection {place} ('{_keyframe(rows, place)}')", remedy)
+    _refuse_faults(rows, path, lambda place: f"detection {place} ('{_keyframe(rows, place, clock)}')", remedy)
     return rows
 
 
-def _rows_of_dense(path: Path, content: dict[Any, Any]) -> pd.DataFrame:
+def _rows_of_dense(path: Path, content: dict[Any, Any], clock: Clock) -> pd.DataFrame:
     names = list(content)
     keys = [str(key).rpartition(",") for key in names]
-    seconds = _dense_seconds(path, keys)
+    ticks = _dense_ticks(path, keys, clock)
     count = sum(value.size for value in content.values() if isinstance(value, np.ndarray)) // 5
     if count > _MOST_BOXES:
         raise InputError(f"proposals {path}: {count} boxes, expected at most {_MOST_BOXES}; split the file.")
@@ -112,7 +111,7 @@ def _rows_of_dense(path: Path, content: dict[Any, Any]) -> pd.DataFrame:
     videos = np.array([number.setdefault(name, len(number)) for name, _, _ in keys], dtype=np.int64)
     ids = pd.Categorical.from_codes(np.repeat(videos, counts), categories=pd.Index(list(number), dtype=object))
     columns = {name: values[:, index] for index, name in enumerate([*BOX_COLUMNS, "score"])}
-    rows = pd.DataFrame({"video_id": ids, "timestamp": np.repeat(seconds, counts), **columns})
+    rows = pd.DataFrame({"video_id": ids, "timestamp": np.repeat(ticks, counts), **columns})
     ends = np.cumsum(counts)
     _refuse_faults(
         rows, path, lambda place: f"key {reprlib.repr(names[int(np.searchsorted(ends, place, side='right'))])}"
@@ -120,16 +119,16 @@ def _rows_of_dense(path: Path, content: dict[Any, Any]) -> pd.DataFrame:
     return rows
 
 
-def _dense_seconds(path: Path, keys: list[tuple[str, str, str]]) -> Int64[np.ndarray, " K"]:
+def _dense_ticks(path: Path, keys: list[tuple[str, str, str]], clock: Clock) -> Int64[np.ndarray, " K"]:
     try:
-        seconds = np.array([float(second) for _, _, second in keys], dtype=np.float64)
-        if all(separator and "_" not in second for _, separator, second in keys) and are_whole_seconds(seconds).all():
-            return seconds.astype(np.int64)
+        ticks, on = clock.ticks(np.array([float(second) for _, _, second in keys], dtype=np.float64))
+        if all(separator and "_" not in second for _, separator, second in keys) and on.all():
+            return ticks
     except ValueError:
         pass  # named below
     for key in keys:
         try:
-            whole_second(key[2] if key[1] else "nothing")
+            clock.tick(key[2] if key[1] else "nothing")
         except ValueError as error:
             raise InputError(
                 f"proposals {path}: key {''.join(key)[:80]!r}, expected 'VIDEO,0902' ({error})."
@@ -137,10 +136,10 @@ def _dense_seconds(path: Path, keys: list[tuple[str, str, str]]) -> Int64[np.nda
     raise AssertionError("a faulty key was not found again")
 
 
-def _acar_rows(path: Path, clips: list[Any]) -> Iterable[tuple[Any, ...]]:
+def _acar_rows(path: Path, clips: list[Any], clock: Clock) -> Iterable[tuple[Any, ...]]:
     for index, clip in enumerate(clips):
         try:
-            video_id, second = Path(str(clip["video"])).name, whole_second(clip["time"])
+            video_id, second = Path(str(clip["video"])).name, clock.tick(clip["time"])
             for person in clip["labels"]:
                 x1, y1, x2, y2 = map(float, person["bounding_box"])
                 yield (video_id, second, x1, y1, x2, y2, float(person.get("score", 1.0)))
@@ -181,7 +180,7 @@ def _coco_rows(
         )
 
 
-def _images(path: Path, content: Any) -> dict[str, tuple[str, int, float, float]]:
+def _images(path: Path, content: Any, clock: Clock) -> dict[str, tuple[str, int, float, float]]:
     entries = content.get("images") if isinstance(content, dict) else content
     if not isinstance(entries, list):
         raise InputError(f"images {path}: expected an object with a list 'images'.")
@@ -193,7 +192,7 @@ def _images(path: Path, content: Any) -> dict[str, tuple[str, int, float, float]
             second = entry["timestamp"] if "timestamp" in entry else match and match["second"]
             named[str(entry["id"])] = (
                 str(video_id),
-                whole_second(second),
+                clock.tick(second),
                 float(entry["width"]),
                 float(entry["height"]),
             )
@@ -234,8 +233,8 @@ def _refuse_faults(rows: pd.DataFrame, path: Path, name: Callable[[int], str], r
         raise InputError(f"proposals {path}, {name(fault[0])}: {fault[1]}.")
 
 
-def _keyframe(rows: pd.DataFrame, place: int) -> Keyframe:
-    return Keyframe(str(rows["video_id"].iloc[place]), int(rows["timestamp"].iloc[place]))
+def _keyframe(rows: pd.DataFrame, place: int, clock: Clock) -> str:
+    return f"{rows['video_id'].iloc[place]},{clock.text(int(rows['timestamp'].iloc[place]))}"
 
 
 def _first(entry: dict[str, Any], *names: str) -> Any:

@@ -16,6 +16,7 @@ from lfb_lightning.ava.box_rules import BOX_COLUMNS
 from lfb_lightning.ava.collector import paused_collector
 from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, number_videos
 from lfb_lightning.ava.proposal_files import rows_of_csv, rows_of_json, rows_of_pickle
+from lfb_lightning.clock import SECONDS, Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe, Proposals
 
@@ -26,7 +27,7 @@ class ProposalTable:
     """Proposals by keyframe, best score first."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        """Take rows `video_id, timestamp, x1, y1, x2, y2, score`."""
+        """Take rows `video_id, timestamp, x1, y1, x2, y2, score`; timestamps in ticks of the data set's clock."""
         video_ids, videos = number_videos(rows["video_id"])
         keys = keyframe_keys(videos, rows["timestamp"].to_numpy())
         scores = rows["score"].to_numpy(dtype=np.float64)
@@ -67,20 +68,25 @@ class ProposalTable:
         return Proposals(boxes=self._boxes[rows][:1], scores=self._scores[rows][:1])
 
 
-def read_proposals(path: str | Path, *, images: str | Path | None = None) -> ProposalTable:
-    """Read proposals by the file's ending: `.csv`, `.pkl` / `.pickle`, `.json`; raises InputError naming file and key.
+def read_proposals(path: str | Path, *, images: str | Path | None = None, clock: Clock = SECONDS) -> ProposalTable:
+    """Read proposals by the file's ending: `.csv`, `.pkl` / `.pickle`, `.json`.
 
-    A path may lack the ending: the first of these files that is there is read. `images` is the json that names a detection
-    json's image ids, where that does not do so itself.
+    Args:
+        path: The file, with or without its ending: the first of these files that is there is read.
+        images: The json that names a detection json's image ids, where that does not do so itself.
+        clock: The data set's clock, whose ticks the keyframes count; the file's timestamps are seconds.
+
+    Raises:
+        InputError: Naming file and row or key.
     """
     path = _with_ending(Path(path))
     if path.suffix == ".csv":
-        return ProposalTable(rows_of_csv(path))
+        return ProposalTable(rows_of_csv(path, clock))
     if path.suffix in (".pkl", ".pickle"):
         with paused_collector():
-            return ProposalTable(rows_of_pickle(path))
+            return ProposalTable(rows_of_pickle(path, clock))
     if path.suffix == ".json":
-        return ProposalTable(rows_of_json(path, None if images is None else Path(images)))
+        return ProposalTable(rows_of_json(path, None if images is None else Path(images), clock))
     raise InputError(f"proposals {path}: unknown ending {path.suffix!r}, expected .csv, .pkl or .json.")
 
 

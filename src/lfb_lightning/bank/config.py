@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from lfb_lightning.bank.precision import Precision, stored_dtype
-from lfb_lightning.bank.window import WindowSpec
+from lfb_lightning.bank.window import Layout, Placement, Selection, WindowSpec
+from lfb_lightning.clock import exact
 from lfb_lightning.errors import InputError
+
+KeyframeChoice = Literal["proposals", "annotations", "every_second"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,39 +21,74 @@ class BankConfig:
 
     dir: str
     precision: Precision = "fp16"
-    keyframes: Literal["proposals", "annotations", "every_second"] = "proposals"
+    keyframes: KeyframeChoice = "proposals"
     outside_video: Literal["fail", "clamp"] = "fail"
     window_seconds: int = 60
     features_per_second: int = 5
-    placement: Literal["centered", "causal"] = "centered"
-    train_selection: Literal["random", "top_score"] = "random"
-    eval_selection: Literal["random", "top_score"] = "top_score"
+    placement: Placement = "centered"
+    layout: Layout = "grid"
+    window_before: float | int | str | None = None
+    window_after: float | int | str | None = None
+    slots: int | None = None
+    train_selection: Selection = "random"
+    eval_selection: Selection = "top_score"
     strict: bool = False
     on_error: Literal["skip", "stop"] = "skip"
+    others: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         stored_dtype(self.precision)
         for name, value, known in (
-            ("keyframes", self.keyframes, ("proposals", "annotations", "every_second")),
+            ("keyframes", self.keyframes, get_args(KeyframeChoice)),
             ("outside_video", self.outside_video, ("fail", "clamp")),
-            ("placement", self.placement, ("centered", "causal")),
-            ("train_selection", self.train_selection, ("random", "top_score")),
-            ("eval_selection", self.eval_selection, ("random", "top_score")),
+            ("placement", self.placement, get_args(Placement)),
+            ("layout", self.layout, get_args(Layout)),
+            ("train_selection", self.train_selection, get_args(Selection)),
+            ("eval_selection", self.eval_selection, get_args(Selection)),
             ("on_error", self.on_error, ("skip", "stop")),
         ):
             if value not in known:
                 raise InputError(f"bank.{name} is {value!r}, expected one of {', '.join(known)}.")
         self.window_spec(training=False)  # refuses windows without a slot
 
-    def folder(self, split: str) -> Path:
-        """The folder of a split's bank."""
-        return Path(self.dir) / split
+    def folder(self, split: str, name: str | None = None) -> Path:
+        """The folder of a split's bank.
+
+        Args:
+            split: The split.
+            name: Which bank; None: that of `bank.dir`, else one of `bank.others`.
+
+        Raises:
+            InputError: For a name that `bank.others` does not have.
+        """
+        if name is not None and name not in self.others:
+            raise InputError(
+                f"bank.others names {', '.join(self.others) or 'no bank'}, but the model reads bank {name!r}; set "
+                f"+bank.others.{name}=<its folder, which holds a folder per split>."
+            )
+        return Path(self.dir if name is None else self.others[name]) / split
 
     def window_spec(self, *, training: bool) -> WindowSpec:
-        """The windows of training or of evaluation."""
-        return WindowSpec(
-            seconds=self.window_seconds,
-            features_per_second=self.features_per_second,
+        """The windows of training or of evaluation.
+
+        A `grid` is `window_seconds` cells long; a `packed` window lies symmetric around the key frame (`causal`: before it),
+        both its ends included. `window_before` and `window_after` say otherwise, and `slots` how many features fit.
+        """
+        spec = WindowSpec.of_seconds(
+            self.window_seconds,
+            self.features_per_second,
             placement=self.placement,
             selection=self.train_selection if training else self.eval_selection,
         )
+        before, after = spec.before, spec.after
+        if self.layout == "packed":
+            seconds = exact(self.window_seconds)
+            before, after = (seconds / 2, seconds / 2) if self.placement == "centered" else (seconds, exact(0))
+        if self.window_before is not None:
+            before = exact(self.window_before, "bank.window_before")
+        if self.window_after is not None:
+            after = exact(self.window_after, "bank.window_after")
+        slots = spec.slots if self.slots is None else self.slots
+        if self.slots is None and self.layout == "grid" and before + after != spec.before + spec.after:
+            slots = (int(before + after) + 1) * self.features_per_second
+        return replace(spec, before=before, after=after, slots=slots, layout=self.layout)

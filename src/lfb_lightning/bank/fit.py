@@ -16,9 +16,14 @@ def refuse_unfit(
     backbone_digest: str | None = None,
     video_ids: Collection[str] | None = None,
 ) -> None:
-    """Raise InputError unless the bank is of this split and width.
+    """Raise InputError unless a bank fits what is about to read it.
 
-    Where a digest is given, also unless this backbone made it; where videos are, unless it has features of one of them.
+    Args:
+        bank: The bank.
+        split: The split that it must be of.
+        channels: The channels that its features must have.
+        backbone_digest: The backbone that must have made it; None: any.
+        video_ids: Videos of which it must have features of one at least; None: none.
     """
     found = bank.manifest.provenance
     differences = []

@@ -6,11 +6,10 @@ process can write it, and two that do write the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,6 +18,7 @@ from jaxtyping import Float64
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
 from lfb_lightning.bank.precision import Precision
+from lfb_lightning.bank.provenance import ADDED, Provenance
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
@@ -26,53 +26,32 @@ from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.files.safetensors_header import read_tensor
 
 _VERSION = 3
+_VERSION_OF_CLOCKS = 4  # written where a field that format 3 does not have is not at its default
+_NO_TEXTS = ("channels", "clip", "score_threshold", "spacing")
 _MOST_CHANNELS = 1 << 16
 _MOST_ROWS = 1 << 48
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
-    """Everything that decides a bank's content; two banks of equal provenance and videos are equal."""
-
-    checkpoint_digest: str  # of the whole detector
-    backbone_digest: str  # of the part that makes features
-    backbone: str
-    channels: int
-    precision: str  # in which features are stored
-    compute_precision: str  # in which they were computed: trainer.precision
-    clip: Mapping[str, Any]  # frames, stride, rate, resizing
-    keyframes: str  # how they were chosen
-    score_threshold: float
-    split: str
-    package_version: str
-    origin: str = "extracted"  # or what it was converted or imported from
-
-    @property
-    def digest(self) -> str:
-        """Identifies the provenance; the package version is recorded, not compared."""
-        content = {key: value for key, value in asdict(self).items() if key != "package_version"}
-        return hashlib.sha256(json.dumps(_plain(content), sort_keys=True).encode()).hexdigest()
-
-    def differences(self, other: Provenance) -> list[str]:
-        """`field: this, other` for all that differs, the package version aside."""
-        names = [entry.name for entry in fields(self) if entry.name != "package_version"]
-        return [
-            f"{name}: {getattr(self, name)!r} there, {getattr(other, name)!r} here"
-            for name in names
-            if _plain(getattr(self, name)) != _plain(getattr(other, name))
-        ]
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
-    """A finished bank. `mean` and `std` are the features' per-channel statistics over all rows."""
+    """A finished bank.
+
+    Args:
+        provenance: What made it.
+        num_videos: Videos that are in it.
+        num_rows: Features of all videos.
+        mean: Of each channel over all rows.
+        std: Of each channel over all rows.
+        videos_checksum: SHA-256 of videos.json.
+        failed: Why a video that was asked for is not in it.
+    """
 
     provenance: Provenance
     num_videos: int
     num_rows: int
     mean: list[float]
     std: list[float]
-    videos_checksum: str  # of videos.json
+    videos_checksum: str
     failed: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -87,21 +66,41 @@ class Manifest:
             )
         remedy = "delete it and run the same lfb-extract command again: it keeps finished videos"
         content = read_json_object(path, what="bank manifest", remedy=remedy)
-        if (version := content.pop("format", None)) != _VERSION:
+        version = content.pop("format", None)
+        if version not in (_VERSION, _VERSION_OF_CLOCKS):
             raise InputError(
-                f"bank {folder}: is in format {version!r:.50}, this package reads {_VERSION}; delete the folder and extract "
-                "or import it again."
+                f"bank {folder}: is in format {version!r:.50}, this package reads {_VERSION} and {_VERSION_OF_CLOCKS}; "
+                "delete the folder and extract or import it again."
             )
         made = content.pop("provenance", None)
         try:
             _refuse_odd_figures(made, content)
-            return cls(provenance=Provenance(**made), **content)
-        except (ValueError, KeyError, TypeError) as error:
+            if version == _VERSION and made.keys() & ADDED:
+                raise ValueError(f"format {_VERSION} does not have {sorted(made.keys() & ADDED)}")
+            spacing = tuple(made.pop("spacing", ()))
+            return cls(provenance=Provenance(**made, spacing=spacing), **content)
+        except (InputError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"bank manifest {path}: cannot be used ({error}); {remedy}.") from error
+
+    @classmethod
+    def of(
+        cls,
+        provenance: Provenance,
+        rows: Sequence[int],
+        total: Float64[np.ndarray, " C"],
+        squares: Float64[np.ndarray, " C"],
+        videos_checksum: str,
+        failed: Mapping[str, str] | None = None,
+    ) -> Manifest:
+        """The manifest of videos of so many rows each, with the channels' sums and sums of squares over all of them."""
+        mean, std = statistics(total, squares, sum(rows))
+        return cls(provenance, len(rows), sum(rows), mean.tolist(), std.tolist(), videos_checksum, dict(failed or {}))
 
     def write(self, folder: Path) -> Path:
         """Write the manifest under a temporary name, then rename it."""
-        content = {"format": _VERSION, **asdict(self)}
+        made = self.provenance.content()
+        version = _VERSION_OF_CLOCKS if made.keys() & ADDED else _VERSION
+        content = {"format": version, **asdict(self), "provenance": made}
         path = folder / MANIFEST
         write_durably(path, json.dumps(content, sort_keys=True, indent=1, default=dict).encode())
         return path
@@ -118,9 +117,16 @@ def statistics(
 def finish_bank(
     folder: Path, provenance: Provenance, video_ids: Sequence[str], failed: Mapping[str, str] | None = None
 ) -> Manifest:
-    """Gather the finished files of `video_ids` into a manifest and write it; a video with a file has not failed.
+    """Gather finished files into a manifest and write it.
 
-    Raises InputError when a video has neither a file nor an entry in `failed`.
+    Args:
+        folder: The bank's folder.
+        provenance: What made the files.
+        video_ids: The videos that the bank is to hold.
+        failed: Why a video has no file; one that has a file has not failed.
+
+    Raises:
+        InputError: When a video has neither a file nor a reason.
     """
     failed = {name: why for name, why in (failed or {}).items() if not (folder / file_name(name)).is_file()}
     videos: dict[str, VideoEntry] = {}
@@ -140,17 +146,8 @@ def finish_bank(
         videos[video_id] = VideoEntry(rows=metadata.rows, checksum=metadata.checksum)
         total += read_tensor(path, spans["channel_sum"])
         squares += read_tensor(path, spans["channel_square_sum"])
-    num_rows = sum(entry.rows for entry in videos.values())
-    mean, std = statistics(total, squares, num_rows)
-    manifest = Manifest(
-        provenance=provenance,
-        num_videos=len(videos),
-        num_rows=num_rows,
-        mean=mean.tolist(),
-        std=std.tolist(),
-        videos_checksum=write_videos(folder, videos),
-        failed=failed,
-    )
+    rows = [entry.rows for entry in videos.values()]
+    manifest = Manifest.of(provenance, rows, total, squares, write_videos(folder, videos), failed)
     manifest.write(folder)
     return manifest
 
@@ -159,9 +156,12 @@ def _refuse_odd_figures(made: Any, content: Mapping[str, Any]) -> None:
     """Raise ValueError for what readers of a bank could not live with: its channels decide how much memory a window takes."""
     if not isinstance(made, dict) or not isinstance(made["clip"], dict):
         raise ValueError("its provenance does not say how the features were made")
-    texts = {name: value for name, value in made.items() if name not in ("channels", "clip", "score_threshold")}
+    texts = {name: value for name, value in made.items() if name not in _NO_TEXTS}
     if not all(isinstance(text, str) for text in [*texts.values(), content["videos_checksum"]]):
         raise ValueError(f"its provenance holds something else than texts: {reprlib.repr(texts)}")
+    spacing = made.get("spacing", [])
+    if not isinstance(spacing, list) or not all(type(ticks) is int for ticks in spacing):
+        raise ValueError(f"spacing is {reprlib.repr(spacing)}, expected whole numbers of ticks")
     if made["precision"] not in get_args(Precision):
         raise ValueError(f"precision is {made['precision']!r:.50}, expected one of {', '.join(get_args(Precision))}")
     channels, counts = made["channels"], (content["num_videos"], content["num_rows"])
@@ -178,12 +178,3 @@ def _refuse_odd_figures(made: Any, content: Mapping[str, Any]) -> None:
     failed = content.get("failed", {})
     if not isinstance(failed, dict) or not all(isinstance(why, str) for why in failed.values()):
         raise ValueError("failed does not name videos with a reason each")
-
-
-def _plain(value: Any) -> Any:
-    """As JSON gives it back, whole numbers as integers: 30 and 30.0 are one."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value

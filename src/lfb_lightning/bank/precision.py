@@ -3,7 +3,7 @@
 fp32  exact
 fp16  half the bytes; relative error <= 2^-11 (absolute 2^-25 below 2^-14); saturates at 65504
 bf16  half the bytes; relative error <= 2^-8, any magnitude
-int8  a quarter; one scale a row, absolute error <= (largest magnitude of the row) / 254
+int8  a quarter; one scale per row, absolute error <= (largest magnitude of the row) / 254
 """
 
 from __future__ import annotations

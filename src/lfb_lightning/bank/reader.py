@@ -1,14 +1,13 @@
-"""Reads a finished bank, a window at a time, through the page cache.
+"""Reads a finished bank, a window at a time.
 
-Opening reads the manifest only; a video's timestamps and scores are read when it is first asked for, and the last
-1024 videos' are kept (about 8 bytes a row, whatever the size of the bank). A window is one `preadv` of a contiguous range
-of rows, straight into the slots: no mapping to fault in page by page, no second copy, nothing held between calls, and
-the same pages serve every process of the machine.
+Opening a folder reads the manifest only; a video's timestamps and scores are read when it is first asked for. A window is
+one read of a contiguous range of rows through the page cache and one copy into the slots: nothing is mapped or held
+between calls, and the same pages serve every process of the machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,66 +17,112 @@ import torch
 from jaxtyping import Float, Float32, Int32, Int64
 from torch import Tensor
 
-from lfb_lightning.bank.layout import file_name, read_header
-from lfb_lightning.bank.manifest import Manifest
+from lfb_lightning.bank.manifest import Manifest, Provenance
+from lfb_lightning.bank.memory import BankRows, hold
 from lfb_lightning.bank.precision import decode, stored_dtype
-from lfb_lightning.bank.scattered import RowRange, read_scattered
-from lfb_lightning.bank.stored_video import StoredVideo, read_video
-from lfb_lightning.bank.video_table import VideoEntry, read_videos
-from lfb_lightning.bank.window import WindowSpec, choose_rows
-from lfb_lightning.errors import InputError
-from lfb_lightning.files.safetensors_header import TensorSpan, read_tensor
+from lfb_lightning.bank.stored_video import StoredVideo
+from lfb_lightning.bank.video_rows import FolderVideos, VideoRows, Videos
+from lfb_lightning.bank.video_table import VideoEntry
+from lfb_lightning.bank.window import WindowBounds, WindowSpec, choose_rows
+from lfb_lightning.clock import Clock, exact
 from lfb_lightning.structures import BankWindow, Keyframe
-
-_KEPT_VIDEOS = 1024
-_BOX_BYTES = 16
-_STORED_AS = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int8: "I8"}
-_NO_SCALES = np.zeros(0, dtype=np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class _VideoIndex:
-    path: Path
-    features: TensorSpan
-    timestamps: Int32[np.ndarray, " N"]
-    scores: Float32[np.ndarray, " N"]
-    boxes: TensorSpan
-    scales: Float32[np.ndarray, " N"] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """The rows that one window can take. `seconds` are numbered through all windows of the batch."""
+    """The rows that one window can take: those from `low` up to `high` of a video. `cells` count through the batch."""
 
-    stored: RowRange
-    seconds: Int64[np.ndarray, " N"]
+    video: VideoRows
+    low: int
+    high: int
+    cells: Int64[np.ndarray, " N"]
     keys: Float[np.ndarray, " N"]
-    scales: Float32[np.ndarray, " M"]  # N, or none
 
 
 class FeatureBank:
-    """One split's bank, opened by `FeatureBank.open`. Safe to share by fork, to pickle, and to read from threads."""
+    """One split's bank, in a folder (`FeatureBank.open`) or in memory (`FeatureBank.from_rows`).
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder = folder
+    Safe to share by fork, to pickle, and to read from threads.
+
+    Attributes:
+        manifest: What made the bank, and its features' statistics.
+        clock: The clock of the keyframes that it is asked for; the bank's own unless given.
+    """
+
+    def __init__(self, manifest: Manifest, videos: Videos, clock: Clock | None = None) -> None:
         self.manifest = manifest
-        self._digest = manifest.provenance.digest
-        self._indexes: dict[str, _VideoIndex] = {}
+        self.clock = clock or manifest.provenance.clock
+        self._bank_clock = manifest.provenance.clock
+        self._videos = videos
 
     @classmethod
-    def open(cls, folder: str | Path) -> FeatureBank:
-        """Open `<bank_dir>/<split>`; raises InputError, with the command that makes it, if it is missing or unfinished."""
+    def open(cls, folder: str | Path, *, clock: Clock | None = None) -> FeatureBank:
+        """Open the bank of a folder.
+
+        Args:
+            folder: `<bank_dir>/<split>`.
+            clock: The data set's clock, where that is not the bank's.
+
+        Raises:
+            InputError: With the command that makes it, if it is missing or unfinished.
+        """
         folder = Path(folder)
-        return cls(folder, Manifest.read(folder))
+        manifest = Manifest.read(folder)
+        return cls(manifest, FolderVideos(folder, manifest), clock)
+
+    @classmethod
+    def from_rows(
+        cls,
+        videos: Mapping[str, BankRows],
+        *,
+        channels: int,
+        ticks_per_second: str | int | float = 1,
+        entries: str = "persons",
+        spacing: Sequence[int] = (),
+        precision: str = "fp32",
+        split: str = "memory",
+        clock: Clock | None = None,
+    ) -> FeatureBank:
+        """A bank in memory, with the windows that it would have in a folder.
+
+        Args:
+            videos: The rows of each video.
+            channels: Channels of the features.
+            ticks_per_second: What the timestamps count.
+            entries: What a row is: persons, clips or objects.
+            spacing: Ticks from one entry to the next and the first one's tick, where they are evenly spaced.
+            precision: How features are kept; see `precision`.
+            split: The split's name.
+            clock: The data set's clock, where that is not the bank's.
+
+        Raises:
+            InputError: For features that are not finite, or ticks out of bounds.
+        """
+        made = Provenance.unknown(
+            channels=channels,
+            precision=precision,
+            keyframes="given",
+            split=split,
+            origin="rows in memory",
+            ticks_per_second=str(exact(ticks_per_second, "ticks_per_second")),
+            entries=entries,
+            spacing=tuple(spacing),
+        )
+        return cls(*hold(videos, made), clock)
+
+    @property
+    def folder(self) -> Path:
+        """The bank's folder; of a bank in memory only a name for messages."""
+        return self._videos.folder
 
     @cached_property
     def videos(self) -> dict[str, VideoEntry]:
         """Every video's rows and checksum, read when first asked for; windows do without."""
-        return read_videos(self.folder, self.manifest.videos_checksum)
+        return self._videos.table()
 
     def __contains__(self, video_id: str) -> bool:
         """Whether the bank has the video."""
-        return (self.folder / file_name(video_id)).is_file()
+        return self._videos.has(video_id)
 
     @property
     def channels(self) -> int:
@@ -91,7 +136,7 @@ class FeatureBank:
 
     @property
     def row_bytes(self) -> int:
-        """Of one stored feature."""
+        """Bytes of one stored feature."""
         return self.channels * self.dtype.itemsize
 
     def window(self, keyframe: Keyframe, spec: WindowSpec, generator: np.random.Generator | None = None) -> BankWindow:
@@ -106,81 +151,92 @@ class FeatureBank:
         *,
         pin_memory: bool = False,
     ) -> BankWindow:
-        """The windows of several keyframes: `features [B, S, C]` as stored, `mask [B, S]`.
+        """The windows of several keyframes.
 
-        A video that is not in the bank, or a second without features, leaves its slots empty.
+        Args:
+            keyframes: Where, in ticks of `clock`.
+            spec: Which part of the bank, in which slots.
+            generators: One per keyframe, for windows of a random choice.
+            pin_memory: Whether the features are to be in page-locked memory.
+
+        Returns:
+            `features [B, S, C]` as stored and `mask [B, S]`. A video that is not in the bank, or a moment without features,
+            leaves its slots empty.
         """
-        num_slots = len(keyframes) * spec.num_slots
+        num_slots = len(keyframes) * spec.slots
         features = torch.zeros(num_slots, self.channels, dtype=self.dtype, pin_memory=pin_memory)
         mask = torch.zeros(num_slots, dtype=torch.bool)
         scales = torch.zeros(num_slots) if self.dtype == torch.int8 else None
-        found = list(self._ranges(keyframes, spec, generators))
+        bounds = spec.bounds(self.clock, self._bank_clock, self.manifest.provenance.step)
+        found = list(self._candidates(keyframes, spec, bounds, generators))
         if found:
-            rows, slots = choose_rows(
-                spec,
-                np.concatenate([part.seconds for part in found]),
-                np.concatenate([part.keys for part in found]),
-            )
-            read_scattered([part.stored for part in found], rows, slots, features)
+            cells, keys = (np.concatenate([getattr(part, name) for part in found]) for name in ("cells", "keys"))
+            rows, slots = choose_rows(spec, cells, keys, bounds.cells)
             mask.numpy()[slots] = True
-            if scales is not None:
-                scales.numpy()[slots] = np.concatenate([part.scales for part in found])[rows]
-        shape = (len(keyframes), spec.num_slots)
+            target = features.view(torch.uint8).numpy()
+            begins = np.cumsum([0, *(part.high - part.low for part in found)])
+            chosen = rows.searchsorted(begins).tolist()
+            for part, begin, first, last in zip(found, begins.tolist(), chosen, chosen[1:], strict=False):
+                here = rows[first:last] - begin
+                block = part.video.features(part.low, part.high)
+                target[slots[first:last]] = block if len(here) == len(block) else block[here]
+                if scales is not None:
+                    assert part.video.scales is not None
+                    scales.numpy()[slots[first:last]] = part.video.scales[part.low : part.high][here]
+        shape = (len(keyframes), spec.slots)
         return BankWindow(
             features=features.view(*shape, self.channels),
             mask=mask.view(shape),
             scales=None if scales is None else scales.view(shape),
         )
 
-    def persons(
+    def rows_at(
         self, keyframe: Keyframe
     ) -> tuple[Float32[Tensor, "P 4"], Float32[Tensor, " P"], Float32[Tensor, "P C"]]:
-        """The stored persons of a keyframe: normalised boxes, scores, and features as they were before storing."""
-        video = self._video(keyframe.video_id)
-        if video is None:
+        """The rows at a keyframe: normalized boxes, scores, and features as they were before storing."""
+        video = self._videos.rows(keyframe.video_id)
+        tick = self.clock.seconds(keyframe.timestamp) * self._bank_clock.ticks_per_second
+        if video is None or tick.denominator > 1:
             return torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, self.channels)
-        low, high = video.timestamps.searchsorted([keyframe.timestamp, keyframe.timestamp + 1]).tolist()
+        low, high = video.timestamps.searchsorted([int(tick), int(tick) + 1]).tolist()
         features = torch.empty(high - low, self.channels, dtype=self.dtype)
-        boxes = torch.empty(high - low, 4)
-        every = np.arange(high - low)
-        read_scattered([self._stored(video, low, high)], every, every, features)
-        box_rows = RowRange(video.path, video.boxes.begin + low * _BOX_BYTES, high - low)
-        read_scattered([box_rows], every, every, boxes)
+        features.view(torch.uint8).numpy()[:] = video.features(low, high)
         scales = None if video.scales is None else torch.from_numpy(video.scales[low:high])
-        return boxes, torch.from_numpy(video.scores[low:high]), decode(features, scales)
+        boxes, scores = torch.from_numpy(video.boxes(low, high)), torch.from_numpy(video.scores[low:high])
+        return boxes, scores, decode(features, scales)
 
     def read_video(self, video_id: str) -> StoredVideo:
         """Everything that is stored of a video; raises InputError for a file that is not as it was written."""
-        path = self.folder / file_name(video_id)
-        metadata, video, checksum = read_video(path)
-        if checksum != metadata.checksum:
-            raise InputError(
-                f"bank file {path}: its content has changed since it was written; delete it and run lfb-extract again."
-            )
-        return video
+        return self._videos.whole(video_id)
 
     def timestamps(self, video_id: str) -> Int32[np.ndarray, " N"]:
-        """The second of every row of a video, ascending; none for a video that is not in the bank."""
-        video = self._video(video_id)
+        """The tick of every row of a video by the bank's clock, ascending; none for a video that is not in the bank."""
+        video = self._videos.rows(video_id)
         return np.zeros(0, dtype=np.int32) if video is None else video.timestamps
 
     def keyframes(self) -> list[Keyframe]:
-        """Every keyframe with at least one feature, sorted by video and time."""
+        """Every keyframe of `clock` with at least one feature, sorted by video and time."""
+        scale = self.clock.ticks_per_second / self._bank_clock.ticks_per_second
         return [
-            Keyframe(video_id, timestamp)
+            Keyframe(video_id, tick * scale.numerator // scale.denominator)
             for video_id in sorted(self.videos)
-            for timestamp in np.unique(self.timestamps(video_id)).tolist()
+            for tick in np.unique(self.timestamps(video_id)).tolist()
+            if tick % scale.denominator == 0
         ]
 
-    def _ranges(
-        self, keyframes: Sequence[Keyframe], spec: WindowSpec, generators: Sequence[np.random.Generator] | None
+    def _candidates(
+        self,
+        keyframes: Sequence[Keyframe],
+        spec: WindowSpec,
+        bounds: WindowBounds,
+        generators: Sequence[np.random.Generator] | None,
     ) -> Iterator[_Candidates]:
         for index, keyframe in enumerate(keyframes):
-            video = self._video(keyframe.video_id)
+            video = self._videos.rows(keyframe.video_id)
             if video is None:
                 continue
-            first = spec.first_second(keyframe.timestamp)
-            low, high = video.timestamps.searchsorted([first, first + spec.seconds]).tolist()
+            first, end = bounds.around(keyframe.timestamp)
+            low, high = video.timestamps.searchsorted([first, end]).tolist()
             if low == high:
                 continue
             if spec.selection == "top_score":
@@ -188,39 +244,6 @@ class FeatureBank:
             elif generators is not None:
                 keys = generators[index].random(high - low)
             else:
-                raise ValueError('selection="random" needs generators, one a keyframe')
-            yield _Candidates(
-                stored=self._stored(video, low, high),
-                seconds=video.timestamps[low:high] - np.int64(first - index * spec.seconds),
-                keys=keys,
-                scales=video.scales[low:high] if video.scales is not None else _NO_SCALES,
-            )
-
-    def _stored(self, video: _VideoIndex, low: int, high: int) -> RowRange:
-        return RowRange(video.path, video.features.begin + low * self.row_bytes, high - low)
-
-    def _video(self, video_id: str) -> _VideoIndex | None:
-        video = self._indexes.get(video_id)
-        if video is None:
-            path = self.folder / file_name(video_id)
-            if not path.is_file():
-                if video_id in self.videos:
-                    raise InputError(f"bank file {path}: is missing; run the same lfb-extract command again.")
-                return None
-            while len(self._indexes) >= _KEPT_VIDEOS:
-                self._indexes.pop(next(iter(self._indexes)), None)
-            video = self._indexes[video_id] = self._index(path)
-        return video
-
-    def _index(self, path: Path) -> _VideoIndex:
-        metadata, spans = read_header(path)
-        if metadata.provenance != self._digest:
-            raise InputError(f"bank file {path}: another checkpoint or configuration than the manifest's made it.")
-        features = spans["features"]
-        if (features.dtype, features.shape[1]) != (_STORED_AS[self.dtype], self.channels):
-            raise InputError(f"bank file {path}: features {features.dtype} {features.shape} are not the manifest's.")
-        timestamps = read_tensor(path, spans["timestamps"])
-        if (timestamps[1:] < timestamps[:-1]).any():
-            raise InputError(f"bank file {path}: rows are not in order of time; delete it and run lfb-extract again.")
-        scales = read_tensor(path, spans["scales"]) if features.dtype == "I8" else None
-        return _VideoIndex(path, features, timestamps, read_tensor(path, spans["scores"]), spans["boxes"], scales)
+                raise ValueError('selection="random" needs generators, one per keyframe')
+            cells = (video.timestamps[low:high] - np.int64(first)) // bounds.step + index * bounds.cells
+            yield _Candidates(video, low, high, cells, keys)

@@ -20,7 +20,17 @@ Tracker = Callable[[Sequence[str]], Iterable[str]]  # shows progress over video 
 
 
 def convert(bank: FeatureBank, to: Path, precision: str, *, track: Tracker = iter) -> Manifest:
-    """Write `bank` in another precision. From fp32 the result is, byte for byte, what extraction would have written."""
+    """Write a bank in another precision. From fp32 the result is, byte for byte, what extraction would have written.
+
+    Args:
+        bank: The bank.
+        to: The folder of the new one.
+        precision: Its precision.
+        track: Shows progress over the video ids.
+
+    Raises:
+        InputError: If the bank is in that precision, or the folder holds something else.
+    """
     stored_dtype(precision)
     made = bank.manifest.provenance
     if made.precision == precision:
@@ -42,10 +52,16 @@ def convert(bank: FeatureBank, to: Path, precision: str, *, track: Tracker = ite
 
 
 def merge(banks: Sequence[FeatureBank], to: Path, *, split: str | None = None, track: Tracker = iter) -> Manifest:
-    """Put the videos of several banks of one making into one; `split` names the result where theirs differ.
+    """Put the videos of several banks of one making into one.
 
-    Raises InputError where the banks were made differently, or hold different features of the same video. A video that
-    failed in one bank and is in another has not failed.
+    Args:
+        banks: The banks. A video that failed in one and is in another has not failed.
+        to: The folder of the new bank.
+        split: The name of its split, where theirs differ.
+        track: Shows progress over the video ids.
+
+    Raises:
+        InputError: Where the banks were made differently, or hold different features of the same video.
     """
     made = _of_split(banks[0].manifest.provenance, split)
     owners: dict[str, FeatureBank] = {}
@@ -71,7 +87,18 @@ def merge(banks: Sequence[FeatureBank], to: Path, *, split: str | None = None, t
 def pick(
     bank: FeatureBank, to: Path, video_ids: Collection[str], *, split: str | None = None, track: Tracker = iter
 ) -> Manifest:
-    """Write some videos of `bank` as a bank of their own, of split `split`; raises InputError for one it does not have."""
+    """Write some videos of a bank as a bank of their own.
+
+    Args:
+        bank: The bank.
+        to: The folder of the new one.
+        video_ids: The videos.
+        split: The name of its split; None: as before.
+        track: Shows progress over the video ids.
+
+    Raises:
+        InputError: For a video that the bank does not have.
+    """
     unknown = sorted(set(video_ids) - bank.videos.keys() - bank.manifest.failed.keys())
     if unknown:
         raise InputError(

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float32, Int32, Shaped
+from jaxtyping import Float, Float32, Int, Int32, Shaped
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from lfb_lightning.bank.layout import VideoMetadata, read_header
-from lfb_lightning.bank.precision import decode
+from lfb_lightning.bank.precision import decode, encode
+from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
 
 
@@ -45,6 +46,51 @@ class StoredVideo:
             "channel_square_sum": channel_square_sum,
         }
         return tensors if self.scales is None else {**tensors, "scales": self.scales}
+
+
+def store_video(
+    video_id: str,
+    *,
+    timestamps: Int[Tensor, " N"],
+    boxes: Float[Tensor, "N 4"],
+    scores: Float[Tensor, " N"],
+    features: Float[Tensor, "N C"],
+    precision: str,
+    clock: Clock,
+) -> StoredVideo:
+    """A video's rows as a bank stores them: sorted by time (rows of one tick keep their order), features in a precision.
+
+    Args:
+        video_id: The video, to name in error messages.
+        timestamps: The tick of each row, by the bank's clock.
+        boxes: Normalized xyxy.
+        scores: Of the detector.
+        features: As computed.
+        precision: How they are stored; see `precision`.
+        clock: The bank's clock.
+
+    Raises:
+        InputError: For features that are not finite, or ticks out of bounds.
+    """
+    late = timestamps.abs() >= clock.tick_limit
+    if late.any():
+        tick = int(timestamps[late][0])
+        raise InputError(f"video {video_id}: second {tick / clock.ticks_per_second}, {clock.expected(float('nan'))}.")
+    finite = torch.isfinite(features).all(dim=1)
+    if not finite.all():
+        raise InputError(
+            f"video {video_id}: the features of second {clock.seconds(int(timestamps[~finite][0]))} are not finite; check "
+            "the checkpoint, or extract with trainer.precision=32."
+        )
+    order = torch.argsort(timestamps, stable=True)
+    stored = encode(features[order], precision)
+    return StoredVideo(
+        timestamps=timestamps[order].to(torch.int32),
+        boxes=boxes[order].to(torch.float32),
+        scores=scores[order].to(torch.float32),
+        features=stored.rows,
+        scales=stored.scales,
+    )
 
 
 def read_video(path: Path) -> tuple[VideoMetadata, StoredVideo, str]:

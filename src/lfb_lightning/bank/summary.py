@@ -1,4 +1,4 @@
-"""What is in a bank: how many persons a second, and which seconds of each video."""
+"""What is in a bank: how many features per tick, and which ticks of each video."""
 
 from __future__ import annotations
 
@@ -13,21 +13,30 @@ from lfb_lightning.bank.reader import FeatureBank
 
 
 class Coverage(NamedTuple):
-    """The seconds of a video from its first feature to its last, and how many of them have one."""
+    """The ticks of a video that have a feature (AVA's are seconds), and how far apart they are meant to be."""
 
     first: int
     last: int
     seconds: tuple[int, ...]
+    step: int = 1
 
     @property
     def share(self) -> float:
-        """Of the seconds from first to last that have a feature, 0 to 1."""
-        return len(self.seconds) / (self.last - self.first + 1)
+        """Of the ticks from first to last, `step` apart, the part that has a feature: 0 to 1."""
+        return len(self.seconds) / ((self.last - self.first) // self.step + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class BankSummary:
-    """`persons_per_second` counts the seconds with 1, 2, ... features; a video without features is not in `coverage`."""
+    """The figures of a bank.
+
+    Args:
+        rows: Features.
+        videos: Videos.
+        feature_bytes: Bytes of all features.
+        persons_per_second: Ticks with 1, 2, ... features.
+        coverage: Which ticks each video has features at; a video without any is not in it.
+    """
 
     rows: int
     videos: int
@@ -37,7 +46,7 @@ class BankSummary:
 
     @property
     def mean_persons(self) -> float:
-        """Features a second, over seconds that have one."""
+        """Features per tick, over ticks that have one."""
         seconds = sum(self.persons_per_second.values())
         return self.rows / seconds if seconds else 0.0
 
@@ -50,7 +59,9 @@ def summarise(bank: FeatureBank) -> BankSummary:
         seconds, counts = np.unique(bank.timestamps(video_id), return_counts=True)
         persons.update(counts.tolist())
         if len(seconds):
-            coverage[video_id] = Coverage(int(seconds[0]), int(seconds[-1]), tuple(seconds.tolist()))
+            coverage[video_id] = Coverage(
+                int(seconds[0]), int(seconds[-1]), tuple(seconds.tolist()), bank.manifest.provenance.step
+            )
     return BankSummary(
         rows=bank.manifest.num_rows,
         videos=bank.manifest.num_videos,

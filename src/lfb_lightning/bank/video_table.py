@@ -1,4 +1,4 @@
-"""`videos.json`: the rows and the checksum of every video of a bank.
+"""`videos.json`: the number of rows and the checksum of every video of a bank.
 
 A file of its own, because readers of windows never need it: what they open stays equally small however many videos there
 are. The manifest carries its SHA-256.
@@ -28,7 +28,7 @@ class VideoEntry(NamedTuple):
 
 
 def write_videos(folder: Path, videos: Mapping[str, VideoEntry]) -> str:
-    """Write the table; returns its SHA-256."""
+    """Write the table into a bank's folder, and return its SHA-256."""
     entries = {video_id: entry._asdict() for video_id, entry in videos.items()}
     content = json.dumps(entries, sort_keys=True, indent=0).encode()
     write_durably(folder / VIDEOS, content)

@@ -1,52 +1,139 @@
 """Which rows of a video a window takes, and the slot that each one gets.
 
-Vectorised: the rows of a window are one contiguous range, so a choice is at most a sort within seconds, never a loop over
-them.
+Vectorized: the rows of a window are one contiguous range, so a choice is at most a sort within ticks, never a loop over rows.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from fractions import Fraction
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
+
+Layout = Literal["grid", "packed"]
+Placement = Literal["centered", "causal"]
+Selection = Literal["random", "top_score"]
 
 
 @dataclass(frozen=True, slots=True)
 class WindowSpec:
-    """A window: its length, where it lies, and how many features of each second it takes.
+    """The part of a bank that a key frame sees, and how it is laid out in slots.
 
-    `centered` covers [t - n/2, t + (n-1)/2] for n seconds (60: t-30 .. t+29, as in the paper; odd n: symmetric);
-    `causal` covers [t - n + 1, t]. A second with more than `features_per_second` features gives a random choice of
-    them (`selection="random"`) or those with the best detector scores (`"top_score"`). The chosen ones keep the order in
-    which they are stored, best score first as lfb-extract writes them: no FBO depends on it, and reading is faster.
+    Args:
+        before: Seconds before the key frame that belong to the window, the moment at which it begins included.
+        after: Seconds after it, the moment at which it ends included.
+        slots: Features that the window has room for.
+        per_tick: Features that are taken of one moment at most (of a grid: of one cell).
+        layout: `grid` (AVA) gives each cell of time `per_tick` slots of its own, filled from the front; a cell is a tick of
+            the bank, or as many ticks as the bank's spacing says. `packed` (the paper on Charades and EPIC-Kitchens) fills
+            the slots in order of time with the first `slots` features, and leaves the rest empty.
+        selection: Of a moment with more features than that, take a `random` choice or those of the best detector scores
+            (`top_score`). The chosen ones keep the order in which they are stored, best score first as lfb-extract writes
+            them: no FBO depends on it, and reading is faster.
+
+    Raises:
+        InputError: For a window without a slot or of negative length, or a grid whose slots are no whole number of cells.
     """
 
-    seconds: int = 60
-    features_per_second: int = 5
-    placement: Literal["centered", "causal"] = "centered"
-    selection: Literal["random", "top_score"] = "top_score"
+    before: Fraction | int = 30
+    after: Fraction | int = 29
+    slots: int = 300
+    per_tick: int = 5
+    layout: Layout = "grid"
+    selection: Selection = "top_score"
 
     def __post_init__(self) -> None:
-        if self.seconds < 1 or self.features_per_second < 1:
+        if self.slots < 1 or self.per_tick < 1 or self.before + self.after < 0:
             raise InputError(
-                f"bank.window_seconds is {self.seconds} and bank.features_per_second {self.features_per_second}; "
-                "both must be at least 1."
+                f"a bank window of {self.slots} slots, {self.per_tick} per tick, from {self.before} s before a key frame to "
+                f"{self.after} s after it; slots, features per tick and length must be at least 1, 1 and 0."
+            )
+        if self.layout == "grid" and self.slots % self.per_tick:
+            raise InputError(
+                f"bank.slots is {self.slots}, expected a multiple of bank.features_per_second: {self.per_tick}."
             )
 
-    @property
-    def num_slots(self) -> int:
-        """Slots of a window: seconds x features per second."""
-        return self.seconds * self.features_per_second
+    @classmethod
+    def of_seconds(
+        cls,
+        seconds: int = 60,
+        features_per_second: int = 5,
+        *,
+        placement: Placement = "centered",
+        selection: Selection = "top_score",
+    ) -> WindowSpec:
+        """AVA's window: a grid of whole seconds, on a bank of a tick per second.
 
-    def first_second(self, timestamp: int) -> int:
-        """The first second that the window of a keyframe covers."""
-        return timestamp - (self.seconds // 2 if self.placement == "centered" else self.seconds - 1)
+        Args:
+            seconds: Its length n.
+            features_per_second: Slots of each second.
+            placement: `centered` covers [t - n/2, t + (n-1)/2] (60: t-30 .. t+29, as in the paper; odd n: symmetric),
+                `causal` covers [t - n + 1, t].
+            selection: See the class.
+        """
+        if seconds < 1 or features_per_second < 1:
+            raise InputError(
+                f"bank.window_seconds is {seconds} and bank.features_per_second {features_per_second}; both must be at "
+                "least 1."
+            )
+        before = seconds // 2 if placement == "centered" else seconds - 1
+        return cls(
+            before=before,
+            after=seconds - 1 - before,
+            slots=seconds * features_per_second,
+            per_tick=features_per_second,
+            selection=selection,
+        )
+
+    def bounds(self, clock: Clock, bank_clock: Clock, step: int = 1) -> WindowBounds:
+        """Where windows lie on a bank's clock.
+
+        Args:
+            clock: The key frames' clock.
+            bank_clock: The bank's clock.
+            step: Ticks of the bank from one entry to the next, the length of a grid's cells.
+        """
+        rate = bank_clock.ticks_per_second
+        scale, before, after = rate / clock.ticks_per_second, rate * self.before, rate * self.after
+        common = scale.denominator * before.denominator * after.denominator
+        if self.layout == "packed":
+            step, cells = 1, int(before + after) + 1
+        else:
+            cells = self.slots // self.per_tick
+        return WindowBounds(int(scale * common), int(before * common), int(after * common), common, step, cells)
+
+
+class WindowBounds(NamedTuple):
+    """Bounds of windows in ticks of a bank, in whole numbers: `scale`, `before` and `after` are that many `parts` of a tick.
+
+    A window has at most `cells` cells of `step` ticks each.
+    """
+
+    scale: int
+    before: int
+    after: int
+    parts: int
+    step: int
+    cells: int
+
+    def around(self, tick: int) -> tuple[int, int]:
+        """The first tick of the bank that the window around a key frame covers, and the first one after it.
+
+        Args:
+            tick: Where the key frame is, in ticks of its own clock.
+        """
+        center = tick * self.scale
+        first = -((self.before - center) // self.parts)
+        last = (center + self.after) // self.parts
+        cells = min((last - first) // self.step + 1, self.cells)
+        return first, first + max(cells, 0) * self.step
 
 
 def window_generator(seed: int, epoch: int, keyframe: Keyframe) -> np.random.Generator:
@@ -56,27 +143,40 @@ def window_generator(seed: int, epoch: int, keyframe: Keyframe) -> np.random.Gen
 
 
 def choose_rows(
-    spec: WindowSpec, seconds: Int[np.ndarray, " N"], keys: Float[np.ndarray, " N"]
+    spec: WindowSpec, cells: Int[np.ndarray, " N"], keys: Float[np.ndarray, " N"], cells_per_window: int
 ) -> tuple[Int[np.ndarray, " M"], Int[np.ndarray, " M"]]:
     """The chosen of N candidate rows, ascending, and the slot of each.
 
-    `seconds` (ascending) number the seconds of one window, or of several one after the other. Of a second with more than
-    `features_per_second` candidates those with the smallest keys are chosen, the earlier row where they are equal.
+    Args:
+        spec: The window.
+        cells: The cell (of a packed window: the tick) of each row, ascending, numbered from the start of its window. The
+            windows of a batch follow each other: `cells_per_window` is added for each window before.
+        keys: Of a cell with more than `per_tick` rows those with the smallest keys are chosen, the earlier row where they
+            are equal.
+        cells_per_window: Cells of a window.
+
+    Returns:
+        Rows and slots; slots are numbered through the windows of a batch, `spec.slots` each.
     """
-    if len(seconds) == 0:
+    if len(cells) == 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    limit = spec.features_per_second
-    starts = np.flatnonzero(np.concatenate([[True], seconds[1:] != seconds[:-1]]))
-    counts = np.diff(starts, append=len(seconds))
+    limit = spec.per_tick
+    starts = np.flatnonzero(np.concatenate([[True], cells[1:] != cells[:-1]]))
+    counts = np.diff(starts, append=len(cells))
     kept = np.minimum(counts, limit)
-    rows = np.arange(len(seconds))
+    rows = np.arange(len(cells))
     if counts.max() > limit:
-        crowded = np.flatnonzero(np.repeat(counts > limit, counts))  # few: only their seconds need to be sorted
-        order = crowded[np.lexsort((keys[crowded], seconds[crowded]))]  # stable: second by second, smallest key first
+        crowded = np.flatnonzero(np.repeat(counts > limit, counts))  # few: only their cells need to be sorted
+        order = crowded[np.lexsort((keys[crowded], cells[crowded]))]  # stable: cell by cell, smallest key first
         chosen = np.repeat(counts <= limit, counts)
         chosen[order[_places(counts[counts > limit]) < limit]] = True
         rows = np.flatnonzero(chosen)
-    return rows, np.repeat(seconds[starts] * limit, kept) + _places(kept)
+    if spec.layout == "grid":
+        return rows, np.repeat(cells[starts] * limit, kept) + _places(kept)
+    windows = cells[rows] // cells_per_window
+    places = _places(np.unique(windows, return_counts=True)[1])
+    fitting = places < spec.slots
+    return rows[fitting], (windows * spec.slots + places)[fitting]
 
 
 def _places(counts: Int[np.ndarray, " G"]) -> Int[np.ndarray, " N"]:

@@ -10,23 +10,29 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float64, Int
 from safetensors.torch import save
 from torch import Tensor
 
 from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_header
 from lfb_lightning.bank.manifest import Manifest, Provenance
-from lfb_lightning.bank.precision import encode, stored_dtype
-from lfb_lightning.bank.stored_video import StoredVideo, checksum
+from lfb_lightning.bank.precision import stored_dtype
+from lfb_lightning.bank.stored_video import StoredVideo, checksum, store_video
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned, write_durably
 from lfb_lightning.files.safetensors_header import read_tensor
-from lfb_lightning.seconds import SECOND_LIMIT, expected_second
 
 
 class BankWriter:
-    """Writes the videos of one split's bank. Raises InputError if the folder holds a bank of another provenance."""
+    """Writes the videos of one split's bank.
+
+    Args:
+        folder: `<bank_dir>/<split>`; made if it is not there.
+        provenance: What decides the bank's content.
+
+    Raises:
+        InputError: If the folder cannot be written, or holds a bank of another provenance.
+    """
 
     def __init__(self, folder: str | Path, provenance: Provenance) -> None:
         self.folder = Path(folder)
@@ -82,23 +88,22 @@ class BankWriter:
         scores: Float64[Tensor, " N"],
         features: Float[Tensor, "N C"],
     ) -> Path:
-        """Write one video, rows sorted by timestamp (rows of a second keep their order).
+        """Write one video's rows, whose `timestamps` are ticks of the bank's clock; see `store_video`.
 
-        Raises InputError, and writes nothing, for features that are not finite, or seconds out of bounds.
+        Returns:
+            The video's file.
+
+        Raises:
+            InputError: For features that are not finite, or ticks out of bounds; nothing is written then.
         """
-        late = timestamps.abs() >= SECOND_LIMIT
-        if late.any():
-            second = float(timestamps[late][0])
-            raise InputError(f"video {video_id}: second {second:.0f}, {expected_second(second)}.")
-        order = torch.argsort(timestamps, stable=True)
-        _refuse_infinite(video_id, timestamps, features)
-        stored = encode(features[order], self.provenance.precision)
-        video = StoredVideo(
-            timestamps=timestamps[order].to(torch.int32),
-            boxes=boxes[order].to(torch.float32),
-            scores=scores[order].to(torch.float32),
-            features=stored.rows,
-            scales=stored.scales,
+        video = store_video(
+            video_id,
+            timestamps=timestamps,
+            boxes=boxes,
+            scores=scores,
+            features=features,
+            precision=self.provenance.precision,
+            clock=self.provenance.clock,
         )
         return self.write_stored(video_id, video)
 
@@ -119,12 +124,3 @@ class BankWriter:
             raise InputError(
                 f"bank {self.folder} was made otherwise ({'; '.join(differences)}); choose another bank.dir or delete it."
             )
-
-
-def _refuse_infinite(video_id: str, timestamps: Tensor, features: Tensor) -> None:
-    finite = torch.isfinite(features).all(dim=1)
-    if not finite.all():
-        raise InputError(
-            f"video {video_id}: the features of second {int(timestamps[~finite][0])} are not finite; check the "
-            "checkpoint, or extract with trainer.precision=32."
-        )

@@ -13,7 +13,7 @@ from rich.progress import track as rich_track
 from lfb_lightning.bank import FeatureBank, Manifest
 from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.bank.importing import import_bank
-from lfb_lightning.bank.peer_files import PeerBank, export_bank, read_video_names
+from lfb_lightning.bank.pickled_bank import PickledBank, export_bank, read_video_names
 from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.bank.summary import summarise
 from lfb_lightning.bank.verify import verify
@@ -27,6 +27,7 @@ from lfb_lightning.viz.bank_report import draw_bank_report
 _PROBLEMS_SHOWN = 20
 _SHOWN_OF_MAKING = (
     "split",
+    "entries",
     "precision",
     "compute_precision",
     "origin",
@@ -46,12 +47,15 @@ def inspect_bank(cfg: DictConfig, run_dir: Path) -> int:
     print(f"{bank.folder}: {summary.rows} features of {summary.videos} videos, {made.channels} channels, {size}")
     for name in _SHOWN_OF_MAKING:
         print(f"  {name:18} {getattr(made, name)}")
+    tick = "second" if bank.clock.ticks_per_second == 1 else "tick"
+    spacing = f", an entry every {made.spacing[0]} from {made.spacing[1]}" if made.spacing else ""
+    print(f"  {'clock':18} {made.ticks_per_second} per second{spacing}")
     print(f"  {'backbone digest':18} {made.backbone_digest[:16]}\n  {'clip':18} {dict(made.clip)}")
-    print(f"features in a second (mean {summary.mean_persons:.2f}):")
+    print(f"features in a {tick} (mean {summary.mean_persons:.2f}):")
     most = max(summary.persons_per_second.values(), default=1)
     for count, seconds in summary.persons_per_second.items():
         print(f"  {count:3d} {seconds:8d} {'#' * round(40 * seconds / most)}")
-    print("coverage: first second, last second, share of the seconds between that have features")
+    print(f"coverage: first {tick}, last {tick}, share of the {tick}s between that have features")
     for video_id, entry in summary.coverage.items():
         print(f"  {video_id:24} {entry.first:6d} {entry.last:6d} {entry.share:7.1%}")
     for video_id, reason in failed.items():
@@ -113,7 +117,7 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Write one bank as several, or some of its videos as one."""
     bank = FeatureBank.open(cfg.folder)
     if (cfg.parts is None) == (cfg.videos is None):
-        raise InputError("give either parts=N or videos=<file with an id a line>.")
+        raise InputError("give either parts=N or videos=<file with an id per line>.")
     if cfg.videos is not None:
         video_ids = _lines(Path(cfg.videos))
         return _wrote(cfg.to, pick(bank, Path(cfg.to), video_ids, split=cfg.split, track=_track))
@@ -123,14 +127,24 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
     return 0
 
 
-def import_peer_bank(cfg: DictConfig, run_dir: Path) -> int:
-    """Write a peer's pickle as a bank."""
+def import_pickle(cfg: DictConfig, run_dir: Path) -> int:
+    """Write a pickle of mmaction2 or of the original release as a bank."""
     names = None if cfg.video_names is None else read_video_names(cfg.video_names)
-    peer = PeerBank(cfg.file, names)
-    return _wrote(cfg.to, import_bank(peer, Path(cfg.to), split=cfg.split, precision=cfg.precision, track=_track))
+    source = PickledBank(cfg.file, names)
+    manifest = import_bank(
+        source,
+        Path(cfg.to),
+        split=cfg.split,
+        precision=cfg.precision,
+        ticks_per_second=cfg.ticks_per_second,
+        entries=cfg.entries,
+        spacing=list(cfg.spacing),
+        track=_track,
+    )
+    return _wrote(cfg.to, manifest)
 
 
-def export_peer_bank(cfg: DictConfig, run_dir: Path) -> int:
+def export_pickle(cfg: DictConfig, run_dir: Path) -> int:
     """Write a bank as mmaction2's pickle."""
     rows = export_bank(FeatureBank.open(cfg.folder), Path(cfg.to), track=_track)
     print(f"wrote {cfg.to}: {rows} features")
@@ -143,8 +157,8 @@ ACTIONS = {
     "convert": convert_bank,
     "merge": merge_banks,
     "split": split_bank,
-    "import": import_peer_bank,
-    "export": export_peer_bank,
+    "import": import_pickle,
+    "export": export_pickle,
 }
 
 

@@ -29,6 +29,9 @@ _BANK: dict[str, Any] = {
     "parts": _Positive | None,
     "videos": _Path,
     "video_names": _Path,
+    "ticks_per_second": int | float | str,
+    "entries": Literal["persons", "clips", "objects"],
+    "spacing": Sequence[int],
     "trusted_packages": Sequence[str],
 }
 _DATA: dict[str, Any] = {"paths": Mapping[str, str], "splits": Sequence[str]}

@@ -47,7 +47,7 @@ class StoredPersons(Dataset[Sample]):
     def __getitem__(self, key: SampleKey) -> Sample:
         """Read the regions of an item."""
         item: Item = self.items[key.index]
-        boxes, scores, features = self._bank.persons(item.keyframe)
+        boxes, scores, features = self._bank.rows_at(item.keyframe)
         labels = None
         if self._training:
             found, kept = self._labels.stored_labels(item.keyframe, boxes.double().numpy())

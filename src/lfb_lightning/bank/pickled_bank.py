@@ -1,8 +1,8 @@
-"""Banks as the peers keep them: one pickle of {video: {second: features}}.
+"""Banks as other projects keep them: one pickle of {video: {timestamp: features}}.
 
-    mmaction2 0.x, 1.x   torch.save; video ids; a list of [C] tensors a second, or one [n, C] tensor; float16 or float32
-    original release     pickle; AVA's videos by number (their place in the frame list); numpy arrays, a list a second, or
-                         one [C] array a frame (Charades, EPIC-Kitchens)
+    mmaction2 0.x, 1.x   torch.save; video ids; per second a list of [C] tensors, or one [n, C] tensor; float16 or float32
+    original release     pickle; AVA's videos by number (their place in the frame list); numpy arrays, a list per second, or
+                         one [C] array per frame (Charades, EPIC-Kitchens)
 
 They hold no boxes, scores or provenance: imported rows get a box of zeros and score 1, and keep their order.
 """
@@ -29,19 +29,28 @@ _MOST_NAMES = 1_000_000
 _DTYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32", torch.float64: "fp32"}
 
 
-class PeerVideo(NamedTuple):
-    """A video of a peer's bank: features in order of time, as stored there, and the second of each."""
+class PickledVideo(NamedTuple):
+    """A video of such a bank: features in order of time, as stored there, and the timestamp of each as it is there."""
 
     video_id: str
     timestamps: Int64[Tensor, " N"]
     features: Float[Tensor, "N C"]
 
 
-class PeerBank:
-    """A peer's bank file. Nothing in it is run: see `files.torch_file` and `files.array_pickle`.
+class PickledBank:
+    """A bank file of mmaction2 or of the original release. Nothing in it is run (`files.torch_file`, `files.array_pickle`).
 
-    `video_names` are needed where videos are numbers: theirs, in that order. `precision` is ours that holds the features as
-    they are. Raises InputError naming file, video and second for whatever is not as described above.
+    Args:
+        path: The file.
+        video_names: The videos' names in the order of their numbers, needed where the file has numbers for them.
+
+    Attributes:
+        channels: Channels of the features.
+        precision: Our precision that holds the features as they are.
+        video_ids: Every video with a feature, sorted.
+
+    Raises:
+        InputError: Naming file, video and timestamp, for whatever is not as described above.
     """
 
     def __init__(self, path: str | Path, video_names: Sequence[str] | None = None) -> None:
@@ -63,7 +72,7 @@ class PeerBank:
         self.channels, self._dtype = first.shape[1], first.dtype
         self.precision = _DTYPES[first.dtype]
 
-    def video(self, video_id: str) -> PeerVideo:
+    def video(self, video_id: str) -> PickledVideo:
         """One video's features."""
         timestamps: list[int] = []
         rows: list[Tensor] = []
@@ -81,7 +90,7 @@ class PeerBank:
             raise InputError(
                 f"bank {self.path}: video {video_id}: features differ in width or dtype: {list(forms)[:3]}."
             )
-        return PeerVideo(video_id, torch.tensor(timestamps, dtype=torch.int64), torch.cat(rows))
+        return PickledVideo(video_id, torch.tensor(timestamps, dtype=torch.int64), torch.cat(rows))
 
     def _name(self, key: Any, names: Sequence[str] | None) -> str:
         if isinstance(key, str):
@@ -95,7 +104,7 @@ class PeerBank:
         if names is None:
             raise InputError(
                 f"bank {self.path}: videos are numbers (AVA's in the original release); give their names, in that order, "
-                "with video_names=<frame list or one id a line>."
+                "with video_names=<frame list or one id per line>."
             )
         if not 0 <= key < len(names):
             raise InputError(f"bank {self.path}: video {key}, but video_names has {len(names)} names.")
@@ -125,7 +134,7 @@ class PeerBank:
 
 
 def read_video_names(path: str | Path) -> list[str]:
-    """The distinct first words of a file's lines, in order: a frame list of the original release, or one id a line."""
+    """The distinct first words of a file's lines, in order: a frame list of the original release, or one id per line."""
     names: dict[str, None] = {}
     try:
         with Path(path).open(encoding="utf-8") as lines:
@@ -142,9 +151,17 @@ def read_video_names(path: str | Path) -> list[str]:
 
 
 def export_bank(bank: FeatureBank, path: Path, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> int:
-    """Write a bank as mmaction2's pickle: fp16 as float16, every other precision as float32; returns the features.
+    """Write a bank as mmaction2's pickle: fp16 as float16, every other precision as float32.
 
-    Everything is held in memory until it is written, as their format asks for.
+    Everything is held in memory until it is written, as that format asks for.
+
+    Args:
+        bank: The bank.
+        path: The file.
+        track: Shows progress over the video ids.
+
+    Returns:
+        The number of features.
     """
     content: dict[str, dict[int, list[Tensor]]] = {}
     for video_id in track(sorted(bank.videos)):

@@ -10,7 +10,7 @@ import torch
 
 from lfb_lightning.bank import FeatureBank, WindowSpec
 from lfb_lightning.bank.importing import import_bank
-from lfb_lightning.bank.peer_files import PeerBank, export_bank, read_video_names
+from lfb_lightning.bank.pickled_bank import PickledBank, export_bank, read_video_names
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
@@ -21,7 +21,7 @@ GOLDEN = golden.GOLDEN / "bank"
 
 
 def imported(path, to, **options):
-    import_bank(PeerBank(path, options.pop("video_names", None)), to, split="val", **options)
+    import_bank(PickledBank(path, options.pop("video_names", None)), to, split="val", **options)
     return FeatureBank.open(to)
 
 
@@ -39,7 +39,7 @@ def test_windows_are_the_peers(tmp_path):
     for query, slots in recorded["queries"].items():
         keyframe = keyframe_of(query)
         (bank,) = [bank for bank in banks if keyframe.video_id in bank.videos] or banks[:1]
-        window = bank.window(keyframe, WindowSpec(seconds=60, features_per_second=5))
+        window = bank.window(keyframe, WindowSpec.of_seconds(seconds=60, features_per_second=5))
         ids = window.padded(torch.float32)[0, :, 0].view(60, 5)  # channel 0 is each feature's number
         for slot in range(60):
             expected = slots.get(str(slot), [])
@@ -70,7 +70,7 @@ def test_crowded_second_and_odd_window_are_as_the_peers(tmp_path):
     assert abs(len(drawn) - crowd["distinct_subsets_in_200_draws"]) < 15  # uniform: 100.5 of 126 expected
     keyframe = keyframe_of(odd["query"])
     (bank,) = [bank for bank in banks if keyframe.video_id in bank.videos]
-    window = bank.window(keyframe, WindowSpec(seconds=odd["window_size"], features_per_second=odd["K"]))
+    window = bank.window(keyframe, WindowSpec.of_seconds(seconds=odd["window_size"], features_per_second=odd["K"]))
     assert window.mask[0].view(-1, odd["K"]).sum(dim=1).tolist() == odd["n_nonzero"]
 
 
@@ -97,7 +97,7 @@ def test_stacked_tensors_of_the_older_file_form_are_read(tmp_path):
     theirs = torch.load(GOLDEN / "lfb_unittest.pkl", weights_only=True)
     bank = imported(GOLDEN / "lfb_unittest.pkl", tmp_path / "bank")
     assert bank.keyframes() == [Keyframe("video_1", second) for second in sorted(theirs["video_1"])]
-    assert torch.equal(bank.persons(Keyframe("video_1", 930))[2], theirs["video_1"][930])
+    assert torch.equal(bank.rows_at(Keyframe("video_1", 930))[2], theirs["video_1"][930])
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
@@ -111,18 +111,18 @@ def test_pickle_of_the_original_release_with_numbered_videos(tmp_path, protocol)
     names = read_video_names(tmp_path / "val.csv")
     assert names == ["first", "second"]
     bank = imported(tmp_path / "val_lfb.pkl", tmp_path / "bank", video_names=names)
-    assert torch.equal(bank.persons(Keyframe("second", 905))[2], torch.from_numpy(features[:2]))
-    assert torch.equal(bank.persons(Keyframe("second", 904))[2], torch.from_numpy(features[2:]))
+    assert torch.equal(bank.rows_at(Keyframe("second", 905))[2], torch.from_numpy(features[:2]))
+    assert torch.equal(bank.rows_at(Keyframe("second", 904))[2], torch.from_numpy(features[2:]))
     with pytest.raises(InputError, match=r"videos are numbers.*video_names="):
-        PeerBank(tmp_path / "val_lfb.pkl")
+        PickledBank(tmp_path / "val_lfb.pkl")
     with pytest.raises(InputError, match="video 1, but video_names has 1 names"):
-        PeerBank(tmp_path / "val_lfb.pkl", ["only"])
+        PickledBank(tmp_path / "val_lfb.pkl", ["only"])
 
 
 def test_pickle_of_the_original_release_with_a_feature_a_frame(tmp_path):
     (tmp_path / "lfb.pkl").write_bytes(pickle.dumps({"v": {30: np.ones(4, np.float32), 0: np.zeros(4, np.float32)}}, 2))
     bank = imported(tmp_path / "lfb.pkl", tmp_path / "bank")
-    assert bank.persons(Keyframe("v", 30))[2].tolist() == [[1.0] * 4]
+    assert bank.rows_at(Keyframe("v", 30))[2].tolist() == [[1.0] * 4]
 
 
 class Evil:
@@ -140,7 +140,7 @@ def test_malicious_pickle_is_refused_by_name_and_not_run(tmp_path, monkeypatch, 
     else:
         torch.save(content, path, _use_new_zipfile_serialization=form == "torch")
     with pytest.raises(InputError, match=r"lfb_val\.pkl: .*posix\.system"):
-        PeerBank(path)
+        PickledBank(path)
     assert not (tmp_path / "was_run").exists()
 
 
@@ -163,16 +163,16 @@ def test_malicious_pickle_is_refused_by_name_and_not_run(tmp_path, monkeypatch, 
 def test_other_content_is_refused_with_its_place(tmp_path, content, said):
     torch.save(content, tmp_path / "lfb.pkl")
     with pytest.raises(InputError, match=said):
-        PeerBank(tmp_path / "lfb.pkl")
+        PickledBank(tmp_path / "lfb.pkl")
 
 
 def test_cut_off_file_and_missing_file_are_named(tmp_path):
     torch.save({"v": {902: [torch.ones(400)]}}, tmp_path / "lfb.pkl")
     (tmp_path / "lfb.pkl").write_bytes((tmp_path / "lfb.pkl").read_bytes()[:900])
     with pytest.raises(InputError, match=r"lfb\.pkl"):
-        PeerBank(tmp_path / "lfb.pkl")
+        PickledBank(tmp_path / "lfb.pkl")
     with pytest.raises(InputError, match="no such file"):
-        PeerBank(tmp_path / "none.pkl")
+        PickledBank(tmp_path / "none.pkl")
 
 
 def test_export_of_quantised_banks_is_float32_and_of_what_they_stand_for(tmp_path):
@@ -186,13 +186,13 @@ def test_export_of_quantised_banks_is_float32_and_of_what_they_stand_for(tmp_pat
 def test_a_second_that_holds_no_features_is_named(tmp_path, value):
     torch.save({"v": {902: value}}, tmp_path / "lfb.pkl")
     with pytest.raises(InputError, match=r"video v, second 902: expected \[C\] or \[n, C\] floats"):
-        PeerBank(tmp_path / "lfb.pkl")
+        PickledBank(tmp_path / "lfb.pkl")
 
 
 def test_a_second_beyond_the_files_numbers_is_refused(tmp_path):
     torch.save({"v": {10**12: torch.ones(1, 4)}}, tmp_path / "lfb.pkl")
     with pytest.raises(InputError, match="a second is 1000000000000, expected an integer of 32 bits"):
-        PeerBank(tmp_path / "lfb.pkl")
+        PickledBank(tmp_path / "lfb.pkl")
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
@@ -208,7 +208,7 @@ def test_a_damaged_file_of_the_older_form_is_one_clear_error(tmp_path):
             spoilt[place] = rng.integers(256)
         path.write_bytes(spoilt)
         try:
-            PeerBank(path)  # some changes leave a readable file
+            PickledBank(path)  # some changes leave a readable file
         except InputError as error:
             refused.append(str(error))
     assert len(refused) > 75, "every truncated file at the least"

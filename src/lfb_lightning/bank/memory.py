@@ -1,0 +1,107 @@
+"""A bank in memory: the rows of its videos, as a folder would store them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int, Int32, UInt8
+from torch import Tensor
+
+from lfb_lightning.bank.manifest import Manifest, Provenance
+from lfb_lightning.bank.stored_video import StoredVideo, checksum, store_video
+from lfb_lightning.bank.video_table import VideoEntry
+
+
+class BankRows(NamedTuple):
+    """The rows of a video for a bank in memory, in any order of time.
+
+    Args:
+        timestamps: The tick of each row.
+        boxes: Normalized xyxy; a clip's is 0, 0, 1, 1.
+        scores: Of the detector; a clip's is 1.
+        features: What the bank is for.
+    """
+
+    timestamps: Int[Tensor, " N"]
+    boxes: Float[Tensor, "N 4"]
+    scores: Float[Tensor, " N"]
+    features: Float[Tensor, "N C"]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRows:
+    """Rows that are in memory."""
+
+    video: StoredVideo
+
+    @property
+    def timestamps(self) -> Int32[np.ndarray, " N"]:
+        """See `VideoRows`."""
+        return self.video.timestamps.numpy()
+
+    @property
+    def scores(self) -> Float32[np.ndarray, " N"]:
+        """See `VideoRows`."""
+        return self.video.scores.numpy()
+
+    @property
+    def scales(self) -> Float32[np.ndarray, " N"] | None:
+        """See `VideoRows`."""
+        return None if self.video.scales is None else self.video.scales.numpy()
+
+    def features(self, low: int, high: int) -> UInt8[np.ndarray, "n bytes"]:
+        """See `VideoRows`."""
+        return self.video.features[low:high].view(torch.uint8).numpy()
+
+    def boxes(self, low: int, high: int) -> Float32[np.ndarray, "n 4"]:
+        """See `VideoRows`."""
+        return self.video.boxes[low:high].numpy()
+
+
+class MemoryVideos:
+    """Videos in memory."""
+
+    folder = Path("in memory")
+
+    def __init__(self, videos: dict[str, StoredVideo]) -> None:
+        self._videos = videos
+
+    def table(self) -> dict[str, VideoEntry]:
+        """See `Videos`."""
+        return {
+            name: VideoEntry(len(video.timestamps), checksum(video.to_tensors()))
+            for name, video in self._videos.items()
+        }
+
+    def has(self, video_id: str) -> bool:
+        """See `Videos`."""
+        return video_id in self._videos
+
+    def rows(self, video_id: str) -> MemoryRows | None:
+        """See `Videos`."""
+        video = self._videos.get(video_id)
+        return None if video is None else MemoryRows(video)
+
+    def whole(self, video_id: str) -> StoredVideo:
+        """See `Videos`."""
+        return self._videos[video_id]
+
+
+def hold(videos: Mapping[str, BankRows], made: Provenance) -> tuple[Manifest, MemoryVideos]:
+    """The manifest and the videos of a bank in memory; raises InputError for features or ticks that no bank stores."""
+    stored = {
+        name: store_video(name, **BankRows(*rows)._asdict(), precision=made.precision, clock=made.clock)
+        for name, rows in videos.items()
+    }
+    total, squares = np.zeros(made.channels), np.zeros(made.channels)
+    for name in sorted(stored):
+        sums = stored[name].to_tensors()
+        total += sums["channel_sum"].numpy()
+        squares += sums["channel_square_sum"].numpy()
+    rows = [len(video.timestamps) for video in stored.values()]
+    return Manifest.of(made, rows, total, squares, videos_checksum=""), MemoryVideos(stored)

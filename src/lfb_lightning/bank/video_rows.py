@@ -1,0 +1,161 @@
+"""One video's rows for windows: in a bank file, read as they are needed, or in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int32, UInt8
+
+from lfb_lightning.bank.layout import file_name, read_header
+from lfb_lightning.bank.manifest import Manifest
+from lfb_lightning.bank.precision import stored_dtype
+from lfb_lightning.bank.stored_video import StoredVideo, read_video
+from lfb_lightning.bank.video_table import VideoEntry, read_videos
+from lfb_lightning.errors import InputError
+from lfb_lightning.files.safetensors_header import TensorSpan, read_tensor
+
+_KEPT_VIDEOS = 1024
+_STORED_AS = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int8: "I8"}
+
+
+@runtime_checkable
+class VideoRows(Protocol):
+    """N rows of a video, ascending in time: what is small at hand, features and boxes as they are asked for."""
+
+    @property
+    def timestamps(self) -> Int32[np.ndarray, " N"]:
+        """The tick of each row, by the bank's clock."""
+
+    @property
+    def scores(self) -> Float32[np.ndarray, " N"]:
+        """The score of each row."""
+
+    @property
+    def scales(self) -> Float32[np.ndarray, " N"] | None:
+        """What each row's features are to be multiplied with, in int8 only."""
+
+    def features(self, low: int, high: int) -> UInt8[np.ndarray, "n bytes"]:
+        """The bytes of the features of the rows from `low` up to `high`."""
+
+    def boxes(self, low: int, high: int) -> Float32[np.ndarray, "n 4"]:
+        """The boxes of the rows from `low` up to `high`."""
+
+
+@runtime_checkable
+class Videos(Protocol):
+    """Where a bank's videos are. `folder` names the place in messages."""
+
+    folder: Path
+
+    def table(self) -> dict[str, VideoEntry]:
+        """Every video's number of rows and checksum."""
+
+    def has(self, video_id: str) -> bool:
+        """Whether the video is there."""
+
+    def rows(self, video_id: str) -> VideoRows | None:
+        """A video's rows; None for a video that the bank does not have."""
+
+    def whole(self, video_id: str) -> StoredVideo:
+        """Everything that is stored of a video, checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """Rows of a bank file: features and boxes are read through the page cache, nothing of them is kept."""
+
+    path: Path
+    timestamps: Int32[np.ndarray, " N"]
+    scores: Float32[np.ndarray, " N"]
+    scales: Float32[np.ndarray, " N"] | None
+    features_span: TensorSpan
+    boxes_span: TensorSpan
+    row_bytes: int
+
+    def features(self, low: int, high: int) -> UInt8[np.ndarray, "n bytes"]:
+        """See `VideoRows`."""
+        return self._read(self.features_span, self.row_bytes, low, high)
+
+    def boxes(self, low: int, high: int) -> Float32[np.ndarray, "n 4"]:
+        """See `VideoRows`."""
+        return self._read(self.boxes_span, 16, low, high).view(np.float32)
+
+    def _read(self, span: TensorSpan, row_bytes: int, low: int, high: int) -> UInt8[np.ndarray, "n bytes"]:
+        count = (high - low) * row_bytes
+        try:
+            found = np.fromfile(self.path, np.uint8, count, offset=span.begin + low * row_bytes)
+        except OSError as error:
+            raise InputError(
+                f"bank file {self.path}: cannot be opened ({error.strerror}); run lfb-bank verify."
+            ) from error
+        if len(found) != count:
+            raise InputError(
+                f"bank file {self.path}: shorter than its header says; delete it and run lfb-extract again."
+            )
+        return found.reshape(high - low, row_bytes)
+
+
+class FolderVideos:
+    """The videos of a bank folder; of the last 1024 that were asked for the small columns are kept."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self._checksum = manifest.videos_checksum
+        self._digest = manifest.provenance.digest
+        dtype = stored_dtype(manifest.provenance.precision)
+        self._form = (_STORED_AS[dtype], manifest.provenance.channels)
+        self._row_bytes = manifest.provenance.channels * dtype.itemsize
+        self._indexes: dict[str, FileRows] = {}
+        self._table: dict[str, VideoEntry] | None = None
+
+    def table(self) -> dict[str, VideoEntry]:
+        """See `Videos`; read when first asked for, since windows do without."""
+        if self._table is None:
+            self._table = read_videos(self.folder, self._checksum)
+        return self._table
+
+    def has(self, video_id: str) -> bool:
+        """See `Videos`."""
+        return (self.folder / file_name(video_id)).is_file()
+
+    def rows(self, video_id: str) -> FileRows | None:
+        """See `Videos`; raises InputError for a file that is missing or is not the manifest's."""
+        video = self._indexes.get(video_id)
+        if video is None:
+            if not self.has(video_id):
+                if video_id in self.table():
+                    path = self.folder / file_name(video_id)
+                    raise InputError(f"bank file {path}: is missing; run the same lfb-extract command again.")
+                return None
+            while len(self._indexes) >= _KEPT_VIDEOS:
+                self._indexes.pop(next(iter(self._indexes)), None)
+            video = self._indexes[video_id] = self._index(self.folder / file_name(video_id))
+        return video
+
+    def whole(self, video_id: str) -> StoredVideo:
+        """See `Videos`; raises InputError for a file that is not as it was written."""
+        path = self.folder / file_name(video_id)
+        metadata, video, found = read_video(path)
+        if found != metadata.checksum:
+            raise InputError(
+                f"bank file {path}: its content has changed since it was written; delete it and run lfb-extract again."
+            )
+        return video
+
+    def _index(self, path: Path) -> FileRows:
+        metadata, spans = read_header(path)
+        if metadata.provenance != self._digest:
+            raise InputError(f"bank file {path}: another checkpoint or configuration than the manifest's made it.")
+        features = spans["features"]
+        if (features.dtype, features.shape[1]) != self._form:
+            raise InputError(f"bank file {path}: features {features.dtype} {features.shape} are not the manifest's.")
+        timestamps = read_tensor(path, spans["timestamps"])
+        if (timestamps[1:] < timestamps[:-1]).any():
+            raise InputError(f"bank file {path}: rows are not in order of time; delete it and run lfb-extract again.")
+        scales = read_tensor(path, spans["scales"]) if features.dtype == "I8" else None
+        scores = read_tensor(path, spans["scores"])
+        return FileRows(path, timestamps, scores, scales, features, spans["boxes"], self._row_bytes)
