@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import AvaDataset
 from lfb_lightning.datasets.ava.bank_keyframes import BankKeyframes
 from lfb_lightning.errors import InputError
@@ -78,7 +79,7 @@ def test_annotated_seconds_are_those_of_the_peers_bank():
 def test_keyframes_outside_of_the_video_are_counted_and_the_remedies_named():
     def refuse(*seconds, length=20.0):
         items = [Item(number, Keyframe("v", second)) for number, second in enumerate(seconds)]
-        refuse_outside(items, [second - 900.0 for second in seconds], length)
+        refuse_outside(items, Clock.parse(1, 900), length)
 
     refuse(900, 920)
     refuse(900, 920, 5000, length=0.0)  # length not known

@@ -69,6 +69,11 @@ def build_detection(
         raise InputError(
             "data.short_term=bank needs model.frozen_backbone=true: without pixels no backbone can be trained."
         )
+    if data.loading.short_term == "bank" and detector.bank_channels != detector.channels:
+        raise InputError(
+            f"data.short_term=bank reads the short-term features from a bank of {detector.bank_channels} channels, but the "
+            f"backbone's have {detector.channels}; set model.bank_channels=null."
+        )
     datamodule = ActionDataModule(
         data.dataset,
         clips=data.clips,

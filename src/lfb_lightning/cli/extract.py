@@ -87,6 +87,7 @@ def provenance(
         keyframes=bank.keyframes,
         score_threshold=split.bank_threshold,
         split=cfg.split,
+        ticks_per_second=str(split.clock.ticks_per_second),
         package_version=__version__,
     )
 

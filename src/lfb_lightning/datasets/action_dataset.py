@@ -7,13 +7,13 @@ Nothing has to be inherited. AVA's is `lfb_lightning.datasets.AvaDataset`; `exam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
+from lfb_lightning.clock import Clock
 from lfb_lightning.metrics.evaluator import Evaluator
 from lfb_lightning.structures import Item, Keyframe, Proposals
 from lfb_lightning.video.protocol import Video
@@ -61,8 +61,8 @@ class ActionSplit(Protocol):
         ...
 
     @property
-    def ticks_per_second(self) -> Fraction:
-        """The unit of `Keyframe.timestamp`: AVA counts seconds (1), a data set annotated per frame its frames."""
+    def clock(self) -> Clock:
+        """What `Keyframe.timestamp` counts: AVA seconds, a data set annotated per frame its frames."""
         ...
 
     @property
@@ -72,10 +72,6 @@ class ActionSplit(Protocol):
 
     def video(self, video_id: str) -> Video:
         """Open a video; raises InputError where there is none."""
-        ...
-
-    def moment(self, keyframe: Keyframe) -> float:
-        """Seconds from the first frame of its video to a keyframe."""
         ...
 
     def training_items(self) -> Sequence[Item]:

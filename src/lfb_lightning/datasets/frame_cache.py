@@ -50,8 +50,8 @@ class CacheRecipe:
 
 def touched_moments(data: AvaSettings, sampling: ClipSampling) -> Float64[np.ndarray, " K"]:
     """Every moment that a clip of the used seconds reads, ascending, in seconds since a video's first frame."""
-    seconds = range(data.first_second, data.last_second + 1, data.key_step)
-    return np.unique(np.round(np.concatenate([sampling.times(second - data.origin_second) for second in seconds]), 6))
+    moments = [data.clock.seconds_in_video(tick) for tick in data.used_ticks]
+    return np.unique(np.round(np.concatenate([sampling.times(moment) for moment in moments]), 6))
 
 
 def make_cache(

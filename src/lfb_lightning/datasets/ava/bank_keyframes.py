@@ -10,6 +10,9 @@ there is none at all the whole frame, with score 0.
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
 from lfb_lightning.datasets.ava.tables import AvaTables
@@ -39,8 +42,8 @@ class BankKeyframes:
         return [
             keyframe
             for video_id in split.video_ids()
-            for second in self._seconds(video_id)
-            if (keyframe := Keyframe(video_id, second)) not in split.excluded
+            for tick in self._ticks(video_id)
+            if (keyframe := Keyframe(video_id, tick)) not in split.excluded
         ]
 
     def persons(self, keyframe: Keyframe) -> Proposals:
@@ -51,13 +54,14 @@ class BankKeyframes:
         best = self.split.proposals.best(keyframe)
         return best if len(best) else _WHOLE_FRAME
 
-    def _seconds(self, video_id: str) -> range:
+    def _ticks(self, video_id: str) -> range:
         data = self.split.data
-        last = data.last_second
+        used = data.used_ticks
         try:
             length = data.videos.open(video_id).properties().seconds
         except InputError:
             length = 0.0  # extraction will say what is wrong with it
-        if length > 0:
-            last = min(last, int(np.floor(data.origin_second + length)))
-        return range(data.first_second, last + 1, data.key_step)
+        if length <= 0:
+            return used
+        last = math.floor((data.clock.origin + Fraction(length)) * data.clock.ticks_per_second)
+        return range(used.start, min(used.stop, last + 1), used.step)

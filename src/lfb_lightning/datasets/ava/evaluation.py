@@ -70,5 +70,7 @@ class AvaEvaluator(nn.Module):
         """Write `results.csv`, in the form of AVA's challenge."""
         names = {video_hash(keyframe.video_id): keyframe.video_id for keyframe in self._tables.proposals.keyframes}
         rows = self._metric.detections
-        write_results(folder / "results.csv", rows.assign(video_id=rows["video_hash"].map(names)))
+        write_results(
+            folder / "results.csv", rows.assign(video_id=rows["video_hash"].map(names)), clock=self._tables.data.clock
+        )
         return [folder / "results.csv"]

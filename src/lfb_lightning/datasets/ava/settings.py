@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 from lfb_lightning.video import VideoLibrary
@@ -35,6 +36,7 @@ class AvaSettings:
     fps: float = 30.0
     first_frame_number: int = 1
     frame_prefix: str | None = None
+    ticks_per_second: str | int | float = 1
     origin_second: float = 900.0
     first_second: int = 902
     last_second: int = 1798
@@ -52,10 +54,22 @@ class AvaSettings:
         if self.source == "cache" and self.cache_dir is None:
             raise InputError("data.source=cache needs data.cache_dir, the folder that lfb-cache wrote.")
         if self.key_step < 1:
-            raise InputError(f"data.key_step is {self.key_step}, expected at least 1 (seconds between keyframes).")
+            raise InputError(f"data.key_step is {self.key_step}, expected at least 1 (ticks between keyframes).")
+        _ = self.clock  # refuses what is no rate
         refuse_out_of_range(
             "data", self, {"fps": (0.001, math.inf), "first_frame_number": (0, math.inf), "match_iou": (0, 1)}
         )
+
+    @property
+    def clock(self) -> Clock:
+        """What the timestamps of keyframes count."""
+        return Clock.parse(self.ticks_per_second, self.origin_second)
+
+    @property
+    def used_ticks(self) -> range:
+        """The ticks from `first_second` to `last_second` that keyframes may lie on."""
+        rate = self.clock.ticks_per_second
+        return range(math.ceil(self.first_second * rate), math.floor(self.last_second * rate) + 1, self.key_step)
 
     @property
     def videos(self) -> VideoLibrary:

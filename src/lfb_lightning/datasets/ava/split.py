@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
 from lfb_lightning.boxes import iou_matrix
+from lfb_lightning.clock import Clock
 from lfb_lightning.datasets.action_dataset import LabeledRegions, ScoreColumns
 from lfb_lightning.datasets.ava.assignment import sample_persons
 from lfb_lightning.datasets.ava.bank_keyframes import BankKeyframes
@@ -28,8 +28,6 @@ class AvaSplit:
         name: name of the split: train, val, test or another.
     """
 
-    ticks_per_second = Fraction(1)
-
     def __init__(self, data: AvaSettings, name: str) -> None:
         self.data = data
         self.name = name
@@ -37,7 +35,13 @@ class AvaSplit:
 
     def columns(self) -> ScoreColumns:
         """A column per action id of the label map, the largest plus one in all; AVA's ids start at 1."""
-        return ScoreColumns(self.tables.label_map.num_columns, has_background=True)
+        label_map = self.tables.label_map
+        return ScoreColumns(label_map.num_columns, has_background=label_map.has_background)
+
+    @property
+    def clock(self) -> Clock:
+        """Ticks of `ticks_per_second`, from `origin_second` at a video's first frame."""
+        return self.data.clock
 
     @property
     def bank_threshold(self) -> float:
@@ -47,10 +51,6 @@ class AvaSplit:
     def video(self, video_id: str) -> Video:
         """Open a video; raises InputError where there is none."""
         return self.data.videos.open(video_id)
-
-    def moment(self, keyframe: Keyframe) -> float:
-        """Seconds from the first frame of its video, which is at `origin_second`, to a keyframe."""
-        return keyframe.timestamp - self.data.origin_second
 
     def training_items(self) -> Sequence[Item]:
         """Annotated keyframes on a used second with at least one listed action."""

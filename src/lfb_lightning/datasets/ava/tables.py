@@ -52,7 +52,7 @@ class AvaTables:
         if path is not None and self.is_without_truth and not path.is_file():
             _log.info("excluded timestamps %s: no such file; nothing is excluded from split %s", path, self.name)
             path = None
-        return read_excluded(path)
+        return read_excluded(path, clock=self.data.clock)
 
     @cached_property
     def annotations(self) -> Annotations:
@@ -67,14 +67,14 @@ class AvaTables:
         path = self.path(self.data.annotations)
         if not path.is_file():
             raise InputError(f"annotations {path}: no such file; set paths.data_dir, or data.annotations.")
-        return read_annotations(path, self.label_map)
+        return read_annotations(path, self.label_map, clock=self.data.clock)
 
     @cached_property
     def proposals(self) -> ProposalTable:
         """Detected persons; raises InputError when none of them is on an annotated keyframe."""
         path = self.path(self.data.proposals)
         images = None if self.data.proposal_images is None else self.path(self.data.proposal_images)
-        table = read_proposals(path, images=images)
+        table = read_proposals(path, images=images, clock=self.data.clock)
         if self.has_annotations and not table.persons.found_in_table(self.annotations.persons).any():
             ours = next(iter(self.annotations.keyframes), None)
             theirs = next(iter(table.keyframes), None)
@@ -120,9 +120,8 @@ class AvaTables:
 
     def used(self, table: KeyframeRows) -> Bool[np.ndarray, " K"]:
         """Which keyframes of a table are on the used seconds and not excluded."""
-        seconds = table.timestamps
-        used = (seconds >= self.data.first_second) & (seconds <= self.data.last_second)
-        used &= (seconds - self.data.first_second) % self.data.key_step == 0
+        ticks, wanted = table.timestamps, self.data.used_ticks
+        used = (ticks >= wanted.start) & (ticks < wanted.stop) & ((ticks - wanted.start) % wanted.step == 0)
         if self.excluded:
             used &= ~table.found_in(self.excluded)
         return used

@@ -34,7 +34,7 @@ def probe_keyframes(split: ActionSplit, number: int) -> list[Keyframe]:
 
 def probe_frame(split: ActionSplit, keyframe: Keyframe, sampling: ClipSampling) -> UInt8[np.ndarray, "H W 3"]:
     """Decode the RGB frame at a keyframe."""
-    times = sampling.times(split.moment(keyframe))
+    times = sampling.times(split.clock.seconds_in_video(keyframe.timestamp))
     return split.video(keyframe.video_id).clip(times)[len(times) // 2]
 
 

@@ -13,7 +13,6 @@ from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.datasets.checks.oddities import ODDITIES, VideoFacts
 from lfb_lightning.datasets.checks.readings import look_through, refuse_inexact
 from lfb_lightning.errors import InputError
-from lfb_lightning.structures import Keyframe
 from lfb_lightning.video import FrameFolder
 
 _NAMED = 3
@@ -40,7 +39,7 @@ def _look(facts: VideoFacts, split: AvaSplit, sampling: ClipSampling, timestamps
     """Fill in the facts; raises InputError where the video cannot be used."""
     video = split.video(facts.video_id)
     facts.properties = video.properties()
-    seconds = np.array([split.moment(Keyframe(facts.video_id, timestamp)) for timestamp in timestamps])
+    seconds = np.array([split.clock.seconds_in_video(timestamp) for timestamp in timestamps])
     clip_times = np.stack([sampling.times(second) for second in seconds.tolist()])
     facts.survey = look_through(video, clip_times, every_picture=probe)
     if facts.survey is not None:  # counted, where properties are what the header states

@@ -88,8 +88,8 @@ class ActionDataModule(LightningDataModule):
     def bank(self, name: str) -> FeatureBank:
         """The bank of a split, opened once; raises InputError if it is missing or does not fit the detector."""
         if name not in self._banks:
-            bank = FeatureBank.open(self.bank_config.folder(name))
             split = self.split(name)
+            bank = FeatureBank.open(self.bank_config.folder(name), clock=split.clock)
             items = split.training_items() if name == "train" else split.evaluation_items()
             needs_backbone = self.bank_config.strict or self.loading.short_term == "bank"
             refuse_unfit(

@@ -18,6 +18,7 @@ from lfb_lightning.clips import collate
 from lfb_lightning.clips.reading import Clip, clips
 from lfb_lightning.clips.sampling import ClipSampling
 from lfb_lightning.clips.views import View
+from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import ActionSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import deal_longest_first
@@ -114,10 +115,11 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
     def _batches(self, video_id: str) -> Iterator[ClipBatch | ViewBatch]:
         items = self.items[video_id]
         video = self._split.video(video_id)
-        moments = [self._split.moment(item.keyframe) for item in items]
+        clock = self._split.clock
+        moments = [clock.seconds_in_video(item.keyframe.timestamp) for item in items]
         reach = 0.0
         if self._outside_video == "fail":
-            refuse_outside(items, moments, video.properties().seconds)
+            refuse_outside(items, clock, video.properties().seconds)
             reach = moments[-1]
         regions = [self._regions(item) for item in items]
         boxes = [one.boxes for one in regions]
@@ -145,22 +147,23 @@ def _sample(item: Item, regions: Proposals, clip: Clip) -> Sample:
     )
 
 
-def refuse_outside(items: Sequence[Item], moments: Sequence[float], length: float) -> None:
+def refuse_outside(items: Sequence[Item], clock: Clock, length: float) -> None:
     """Refuse keyframes outside of their video.
 
     Args:
         items: of one video.
-        moments: seconds from the video's first frame to each.
+        clock: what their timestamps count, and the second at which the video begins.
         length: seconds that the video lasts; 0: not known.
 
     Raises:
         InputError: Some lie outside; the message names the first and the keys to set.
     """
-    outside = [item.keyframe for item, moment in zip(items, moments, strict=True) if not 0 <= moment <= length]
+    ticks = [item.keyframe.timestamp for item in items]
+    outside = [tick for tick in ticks if not 0 <= clock.seconds_in_video(tick) <= length]
     if length > 0 and outside:
-        origin = items[0].keyframe.timestamp - moments[0]
+        origin = float(clock.origin)
         raise InputError(
             f"video {items[0].keyframe.video_id}: {len(outside)} of {len(items)} keyframes lie outside of it (the first at "
-            f"{outside[0].timestamp} s; it covers {origin:g} to {origin + length:.1f} s); cut the video "
+            f"{float(clock.seconds(outside[0])):g} s; it covers {origin:g} to {origin + length:.1f} s); cut the video "
             "again, exclude them, set data.origin_second, or take the nearest frames with bank.outside_video=clamp."
         )

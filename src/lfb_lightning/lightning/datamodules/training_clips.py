@@ -40,7 +40,7 @@ class TrainingClips(Dataset[Sample]):
         regions = self._split.training_regions(item, generator)
         clip = clip_at(
             self._split.video(regions.keyframe.video_id),
-            self._split.moment(regions.keyframe),
+            self._split.clock.seconds_in_video(regions.keyframe.timestamp),
             regions.boxes,
             sampling=self._sampling,
             transform=self._transform,
