@@ -4,8 +4,10 @@ import copy
 import math
 from functools import partial
 
+import pandas as pd
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, MultiStepLR
 
@@ -190,3 +192,18 @@ class Flat(nn.Module):
 def test_impossible_layer_decay_is_one_line(options, message):
     with pytest.raises(InputError, match=message):
         parameter_groups(detector(Flat()), **options)
+
+
+@pytest.mark.slow
+def test_a_recipe_of_the_command_line(pipeline, console, tmp_path):
+    options = ["schedule=cosine", "parameter_groups=layer_decay", "optim.warmup_epochs=0", "optim.lr=0.01"]
+    options += ["trainer.max_epochs=2", "trainer.limit_train_batches=2", "trainer.log_every_n_steps=1"]
+    options += ["backbone.gradient_checkpointing=true", f"backbone.weights={pipeline.checkpoint}"]
+    done = console("train", *pipeline.overrides, "fbo=none", *options, f"hydra.run.dir={tmp_path}")
+    assert f"backbone from {pipeline.checkpoint}" in done.stdout + done.stderr
+    logged = pd.read_csv(tmp_path / "logs" / "metrics.csv").filter(like="lr-").dropna()
+    peak = 0.01 * 16 / OmegaConf.load(tmp_path / "config.yaml").optim.base_batch_size  # 16 clips a step
+    cosine = [(1 + math.cos(math.pi * step / 4)) / 2 for step in range(4)]
+    rates = sorted({tuple(column) for column in logged.to_numpy().T.round(9)}, key=lambda column: column[0])
+    expected = [[peak * 0.75**below * factor for factor in cosine] for below in (3, 2, 1, 0)]
+    assert rates == [pytest.approx(row, abs=1e-8) for row in expected]

@@ -1,4 +1,4 @@
-"""The peer's weights and inputs, rebuilt from their description (a generator per tensor, seeded by its name)."""
+"""mmaction2's weights and inputs, rebuilt from their description (a generator per tensor, seeded by its name)."""
 
 import json
 import zlib

@@ -1,4 +1,4 @@
-"""The losses equal the peer's recorded values and gradients, to 1e-6."""
+"""The losses equal mmaction2's recorded values and gradients, to 1e-6."""
 
 import json
 
@@ -12,12 +12,12 @@ from tests.models import golden
 
 def cases():
     recorded = json.loads((golden.GOLDEN / "loss_assign_golden.json").read_text())["cases"]
-    # Where no row is labelled the peer's loss is NaN: see test_no_labelled_person_is_zero_and_finite.
+    # Where no row is labelled mmaction2's loss is NaN: see test_no_labelled_person_is_zero_and_finite.
     return [(name, case) for name, case in recorded.items() if not name.startswith("no labelled row")]
 
 
 @pytest.mark.parametrize(("name", "expected"), cases(), ids=[name for name, _ in cases()])
-def test_loss_equals_the_peers(name, expected):
+def test_loss_equals_mmaction2s(name, expected):
     arguments = dict(part.split("=") for part in name.split(","))
     options = {"background": arguments.get("background_class", "True") == "True"}
     options |= {"focal_alpha": float(arguments.get("alpha", 1)), "focal_gamma": float(arguments.get("gamma", 0))}

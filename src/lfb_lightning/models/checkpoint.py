@@ -1,4 +1,4 @@
-"""Detectors from the checkpoints that training writes, without Lightning, Hydra or a plain unpickler.
+"""Rebuilds detectors from the checkpoints that training writes, without Lightning, Hydra or a plain unpickler.
 
 A checkpoint holds the run's resolved configuration as YAML text under `hyper_parameters["config"]`, and weights under
 `detector.*`. Rebuilding calls only what `DETECTOR_PARTS` names or a person trusts, whatever the text says (docs/security.md).
@@ -41,7 +41,7 @@ class ForeignCheckpointError(InputError):
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The configuration and the detector's weights of a checkpoint.
+    """Read the configuration and the detector's weights of a checkpoint of ours.
 
     Returns:
         The configuration as plain data, read by `read_plain_mapping`, and the weights by name.
@@ -66,7 +66,12 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.T
 
 
 def load_content(path: str | Path) -> dict[Any, Any]:
-    """What `torch.save` wrote into a file: a mapping of tensors and plain data; nothing else is unpickled."""
+    """Read the mapping of tensors and plain data that `torch.save` wrote into a file; nothing else is unpickled.
+
+    Raises:
+        InputError: There is no such file.
+        ForeignCheckpointError: The file is of another make.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(
@@ -103,7 +108,16 @@ def build_detector(
 
 
 def load_weights(module: nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> None:
-    """Load weights that must match exactly; raises InputError with the first keys that do not."""
+    """Load weights that must match a module's exactly.
+
+    Args:
+        module: What is changed in place.
+        weights: By the names that the module has for them.
+        path: The file that they are from, for messages.
+
+    Raises:
+        InputError: Some are missing, unexpected or of another shape. The message names the first of each.
+    """
     own = module.state_dict()
     missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     reshaped = [key for key in own.keys() & weights.keys() if own[key].shape != weights[key].shape]
@@ -119,7 +133,10 @@ def load_weights(module: nn.Module, weights: dict[str, torch.Tensor], path: str 
 
 
 def state_digest(module: nn.Module) -> str:
-    """SHA-256 over names, shapes and values of a module's state: equal for equal weights, wherever they came from."""
+    """Compute the SHA-256 of a module's state: names, shapes, dtypes and values.
+
+    It is equal for equal weights, wherever they came from; banks keep it to tell which backbone made them.
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())

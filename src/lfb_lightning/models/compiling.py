@@ -8,7 +8,10 @@ from lfb_lightning.models.detector import ActionDetector
 def compile_detector(detector: ActionDetector) -> None:
     """Compile the backbone and the FBO in place.
 
-    Clips differ in size and persons in number, so shapes are compiled as dynamic; RoIAlign and the head stay as they are.
+    Clips differ in size and regions in number, so shapes are compiled as dynamic; region features and head stay as they are.
+
+    Args:
+        detector: The detector; its state has the same names before and after.
     """
     detector.backbone.compile(dynamic=True)
     detector.fbo.compile(dynamic=True)

@@ -89,14 +89,19 @@ class ActionDetector(nn.Module):
     def short_term_features(
         self, clips: Float[Tensor, "B 3 T H W"], rois: Float[Tensor, "R 5"]
     ) -> Float[Tensor, "R C"]:
-        """Features of pixel `rois` (clip index, x1, y1, x2, y2) in normalised `clips`; what the bank stores."""
+        """Compute the regions' own features, which are what the bank stores.
+
+        Args:
+            clips: Normalized clips.
+            rois: Clip index and box (x1, y1, x2, y2) in pixels of the clip, for each of R regions.
+        """
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen_backbone):
             return self.roi_features(self.backbone(clips), rois, stride=self.stride)
 
     def classify(
         self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
     ) -> Float[Tensor, "R A"]:
-        """Logits of persons from their short-term features and their clips' windows."""
+        """Compute logits from the regions' short-term features and their clips' windows."""
         long_term = self.fbo(short_term, window, clip_of_roi)
         return self.head(self.dropout(torch.cat([short_term, long_term], dim=1)))
 

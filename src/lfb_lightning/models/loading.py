@@ -1,4 +1,4 @@
-"""Detectors and weights from any checkpoint that we know: our own, or another code base's."""
+"""Loads detectors and weights from any checkpoint that is known: our own, or another code base's."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from lfb_lightning.models.parameter_limit import no_larger_than
 
 
 def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> ActionDetector:
-    """The detector of a checkpoint, on the CPU and in evaluation mode.
+    """Load the detector of a checkpoint.
 
-    Takes what `lfb-train` and `lfb-import` write, and directly the files that `lfb-import` reads where nothing has to be
+    It takes what `lfb-train` and `lfb-import` write, and directly the files that `lfb-import` reads where nothing has to be
     said beside them. The file is data: it chooses among the modules of `lfb_lightning.models` (docs/security.md).
 
     Args:
         path: the checkpoint.
         trusted_packages: packages whose own classes and functions the checkpoint may name too, such as `["my_package"]`.
+
+    Returns:
+        The detector, on the CPU and in evaluation mode.
 
     Raises:
         InputError: The file is missing, damaged, holds a backbone only, or names what it may not.
@@ -43,7 +46,14 @@ def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> Act
 
 
 def read_any(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Configuration and weights of our own checkpoint or of an importable one."""
+    """Read a checkpoint of ours, or one that can be imported.
+
+    Returns:
+        Its configuration as plain data, and the detector's weights by name.
+
+    Raises:
+        InputError: The file is missing, damaged, or of no known make.
+    """
     try:
         return read_checkpoint(path)
     except ForeignCheckpointError:
@@ -52,10 +62,20 @@ def read_any(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]
 
 
 def start_from(detector: ActionDetector, path: str | Path) -> str:
-    """Copy what fits from a checkpoint into `detector`; returns one line that says what was taken.
+    """Copy what fits from a checkpoint into a detector.
 
     The backbone must fit whole. The head starts with the other's columns for the short-term feature (its columns for the
-    FBO keep their initialisation), so an LFB detector begins as the baseline it extends. Raises InputError otherwise.
+    FBO stay as initialized), so an LFB detector begins as the baseline that it extends.
+
+    Args:
+        detector: What is changed in place.
+        path: The checkpoint.
+
+    Returns:
+        One line that says what was taken.
+
+    Raises:
+        InputError: The backbone does not fit.
     """
     config, weights = read_any(path)
     number = _copy_backbone(detector.backbone, weights, path)
@@ -78,7 +98,18 @@ def start_from(detector: ActionDetector, path: str | Path) -> str:
 
 
 def load_backbone(backbone: nn.Module, path: str | Path) -> str:
-    """Load a backbone's weights from any known checkpoint; returns one line that says so."""
+    """Load a backbone's weights from any known checkpoint.
+
+    Args:
+        backbone: What is changed in place.
+        path: The checkpoint.
+
+    Returns:
+        One line that says what was taken.
+
+    Raises:
+        InputError: The backbone does not fit.
+    """
     _, weights = read_any(path)
     return f"backbone from {path}: {_copy_backbone(backbone, weights, path)} tensors"
 

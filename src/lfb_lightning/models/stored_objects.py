@@ -82,7 +82,7 @@ class StoredObjects:
         return self._find(node, key, parts, plain=False)
 
     def plain(self, node: object, key: str) -> dict[str, Any]:
-        """A section of plain values, in which nothing is built.
+        """Read a section of plain values, in which nothing is built.
 
         Raises:
             InputError: It is no mapping, or has a `_target_` or another of Hydra's keys.
@@ -93,7 +93,16 @@ class StoredObjects:
         return {str(name): value for name, value in content.items()}
 
     def call(self, constructor: _Part, key: str, arguments: Mapping[str, Any]) -> Any:
-        """Call what makes a section's object; whatever it raises on the file's values becomes one line."""
+        """Call what makes a section's object.
+
+        Args:
+            constructor: What to call.
+            key: The section's name, for messages.
+            arguments: The section's values.
+
+        Raises:
+            InputError: It raised anything at all, since the values are the file's.
+        """
         try:
             return constructor(**arguments)
         except InputError as error:

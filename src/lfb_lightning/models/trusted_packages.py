@@ -19,7 +19,7 @@ ENTRY_POINT_GROUP = "lfb_lightning.trusted_packages"
 
 
 def all_trusted(packages: Sequence[str]) -> tuple[str, ...]:
-    """The packages that a person names and those that their installation names.
+    """List the packages that a person names and those that say by an entry point that they are trusted.
 
     Raises:
         InputError: A name cannot be a package's.
@@ -34,7 +34,7 @@ def all_trusted(packages: Sequence[str]) -> tuple[str, ...]:
 
 
 def find_in_trusted(target: str, packages: Sequence[str]) -> Callable[..., Any] | None:
-    """The class or function that a dotted name means, if it lies in a trusted package; None if it does not.
+    """Find the class or function that a dotted name means, if it lies in a trusted package; None if it does not.
 
     What a trusted module has merely imported is not its own: `my_package.models.os.system` names nothing.
 
@@ -56,7 +56,7 @@ def find_in_trusted(target: str, packages: Sequence[str]) -> Callable[..., Any] 
 
 
 def how_to_trust(target: str) -> str:
-    """The end of a refusal: how a person lets a file name this, where that can be right."""
+    """Write the end of a refusal: how a person lets a file name this, or nothing where that cannot be right."""
     package = target.partition(".")[0]
     if not _is_dotted_name(target) or package in sys.stdlib_module_names or package == "lfb_lightning":
         return ""

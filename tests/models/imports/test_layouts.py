@@ -161,8 +161,8 @@ def test_prefixes_averages_and_optimisers_are_explained(tmp_path):
     weights = mmaction2_weights()
     content = {f"module.{key}": value for key, value in weights.items()}
     content |= {"module.data_preprocessor.mean": torch.zeros(3), "module.ema_backbone_conv1": torch.zeros(2)}
-    torch.save({"state_dict": content, "optimizer": {"state": {}}}, tmp_path / "peer.pth")
-    result = import_weights(tmp_path / "peer.pth", fbo="max")
+    torch.save({"state_dict": content, "optimizer": {"state": {}}}, tmp_path / "theirs.pth")
+    result = import_weights(tmp_path / "theirs.pth", fbo="max")
     assert result.report.counts["unused"] == 2
     assert result.report.unexplained == []
     bare = tmp_path / "bare.pth"
@@ -172,9 +172,9 @@ def test_prefixes_averages_and_optimisers_are_explained(tmp_path):
 
 def test_avg_and_max_cannot_be_told_apart_unless_the_file_says(tmp_path):
     weights = mmaction2_weights()
-    torch.save({"state_dict": weights}, tmp_path / "peer.pth")
+    torch.save({"state_dict": weights}, tmp_path / "theirs.pth")
     with pytest.raises(InputError, match="add fbo=max or fbo=avg"):
-        import_weights(tmp_path / "peer.pth")
+        import_weights(tmp_path / "theirs.pth")
     for key, kind, config in [
         ("cfg", "FBOMax", "shared_head=dict(type='FBOHead', fbo_cfg=dict(type='max'))"),
         (
@@ -184,8 +184,8 @@ def test_avg_and_max_cannot_be_told_apart_unless_the_file_says(tmp_path):
         ),
         ("cfg", "FBOAvg", "{'shared_head': {'fbo_cfg': {'type': 'avg'}, 'type': 'FBOHead'}}"),
     ]:
-        torch.save({"state_dict": weights, "meta": {key: config}}, tmp_path / "peer.pth")
-        assert import_weights(tmp_path / "peer.pth").spec["fbo"]["_target_"].endswith(kind)
+        torch.save({"state_dict": weights, "meta": {key: config}}, tmp_path / "theirs.pth")
+        assert import_weights(tmp_path / "theirs.pth").spec["fbo"]["_target_"].endswith(kind)
 
 
 def test_unexplained_weights_are_an_error_until_told_otherwise(tmp_path):
@@ -194,11 +194,11 @@ def test_unexplained_weights_are_an_error_until_told_otherwise(tmp_path):
     del weights["backbone.layer1.0.conv1.conv.weight"]
     weights["backbone.layer1.0.conv1.conv.weight"] = golden_like = torch.zeros(4, 4, 1, 1, 1)
     assert golden_like.numel() == 16
-    torch.save({"state_dict": weights}, tmp_path / "peer.pth")
-    with pytest.raises(InputError, match=r"peer\.pth: not every weight .* 'backbone\.surprise' is unused; strict"):
-        import_weights(tmp_path / "peer.pth", fbo="max")
+    torch.save({"state_dict": weights}, tmp_path / "theirs.pth")
+    with pytest.raises(InputError, match=r"theirs\.pth: not every weight .* 'backbone\.surprise' is unused; strict"):
+        import_weights(tmp_path / "theirs.pth", fbo="max")
     assert (
-        import_weights(tmp_path / "peer.pth", fbo="max", strict=False).report.unexplained[0].source
+        import_weights(tmp_path / "theirs.pth", fbo="max", strict=False).report.unexplained[0].source
         == "backbone.surprise"
     )
 
@@ -210,8 +210,8 @@ def test_foreign_objects_are_stubbed_and_malice_is_not_run(tmp_path):
         def __reduce__(self):
             return (open, (str(tmp_path / "pwned"), "w"))
 
-    torch.save({"state_dict": weights, "message_hub": {"history": Evil()}}, tmp_path / "peer.pth")
-    import_weights(tmp_path / "peer.pth", fbo="max")
+    torch.save({"state_dict": weights, "message_hub": {"history": Evil()}}, tmp_path / "theirs.pth")
+    import_weights(tmp_path / "theirs.pth", fbo="max")
     torch.save({"state_dict": weights, "x": Evil()}, tmp_path / "legacy.pth", _use_new_zipfile_serialization=False)
     import_weights(tmp_path / "legacy.pth", fbo="max")
     (tmp_path / "evil.pkl").write_bytes(pickle.dumps({"blobs": Evil()}))
@@ -249,6 +249,6 @@ def test_weights_that_no_model_has_are_one_line(tmp_path, spoil):
     weights = dict(mmaction2_weights())
     assert {STEM, HEAD} <= weights.keys()
     spoil(weights)
-    torch.save({"state_dict": weights}, tmp_path / "peer.pth")
-    with pytest.raises(InputError, match=r"^checkpoint .*peer\.pth: "):
-        import_weights(tmp_path / "peer.pth", fbo="max")
+    torch.save({"state_dict": weights}, tmp_path / "theirs.pth")
+    with pytest.raises(InputError, match=r"^checkpoint .*theirs\.pth: "):
+        import_weights(tmp_path / "theirs.pth", fbo="max")

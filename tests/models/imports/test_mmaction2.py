@@ -1,4 +1,4 @@
-"""A peer's checkpoint gives the peer's numbers here: outputs of its own modules at full size, and a complete tiny model."""
+"""A checkpoint of mmaction2 gives its numbers here: outputs of its own modules at full size, and a complete tiny model."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ LAYOUT = {
 
 
 def imported(folder, model, weights):
-    """Through files, as a user would: a peer's file in, a checkpoint of ours out."""
+    """Through files, as a user would: a file of mmaction2 in, a checkpoint of ours out."""
     torch.save({"meta": {}, "state_dict": weights}, folder / f"{model}.pth")
     result = import_weights(folder / f"{model}.pth", fbo=model)
     assert result.report.unexplained == []

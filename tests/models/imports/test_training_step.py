@@ -1,4 +1,4 @@
-"""The peer's recorded training step: the same persons, loss to 1e-6, gradients to 1e-5, batch norm statistics."""
+"""mmaction2's recorded training step: the same persons, loss to 1e-6, gradients to 1e-5, batch norm statistics."""
 
 import json
 
@@ -20,16 +20,16 @@ CLIP_NORM = {"baseline": 40.0, "nl": 20.0, "max": 20.0}
 
 
 @pytest.mark.parametrize("model", CLIP_NORM)
-def test_first_step_equals_the_peers(model, tmp_path):
+def test_first_step_equals_mmaction2s(model, tmp_path):
     recorded = golden.load("tiny_c4_train")
     figures = json.loads((golden.GOLDEN / "tiny_c4_train.json").read_text())[f"{model}.step0"]
-    torch.save({"state_dict": tiny_weights(model)}, tmp_path / "peer.pth")
-    result = import_weights(tmp_path / "peer.pth", fbo=model)
+    torch.save({"state_dict": tiny_weights(model)}, tmp_path / "theirs.pth")
+    result = import_weights(tmp_path / "theirs.pth", fbo=model)
     spec = {**result.spec, "dropout": 0.0}
     if model == "nl":
         spec["fbo"] = {**spec["fbo"], "dropout": 0.0}
     detector = build_detector(spec)
-    load_weights(detector, result.weights, "peer.pth")
+    load_weights(detector, result.weights, "theirs.pth")
     boxes, labels = [], []
     for clip in ("clip0", "clip1"):
         given = {

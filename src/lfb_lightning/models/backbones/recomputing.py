@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
+@torch.compiler.disable
 def recomputed(function: Callable[..., Tensor], *inputs: Tensor | int, module: nn.Module) -> Tensor:
     """Call a function whose intermediate results are not kept, but computed again in the backward pass.
+
+    torch.compile leaves such a call as it is.
 
     Args:
         function: What to call.

@@ -96,7 +96,7 @@ class ResNet3d(nn.Module):
         weights: The file that training starts from. It is recorded here and read by `lfb-train`
             (`model.backbone_weights`).
         gradient_checkpointing: Whether training keeps each stage's input only and computes the stage again in the backward
-            pass: less memory for about a third more time, with equal gradients.
+            pass: less memory for about a third more time, with equal gradients. torch.compile then leaves the stages out.
     """
 
     def __init__(

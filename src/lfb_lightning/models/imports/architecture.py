@@ -14,7 +14,7 @@ _MODELS = "lfb_lightning.models"
 
 
 def backbone_spec(weights: dict[str, torch.Tensor], layout: Layout) -> dict[str, Any]:
-    """Configuration of the backbone: stages, widths and kernels; strides are those of the detection models."""
+    """Read the backbone's configuration off its weights: stages, widths, kernels; strides are the detection models'."""
     stem = weights["backbone.stem.conv.weight"]
     blocks: list[int] = []
     while f"backbone.stages.{len(blocks)}.0.conv1.conv.weight" in weights:
@@ -43,7 +43,16 @@ def backbone_spec(weights: dict[str, torch.Tensor], layout: Layout) -> dict[str,
 
 
 def fbo_spec(weights: dict[str, torch.Tensor], channels: int, hint: str | None) -> dict[str, Any]:
-    """Configuration of the FBO. `hint` names avg or max, which have no weights and cannot be told apart by shapes."""
+    """Read the FBO's configuration off its weights.
+
+    Args:
+        weights: The detector's, under our names.
+        channels: Width of the short-term features.
+        hint: "avg" or "max", which have no weights and cannot be told apart by shapes.
+
+    Raises:
+        InputError: The classifier fits no FBO, or the hint is needed.
+    """
     head_in = weights["head.weight"].shape[1] if "head.weight" in weights else channels
     if "fbo.short_term_projection.weight" in weights:
         layers = {int(match[1]) for key in weights if (match := re.match(r"fbo\.layers\.(\d+)\.", key))}
@@ -70,7 +79,7 @@ def fbo_spec(weights: dict[str, torch.Tensor], channels: int, hint: str | None) 
 def detector_spec(
     weights: dict[str, torch.Tensor], layout: Layout, fbo: str | None, num_classes: int
 ) -> dict[str, Any]:
-    """Configuration of the whole detector."""
+    """Read the whole detector's configuration off its weights."""
     backbone = backbone_spec(weights, layout)
     channels = 4 * backbone["base_channels"] * 2 ** (len(backbone["stage_blocks"]) - 1)
     return {

@@ -25,7 +25,14 @@ _BN_EPSILON = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A detector's configuration, its weights, and what became of the source's; `has_head` is False for recognisers."""
+    """What a file of another code base became.
+
+    Attributes:
+        spec: The detector's configuration.
+        weights: Its weights, under our names.
+        report: What became of each of the source's weights.
+        has_head: False where the source classifies clips: the head is new then.
+    """
 
     spec: dict[str, Any]
     weights: dict[str, torch.Tensor]
@@ -33,7 +40,7 @@ class Imported:
     has_head: bool
 
     def config(self, *, source: str) -> dict[str, Any]:
-        """What a checkpoint says of the model."""
+        """Make the configuration that a checkpoint of it holds."""
         return {"model": self.spec, "imported_from": source, "backbone_only": not self.has_head}
 
     def save(self, path: str | Path, *, source: str) -> None:
@@ -49,8 +56,13 @@ class Imported:
 def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = True) -> Imported:
     """Import a checkpoint file of mmaction2 (0.x, 1.x), PySlowFast, pytorchvideo or the original Caffe2 release.
 
-    `fbo` ("avg" or "max") tells apart two models that have the same weights. Raises InputError for a file that cannot be
-    read or is of no known layout, and, while `strict`, for any weight that is unused or missing without a known reason.
+    Args:
+        path: The file.
+        fbo: "avg" or "max", which tells apart two models that have the same weights.
+        strict: Whether a weight that is unused or missing without a known reason is an error.
+
+    Raises:
+        InputError: The file cannot be read, is of no known layout, or (`strict`) has such a weight.
     """
     content, source = read_foreign(path), f"checkpoint {path}"
     try:

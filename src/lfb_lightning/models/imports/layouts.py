@@ -38,7 +38,11 @@ class Layout:
 
 
 def rename(layout: Layout, source: str) -> tuple[str | None, str]:
-    """Our name for a weight, or None and the reason why it has none ("" if nothing is known of it)."""
+    """Translate the name of a weight.
+
+    Returns:
+        Our name and "", or None and the reason why it has none ("" if nothing is known of it).
+    """
     for rule in layout.rules:
         match = re.fullmatch(rule.pattern, source)
         if match is None:
@@ -72,7 +76,7 @@ MMACTION2 = Layout(
         ),
         Rule(_FBO + r"non_local_layer_(\d+)\.ln\.(weight|bias)", _less_one(r"fbo.layers.{n}.norm.\2")),
         Rule(r"cls_head\..*", None, "a clip classifier's head: a detector has its own"),
-        Rule(r"data_preprocessor\..*", None, "normalisation: data.mean and data.std here"),
+        Rule(r"data_preprocessor\..*", None, "normalization: data.mean and data.std here"),
         Rule(r"ema_.*", None, "a moving average of the weights: the weights themselves are used"),
     ),
 )
@@ -162,7 +166,7 @@ CAFFE2 = Layout(
             lambda m: f"fbo.layers.{m[1]}.{_CAFFE2_NL[m[2]]}.{_WEIGHT_OR_BIAS[m[3]]}",
         ),
         Rule(r"pred_(w|b)", lambda m: f"head.{_WEIGHT_OR_BIAS[m[1]]}"),
-        Rule(r".*_momentum", None, "the optimiser's state"),
+        Rule(r".*_momentum", None, "the optimizer's state"),
         Rule(r"lr|epoch|model_iter", None, "the state of the schedule"),
     ),
     roi_size=7,

@@ -18,7 +18,11 @@ from lfb_lightning.files.torch_file import is_torch_file, read_torch
 
 
 def read_foreign(path: str | Path) -> dict[str, Any]:
-    """The top-level mapping of a checkpoint file; raises InputError naming the file."""
+    """Read the top-level mapping of a checkpoint file.
+
+    Raises:
+        InputError: It cannot be read; the message names the file.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"checkpoint {path}: no such file.")
@@ -32,7 +36,7 @@ def read_foreign(path: str | Path) -> dict[str, Any]:
 
 
 def tensors_of(mapping: dict[Any, Any]) -> dict[str, torch.Tensor]:
-    """The tensors and arrays of a mapping, as float or integer tensors; other entries are left out."""
+    """Collect the tensors and arrays of a mapping, as float or integer tensors; other entries are left out."""
     found = {}
     for key, value in mapping.items():
         if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
