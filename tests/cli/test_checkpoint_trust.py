@@ -335,3 +335,15 @@ def test_other_content_is_one_line(tmp_path, entries):
     with pytest.raises(InputError, match=rf"^checkpoint {path}") as refused:
         load_detector(path)
     assert "\n" not in str(refused.value)
+
+
+def test_what_a_checkpoint_brings_is_said_key_by_key():
+    config = {name: stored.config()[name] for name in ("data", "bank", "task", "loss")}
+    typed = sections_of(config, "data.fps=25.0")
+    assert set(typed.stored) == set(config)
+    equal = {name: typed.content()[name] for name in config}
+    same = sections_of(equal, "data.fps=25.0")
+    changed = {**equal, "loss": {**equal["loss"], "focal_gamma": 2.0}, "data": {**equal["data"], "num_frames": 9}}
+    said = set(sections_of(changed, "data.fps=25.0").differences()) - set(same.differences())
+    assert said == {"loss.focal_gamma=2.0", "data.num_frames=9"}
+    assert sections_of(config, "experiment=mini_ava").differences() == []

@@ -22,6 +22,7 @@ from lfb_lightning.lightning import ActionDataModule, DetectionTask
 from lfb_lightning.models import ActionDetector, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
+from lfb_lightning.processes import is_first_rank
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -126,7 +127,7 @@ def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bo
     """The configuration of a command whose sections `names` come from the run that wrote `ckpt_path` (see `adopt`)."""
     path = required_checkpoint(cfg)
     stored, _ = read_any(path)
-    return adopt(
+    sections = adopt(
         cfg,
         stored,
         list(HydraConfig.get().overrides.task),
@@ -135,6 +136,9 @@ def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bo
         trusted_packages=trusted_packages(cfg),
         writes_bank=writes_bank,
     )
+    if is_first_rank() and (differences := sections.differences()):
+        _log.info("as in the run that wrote %s: %s", path, "; ".join(differences))
+    return sections
 
 
 def required_checkpoint(cfg: DictConfig) -> Path:

@@ -7,7 +7,7 @@ reaches Hydra, which would call whatever it names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lfb_lightning.cli.data_section import DATASETS, Data, dataset_target, split_section
 from lfb_lightning.clips import ClipSettings
+from lfb_lightning.errors import one_line
 from lfb_lightning.lightning import DetectionTask
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.models.checkpoint import LOSSES
@@ -77,6 +78,19 @@ class Sections:
         section = plain(self.composed["data"])
         own, clips, loading = split_section(section, get_object(dataset_target(section)))
         return Data(instantiate(own, _convert_="all"), ClipSettings(**clips), Loading(**loading))
+
+    def differences(self) -> list[str]:
+        """What a checkpoint brought that is not as the command's own configuration has it: `key=value`, in short."""
+        found = []
+        for name, section in self.stored.items():
+            composed = dict(_leaves(plain(self.composed[name]), f"{name}."))
+            brought = _leaves(section, f"{name}.") if isinstance(section, dict) else []
+            found += [
+                one_line(f"{key}={value!s:.60}")
+                for key, value in brought
+                if key not in composed or composed[key] != value
+            ]
+        return found
 
     def content(self) -> dict[str, Any]:
         """The whole configuration as plain data, resolved; what a checkpoint brought stays as it is."""
@@ -147,6 +161,14 @@ def plain(node: DictConfig) -> dict[str, Any]:
 def build_with(node: DictConfig, **given: Any) -> Any:
     """Instantiate a node of the composed configuration with built objects as further arguments."""
     return instantiate(node, _convert_="all", _partial_=True)(**given)
+
+
+def _leaves(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in section.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _typed_over(stored: Any, composed: dict[str, Any], keys: Collection[str]) -> Any:
