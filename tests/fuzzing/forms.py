@@ -187,7 +187,7 @@ def _zipped(records: list[Any]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, body in records:
-            file.writestr(join(name).decode(), join(body))
+            file.writestr(zipfile.ZipInfo(join(name).decode()), join(body))  # without the time of day
     return buffer.getvalue()
 
 
