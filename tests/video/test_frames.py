@@ -37,8 +37,7 @@ def write_video(
         stream.width, stream.height, stream.pix_fmt = SIZE, 48, "yuv420p"
         stream.codec_context.time_base = time_base
         for number, time in enumerate(times):
-            picture = av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
-            frame = picture.reformat(format="yuv420p")  # left to the encoder, a file in a hundred comes out different
+            frame = av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")
             frame.pts = round((time + start) / time_base)
             frame.time_base = time_base
             container.mux(stream.encode(frame))

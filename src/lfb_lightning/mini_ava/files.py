@@ -130,8 +130,7 @@ def _write_video(folder: Path, recipe: MiniAVA, split: str, number: int) -> None
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, recipe.fps)
         for index in range(recipe.seconds * recipe.fps):
-            picture = av.VideoFrame.from_ndarray(draw_frame(actors, index / recipe.fps), format="rgb24")
-            frame = picture.reformat(format="yuv420p")  # where the encoder converts, one file in a hundred differs
+            frame = av.VideoFrame.from_ndarray(draw_frame(actors, index / recipe.fps), format="rgb24")
             frame.pts = index
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
