@@ -70,10 +70,10 @@ def build_detection(
         raise InputError(
             "data.short_term=bank needs model.frozen_backbone=true: without pixels no backbone can be trained."
         )
-    if data.loading.short_term == "bank" and detector.bank_channels != detector.channels:
+    if data.loading.short_term == "bank" and (detector.bank_name, detector.bank_channels) != (None, detector.channels):
         raise InputError(
-            f"data.short_term=bank reads the short-term features from a bank of {detector.bank_channels} channels, but the "
-            f"backbone's have {detector.channels}; set model.bank_channels=null."
+            "data.short_term=bank reads the short-term features from the bank of bank.dir, which then is the FBO's too; set "
+            "model.bank_name=null model.bank_channels=null."
         )
     datamodule = ActionDataModule(
         data.dataset,
@@ -83,6 +83,7 @@ def build_detection(
         seed=cfg.seed,
         channels=detector.bank_channels,
         reads_bank=detector.reads_bank,
+        bank_name=detector.bank_name,
         backbone_digest=state_digest(detector.backbone),
         test_split=split,
     )

@@ -26,6 +26,7 @@ class ActionDetector(nn.Module):
         dropout: Probability, before the head.
         frozen_backbone: Whether the backbone stays as loaded: no gradient, evaluation mode.
         bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
+        bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
 
     Raises:
         InputError: The backbone or the FBO lacks an attribute that it is asked for.
@@ -41,12 +42,14 @@ class ActionDetector(nn.Module):
         dropout: float = 0.3,
         frozen_backbone: bool = False,
         bank_channels: int | None = None,
+        bank_name: str | None = None,
     ) -> None:
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}, expected the largest action id plus one")
         self.channels = _attribute(backbone, "out_channels", of="backbone", least=1)
         self.bank_channels = self.channels if bank_channels is None else bank_channels
+        self.bank_name = bank_name
         self.stride = _attribute(backbone, "stride", of="backbone", least=1)
         self.backbone = backbone
         self.roi_features = roi_features
@@ -128,6 +131,7 @@ def assemble_detector(
     dropout: float = 0.3,
     frozen_backbone: bool = False,
     bank_channels: int | None = None,
+    bank_name: str | None = None,
     backbone_weights: str | None = None,
 ) -> ActionDetector:
     """Build a detector whose FBO is made for the backbone's width.
@@ -140,6 +144,7 @@ def assemble_detector(
         dropout: Probability, before the head.
         frozen_backbone: Whether the backbone stays as loaded.
         bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
+        bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
         backbone_weights: The file that `lfb-train` loads the backbone from. It is a key of the model so that it works for
             any backbone, and is not read here: rebuilding a detector from a checkpoint opens no other file.
 
@@ -161,6 +166,7 @@ def assemble_detector(
         dropout=dropout,
         frozen_backbone=frozen_backbone,
         bank_channels=bank_channels,
+        bank_name=bank_name,
     )
 
 

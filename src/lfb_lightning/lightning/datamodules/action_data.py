@@ -49,6 +49,7 @@ class ActionDataModule(LightningDataModule):
         seed: of order, augmentation and windows.
         channels: width of the features that the detector reads from the bank.
         reads_bank: whether batches carry windows.
+        bank_name: which of the banks windows are read from; None: that of `bank.dir`.
         backbone_digest: digest of the detector's backbone; a bank of another one is refused where it must be the same.
         test_split: what `trainer.test` reads.
     """
@@ -63,6 +64,7 @@ class ActionDataModule(LightningDataModule):
         seed: int,
         channels: int,
         reads_bank: bool,
+        bank_name: str | None = None,
         backbone_digest: str | None = None,
         test_split: str = "val",
     ) -> None:
@@ -74,6 +76,7 @@ class ActionDataModule(LightningDataModule):
         self.seed = seed
         self.channels = channels
         self.reads_bank = reads_bank
+        self.bank_name = bank_name
         self.backbone_digest = backbone_digest
         self.test_split = test_split
         self._splits: dict[str, ActionSplit] = {}
@@ -89,7 +92,7 @@ class ActionDataModule(LightningDataModule):
         """The bank of a split, opened once; raises InputError if it is missing or does not fit the detector."""
         if name not in self._banks:
             split = self.split(name)
-            bank = FeatureBank.open(self.bank_config.folder(name), clock=split.clock)
+            bank = FeatureBank.open(self.bank_config.folder(name, self.bank_name), clock=split.clock)
             items = split.training_items() if name == "train" else split.evaluation_items()
             needs_backbone = self.bank_config.strict or self.loading.short_term == "bank"
             refuse_unfit(
