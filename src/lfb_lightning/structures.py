@@ -215,13 +215,3 @@ class PersonFeatures(_Movable):
     boxes: Float64[Tensor, "R 4"]
     scores: Float64[Tensor, " R"]
     features: Float[Tensor, "R C"]
-
-
-def empty_proposals() -> Proposals:
-    """No persons."""
-    return Proposals(boxes=np.zeros((0, 4)), scores=np.zeros(0))
-
-
-def rows_of_clips(counts: list[int]) -> Tensor:
-    """Clip index of every row when clip i owns `counts[i]` rows, `[R]` int64."""
-    return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts, dtype=torch.long))
