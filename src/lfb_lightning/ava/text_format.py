@@ -1,7 +1,7 @@
-"""Protobuf's text format, as far as any label map needs it: fields that are words, strings, messages, or lists of these.
+r"""Protobuf's text format, as far as any label map needs it: fields that are words, strings, messages, or lists of these.
 
     item { name: 'a' "b" id: 1 }  # a comment; adjacent strings are one
-    item: < name: "c\\303\\251", id: 2; unknown: [1, 2] other { deep: true } >
+    item: < name: "c\303\251", id: 2; unknown: [1, 2] other { deep: true } >
 
 Read in one pass over the text, so the time grows with its length and nothing else.
 """

@@ -21,7 +21,8 @@ def resize_fixed_point(frames: UInt8[np.ndarray, "T H W 3"], height: int, width:
     across = source[:, :, left] * weight_left[:, None] + source[:, :, right] * weight_right[:, None]
     across >>= 4
     rows = (across[:, top] * weight_top[:, None, None] >> 16) + (across[:, bottom] * weight_bottom[:, None, None] >> 16)
-    return ((rows + 2) >> 2).astype(np.uint8)
+    resized: UInt8[np.ndarray, "T h w 3"] = ((rows + 2) >> 2).astype(np.uint8)
+    return resized
 
 
 def _axis(

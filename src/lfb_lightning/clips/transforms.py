@@ -61,13 +61,14 @@ class ClipTransform:
         return video.as_subclass(Tensor).permute(1, 0, 2, 3).contiguous(), plain, kept
 
     def _resize(self, frames: UInt8[np.ndarray, "T H W 3"], side: int) -> UInt8[np.ndarray, "T h w 3"]:
-        # Normalised boxes need no resizing: they become pixels of the resized frames.
+        # Normalized boxes need no resizing: they become pixels of the resized frames.
         height, width = frames.shape[1:3]
         if self.resize == "opencv":
             scale = side / min(height, width)
             return resize_fixed_point(frames, int(height * scale + 0.5), int(width * scale + 0.5))
         video = F.resize(torch.from_numpy(frames).permute(0, 3, 1, 2), [side], antialias=True)
-        return video.permute(0, 2, 3, 1).numpy()
+        resized: UInt8[np.ndarray, "T h w 3"] = video.permute(0, 2, 3, 1).numpy()
+        return resized
 
     def _jitter(self, video: tv_tensors.Video, generator: torch.Generator | None) -> tv_tensors.Video:
         low, high = max(0.0, 1 - self.color_jitter), 1 + self.color_jitter

@@ -17,8 +17,12 @@ from torch.utils.data import Sampler
 
 @dataclass(frozen=True, slots=True)
 class SampleKey:
-    """A sample's index, the epoch it is drawn in, and how often it was drawn there before: all that its augmentation
-    depends on, beside the seed.
+    """Identifies one drawing of a sample: all that its augmentation depends on, beside the seed.
+
+    Args:
+        index: Place of the sample among those of its split.
+        epoch: The epoch in which it is drawn.
+        repeat: How often it was drawn in that epoch before, which only weighted sampling does.
     """
 
     index: int

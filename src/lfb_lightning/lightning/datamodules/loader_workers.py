@@ -27,8 +27,10 @@ _AHEAD = 2  # batches that a worker prepares before they are asked for
 
 
 class WorkerStart:
-    """A loader's `worker_init_fn`: the worker leaves Ctrl-C to the process that it works for, is seeded as Lightning does
-    where it finds no other function, and looks before each tensor whether shared memory has room for it.
+    """Prepares a worker process; given to a loader as its `worker_init_fn`.
+
+    The worker leaves Ctrl-C to the process that it works for, is seeded as Lightning does where it finds no other
+    function, and looks before each tensor whether shared memory has room for it.
 
     Args:
         senders: Workers that share the memory: those of all ranks on the machine.

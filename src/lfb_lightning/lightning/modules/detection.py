@@ -133,8 +133,9 @@ class DetectionTask(LightningModule):
             self.skipped_steps += 1
 
     def on_validation_epoch_start(self) -> None:
-        """Give every rank the first one's buffers, as DDP does in the first forward pass of an evaluation: a rank without a
-        video makes none, and the others would wait for it.
+        """Give every rank the first one's buffers, as DDP does in the first forward pass of an evaluation.
+
+        A rank without a video makes no forward pass, and the others would wait for it.
         """
         model = self.trainer.model
         if isinstance(model, DistributedDataParallel) and model.require_forward_param_sync:
