@@ -71,7 +71,7 @@ class _Movable:
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """Detected persons of one keyframe: normalised xyxy boxes and detector scores, best first or not."""
+    """Detected persons of one keyframe: normalized xyxy boxes and detector scores, best first or not."""
 
     boxes: Float64[np.ndarray, "P 4"]
     scores: Float64[np.ndarray, " P"]
@@ -82,7 +82,7 @@ class Proposals:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """Annotated persons of one keyframe: normalised xyxy boxes, multi-hot actions (column = action id)."""
+    """Annotated persons of one keyframe: normalized xyxy boxes, multi-hot actions (column = action id)."""
 
     boxes: Float64[np.ndarray, "P 4"]
     labels: Bool[np.ndarray, "P A"]
@@ -119,7 +119,7 @@ class BankWindow(_Movable):
 class Sample:
     """One keyframe before batching: a clip *or* its persons' stored short-term features.
 
-    `rois` are pixel xyxy boxes in the transformed clip, `boxes` the untouched normalised ones that evaluation reports,
+    `rois` are pixel xyxy boxes in the transformed clip, `boxes` the untouched normalized ones that evaluation reports,
     `labels` multi-hot float actions (None where nothing is annotated for use), `scores` the proposals' confidences,
     `item` the number of the item that an evaluator counts it for.
     """
@@ -138,7 +138,7 @@ class Sample:
 class ClipBatch(_Movable):
     """A batch of keyframes: `rois[:, 0]` names the clip that each person belongs to.
 
-    `clips` are uint8 until the datamodule normalises them on the device, or None when `short_term` carries the
+    `clips` are uint8 until the datamodule normalizes them on the device, or None when `short_term` carries the
     persons' features instead (training on a bank with a frozen backbone). `window` is None for models without FBO.
     `items` holds one number per keyframe, of the item that an evaluator counts it for.
     """

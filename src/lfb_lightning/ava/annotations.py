@@ -73,7 +73,7 @@ class Annotations:
 
     @property
     def boxes(self) -> np.ndarray:
-        """Every annotated box, `[P, 4]` normalised xyxy, in the order of `persons`."""
+        """Every annotated box, `[P, 4]` normalized xyxy, in the order of `persons`."""
         return self._tables[0]
 
     @property
@@ -82,13 +82,13 @@ class Annotations:
         return self._tables[2]
 
     @cached_property
-    def labelled(self) -> Bool[np.ndarray, " K"]:
+    def labeled(self) -> Bool[np.ndarray, " K"]:
         """Whether each keyframe has a listed action."""
         filled = self.persons.counts > 0
-        labelled = np.zeros(len(filled), dtype=bool)
+        labeled = np.zeros(len(filled), dtype=bool)
         if self.num_persons:
-            labelled[filled] = np.logical_or.reduceat(self._tables[1].any(axis=1), self.persons.starts[filled])
-        return labelled
+            labeled[filled] = np.logical_or.reduceat(self._tables[1].any(axis=1), self.persons.starts[filled])
+        return labeled
 
     def __getitem__(self, keyframe: Keyframe) -> GroundTruth:
         """Persons of a keyframe; none for one without annotation."""

@@ -38,7 +38,7 @@ class ProposalTable:
 
     @property
     def boxes(self) -> Float64[np.ndarray, "N 4"]:
-        """Every proposal's box, normalised xyxy, in the order of `persons`."""
+        """Every proposal's box, normalized xyxy, in the order of `persons`."""
         return self._boxes
 
     @property

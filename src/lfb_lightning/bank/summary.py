@@ -51,7 +51,7 @@ class BankSummary:
         return self.rows / seconds if seconds else 0.0
 
 
-def summarise(bank: FeatureBank) -> BankSummary:
+def summarize(bank: FeatureBank) -> BankSummary:
     """Read every video's timestamps (not its features)."""
     persons: Counter[int] = Counter()
     coverage = {}

@@ -15,7 +15,7 @@ from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.bank.importing import import_bank
 from lfb_lightning.bank.pickled_bank import PickledBank, export_bank, read_video_names
 from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
-from lfb_lightning.bank.summary import summarise
+from lfb_lightning.bank.summary import summarize
 from lfb_lightning.bank.verify import verify
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.trust import trusted_packages
@@ -41,7 +41,7 @@ _SHOWN_OF_MAKING = (
 def inspect_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Print what is in a bank, and write it as json and png if asked to."""
     bank = FeatureBank.open(cfg.folder)
-    summary = summarise(bank)
+    summary = summarize(bank)
     made, failed = bank.manifest.provenance, bank.manifest.failed
     size = f"{summary.feature_bytes / 1e6:.1f} MB of features"
     print(f"{bank.folder}: {summary.rows} features of {summary.videos} videos, {made.channels} channels, {size}")

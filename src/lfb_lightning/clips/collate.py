@@ -1,4 +1,4 @@
-"""Samples into a batch; clips of unequal size are padded at the right and the bottom with the mean colour."""
+"""Samples into a batch; clips of unequal size are padded at the right and the bottom with the mean color."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from lfb_lightning.boxes import rois_from_boxes
 from lfb_lightning.structures import ClipBatch, Sample
 
-_PADDING = 115  # 0.45 x 255: zero after normalisation, to a rounding
+_PADDING = 115  # 0.45 x 255: zero after normalization, to a rounding
 
 
 def collate(samples: list[Sample]) -> ClipBatch:

@@ -14,7 +14,7 @@ _ONE = 1 << _BITS
 
 
 def resize_fixed_point(frames: UInt8[np.ndarray, "T H W 3"], height: int, width: int) -> UInt8[np.ndarray, "T h w 3"]:
-    """Frames at `height` x `width`; each axis takes two neighbours, also when shrinking (no antialiasing)."""
+    """Frames at `height` x `width`; each axis takes two neighbors, also when shrinking (no antialiasing)."""
     left, right, weight_left, weight_right = _axis(frames.shape[2], width, at_edge="nearest")
     top, bottom, weight_top, weight_bottom = _axis(frames.shape[1], height, at_edge="both")
     source = frames.astype(np.int32)

@@ -110,7 +110,7 @@ class AvaTables:
 
     def training_keyframes(self) -> list[Keyframe]:
         """Annotated keyframes in the used range of seconds with at least one listed action."""
-        return self.annotations.persons.select(self.used(self.annotations.persons) & self.annotations.labelled)
+        return self.annotations.persons.select(self.used(self.annotations.persons) & self.annotations.labeled)
 
     def proposal_keyframes(self, threshold: float) -> list[Keyframe]:
         """Keyframes in the used range with at least one proposal of at least `threshold`."""

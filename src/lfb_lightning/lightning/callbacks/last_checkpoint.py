@@ -20,9 +20,9 @@ _STOPPED = 128 + signal.SIGTERM  # the exit status
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves after every epoch's validation, every `every_n_steps` optimiser steps, and when a signal asks to stop.
+    """Saves after every epoch's validation, every `every_n_steps` optimizer steps, and when a signal asks to stop.
 
-    SIGTERM or SIGUSR1 to any rank end all of them after the optimiser step in hand, with exit status 143; after an epoch's
+    SIGTERM or SIGUSR1 to any rank end all of them after the optimizer step in hand, with exit status 143; after an epoch's
     last step its validation comes first, since a resumed run would begin with the next epoch. Never saves gradients that are
     still being accumulated. With `DurableCheckpoints` as the trainer's plugin there is always a whole file.
     """

@@ -21,12 +21,12 @@ _ACTIONS = {
 
 
 class StepClock(Profiler):
-    """`take()` gives the seconds of each part since the last call. `synchronise` waits for the GPU at each part's ends."""
+    """`take()` gives the seconds of each part since the last call. `synchronize` waits for the GPU at each part's ends."""
 
-    def __init__(self, inner: Profiler, *, synchronise: bool) -> None:
+    def __init__(self, inner: Profiler, *, synchronize: bool) -> None:
         super().__init__()
         self.inner = inner
-        self._synchronise = synchronise and torch.cuda.is_available()
+        self._synchronize = synchronize and torch.cuda.is_available()
         self._began: dict[str, float] = {}
         self._seconds: dict[str, float] = defaultdict(float)
         self._last = time.perf_counter()
@@ -81,6 +81,6 @@ class StepClock(Profiler):
         return self._part_of[action_name]
 
     def _now(self) -> float:
-        if self._synchronise:
+        if self._synchronize:
             torch.cuda.synchronize()
         return time.perf_counter()

@@ -20,14 +20,14 @@ class StepTiming(Callback):
     """Logs `time/<part>_ms` and `time/clips_per_s` (all ranks) as means over the trainer's logging interval.
 
     The parts are those of `StepClock`: waiting for the loader, gathering windows and moving the batch to the device,
-    forward, backward, optimiser, the rest. Without `synchronise` a GPU's work shows where the host comes to wait for it.
+    forward, backward, optimizer, the rest. Without `synchronize` a GPU's work shows where the host comes to wait for it.
     Once more than `most_waiting` of the time has gone to waiting for data, a warning says what helps.
     """
 
-    def __init__(self, *, most_waiting: float = 0.1, synchronise: bool = False) -> None:
+    def __init__(self, *, most_waiting: float = 0.1, synchronize: bool = False) -> None:
         self.most_waiting = most_waiting
-        self.synchronise = synchronise
-        self.clock = StepClock(PassThroughProfiler(), synchronise=False)
+        self.synchronize = synchronize
+        self.clock = StepClock(PassThroughProfiler(), synchronize=False)
         self._all = _Sums()
         self._recent = _Sums()
         self._seen = 0
@@ -37,7 +37,7 @@ class StepTiming(Callback):
         """Listen to the trainer's profiler."""
         profiler: Profiler = trainer.profiler  # type: ignore[attr-defined]
         if stage == "fit" and not isinstance(profiler, StepClock):
-            self.clock = StepClock(profiler, synchronise=self.synchronise)
+            self.clock = StepClock(profiler, synchronize=self.synchronize)
             trainer.profiler = self.clock  # type: ignore[attr-defined]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

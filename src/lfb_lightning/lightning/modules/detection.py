@@ -100,7 +100,7 @@ class DetectionTask(LightningModule):
         return self.current_epoch < self.frozen_epochs
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
-        """The summed loss of a batch; `StepGradients` makes the step's gradients a mean over its labelled persons."""
+        """The summed loss of a batch; `StepGradients` makes the step's gradients a mean over its labeled persons."""
         assert batch.labels is not None
         statistics = RunningStatistics(self.detector) if self.on_nan == "skip" else None
         logits = self(batch)
@@ -125,7 +125,7 @@ class DetectionTask(LightningModule):
             self._to_restore = None
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Divide the gradients by the step's labelled persons; drop those of a step whose loss was not finite."""
+        """Divide the gradients by the step's labeled persons; drop those of a step whose loss was not finite."""
         if self._backbone_waits:
             for parameter in self.detector.backbone.parameters():
                 parameter.grad = None  # neither momentum nor weight decay

@@ -1,4 +1,4 @@
-"""The gradient of one optimiser step: the mean over the labelled persons of all its batches, on all ranks.
+"""The gradient of one optimizer step: the mean over the labeled persons of all its batches, on all ranks.
 
 Clips hold different numbers of persons. A mean a batch, averaged over ranks and accumulated batches, would weigh a person
 more the fewer there are beside it. So each batch contributes its *sum*, and the gradients are divided once, before
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 class StepGradients:
-    """Counts a step's labelled persons and normalises its gradients by them."""
+    """Counts a step's labeled persons and normalizes its gradients by them."""
 
     def __init__(self) -> None:
         self._persons: Tensor | None = None
@@ -41,7 +41,7 @@ class StepGradients:
             if parameter.grad is None or persons is None:
                 continue
             if spoilt:
-                parameter.grad = None  # the optimiser then leaves the parameter and its state alone
+                parameter.grad = None  # the optimizer then leaves the parameter and its state alone
             else:
                 parameter.grad /= persons.clamp(min=1.0).to(parameter.grad.device)
         return not spoilt

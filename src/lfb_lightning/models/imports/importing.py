@@ -78,7 +78,7 @@ def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str)
     layout = _layout_of(source)
     report = ImportReport(layout.name)
     weights, origins = _renamed(source, layout, report)
-    has_head = "head.weight" in weights and not _is_recogniser(weights)
+    has_head = "head.weight" in weights and not _is_recognizer(weights)
     if not has_head:
         for key in [key for key in weights if key.startswith("head.")]:
             report.add(origins[key], None, "unused", "a clip classifier's head: a detector has its own")
@@ -131,7 +131,7 @@ def _renamed(
     return weights, origins
 
 
-def _is_recogniser(weights: dict[str, torch.Tensor]) -> bool:
+def _is_recognizer(weights: dict[str, torch.Tensor]) -> bool:
     """Kinetics classifiers share the detectors' layout in two code bases; AVA's heads have 80 or 81 rows."""
     return len(weights["head.weight"]) > 200
 
