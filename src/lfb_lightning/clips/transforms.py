@@ -1,4 +1,4 @@
-"""Clips and their boxes, resized, cropped and flipped together (torchvision's v2 functions on tv_tensors).
+"""Resizes, crops and flips clips and their boxes together (torchvision's v2 functions on tv_tensors).
 
 Random choices come from a generator of the sample's own, so that the number of workers changes nothing.
 """
@@ -20,10 +20,15 @@ from lfb_lightning.clips.fixed_point_resize import resize_fixed_point
 
 @dataclass(frozen=True, slots=True)
 class ClipTransform:
-    """Short side drawn from `short_side` (None: as it is), random `crop` (None: whole), flip with probability `flip`.
+    """Resizes, crops, flips and recolors a clip, with the boxes in it.
 
-    `color_jitter` j draws brightness, contrast and saturation factors from 1 - j to 1 + j, the same for the whole clip.
-    `resize` is "torchvision" (bilinear, antialiased when shrinking) or "opencv" (mmaction2's pixels exactly).
+    Args:
+        short_side: Range that the short side, in pixels, is drawn from; None: as it is.
+        crop: Pixels per side of a random square crop; None: the whole frame.
+        flip: Probability of a horizontal flip.
+        color_jitter: With j, factors of brightness, contrast and saturation are drawn from 1 - j to 1 + j, the same for
+            the whole clip.
+        resize: "torchvision" (bilinear, antialiased when shrinking) or "opencv" (mmaction2's pixels exactly).
     """
 
     short_side: tuple[int, int] | None = None
@@ -38,7 +43,11 @@ class ClipTransform:
         boxes: Float64[np.ndarray, "P 4"],
         generator: torch.Generator | None = None,
     ) -> tuple[UInt8[Tensor, "3 T h w"], Float[Tensor, "P 4"], Bool[Tensor, " P"]]:
-        """The clip, the pixel boxes in it (clipped to it), and which boxes still have an area there."""
+        """Transform a clip.
+
+        Returns:
+            The clip, the boxes in pixels of it (clipped to it), and which boxes still have an area there.
+        """
         if self.short_side is not None:
             side = int(torch.randint(self.short_side[0], self.short_side[1] + 1, (), generator=generator))
             frames = self._resize(frames, side)

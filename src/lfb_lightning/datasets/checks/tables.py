@@ -1,4 +1,4 @@
-"""Annotations, exclusions and proposals of a split against each other and against the counts that are expected."""
+"""Compares annotations, exclusions and proposals of a split with each other and with the counts that are expected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ _FEW_PROPOSALS, _LOW_RECALL = 0.9, 0.8
 
 
 def check_tables(split: AvaTables) -> SplitReport:
-    """Figures and findings of the split's tables; raises InputError for a file that cannot be read at all."""
+    """Check the tables of a split.
+
+    Args:
+        split: The split.
+
+    Returns:
+        Figures and findings.
+
+    Raises:
+        InputError: A file cannot be read at all.
+    """
     report = SplitReport(split.name)
     if split.has_annotations:
         _check_annotations(split, report)
