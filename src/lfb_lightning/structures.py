@@ -2,7 +2,7 @@
 
 They are frozen dataclasses: a batch is made once and moved (`.to()`, `.pin_memory()`), never changed. In the shapes, B
 counts clips, T frames, H x W pixels, R regions of interest (persons in clips), P persons of one keyframe, A action
-columns, S slots of a window, C feature channels, V views.
+columns, S slots of a window, C feature channels, V views. Boxes are normalized xyxy unless they are called `rois`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ T = TypeVar("T", bound="_Movable")
 
 
 class Keyframe(NamedTuple):
-    """A moment of a video.
-
-    It is a tuple, because a training set has 200,000 of them, which are made and hashed without a line of Python each.
+    """A moment of a video; a tuple, since 200,000 of them are made and hashed without a line of Python each.
 
     Args:
         video_id: Id of the video, as in the data set's files.
@@ -62,15 +60,7 @@ class _Movable:
         return replace(self, **changes)  # type: ignore[type-var]
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
-        """Copy the value with every tensor moved or converted.
-
-        Args:
-            *args: As `torch.Tensor.to` takes them.
-            **kwargs: As `torch.Tensor.to` takes them.
-
-        Returns:
-            The copy; fields that are no tensors are shared with it.
-        """
+        """Copy the value with every tensor moved or converted, as `Tensor.to` does it."""
         return self._map("to", *args, **kwargs)
 
     def pin_memory(self: T) -> T:
@@ -80,12 +70,7 @@ class _Movable:
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """The persons that a detector found at one keyframe, in any order.
-
-    Args:
-        boxes: Normalized xyxy.
-        scores: The detector's confidences.
-    """
+    """The persons that a detector found at one keyframe, in any order, with its confidences."""
 
     boxes: Float64[np.ndarray, "P 4"]
     scores: Float64[np.ndarray, " P"]
@@ -96,12 +81,7 @@ class Proposals:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """The annotated persons of one keyframe.
-
-    Args:
-        boxes: Normalized xyxy.
-        labels: Which actions each person does; a column is an action id.
-    """
+    """The annotated persons of one keyframe, and which actions each does (column = action id)."""
 
     boxes: Float64[np.ndarray, "P 4"]
     labels: Bool[np.ndarray, "P A"]
@@ -112,15 +92,14 @@ class GroundTruth:
 
 @dataclass(frozen=True, slots=True)
 class BankWindow(_Movable):
-    """The slice of the feature bank around each of B clips, once per clip.
+    """The slice of the feature bank around each clip, once per clip.
 
-    An empty slot is zero in `features` and False in `mask`. In the grid layout, slots run cell by cell (AVA: second by
-    second, `bank.features_per_second` slots each) and each cell is filled from its front; in the packed layout, the
-    window is.
+    In the grid layout, slots run cell by cell (AVA: second by second, `bank.features_per_second` slots each) and each
+    cell is filled from its front; in the packed layout, the window is.
 
     Args:
-        features: In the precision that the bank is stored in, so that half or a quarter of the bytes travel to the
-            device.
+        features: Zero where a slot is empty; in the precision of the bank, so that half or a quarter of the bytes
+            travel.
         mask: Which slots are filled.
         scales: Of int8 features only: a slot stands for `features * scales`.
     """
@@ -130,23 +109,12 @@ class BankWindow(_Movable):
     scales: Float32[Tensor, "B S"] | None = None
 
     def packed(self, dtype: torch.dtype) -> Float[Tensor, "N C"]:
-        """Collect the features of the filled slots.
-
-        Args:
-            dtype: What to compute in.
-
-        Returns:
-            One row per filled slot, clip by clip.
-        """
+        """Give the features of the filled slots, clip by clip, in a dtype to compute in."""
         rows = self.features[self.mask].to(dtype)
         return rows if self.scales is None else rows * self.scales[self.mask][:, None].to(dtype)
 
     def padded(self, dtype: torch.dtype) -> Float[Tensor, "B S C"]:
-        """Give the features of all slots, zero where a slot is empty.
-
-        Args:
-            dtype: What to compute in.
-        """
+        """Give the features of all slots, zero where one is empty, in a dtype to compute in."""
         features = self.features.to(dtype)
         return features if self.scales is None else features * self.scales[:, :, None].to(dtype)
 
@@ -158,8 +126,8 @@ class Sample:
     Args:
         keyframe: The moment.
         clip: RGB of the transformed frames; None where `short_term` is given.
-        rois: The persons' boxes in pixels of the transformed clip, xyxy.
-        boxes: The same boxes untouched, normalized xyxy, as evaluation reports them.
+        rois: The persons' xyxy boxes in pixels of the transformed clip.
+        boxes: The same boxes untouched, as evaluation reports them.
         scores: Confidences of the proposals; 1 for annotated persons.
         labels: Multi-hot actions; None where nothing is annotated for use.
         short_term: The persons' features from the bank; None where `clip` is given.
@@ -178,19 +146,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ClipBatch(_Movable):
-    """A batch of B keyframes with R regions in all.
+    """A batch of keyframes, with what `Sample` has of each.
 
     Args:
         keyframes: The moments.
-        clips: uint8 until the data module normalizes them on the device, float32 from then on; None where `short_term`
-            is given.
-        rois: The number of the clip that each region belongs to, and its xyxy box in pixels of that clip.
-        boxes: The same boxes untouched, normalized xyxy, as evaluation reports them.
-        scores: Confidences of the proposals; 1 for annotated persons.
-        labels: Multi-hot actions; None where nothing is annotated for use.
-        short_term: The regions' features from the bank (training with a frozen backbone); None where `clips` is given.
+        clips: uint8 until the data module normalizes them on the device; None where `short_term` is given.
+        rois: The number of the clip that each region belongs to, and its box in pixels of that clip.
+        boxes: See `Sample`, as for `scores`, `labels` and `short_term`.
         window: The bank around each clip; None for models that read no bank.
-        items: For each keyframe, the number of the item that an evaluator counts it for.
+        items: For each keyframe, the number of its item.
     """
 
     keyframes: list[Keyframe]
@@ -205,7 +169,7 @@ class ClipBatch(_Movable):
 
     @property
     def clip_of_roi(self) -> Tensor:
-        """Index of each region's clip, `[R]` int64."""
+        """Index of each person's clip, `[R]` int64."""
         return self.rois[:, 0].long()
 
     def with_window(self, window: BankWindow) -> ClipBatch:
@@ -217,10 +181,8 @@ class ClipBatch(_Movable):
 class ViewBatch(_Movable):
     """The same keyframes and regions seen in several ways (sizes, flips, crops), for averaged scores.
 
-    Args:
-        views: One batch per view.
-        inside: Whether view v shows region r.
-        groups: For each view, the number of its group: crops of one size and flip are averaged first.
+    `inside[v, r]` says whether view v shows region r. Views of equal `groups` (crops of one size and flip) are averaged
+    first.
     """
 
     views: tuple[ClipBatch, ...]
@@ -228,14 +190,7 @@ class ViewBatch(_Movable):
     groups: list[int]
 
     def average(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
-        """Average scores over the views of a group that show a region, then over the groups of which any view does.
-
-        Args:
-            scores: Of each view, region and action.
-
-        Returns:
-            One row per region; zero for a region that no view shows.
-        """
+        """Average over the views of a group that show a region, then over the groups of which any view does."""
         groups = torch.tensor(self.groups, device=scores.device)
         weight = self.inside.to(scores.dtype)
         member = (groups[None, :] == groups.unique()[:, None]).to(scores.dtype)  # [G, V]
@@ -246,14 +201,9 @@ class ViewBatch(_Movable):
 
 @dataclass(frozen=True, slots=True)
 class Detections(_Movable):
-    """The scores of a batch.
+    """The scores of a batch: `scores[r, a]` is that of column a for region r of `keyframes[clip_of_roi[r]]`.
 
-    Args:
-        keyframes: The moments.
-        clip_of_roi: For each of R regions, the place of its keyframe in `keyframes`.
-        boxes: Normalized xyxy.
-        scores: For each region, one per score column.
-        items: For each keyframe, the number of the item that it is a view of.
+    `items` holds, for each keyframe, the number of the item that it is a view of.
     """
 
     keyframes: list[Keyframe]
@@ -265,12 +215,7 @@ class Detections(_Movable):
 
 @dataclass(frozen=True, slots=True)
 class VideoFailure(_Movable):
-    """What a streaming reader yields in place of the rest of a video that it could not read.
-
-    Args:
-        video_id: The video.
-        reason: What is wrong, in one line for the user.
-    """
+    """What a streaming reader yields in place of the rest of a video that it could not read."""
 
     video_id: str
     reason: str
@@ -278,15 +223,7 @@ class VideoFailure(_Movable):
 
 @dataclass(frozen=True, slots=True)
 class PersonFeatures(_Movable):
-    """Short-term features of the regions of one video's next keyframes, on their way into the bank.
-
-    Args:
-        keyframes: The moments.
-        clip_of_roi: For each of R regions, the place of its keyframe in `keyframes`.
-        boxes: Normalized xyxy.
-        scores: Confidences of the proposals.
-        features: As the backbone computed them, fp32.
-    """
+    """Short-term features of the regions of one video's next keyframes, on their way into the bank."""
 
     keyframes: list[Keyframe]
     clip_of_roi: Shaped[Tensor, " R"]
@@ -301,12 +238,5 @@ def empty_proposals() -> Proposals:
 
 
 def rows_of_clips(counts: list[int]) -> Tensor:
-    """Number the clip of each row of a batch.
-
-    Args:
-        counts: Rows of each clip, which follow each other.
-
-    Returns:
-        The clip's index for every row, `[R]` int64.
-    """
+    """Give the clip index of every row, `[R]` int64, when clip i owns `counts[i]` rows."""
     return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts, dtype=torch.long))
