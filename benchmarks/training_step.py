@@ -1,7 +1,7 @@
 """`python -m benchmarks.training_step [--only PART]`: what a training step costs beside the bare module, on one and two processes.
 
-overhead: lfb-train's step, with its callbacks, against forward, loss, backward, clipping and optimiser written out, on the
-same decoded batches in turn; windows are gathered and clips normalised in both. processes: `lfb-train` on mini-AVA, one
+overhead: lfb-train's step, with its callbacks, against forward, loss, backward, clipping and optimizer written out, on the
+same decoded batches in turn; windows are gathered and clips normalized in both. processes: `lfb-train` on mini-AVA, one
 process on one core against two processes on a core each. switches: a step plain, channels last and compiled, on the GPU
 where there is one.
 """

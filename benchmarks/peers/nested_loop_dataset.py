@@ -50,8 +50,8 @@ def build(annotations, excluded, proposals, num_classes=81):
         found = pickle.load(file)
     for info in infos:
         info["proposals"] = found.get(info["img_key"], np.array([[0, 0, 1, 1, 1]]))
-    serialised = [np.frombuffer(pickle.dumps(info, protocol=4), dtype=np.uint8) for info in infos]
-    return np.concatenate(serialised), np.cumsum([len(part) for part in serialised])
+    serialized = [np.frombuffer(pickle.dumps(info, protocol=4), dtype=np.uint8) for info in infos]
+    return np.concatenate(serialized), np.cumsum([len(part) for part in serialized])
 
 
 def parse_image(rows, num_classes):

@@ -1,7 +1,8 @@
-"""One clock for data sets and banks: time is counted in whole ticks, of which so many make a second.
+"""The clock of data sets and banks: time is counted in whole ticks, and a clock states how many ticks make a second.
 
-AVA's clock ticks once per second, Charades' 24 times, EPIC-Kitchens' 30 times, NTSC video's 30000/1001 times. All arithmetic
-is exact (`fractions.Fraction`), so that no rounding decides which tick a moment is, or whether an entry lies in a window.
+AVA's clock ticks once per second, Charades' 24 times, EPIC-Kitchens' 30 times, NTSC video's 30000/1001 times. All
+arithmetic is exact (`fractions.Fraction`), so that no rounding decides which tick a moment is, or whether an entry lies
+in a window.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ _EXACT = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,3})?(/[0
 
 
 def exact(value: str | int | float | Fraction, what: str = "a number") -> Fraction:
-    """The number that a text or a number says, exactly.
+    """Read a number exactly, as a fraction.
 
     Args:
-        value: An integer, a decimal or a quotient such as "30000/1001"; a float stands for the decimal that it prints as, so
-            that 0.1 is 1/10.
-        what: What the number is, to begin an error message with: the key of a configuration.
+        value: An integer, a decimal or a quotient such as "30000/1001". A float stands for the decimal that it prints
+            as, so that 0.1 is 1/10.
+        what: The key of a configuration, or another name to begin an error message with.
 
     Raises:
-        InputError: For anything else.
+        InputError: The value is no such number.
     """
     text = str(value).strip()
     try:
@@ -50,8 +51,12 @@ class Clock:
     """How a data set or a bank counts time.
 
     Args:
-        ticks_per_second: So many ticks make a second.
-        origin: The second, by this clock, at which a video file begins: 900 for AVA's 15-minute cuts, 0 for whole files.
+        ticks_per_second: Ticks that make a second.
+        origin: The second, by this clock, at which a video file begins: 900 for AVA's 15-minute cuts, 0 for whole
+            files.
+
+    Raises:
+        InputError: The rate is not above 0, or above 100,000.
     """
 
     ticks_per_second: Fraction = Fraction(1)
@@ -71,37 +76,40 @@ class Clock:
         *,
         group: str = "data",
     ) -> Clock:
-        """The clock that a configuration or a file describes; see `exact` for what its numbers may be.
+        """Make the clock that a configuration or a file describes.
 
         Args:
-            ticks_per_second: Ticks that make a second.
-            origin: The second at which a video file begins.
+            ticks_per_second: Ticks that make a second, as `exact` reads numbers.
+            origin: The second at which a video file begins, likewise.
             group: The configuration's group, to name keys in error messages by.
 
         Raises:
-            InputError: For what is no number, or out of bounds.
+            InputError: One of them is no number, or out of bounds.
         """
         return cls(exact(ticks_per_second, f"{group}.ticks_per_second"), exact(origin, f"{group}.origin_second"))
 
     @property
     def tick_limit(self) -> int:
-        """Ticks lie above minus this and below this."""
+        """Bound of ticks: they lie above minus this and below this."""
         return min(TICK_LIMIT, math.ceil(SECOND_LIMIT * self.ticks_per_second))
 
     def seconds(self, tick: int) -> Fraction:
-        """The second at which a tick lies, exactly; `float` of it is the nearest float."""
+        """Compute the second at which a tick lies, exactly; `float` of it is the nearest float."""
         return tick / self.ticks_per_second
 
     def seconds_in_video(self, tick: int) -> float:
-        """Seconds from the start of the video file to a tick; may lie before it."""
+        """Compute the seconds from the start of the video file to a tick; negative for one before it."""
         return float(self.seconds(tick) - self.origin)
 
     def tick(self, second: str | int | float | Fraction | None) -> int:
-        """The tick that lies at a second.
+        """Find the tick that lies at a second, to the microsecond, since files write a third of a second as 0.333333.
+
+        Args:
+            second: As a file or a configuration has it.
 
         Raises:
-            ValueError: Saying what was expected and what to do, where none lies there (to the microsecond, since files give
-                a third of a second as 0.333333) or the second is out of bounds.
+            ValueError: No tick lies there, or the second is out of bounds. The message says what was expected and what
+                to do.
         """
         try:
             moment = exact("" if second is None else second)
@@ -113,7 +121,14 @@ class Clock:
         return tick
 
     def ticks(self, seconds: Float[np.ndarray, " N"]) -> tuple[Int64[np.ndarray, " N"], Bool[np.ndarray, " N"]]:
-        """The ticks that lie at N seconds, and which of the seconds have one (0 stands for the others)."""
+        """Find the ticks that lie at N seconds.
+
+        Args:
+            seconds: Seconds, NaN included.
+
+        Returns:
+            The ticks, and which of the seconds have one; 0 stands for those that have none.
+        """
         if self.ticks_per_second == 1:
             on = (seconds == np.trunc(seconds)) & (np.abs(seconds) < SECOND_LIMIT)
             return np.where(on, seconds, 0).astype(np.int64), on
@@ -126,7 +141,7 @@ class Clock:
         return np.where(on, ticks, 0).astype(np.int64), on
 
     def expected(self, second: float) -> str:
-        """What was expected in place of a second without a tick, and what to do, to end a message with."""
+        """Say what was expected in place of a second without a tick, and what to do: the end of an error message."""
         if not abs(second) < SECOND_LIMIT:  # NaN too
             return f"expected a second of a video, less than {SECOND_LIMIT:,}"
         if self.ticks_per_second == 1:
@@ -143,7 +158,7 @@ class Clock:
         )
 
     def text(self, tick: int) -> str:
-        """The second of a tick as csv files have it: four digits as AVA, six decimals where seconds are divided."""
+        """Write the second of a tick as csv files have it: four digits as AVA, six decimals where seconds are divided."""
         if self.ticks_per_second == 1:
             return f"{tick:04d}"
         microseconds = round(self.seconds(abs(tick)) * 1_000_000)
@@ -157,7 +172,7 @@ class Clock:
         return tick if on and abs(second) < SECOND_LIMIT and abs(tick) < self.tick_limit else None
 
     def _nearest(self, micros: Any) -> tuple[Any, Any]:
-        """The ticks next to whole microseconds, and whether they lie there when rounded to microseconds; for arrays too."""
+        """Find the ticks next to whole microseconds, and whether they lie there to the microsecond; arrays work too."""
         top, bottom = self.ticks_per_second.numerator, self.ticks_per_second.denominator * 1_000_000
         tick = (2 * micros * top + bottom) // (2 * bottom)
         return tick, abs(micros * top - tick * bottom) * 2 <= top

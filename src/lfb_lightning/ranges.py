@@ -1,4 +1,4 @@
-"""Refuses settings that are out of range, by their key."""
+"""Refuses settings that are out of range or unknown, in a message that names their key."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The values that travel between the rooms, and their shapes.
+"""The values that travel between the rooms of the package, and their shapes.
 
-Frozen dataclasses: a batch is made once and moved (`.to()`, `.pin_memory()`), never edited. Letters: B clips, T frames,
-H x W pixels, R regions of interest (persons in clips), A action columns, S window slots, C feature channels.
+They are frozen dataclasses: a batch is made once and moved (`.to()`, `.pin_memory()`), never changed. In the shapes, B
+counts clips, T frames, H x W pixels, R regions of interest (persons in clips), P persons of one keyframe, A action
+columns, S slots of a window, C feature channels, V views. Boxes are normalized xyxy unless they are called `rois`.
 """
 
 from __future__ import annotations
@@ -18,14 +19,12 @@ T = TypeVar("T", bound="_Movable")
 
 
 class Keyframe(NamedTuple):
-    """A moment of a video.
+    """A moment of a video; a tuple, since 200,000 of them are made and hashed without a line of Python each.
 
     Args:
-        video_id: As in the data set's files.
-        timestamp: When, in ticks of the data set's clock (`clock.Clock`): AVA's ticks once per second, so 902 is second 902
-            of the original video.
-
-    A tuple, because a training set has 200,000 of them: made and hashed without a line of Python each.
+        video_id: Id of the video, as in the data set's files.
+        timestamp: The moment in ticks of the data set's clock (`clock.Clock`). AVA's clock ticks once per second, so
+            902 is second 902 of the original video.
     """
 
     video_id: str
@@ -36,11 +35,11 @@ class Keyframe(NamedTuple):
 
 
 class Item(NamedTuple):
-    """What an evaluator counts once: a keyframe of AVA, a video of Charades, a segment of EPIC.
+    """What an evaluator counts once: a keyframe of AVA, a video of Charades, a segment of EPIC-Kitchens.
 
     Args:
-        number: identity of the item among those of its split; views of one item share it.
-        keyframe: the moment around which this view of the item is read.
+        number: Identity of the item among those of its split; views of one item share it.
+        keyframe: The moment around which this view of the item is read.
     """
 
     number: int
@@ -48,7 +47,7 @@ class Item(NamedTuple):
 
 
 class _Movable:
-    """`.to()` and `.pin_memory()` over every tensor field, nested ones included."""
+    """Adds `.to()` and `.pin_memory()` over every tensor field, nested ones included."""
 
     def _map(self: T, method: str, *args: Any, **kwargs: Any) -> T:
         changes = {}
@@ -61,17 +60,17 @@ class _Movable:
         return replace(self, **changes)  # type: ignore[type-var]
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
-        """Copy with every tensor moved as `Tensor.to` would."""
+        """Copy the value with every tensor moved or converted, as `Tensor.to` does it."""
         return self._map("to", *args, **kwargs)
 
     def pin_memory(self: T) -> T:
-        """Copy with every tensor in page-locked memory."""
+        """Copy the value with every tensor in page-locked memory, from which copies to a GPU are fast."""
         return self._map("pin_memory")
 
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """Detected persons of one keyframe: normalised xyxy boxes and detector scores, best first or not."""
+    """The persons that a detector found at one keyframe, in any order, with its confidences."""
 
     boxes: Float64[np.ndarray, "P 4"]
     scores: Float64[np.ndarray, " P"]
@@ -82,7 +81,7 @@ class Proposals:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """Annotated persons of one keyframe: normalised xyxy boxes, multi-hot actions (column = action id)."""
+    """The annotated persons of one keyframe, and which actions each does (column = action id)."""
 
     boxes: Float64[np.ndarray, "P 4"]
     labels: Bool[np.ndarray, "P A"]
@@ -95,9 +94,14 @@ class GroundTruth:
 class BankWindow(_Movable):
     """The slice of the feature bank around each clip, once per clip.
 
-    Slots run second by second (`features_per_second` slots each), filled from the front of each second; an empty slot
-    is zero in `features` and False in `mask`. `features` keep the precision that the bank is stored in, so that half or
-    a quarter of the bytes travel to the device; an int8 slot stands for `features * scales`.
+    In the grid layout, slots run cell by cell (AVA: second by second, `bank.features_per_second` slots each) and each
+    cell is filled from its front; in the packed layout, the window is.
+
+    Args:
+        features: Zero where a slot is empty; in the precision of the bank, so that half or a quarter of the bytes
+            travel.
+        mask: Which slots are filled.
+        scales: Of int8 features only: a slot stands for `features * scales`.
     """
 
     features: Shaped[Tensor, "B S C"]
@@ -105,23 +109,29 @@ class BankWindow(_Movable):
     scales: Float32[Tensor, "B S"] | None = None
 
     def packed(self, dtype: torch.dtype) -> Float[Tensor, "N C"]:
-        """The filled slots' features, clip by clip, in a dtype to compute in."""
+        """Give the features of the filled slots, clip by clip, in a dtype to compute in."""
         rows = self.features[self.mask].to(dtype)
         return rows if self.scales is None else rows * self.scales[self.mask][:, None].to(dtype)
 
     def padded(self, dtype: torch.dtype) -> Float[Tensor, "B S C"]:
-        """All slots' features, zero where empty, in a dtype to compute in."""
+        """Give the features of all slots, zero where one is empty, in a dtype to compute in."""
         features = self.features.to(dtype)
         return features if self.scales is None else features * self.scales[:, :, None].to(dtype)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One keyframe before batching: a clip *or* its persons' stored short-term features.
+    """One keyframe before batching: a clip, or in its place the stored short-term features of its persons.
 
-    `rois` are pixel xyxy boxes in the transformed clip, `boxes` the untouched normalised ones that evaluation reports,
-    `labels` multi-hot float actions (None where nothing is annotated for use), `scores` the proposals' confidences,
-    `item` the number of the item that an evaluator counts it for.
+    Args:
+        keyframe: The moment.
+        clip: RGB of the transformed frames; None where `short_term` is given.
+        rois: The persons' xyxy boxes in pixels of the transformed clip.
+        boxes: The same boxes untouched, as evaluation reports them.
+        scores: Confidences of the proposals; 1 for annotated persons.
+        labels: Multi-hot actions; None where nothing is annotated for use.
+        short_term: The persons' features from the bank; None where `clip` is given.
+        item: Number of the item that an evaluator counts the sample for.
     """
 
     keyframe: Keyframe
@@ -136,11 +146,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ClipBatch(_Movable):
-    """A batch of keyframes: `rois[:, 0]` names the clip that each person belongs to.
+    """A batch of keyframes, with what `Sample` has of each.
 
-    `clips` are uint8 until the datamodule normalises them on the device, or None when `short_term` carries the
-    persons' features instead (training on a bank with a frozen backbone). `window` is None for models without FBO.
-    `items` holds one number per keyframe, of the item that an evaluator counts it for.
+    Args:
+        keyframes: The moments.
+        clips: uint8 until the data module normalizes them on the device; None where `short_term` is given.
+        rois: The number of the clip that each region belongs to, and its box in pixels of that clip.
+        boxes: See `Sample`, as for `scores`, `labels` and `short_term`.
+        window: The bank around each clip; None for models that read no bank.
+        items: For each keyframe, the number of its item.
     """
 
     keyframes: list[Keyframe]
@@ -159,15 +173,16 @@ class ClipBatch(_Movable):
         return self.rois[:, 0].long()
 
     def with_window(self, window: BankWindow) -> ClipBatch:
-        """The same batch with its clips' bank windows."""
+        """Copy the batch with the bank windows of its clips."""
         return replace(self, window=window)
 
 
 @dataclass(frozen=True, slots=True)
 class ViewBatch(_Movable):
-    """The same keyframes and persons seen several ways (sizes, flips, crops), for averaged scores.
+    """The same keyframes and regions seen in several ways (sizes, flips, crops), for averaged scores.
 
-    `inside[v, r]`: view v shows person r. Views of equal `groups` (crops of one size and flip) are averaged first.
+    `inside[v, r]` says whether view v shows region r. Views of equal `groups` (crops of one size and flip) are averaged
+    first.
     """
 
     views: tuple[ClipBatch, ...]
@@ -175,7 +190,7 @@ class ViewBatch(_Movable):
     groups: list[int]
 
     def average(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
-        """Mean over the views of a group that show a person, then over the groups of which any does."""
+        """Average over the views of a group that show a region, then over the groups of which any view does."""
         groups = torch.tensor(self.groups, device=scores.device)
         weight = self.inside.to(scores.dtype)
         member = (groups[None, :] == groups.unique()[:, None]).to(scores.dtype)  # [G, V]
@@ -186,9 +201,9 @@ class ViewBatch(_Movable):
 
 @dataclass(frozen=True, slots=True)
 class Detections(_Movable):
-    """Scores of a batch: for person r of `keyframes[clip_of_roi[r]]`, `scores[r, a]` for score column `a`.
+    """The scores of a batch: `scores[r, a]` is that of column a for region r of `keyframes[clip_of_roi[r]]`.
 
-    `items` holds one number per keyframe, of the item that it is a view of.
+    `items` holds, for each keyframe, the number of the item that it is a view of.
     """
 
     keyframes: list[Keyframe]
@@ -208,7 +223,7 @@ class VideoFailure(_Movable):
 
 @dataclass(frozen=True, slots=True)
 class PersonFeatures(_Movable):
-    """Short-term features of the persons of one video's next keyframes, on their way into the bank."""
+    """Short-term features of the regions of one video's next keyframes, on their way into the bank."""
 
     keyframes: list[Keyframe]
     clip_of_roi: Shaped[Tensor, " R"]

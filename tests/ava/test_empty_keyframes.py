@@ -38,7 +38,7 @@ def test_they_are_annotated_and_hold_nobody(annotations):
 
 
 def test_they_are_not_trained_on(annotations):
-    assert annotations.persons.select(annotations.labelled) == [Keyframe("b", 902)]
+    assert annotations.persons.select(annotations.labeled) == [Keyframe("b", 902)]
 
 
 def test_they_can_be_excluded(annotations):
@@ -52,7 +52,7 @@ def test_a_file_of_nothing_else(tmp_path):
     (tmp_path / "gt.csv").write_text("a,1\nb,2\n")
     annotations = read_annotations(tmp_path / "gt.csv", LABELS)
     assert annotations.keyframes == [Keyframe("a", 1), Keyframe("b", 2)]
-    assert not annotations.labelled.any()
+    assert not annotations.labeled.any()
     assert annotations.boxes.shape == (0, 4)
 
 
@@ -89,4 +89,4 @@ def test_tables_agree_with_a_naive_count(tmp_path, seed):
     annotations = read_annotations(tmp_path / "gt.csv", LABELS)
     assert annotations.keyframes == sorted(persons)
     assert {keyframe: len(annotations[keyframe]) for keyframe in annotations.keyframes} == persons
-    assert annotations.labelled.tolist() == [persons[keyframe] > 0 for keyframe in sorted(persons)]
+    assert annotations.labeled.tolist() == [persons[keyframe] > 0 for keyframe in sorted(persons)]

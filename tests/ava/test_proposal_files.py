@@ -24,7 +24,7 @@ def write_csv(path):
     path.write_text("\n".join(lines))
 
 
-def write_unlabelled_csv(path):
+def write_unlabeled_csv(path):
     path.write_text(
         "\n".join(f"0123,902,{','.join(map(str, box))},,{score}" for box, score in zip(BOXES, SCORES, strict=True))
     )
@@ -63,7 +63,7 @@ def write_coco(path):
     ("name", "write"),
     [
         ("fair.csv", write_csv),
-        ("val.csv", write_unlabelled_csv),
+        ("val.csv", write_unlabeled_csv),
         ("fair.pkl", write_dense),
         ("acar.pkl", write_acar),
         ("coco.json", write_coco),

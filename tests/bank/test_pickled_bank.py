@@ -175,7 +175,7 @@ def test_cut_off_file_and_missing_file_are_named(tmp_path):
         PickledBank(tmp_path / "none.pkl")
 
 
-def test_export_of_quantised_banks_is_float32_and_of_what_they_stand_for(tmp_path):
+def test_export_of_quantized_banks_is_float32_and_of_what_they_stand_for(tmp_path):
     bank, features = write_bank(tmp_path / "bank", {"v": [(902, 1.0), (903, 0.5)]}, precision="int8")
     assert export_bank(bank, tmp_path / "lfb.pkl") == 2
     rows = torch.load(tmp_path / "lfb.pkl", weights_only=True)["v"]

@@ -79,12 +79,12 @@ def build_all(sections, detector=None):
     sections.data()
     sections.make("bank", BankConfig)
     loss = sections.build("loss")
-    optimisation = Optimization(optimizer=torch.optim.SGD, lr=1.0, base_batch_size=1)
+    optimization = Optimization(optimizer=torch.optim.SGD, lr=1.0, base_batch_size=1)
     return sections.build(
         "task",
         detector=detector or load_detector(stored.BASELINE),
         loss=loss,
-        optimization=optimisation,
+        optimization=optimization,
         evaluator=lambda threshold: None,
         batch_size=1,
         num_training_batches=lambda: 1,

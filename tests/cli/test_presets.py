@@ -69,16 +69,20 @@ def test_original_preset(name):
     assert (cfg["model"]["dropout"], cfg["model"]["roi_features"]["output_size"]) == (0.3, 7)
 
 
-def test_peer_behaviour_switch():
+def test_a_preset_reproduces_its_source_or_nothing():
     for preset, shift in (("lfb_nl_slowonly_r50_4x16x1", 1.0), ("ava_r50_lfb_nl", 0.0)):
         on, off = (
             compose("train", f"experiment={preset}"),
-            compose("train", f"experiment={preset}", "peer_behaviour=off"),
+            compose("train", f"experiment={preset}", "reproduce=none"),
         )
         assert (on["fbo"]["mask_padding"], off["fbo"]["mask_padding"]) == (False, True)
         assert (on["bank"]["eval_selection"], off["bank"]["eval_selection"]) == ("random", "top_score")
         assert (on["data"]["frame_shift"], off["data"]["frame_shift"]) == (shift, 0.0)
         assert (on["data"]["resize"], off["data"]["resize"]) == ("opencv", "torchvision")
+        assert (on["data"]["assign"], off["data"]["assign"]) == (
+            "mmaction2" if shift else "best_overlap",
+            "best_overlap",
+        )
 
 
 def test_infer_preset_writes_a_half_precision_bank_of_confident_persons():

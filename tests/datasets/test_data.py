@@ -65,7 +65,7 @@ def test_four_by_sixteen_at_thirty_frames():
 
 
 def painted(height, width, box):
-    """A clip with a white rectangle exactly where the normalised box is."""
+    """A clip with a white rectangle exactly where the normalized box is."""
     frames = np.zeros((2, height, width, 3), dtype=np.uint8)
     x1, y1, x2, y2 = (np.array(box) * [width, height, width, height]).round().astype(int)
     frames[:, y1:y2, x1:x2] = 255
@@ -219,7 +219,7 @@ def test_broken_video_is_reported_and_the_others_go_on(mini_dir, tmp_path):
         list(streamed(mini_dir, video_dir=str(videos)))
 
 
-def test_clips_of_unequal_size_are_padded_with_the_mean_colour(mini_dir):
+def test_clips_of_unequal_size_are_padded_with_the_mean_color(mini_dir):
     from lfb_lightning.structures import Sample
 
     def sample(height, width):

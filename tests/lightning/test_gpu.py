@@ -24,7 +24,7 @@ def test_precisions_train_to_about_the_same_loss(precision, fbo, pipeline, conso
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="torch's SyncBatchNorm needs GPUs, this test two")
-def test_synchronised_batch_norm_equals_one_process(pipeline, console, tmp_path):
+def test_synchronized_batch_norm_equals_one_process(pipeline, console, tmp_path):
     common = [*pipeline.overrides, "fbo=max", "trainer.max_epochs=1", "trainer.limit_train_batches=4", "optim=sgd"]
     runs = {"one": ["data.batch_size=8", *ONE_GPU], "two": ["data.batch_size=4", "trainer.sync_batchnorm=true"]}
     runs["two"] += ["trainer.accelerator=gpu", "trainer.devices=2", "trainer.strategy=ddp"]

@@ -39,7 +39,7 @@ def spend(clock, now, name, seconds, within=()):
 
 def test_optimizer_is_what_forward_and_backward_leave_of_its_step_and_all_parts_add_up(now):
     inner = Recorded()
-    clock = StepClock(inner, synchronise=False)
+    clock = StepClock(inner, synchronize=False)
     spend(clock, now, "[_TrainingEpochLoop].train_dataloader_next", 1.0)
     spend(clock, now, "[LightningDataModule]Data.on_before_batch_transfer", 0.25)
     spend(clock, now, "[Strategy]DDPStrategy.batch_to_device", 0.25)
@@ -54,7 +54,7 @@ def test_optimizer_is_what_forward_and_backward_leave_of_its_step_and_all_parts_
 
 
 def test_accumulated_batch_without_an_optimizer_step(now):
-    clock = StepClock(PassThroughProfiler(), synchronise=False)
+    clock = StepClock(PassThroughProfiler(), synchronize=False)
     spend(clock, now, "[Strategy]SingleDeviceStrategy.training_step", 2.0)
     spend(clock, now, "[Strategy]SingleDeviceStrategy.backward", 1.0)
     taken = clock.take()

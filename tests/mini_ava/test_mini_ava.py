@@ -22,7 +22,7 @@ def test_exactly_one_own_cue_decides_each_pulse():
     for actor in ACTORS:
         cues = [event for event in actor.events if event.is_cue]
         for pulse in (event for event in actor.events if not event.is_cue):
-            # A cue is labelled on three keyframes: any of them inside [t-8, t+7] counts as in the window.
+            # A cue is labeled on three keyframes: any of them inside [t-8, t+7] counts as in the window.
             seen = [
                 cue
                 for cue in cues

@@ -40,7 +40,7 @@ def test_two_blocks_by_hand():
     assert isinstance(loss, Loss)
 
 
-def test_a_row_labelled_in_one_block_only_counts_there():
+def test_a_row_labeled_in_one_block_only_counts_there():
     labels = LABELS.clone()
     labels[1, 2:] = 0
     total, count = two().sum(LOGITS, labels)

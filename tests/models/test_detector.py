@@ -20,7 +20,7 @@ from lfb_lightning.models import (
     state_digest,
 )
 from lfb_lightning.models.loading import start_from
-from lfb_lightning.models.losses import labelled
+from lfb_lightning.models.losses import labeled
 from lfb_lightning.structures import BankWindow
 
 SPEC = {
@@ -117,9 +117,9 @@ def test_frozen_batch_norm_keeps_statistics():
     backbone(CLIPS)
     backbone.train()(CLIPS)
     assert torch.equal(backbone.stem.bn.running_mean, before)
-    synchronised = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)  # as trainer.sync_batchnorm=true does
-    assert isinstance(synchronised.stem.bn, nn.SyncBatchNorm)
-    assert not synchronised.train().stem.bn.training
+    synchronized = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)  # as trainer.sync_batchnorm=true does
+    assert isinstance(synchronized.stem.bn, nn.SyncBatchNorm)
+    assert not synchronized.train().stem.bn.training
 
 
 def test_loss_by_hand():
@@ -127,7 +127,7 @@ def test_loss_by_hand():
     logits = torch.tensor([[5.0, 2.0, -1.0], [9.0, 9.0, 9.0]])
     labels = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
     assert MultiLabelLoss()(logits, labels).item() == pytest.approx((0.126928 + 0.313262) / 2, abs=1e-6)
-    assert labelled(labels).tolist() == [True, False]
+    assert labeled(labels).tolist() == [True, False]
     assert MultiLabelLoss()(logits, torch.zeros(2, 3)).item() == 0.0
 
 

@@ -12,7 +12,7 @@ from tests.models import golden
 
 def cases():
     recorded = json.loads((golden.GOLDEN / "loss_assign_golden.json").read_text())["cases"]
-    # Where no row is labelled mmaction2's loss is NaN: see test_no_labelled_person_is_zero_and_finite.
+    # Where no row is labeled mmaction2's loss is NaN: see test_no_labeled_person_is_zero_and_finite.
     return [(name, case) for name, case in recorded.items() if not name.startswith("no labelled row")]
 
 
@@ -33,7 +33,7 @@ def test_loss_equals_mmaction2s(name, expected):
 
 @pytest.mark.parametrize("cls", [MultiLabelLoss, SingleLabelLoss])
 @pytest.mark.parametrize("gamma", [0.0, 2.0])
-def test_no_labelled_person_is_zero_and_finite(cls, gamma):
+def test_no_labeled_person_is_zero_and_finite(cls, gamma):
     logits = torch.randn(3, 5, requires_grad=True)
     loss = cls(focal_gamma=gamma)(logits, torch.zeros(3, 5))
     loss.backward()

@@ -12,11 +12,11 @@ def load(path):
         return np.asarray(image.convert("RGB"))
 
 
-def test_overlay_shows_the_frame_and_colours_by_truth(tmp_path):
+def test_overlay_shows_the_frame_and_colors_by_truth(tmp_path):
     frame = np.zeros((60, 80, 3), dtype=np.uint8)
     frame[:, :, 2] = 200
     person = OverlayPerson((0.1, 0.1, 0.6, 0.9), [("stand", 0.9), ("run", 0.7)], ["stand", "talk"])
-    assert [(text.split()[0], colour[1:3]) for text, colour in _lines(person)] == [
+    assert [(text.split()[0], color[1:3]) for text, color in _lines(person)] == [
         ("stand", "2c"),
         ("run", "d6"),
         ("talk", "88"),

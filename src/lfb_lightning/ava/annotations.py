@@ -57,7 +57,7 @@ class Annotations:
 
     @cached_property
     def moments(self) -> pd.DataFrame:
-        """`video_id` and `timestamp` of all rows, those of two columns last."""
+        """List `video_id` and `timestamp` of all rows, those of two columns last."""
         moments = self.rows[COLUMNS[:2]]
         return pd.concat([moments, self.empty], ignore_index=True) if len(self.empty) else moments
 
@@ -73,7 +73,7 @@ class Annotations:
 
     @property
     def boxes(self) -> np.ndarray:
-        """Every annotated box, `[P, 4]` normalised xyxy, in the order of `persons`."""
+        """Every annotated box, `[P, 4]` normalized xyxy, in the order of `persons`."""
         return self._tables[0]
 
     @property
@@ -82,16 +82,16 @@ class Annotations:
         return self._tables[2]
 
     @cached_property
-    def labelled(self) -> Bool[np.ndarray, " K"]:
-        """Whether each keyframe has a listed action."""
+    def labeled(self) -> Bool[np.ndarray, " K"]:
+        """Say of each keyframe whether it has a listed action."""
         filled = self.persons.counts > 0
-        labelled = np.zeros(len(filled), dtype=bool)
+        labeled = np.zeros(len(filled), dtype=bool)
         if self.num_persons:
-            labelled[filled] = np.logical_or.reduceat(self._tables[1].any(axis=1), self.persons.starts[filled])
-        return labelled
+            labeled[filled] = np.logical_or.reduceat(self._tables[1].any(axis=1), self.persons.starts[filled])
+        return labeled
 
     def __getitem__(self, keyframe: Keyframe) -> GroundTruth:
-        """Persons of a keyframe; none for one without annotation."""
+        """Give the persons of a keyframe; none for one without annotation."""
         boxes, labels, persons = self._tables
         rows = persons.rows(keyframe)
         return GroundTruth(boxes=boxes[rows], labels=labels[rows])
@@ -100,7 +100,7 @@ class Annotations:
         return keyframe in self.persons
 
     def without(self, excluded: frozenset[Keyframe]) -> Annotations:
-        """The same without the rows of the excluded keyframes."""
+        """Copy the annotations without the rows of the excluded keyframes."""
         keys = keys_of(excluded, self._video_ids)
         kept, kept_empty = ~np.isin(self._keys, keys), ~np.isin(self._empty_keys, keys)
         if kept.all() and kept_empty.all():
@@ -150,7 +150,7 @@ def read_annotations(path: str | Path, label_map: LabelMap, *, clock: Clock = SE
 
 
 def no_annotations(label_map: LabelMap) -> Annotations:
-    """The ground truth of a split that nobody has annotated."""
+    """Make the ground truth of a split that nobody has annotated."""
     rows = pd.DataFrame(
         {"video_id": pd.Series(dtype="category")} | {name: pd.Series(dtype=float) for name in COLUMNS[1:]}
     )
@@ -158,7 +158,7 @@ def no_annotations(label_map: LabelMap) -> Annotations:
 
 
 def _unusual_rows(path: str | Path, clock: Clock) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of persons, and those of two columns; a person's last column may be missing, as in the first v2.1 files."""
+    """Read rows of persons, and of two columns; the last column may be missing, as in the first v2.1 files."""
     persons, nobody = [], []
     for table in read_csv_blocks(path, COLUMNS, what="annotations", widths={2, 7, 8}):
         empty = have_two_columns(table)

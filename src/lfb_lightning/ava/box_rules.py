@@ -1,9 +1,9 @@
-"""What every reader asks of boxes: corners in order, as fractions of the picture.
+"""Checks what every reader asks of boxes: corners in order, as fractions of the picture.
 
-Boxes of pixels would be clipped to nothing, train to a loss of 0 and test to an mAP of 0 without a word. AVA's own files
-lie within 0..1 exactly; tools that round, or count the last pixel twice, overshoot by up to a pixel, which is 0.01 of a
-small picture. Those boxes are kept as they are: clips clip them, evaluation compares them as the official tool does.
-So are boxes without area, which rounding to three decimals makes of small ones: nothing can match them.
+Boxes of pixels would be clipped to nothing, train to a loss of 0 and test to an mAP of 0 without a word. AVA's own
+files lie within 0..1 exactly; tools that round, or count the last pixel twice, overshoot by up to a pixel, which is
+0.01 of a small picture. Those boxes are kept as they are: clips clip them, evaluation compares them as the official
+tool does. So are boxes without area, which rounding to three decimals makes of small ones: nothing can match them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ DIVIDE = "divide pixels in x by the picture's width, in y by its height, and cli
 
 
 def box_fault(corners: Sequence[np.ndarray], *, remedy: str = DIVIDE) -> tuple[int, str] | None:
-    """The first of N boxes that is not within 0..1, or inverted, and what is wrong with it; None if all are well.
+    """Find the first of N boxes that is not within 0..1, or inverted.
 
     Args:
         corners: x1, y1, x2 and y2, `[N]` each.
-        remedy: what to do about boxes that are not within 0..1.
+        remedy: What to do about boxes that are not within 0..1, for the message.
+
+    Returns:
+        The box's place and what is wrong with it; None if all boxes are well.
     """
     x1, y1, x2, y2 = corners
     if all(_lies_within(corner) for corner in corners) and not ((x2 < x1).any() or (y2 < y1).any()):
@@ -40,7 +43,7 @@ def box_fault(corners: Sequence[np.ndarray], *, remedy: str = DIVIDE) -> tuple[i
 
 
 def are_pixels(boxes: np.ndarray) -> np.ndarray:
-    """Which of the boxes `[N, 4]` reach so far outside of 0..1 that no box within overlaps them by half."""
+    """Say which boxes `[N, 4]` reach so far outside of 0..1 that no box within overlaps them by half."""
     return np.any((boxes > _PIXELS) | (boxes < -_PIXELS), axis=1)
 
 

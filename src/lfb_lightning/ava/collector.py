@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, out of the way while hundreds of thousands of small objects are made.
+"""Pauses Python's cyclic garbage collector while hundreds of thousands of small objects are made.
 
 It would walk over all of them again and again, in search of cycles that arrays and tuples of numbers cannot form; that
 doubles the time in which AVA's tables are read.
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused_collector() -> Iterator[None]:
-    """No collection within; as it was afterwards."""
+    """Collect no garbage within the context; afterwards the collector is as it was."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""AVA's headerless csv files as checked columns.
+"""Reads AVA's headerless csv files as checked columns.
 
 The common case, a file in which every row is whole, is parsed straight into numbers. Only when something is unusual is
 the file read again as text, slowly and exactly, so that a message can name the offending row.
@@ -48,7 +48,7 @@ def read_number_rows(
 
 
 def join_blocks(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """One table of several, whose first column is categorical; its index are those of the blocks."""
+    """Join tables whose first column is categorical into one; its index is that of the blocks."""
     parts = list(blocks)
     ids = parts[0].columns[0]
     joined = pd.concat([part.drop(columns=ids) for part in parts])
@@ -59,7 +59,7 @@ def join_blocks(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
 def number_columns(
     table: pd.DataFrame, path: str | Path, integers: Sequence[str], clock: Clock = SECONDS
 ) -> pd.DataFrame:
-    """Texts of a video id and of numbers as `read_number_rows` returns them, under the table's index."""
+    """Turn texts of a video id and of numbers into the columns of `read_number_rows`, under the same index."""
     video, *others = table.columns
     rows = pd.DataFrame({video: table[video].astype("category")})
     for column in others:
@@ -70,7 +70,7 @@ def number_columns(
 def parse_whole_rows(
     path: str | Path, columns: list[str], *, integers: Sequence[str], clock: Clock = SECONDS
 ) -> pd.DataFrame | None:
-    """The rows as numbers, or None unless the file is there and every row is whole and numeric."""
+    """Parse the rows as numbers; None unless the file is there and every row is whole and numeric."""
     blocks: list[pd.DataFrame] = []
     whole = parse_whole_blocks(path, columns, integers=integers, clock=clock, add=blocks.append)
     return join_blocks(blocks).reset_index(drop=True) if whole else None
@@ -182,7 +182,7 @@ def read_csv_blocks(
 
 
 def have_two_columns(table: pd.DataFrame) -> Bool[np.ndarray, " N"]:
-    """Which rows are `video_id,timestamp` and nothing else: AVA's way to say that nobody is in a keyframe."""
+    """Find the rows that are `video_id,timestamp` and no more: AVA's way to say that nobody is in a keyframe."""
     return (table.iloc[:, 2:] == "").all(axis=1).to_numpy()
 
 
@@ -210,14 +210,14 @@ def numbers(
 
 
 def name_row(path: str | Path, place: int) -> str:
-    """`row 7`: the line of a file's row number `place`, counted from 0; blank lines are no rows."""
+    """Name a row for a message, `row 7`: the line of row number `place`, counted from 0; blank lines are no rows."""
     with Path(path).open(encoding="utf-8", errors="replace") as lines:  # text: a \r alone ends a line too
         rows = (number for number, line in enumerate(lines, 1) if line.strip())
         return f"row {next(islice(rows, place, None), place + 1)}"
 
 
 def _integers(values: np.ndarray, column: str, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers as int64 (of seconds, their ticks), and which of them are whole (have a tick)."""
+    """Convert numbers to int64 (seconds to their ticks), and say which of them are whole (have a tick)."""
     if column == "timestamp":
         return clock.ticks(values)
     are_whole = (values % 1 == 0) & (np.abs(values) < 2**53)

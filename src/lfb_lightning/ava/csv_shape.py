@@ -1,4 +1,4 @@
-"""Whether a file can be one of AVA's csv files at all, before anything of its size is made in memory."""
+"""Checks whether a file can be one of AVA's csv files at all, before anything of its size is made in memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_shape(path: Path, columns: list[str], what: str, widths: Collection[in
 
 
 def is_misshapen(path: str | Path) -> bool:
-    """Whether a row is far too long, or rows are far too many, to be parsed in one go."""
+    """Say whether a row is far too long, or rows are far too many, to be parsed in one go."""
     rows = longest = open_row = 0
     with Path(path).open("rb") as file:
         while block := file.read(BLOCK_BYTES):

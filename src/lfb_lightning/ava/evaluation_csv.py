@@ -1,9 +1,10 @@
-"""Csv files as the official evaluator reads them, for any tool's results: tolerant where it is, refusing the rest by row.
+"""Reads csv files as the official evaluator does, whichever tool wrote them; what it could not read is refused by row.
 
 Rows have 8 columns; 7 leave the score to be 1; 2 (`video_id,timestamp`) mark a keyframe that is scored though nobody is
 in it. Timestamps may be fractional and padded: `902`, `0902` and `902.000000` are one keyframe.
 
-Millions of rows: read a block at a time into narrow columns, a box that repeats the row before's once.
+Files hold millions of rows, so they are read a block at a time into narrow columns, and a box that repeats that of the
+row before is kept once.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class EvaluationTable:
     marked: Int[np.ndarray, " K"]
 
     def keys_among(self, video_ids: dict[str, int]) -> Int[np.ndarray, " F"]:
-        """`keys` with the videos numbered by `video_ids`, which is extended by new ones."""
+        """Number the videos of `keys` by `video_ids`, which is extended by new ones."""
         places = np.array([video_ids.setdefault(name, len(video_ids)) for name in self.video_ids], dtype=np.int64)
         videos, moments = np.divmod(self.keys, KEYS_PER_VIDEO)
         return places[videos] * KEYS_PER_VIDEO + moments

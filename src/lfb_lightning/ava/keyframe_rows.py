@@ -1,4 +1,4 @@
-"""Rows of a table grouped by keyframe: sorted once, then every keyframe is one slice.
+"""Groups the rows of a table by keyframe: they are sorted once, then every keyframe is one slice.
 
 A dictionary of 184,005 small arrays costs gigabytes and seconds at AVA's size; two arrays of offsets do not.
 """
@@ -65,35 +65,35 @@ class KeyframeRows:
         return iter(self.keyframes)
 
     def found_in(self, keyframes: Iterable[Keyframe]) -> Bool[np.ndarray, " K"]:
-        """Which of these keyframes are among the given ones."""
+        """Say which of these keyframes are among the given ones."""
         return np.isin(self._distinct, keys_of(keyframes, self.video_ids))
 
     def found_in_table(self, other: KeyframeRows) -> Bool[np.ndarray, " K"]:
-        """Which of these keyframes are in another table."""
+        """Say which of these keyframes are in another table."""
         number = {name: index for index, name in enumerate(self.video_ids)}
         theirs = np.array([number.get(name, -1) for name in other.video_ids], dtype=np.int64)[other._videos]
         return np.isin(self._distinct, keyframe_keys(theirs, other.timestamps)[theirs >= 0])
 
     def select(self, chosen: Bool[np.ndarray, " K"]) -> list[Keyframe]:
-        """The keyframes at which `chosen` is True."""
+        """List the keyframes at which `chosen` is True."""
         keyframes = self.keyframes
         return [keyframes[index] for index in np.flatnonzero(chosen).tolist()]
 
     def rows(self, keyframe: Keyframe) -> slice:
-        """The keyframe's rows; an empty slice for one that is not in the table."""
+        """Give the slice of a keyframe's rows; an empty one for a keyframe that is not in the table."""
         index = self._index.get(keyframe)
         return slice(0, 0) if index is None else slice(self._bounds[index], self._bounds[index + 1])
 
 
 def keyframe_keys(videos: Int[np.ndarray, " N"], timestamps: Int[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
-    """One number per row that sorts by video number, then by timestamp; readers keep timestamps within the bound."""
+    """Make one number per row, which sorts by video number, then by timestamp (within `clock.TICK_LIMIT`)."""
     assert TICK_LIMIT <= _TICKS // 2
     assert len(timestamps) == 0 or (timestamps.max() < TICK_LIMIT and timestamps.min() > -TICK_LIMIT)
     return videos.astype(np.int64) * _TICKS + timestamps.astype(np.int64) + _TICKS // 2
 
 
 def number_videos(video_ids: pd.Series) -> tuple[list[str], Int64[np.ndarray, " N"]]:
-    """The distinct ids, sorted, and each row's place among them."""
+    """List the distinct ids, sorted, and give each row's place among them."""
     column = video_ids.astype("category").cat
     names = column.categories.astype(str).to_numpy(dtype=object)
     order = np.argsort(names)
@@ -103,7 +103,7 @@ def number_videos(video_ids: pd.Series) -> tuple[list[str], Int64[np.ndarray, " 
 
 
 def keys_of(keyframes: Iterable[Keyframe], video_ids: Sequence[str]) -> Int64[np.ndarray, " M"]:
-    """The keys of those keyframes whose video is among `video_ids`."""
+    """Make the keys of those keyframes whose video is among `video_ids`."""
     number = {name: index for index, name in enumerate(video_ids)}
     pairs = [(number[name], timestamp) for name, timestamp in keyframes if name in number]
     table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
@@ -111,5 +111,5 @@ def keys_of(keyframes: Iterable[Keyframe], video_ids: Sequence[str]) -> Int64[np
 
 
 def stable_order(keys: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"] | slice:
-    """What sorts the keys, keeping the order of equal ones; a slice of everything where they are sorted already."""
+    """Find what sorts the keys, equal ones in their order; a slice of everything where they are sorted already."""
     return slice(None) if bool((keys[1:] >= keys[:-1]).all()) else np.argsort(keys, kind="stable")

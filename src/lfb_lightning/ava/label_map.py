@@ -46,17 +46,17 @@ class LabelMap:
 
     @property
     def num_columns(self) -> int:
-        """Score columns that a model needs: the largest id plus one, because column = id."""
+        """Score columns that a model needs: the largest id plus one, because the column is the id."""
         return max((self.whole or self).names) + 1
 
     def restricted_to(self, ids: Sequence[int]) -> LabelMap:
-        """The map of some ids, in as many columns as the whole one.
+        """Restrict the map to some ids, in as many columns as the whole one.
 
         Args:
             ids: The ids that are kept.
 
         Raises:
-            InputError: For an id that is not listed, or none at all.
+            InputError: An id is not listed, or there are none.
         """
         missing = sorted(set(ids) - set(self.names))
         if missing or not ids:
@@ -113,7 +113,7 @@ def write_label_map(path: str | Path, names: dict[int, str]) -> None:
 
 
 def _entry(fields: list[Field], where: str) -> tuple[int, str]:
-    """The id and the name that a block's fields say."""
+    """Read the id and the name off a block's fields."""
     key = next((field.word for field in fields if field.name in ("id", "label_id")), None)
     names = {field.name: field.string for field in reversed(fields) if field.string is not None}
     name = names.get("name", names.get("display_name"))

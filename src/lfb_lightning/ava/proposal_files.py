@@ -46,7 +46,7 @@ _NAMED_IMAGE = re.compile(r"^(?P<video>.+?)[,/_](?P<second>\d+)(?:\.\w+)?$")
 
 
 def rows_of_csv(path: Path, clock: Clock) -> pd.DataFrame:
-    """FAIR's and SlowFast's csv."""
+    """Read FAIR's and SlowFast's csv."""
     rows = parse_whole_rows(path, CSV_COLUMNS, integers=["timestamp"], clock=clock)
     if rows is None:  # empty labels, or a fault to name
         tables = read_csv_blocks(path, CSV_COLUMNS, what="proposals")
@@ -57,7 +57,7 @@ def rows_of_csv(path: Path, clock: Clock) -> pd.DataFrame:
 
 
 def rows_of_pickle(path: Path, clock: Clock) -> pd.DataFrame:
-    """FAIR's dense pickle or ACAR's."""
+    """Read FAIR's dense pickle or ACAR's."""
     content = load_arrays(path, what="proposals")
     if isinstance(content, dict):
         return _rows_of_dense(path, content, clock)
@@ -72,7 +72,7 @@ def rows_of_pickle(path: Path, clock: Clock) -> pd.DataFrame:
 
 
 def rows_of_json(path: Path, images: Path | None, clock: Clock) -> pd.DataFrame:
-    """COCO detections and AlphAction's."""
+    """Read COCO detections and AlphAction's."""
     content = read_json(path, what="proposals")
     named_lists = content if isinstance(content, dict) else {}
     found = content if isinstance(content, list) else _first(named_lists, "annotations", "predictions", "detections")
@@ -207,7 +207,7 @@ def _images(path: Path, content: Any, clock: Clock) -> dict[str, tuple[str, int,
 
 
 def _table(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    """The rows in columns of 8-byte numbers; as tuples, millions of them would take gigabytes."""
+    """Put rows into columns of 8-byte numbers; as tuples, millions of them would take gigabytes."""
     videos: list[str] = []
     seconds, numbers = array("q"), array("d")
     for video_id, second, *box_and_score in rows:

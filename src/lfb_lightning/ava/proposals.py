@@ -1,4 +1,4 @@
-"""Person proposals by keyframe, from whichever file a user has; see `proposal_files` for the forms.
+"""Person proposals by keyframe, from whichever file a user has; `proposal_files` lists the forms.
 
 A keyframe without proposals has none: it never becomes a whole-frame box.
 """
@@ -38,7 +38,7 @@ class ProposalTable:
 
     @property
     def boxes(self) -> Float64[np.ndarray, "N 4"]:
-        """Every proposal's box, normalised xyxy, in the order of `persons`."""
+        """Every proposal's box, normalized xyxy, in the order of `persons`."""
         return self._boxes
 
     @property
@@ -48,7 +48,7 @@ class ProposalTable:
 
     @property
     def keyframes(self) -> list[Keyframe]:
-        """Keyframes with at least one proposal of any score, sorted by video and time."""
+        """List the keyframes with at least one proposal of any score, sorted by video and time."""
         return self.persons.keyframes
 
     @cached_property
@@ -57,13 +57,13 @@ class ProposalTable:
         return self._scores[self.persons.starts]
 
     def above(self, keyframe: Keyframe, threshold: float) -> Proposals:
-        """Proposals of a keyframe with a score of at least `threshold`; none for a keyframe that has none."""
+        """Give a keyframe's proposals with a score of at least `threshold`; none for a keyframe without any."""
         rows = self.persons.rows(keyframe)
         kept = self._scores[rows] >= threshold
         return Proposals(boxes=self._boxes[rows][kept], scores=self._scores[rows][kept])
 
     def best(self, keyframe: Keyframe) -> Proposals:
-        """The proposal with the best score, whatever it is; none for a keyframe that has none."""
+        """Give the proposal with the best score, whatever it is; none for a keyframe that has none."""
         rows = self.persons.rows(keyframe)
         return Proposals(boxes=self._boxes[rows][:1], scores=self._scores[rows][:1])
 
@@ -91,7 +91,7 @@ def read_proposals(path: str | Path, *, images: str | Path | None = None, clock:
 
 
 def _with_ending(path: Path) -> Path:
-    """The path, or the first of the files there are that lack nothing but an ending; raises InputError if there is none."""
+    """Complete a path that lacks its ending by the first of the files that are there; InputError if none is."""
     is_named = path.suffix in _ENDINGS
     candidates = [path] if is_named else [path, *(Path(f"{path}{ending}") for ending in _ENDINGS)]
     for candidate in candidates:

@@ -1,4 +1,4 @@
-"""The result csv in the official form: `video_id,timestamp,x1,y1,x2,y2,action_id,score`."""
+"""Writes the result csv in the official form: `video_id,timestamp,x1,y1,x2,y2,action_id,score`."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def write_results(path: str | Path, rows: pd.DataFrame, *, clock: Clock = SECOND
 
 
 def repr_float(value: float) -> str:
-    """Shortest text that reads back as the same float64."""
+    """Write the shortest text that reads back as the same float64."""
     return repr(float(value))

@@ -1,7 +1,7 @@
-"""Protobuf's text format, as far as any label map needs it: fields that are words, strings, messages, or lists of these.
+r"""Protobuf's text format, as far as any label map needs it: fields that are words, strings, messages, or lists of these.
 
     item { name: 'a' "b" id: 1 }  # a comment; adjacent strings are one
-    item: < name: "c\\303\\251", id: 2; unknown: [1, 2] other { deep: true } >
+    item: < name: "c\303\251", id: 2; unknown: [1, 2] other { deep: true } >
 
 Read in one pass over the text, so the time grows with its length and nothing else.
 """
@@ -28,7 +28,7 @@ _DEEPEST = 32
 
 
 class TextFormatError(ValueError):
-    """What is wrong, and on which line."""
+    """Says what is wrong with a text, and on which line."""
 
 
 class Field(NamedTuple):
@@ -48,7 +48,7 @@ class _Token(NamedTuple):
 
 
 class TextFormat:
-    """One text. Raises TextFormatError, with the line, for what is not in the text format."""
+    """Reads one text; raises TextFormatError, with the line, for what is not in the text format."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -56,11 +56,11 @@ class TextFormat:
         self._next = next(self._tokens)
 
     def fields(self) -> list[Field]:
-        """The fields of the whole text."""
+        """Read the fields of the whole text."""
         return self._fields(None, 0)
 
     def line(self, place: int) -> int:
-        """The number of the line that a place in the text is on, from 1."""
+        """Give the number of the line that a place in the text is on, from 1."""
         return self._text.count("\n", 0, place) + 1
 
     def _scan(self) -> Iterator[_Token]:
@@ -92,7 +92,7 @@ class TextFormat:
         return token
 
     def _fields(self, closing: str | None, depth: int) -> list[Field]:
-        """The fields up to a closing mark, which is taken."""
+        """Read the fields up to a closing mark, which is taken."""
         if depth > _DEEPEST:
             raise self._error(self._next.place, f"messages are nested more than {_DEEPEST} deep")
         found: list[Field] = []
@@ -139,7 +139,7 @@ class TextFormat:
 
 
 def quoted(text: str) -> str:
-    """A string in the text format."""
+    """Write a string as the text format has it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 

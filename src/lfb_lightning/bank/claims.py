@@ -1,7 +1,7 @@
-"""Who works on which video, where several runs, on any machines, fill one bank folder.
+"""Claims on videos, by which several runs, on any machines, share the videos of one bank folder.
 
-The lock costs 0.1 ms per video. It lets runs of unequal speed share a split until the last video, and a run that takes over
-from a killed one start at once, without anybody saying how many runs there are.
+A lock costs 0.1 ms per video. It lets runs of unequal speed share a split until the last video, and a run that takes
+over from a killed one starts at once, without anybody saying how many runs there are.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ class VideoClaims:
         self._held: dict[str, BinaryIO] = {}
 
     def begin(self, video_id: str, *, patience: float = 0.0) -> bool:
-        """Claim a video. Claims of videos that have been written meanwhile are given back.
+        """Claim a video; claims of videos that have been written meanwhile are given back.
 
         Args:
             video_id: The video.
-            patience: Seconds to wait for the one who has claimed it: a killed run lives on in its loader's workers for some.
+            patience: Seconds to wait for another claim on it to end: after a run was killed, its loader's workers hold
+                its claims for some seconds more.
 
         Returns:
-            Whether the video is this process' to make: nobody has claimed it, and it is not finished.
+            Whether this process is to make the video: nobody else has claimed it, and it is not finished.
 
         Raises:
-            InputError: Where the folder takes no files.
+            InputError: The folder takes no files.
         """
         until = time.monotonic() + patience
         while True:
@@ -101,10 +102,10 @@ class VideoClaims:
 def left_by_others(
     writer: BankWriter, video_ids: Collection[str], *, patience: float = 10.0
 ) -> tuple[list[str], list[str]]:
-    """Who is at the videos that this run has not made.
+    """Find out who is at the videos that this run has not made.
 
     Args:
-        writer: Of the bank.
+        writer: The bank's writer.
         video_ids: The unfinished videos.
         patience: Seconds to wait for a file: a run gives its last claim back a moment before the video is written.
 

@@ -17,7 +17,7 @@ KeyframeChoice = Literal["proposals", "annotations", "every_second"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankConfig:
-    """Every field is a key of `conf/bank/*.yaml`, documented there."""
+    """Describes how a bank is written and read. Every field is a key of `conf/bank/*.yaml`, documented there."""
 
     dir: str
     precision: Precision = "fp16"
@@ -52,14 +52,14 @@ class BankConfig:
         self.window_spec(training=False)  # refuses windows without a slot
 
     def folder(self, split: str, name: str | None = None) -> Path:
-        """The folder of a split's bank.
+        """Give the folder of a split's bank.
 
         Args:
             split: The split.
             name: Which bank; None: that of `bank.dir`, else one of `bank.others`.
 
         Raises:
-            InputError: For a name that `bank.others` does not have.
+            InputError: `bank.others` does not have the name.
         """
         if name is not None and name not in self.others:
             raise InputError(
@@ -69,10 +69,15 @@ class BankConfig:
         return Path(self.dir if name is None else self.others[name]) / split
 
     def window_spec(self, *, training: bool) -> WindowSpec:
-        """The windows of training or of evaluation.
+        """Describe the windows of training or of evaluation.
 
-        A `grid` is `window_seconds` cells long; a `packed` window lies symmetric around the key frame (`causal`: before it),
-        both its ends included. `window_before` and `window_after` say otherwise, and `slots` how many features fit.
+        A `grid` is `window_seconds` cells long; a `packed` window lies symmetric around the key frame (`causal`: before
+        it), both its ends included. `window_before` and `window_after` say otherwise, and `slots` how many features
+        fit.
+
+        Args:
+            training: Whether they are the windows of training, whose choice among too many features is
+                `train_selection`.
         """
         spec = WindowSpec.of_seconds(
             self.window_seconds,

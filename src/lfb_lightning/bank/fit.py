@@ -1,4 +1,4 @@
-"""Refuses a bank that does not fit what is about to read it, and says what differs and what to do."""
+"""Refuses a bank that does not fit its reader, and says what differs and what to do."""
 
 from __future__ import annotations
 

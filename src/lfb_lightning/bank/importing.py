@@ -1,4 +1,4 @@
-"""Another project's bank file as a bank of ours."""
+"""Imports another project's bank file as a bank of this package."""
 
 from __future__ import annotations
 

@@ -23,7 +23,11 @@ _LONGEST_NAME = 240
 
 
 def file_name(video_id: str) -> str:
-    """The file of a video id; raises InputError for an id whose encoded form no file system takes."""
+    """Give the name of a video's file.
+
+    Raises:
+        InputError: The encoded form of the id is too long for a file system.
+    """
     encoded = quote(video_id, safe="")
     if encoded.startswith("."):
         encoded = "%2E" + encoded[1:]
@@ -35,7 +39,7 @@ def file_name(video_id: str) -> str:
 
 
 def video_id_of(path: Path) -> str:
-    """The video id that a bank file is named after."""
+    """Give the id of the video that a bank file is named after."""
     return unquote(path.name.removesuffix(SUFFIX))
 
 
@@ -49,12 +53,16 @@ class VideoMetadata:
     checksum: str
 
     def to_entry(self) -> dict[str, str]:
-        """As safetensors metadata."""
+        """Write it as safetensors metadata."""
         return {_METADATA_KEY: json.dumps(asdict(self), sort_keys=True)}
 
 
 def read_header(path: Path) -> tuple[VideoMetadata, dict[str, TensorSpan]]:
-    """A bank file's metadata and tensor places; raises InputError for a file that is cut off or foreign."""
+    """Read a bank file's metadata and where its tensors lie.
+
+    Raises:
+        InputError: The file is cut off, or is none of a bank.
+    """
     try:
         entries, spans = read_safetensors_header(path)
         metadata = VideoMetadata(**parse_json(entries[_METADATA_KEY].encode()))

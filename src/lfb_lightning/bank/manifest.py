@@ -56,7 +56,11 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """The manifest of a bank folder; raises InputError for an unfinished, missing or foreign one."""
+        """Read the manifest of a bank folder.
+
+        Raises:
+            InputError: The bank is unfinished or missing, or the file is no manifest.
+        """
         path = folder / MANIFEST
         if not path.is_file():
             state = "is unfinished (no manifest.json)" if any(folder.glob(f"*{SUFFIX}")) else "does not exist"
@@ -92,7 +96,16 @@ class Manifest:
         videos_checksum: str,
         failed: Mapping[str, str] | None = None,
     ) -> Manifest:
-        """The manifest of videos of so many rows each, with the channels' sums and sums of squares over all of them."""
+        """Make the manifest of some videos.
+
+        Args:
+            provenance: What made them.
+            rows: Features of each video.
+            total: Sum of each channel over all rows.
+            squares: Sum of each channel's squares over all rows.
+            videos_checksum: SHA-256 of videos.json.
+            failed: Why a video is not among them.
+        """
         mean, std = statistics(total, squares, sum(rows))
         return cls(provenance, len(rows), sum(rows), mean.tolist(), std.tolist(), videos_checksum, dict(failed or {}))
 
@@ -109,7 +122,16 @@ class Manifest:
 def statistics(
     total: Float64[np.ndarray, " C"], squares: Float64[np.ndarray, " C"], rows: int
 ) -> tuple[Float64[np.ndarray, " C"], Float64[np.ndarray, " C"]]:
-    """Per-channel mean and standard deviation from sums and sums of squares; zeros where there are no rows."""
+    """Compute each channel's mean and standard deviation.
+
+    Args:
+        total: Sums over all rows.
+        squares: Sums of squares over all rows.
+        rows: Number of rows.
+
+    Returns:
+        Means and standard deviations; zeros where there are no rows.
+    """
     mean = total / max(rows, 1)
     return mean, np.sqrt(np.clip(squares / max(rows, 1) - mean**2, 0, None))
 
@@ -126,7 +148,7 @@ def finish_bank(
         failed: Why a video has no file; one that has a file has not failed.
 
     Raises:
-        InputError: When a video has neither a file nor a reason.
+        InputError: A video has neither a file nor a reason.
     """
     failed = {name: why for name, why in (failed or {}).items() if not (folder / file_name(name)).is_file()}
     videos: dict[str, VideoEntry] = {}
@@ -153,7 +175,7 @@ def finish_bank(
 
 
 def _refuse_odd_figures(made: Any, content: Mapping[str, Any]) -> None:
-    """Raise ValueError for what readers of a bank could not live with: its channels decide how much memory a window takes."""
+    """Raise ValueError for figures that readers cannot take: the channels decide how much memory a window takes."""
     if not isinstance(made, dict) or not isinstance(made["clip"], dict):
         raise ValueError("its provenance does not say how the features were made")
     texts = {name: value for name, value in made.items() if name not in _NO_TEXTS}

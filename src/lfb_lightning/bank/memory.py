@@ -1,4 +1,4 @@
-"""A bank in memory: the rows of its videos, as a folder would store them."""
+"""A bank in memory, with the rows of its videos as a folder would store them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class BankRows(NamedTuple):
 
     Args:
         timestamps: The tick of each row.
-        boxes: Normalized xyxy; a clip's is 0, 0, 1, 1.
-        scores: Of the detector; a clip's is 1.
-        features: What the bank is for.
+        boxes: Normalized xyxy; that of a whole clip is 0, 0, 1, 1.
+        scores: The detector's confidences; that of a whole clip is 1.
+        features: One per row.
     """
 
     timestamps: Int[Tensor, " N"]
@@ -93,7 +93,18 @@ class MemoryVideos:
 
 
 def hold(videos: Mapping[str, BankRows], made: Provenance) -> tuple[Manifest, MemoryVideos]:
-    """The manifest and the videos of a bank in memory; raises InputError for features or ticks that no bank stores."""
+    """Put rows into a bank in memory.
+
+    Args:
+        videos: The rows of each video.
+        made: What made them.
+
+    Returns:
+        The manifest and the videos.
+
+    Raises:
+        InputError: Features are not finite, or ticks out of bounds.
+    """
     stored = {
         name: store_video(name, **BankRows(*rows)._asdict(), precision=made.precision, clock=made.clock)
         for name, rows in videos.items()

@@ -73,7 +73,7 @@ class PickledBank:
         self.precision = _DTYPES[first.dtype]
 
     def video(self, video_id: str) -> PickledVideo:
-        """One video's features."""
+        """Read the features of one video."""
         timestamps: list[int] = []
         rows: list[Tensor] = []
         for second, features in sorted(
@@ -134,7 +134,11 @@ class PickledBank:
 
 
 def read_video_names(path: str | Path) -> list[str]:
-    """The distinct first words of a file's lines, in order: a frame list of the original release, or one id per line."""
+    """Read video names from a frame list of the original release, or from a file with one id per line.
+
+    Returns:
+        The distinct first words of the lines, in order.
+    """
     names: dict[str, None] = {}
     try:
         with Path(path).open(encoding="utf-8") as lines:

@@ -3,7 +3,7 @@
 fp32  exact
 fp16  half the bytes; relative error <= 2^-11 (absolute 2^-25 below 2^-14); saturates at 65504
 bf16  half the bytes; relative error <= 2^-8, any magnitude
-int8  a quarter; one scale per row, absolute error <= (largest magnitude of the row) / 254
+int8  a quarter of the bytes; one scale per row, absolute error <= (largest magnitude of the row) / 254
 """
 
 from __future__ import annotations
@@ -25,21 +25,25 @@ assert tuple(_DTYPES) == get_args(Precision)
 
 
 class Encoded(NamedTuple):
-    """Rows in their stored form; with `scales` a row stands for `rows * scale`."""
+    """Rows in their stored form; with `scales`, a row stands for `rows * scale`."""
 
     rows: Shaped[Tensor, "N C"]
     scales: Float32[Tensor, " N"] | None
 
 
 def stored_dtype(precision: str) -> torch.dtype:
-    """The dtype of a precision's name; raises InputError for an unknown one."""
+    """Give the dtype of a precision.
+
+    Raises:
+        InputError: There is no precision of this name.
+    """
     if precision not in _DTYPES:
         raise InputError(f"bank.precision is {precision!r}, expected one of {', '.join(_DTYPES)}.")
     return _DTYPES[precision]
 
 
 def encode(features: Float[Tensor, "N C"], precision: str) -> Encoded:
-    """Features in their stored form; fp16 saturates instead of becoming infinite."""
+    """Bring features into their stored form; fp16 saturates instead of becoming infinite."""
     dtype = stored_dtype(precision)
     if dtype == torch.int8:
         exact = features.float()
@@ -52,5 +56,5 @@ def encode(features: Float[Tensor, "N C"], precision: str) -> Encoded:
 
 
 def decode(rows: Shaped[Tensor, "N C"], scales: Float32[Tensor, " N"] | None) -> Float32[Tensor, "N C"]:
-    """The features that stored rows stand for."""
+    """Compute the features that stored rows stand for, in fp32."""
     return rows.float() if scales is None else rows.float() * scales[:, None]

@@ -1,4 +1,4 @@
-"""What made a bank: everything that decides its content."""
+"""The provenance of a bank: everything that decides its content."""
 
 from __future__ import annotations
 
@@ -19,23 +19,44 @@ ADDED: dict[str, Any] = {"ticks_per_second": "1", "entries": "persons", "spacing
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Everything that decides a bank's content; two banks of equal provenance and videos are equal."""
+    """Everything that decides a bank's content; two banks of equal provenance and videos are equal.
 
-    checkpoint_digest: str  # of the whole detector
-    backbone_digest: str  # of the part that makes features
+    Args:
+        checkpoint_digest: Of the whole detector.
+        backbone_digest: Of the part that makes features.
+        backbone: Its architecture in a line.
+        channels: Of a feature.
+        precision: In which features are stored.
+        compute_precision: In which they were computed (`trainer.precision`).
+        clip: Frames, stride, rate, resizing.
+        keyframes: How the moments were chosen.
+        score_threshold: Least confidence of the regions.
+        split: The split's name.
+        package_version: Recorded, not compared.
+        origin: "extracted", or what the bank was converted or imported from.
+        ticks_per_second: What the rows' timestamps count, a quotient such as "30000/1001".
+        entries: What a row is: persons, clips (the box is the whole frame) or objects.
+        spacing: Ticks from one entry to the next, and the first one's tick; empty for every tick.
+
+    Raises:
+        InputError: The last three describe no clock or no entries.
+    """
+
+    checkpoint_digest: str
+    backbone_digest: str
     backbone: str
     channels: int
-    precision: str  # in which features are stored
-    compute_precision: str  # in which they were computed: trainer.precision
-    clip: Mapping[str, Any]  # frames, stride, rate, resizing
-    keyframes: str  # how they were chosen
+    precision: str
+    compute_precision: str
+    clip: Mapping[str, Any]
+    keyframes: str
     score_threshold: float
     split: str
     package_version: str
-    origin: str = "extracted"  # or what it was converted or imported from
-    ticks_per_second: str = "1"  # a quotient such as "30000/1001": what the rows' timestamps count
-    entries: str = "persons"  # what a row is: persons, clips (the box is the whole frame) or objects
-    spacing: tuple[int, ...] = ()  # ticks from one entry to the next, and the first one's tick; () for every tick
+    origin: str = "extracted"
+    ticks_per_second: str = "1"
+    entries: str = "persons"
+    spacing: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _ = self.clock
@@ -48,22 +69,22 @@ class Provenance:
 
     @property
     def clock(self) -> Clock:
-        """What the rows' timestamps count."""
+        """The clock whose ticks the rows' timestamps count."""
         return Clock.parse(self.ticks_per_second, group="bank")
 
     @property
     def step(self) -> int:
-        """Ticks from one entry to the next."""
+        """Ticks from one entry to the next; 1 where that is not stated."""
         return self.spacing[0] if self.spacing else 1
 
     @property
     def digest(self) -> str:
-        """Identifies the provenance; the package version is recorded, not compared."""
+        """Identifies the provenance; the version of the package is recorded, not compared."""
         content = {key: value for key, value in self.content().items() if key != "package_version"}
         return hashlib.sha256(json.dumps(_plain(content), sort_keys=True).encode()).hexdigest()
 
     def content(self) -> dict[str, Any]:
-        """The fields, without those of format 4 that are at their default: so digests of older banks stay valid."""
+        """List the fields, without those of format 4 at their default, so that digests of older banks stay valid."""
         return {key: value for key, value in asdict(self).items() if key not in ADDED or value != ADDED[key]}
 
     @classmethod
@@ -88,7 +109,7 @@ class Provenance:
         )
 
     def differences(self, other: Provenance) -> list[str]:
-        """`field: this, other` for all that differs, the package version aside."""
+        """List what differs as `field: this, other`, the version of the package aside."""
         names = [entry.name for entry in fields(self) if entry.name != "package_version"]
         return [
             f"{name}: {getattr(self, name)!r} there, {getattr(other, name)!r} here"
@@ -98,7 +119,7 @@ class Provenance:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON gives it back, whole numbers as integers: 30 and 30.0 are one."""
+    """Give a value back as JSON does, whole numbers as integers: 30 and 30.0 are one."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -131,7 +131,7 @@ class FeatureBank:
 
     @property
     def dtype(self) -> torch.dtype:
-        """In which features are stored."""
+        """The dtype that features are stored in."""
         return stored_dtype(self.manifest.provenance.precision)
 
     @property
@@ -140,7 +140,7 @@ class FeatureBank:
         return self.channels * self.dtype.itemsize
 
     def window(self, keyframe: Keyframe, spec: WindowSpec, generator: np.random.Generator | None = None) -> BankWindow:
-        """The window around one keyframe, as a batch of one: `features [1, S, C]` as stored, `mask [1, S]`."""
+        """Read the window around one keyframe, as a batch of one: `features [1, S, C]` as stored, `mask [1, S]`."""
         return self.windows([keyframe], spec, None if generator is None else [generator])
 
     def windows(
@@ -193,7 +193,7 @@ class FeatureBank:
     def rows_at(
         self, keyframe: Keyframe
     ) -> tuple[Float32[Tensor, "P 4"], Float32[Tensor, " P"], Float32[Tensor, "P C"]]:
-        """The rows at a keyframe: normalized boxes, scores, and features as they were before storing."""
+        """Read the rows at a keyframe: normalized boxes, scores, and the features that the stored ones stand for."""
         video = self._videos.rows(keyframe.video_id)
         tick = self.clock.seconds(keyframe.timestamp) * self._bank_clock.ticks_per_second
         if video is None or tick.denominator > 1:
@@ -206,16 +206,16 @@ class FeatureBank:
         return boxes, scores, decode(features, scales)
 
     def read_video(self, video_id: str) -> StoredVideo:
-        """Everything that is stored of a video; raises InputError for a file that is not as it was written."""
+        """Read all that is stored of a video; raises InputError for a file that is not as it was written."""
         return self._videos.whole(video_id)
 
     def timestamps(self, video_id: str) -> Int32[np.ndarray, " N"]:
-        """The tick of every row of a video by the bank's clock, ascending; none for a video that is not in the bank."""
+        """Give the tick of every row of a video by the bank's clock, ascending; none for a video not in the bank."""
         video = self._videos.rows(video_id)
         return np.zeros(0, dtype=np.int32) if video is None else video.timestamps
 
     def keyframes(self) -> list[Keyframe]:
-        """Every keyframe of `clock` with at least one feature, sorted by video and time."""
+        """List every keyframe of `clock` with at least one feature, sorted by video and time."""
         scale = self.clock.ticks_per_second / self._bank_clock.ticks_per_second
         return [
             Keyframe(video_id, tick * scale.numerator // scale.denominator)

@@ -115,7 +115,15 @@ def pick(
 
 
 def deal_videos(bank: FeatureBank, parts: int) -> list[list[str]]:
-    """The bank's videos in `parts` groups of nearly equal numbers of rows; the same for the same bank."""
+    """Deal the bank's videos to groups of nearly equal numbers of rows; the same for the same bank.
+
+    Args:
+        bank: The bank.
+        parts: Number of groups.
+
+    Returns:
+        The video ids of each group.
+    """
     if not 1 <= parts <= bank.manifest.num_videos:
         raise InputError(f"parts is {parts}, expected 1 to {bank.manifest.num_videos}, the number of videos.")
     groups: list[list[str]] = [[] for _ in range(parts)]

@@ -1,4 +1,4 @@
-"""A whole video of a bank: the tensors of one file."""
+"""A whole video of a bank, as one file holds it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lfb_lightning.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class StoredVideo:
-    """N rows, ascending in time; `features` as stored, with `scales` where the precision is int8."""
+    """The N rows of a video, ascending in time; `features` as stored, with `scales` where the precision is int8."""
 
     timestamps: Int32[Tensor, " N"]
     boxes: Float32[Tensor, "N 4"]
@@ -30,11 +30,11 @@ class StoredVideo:
 
     @property
     def decoded(self) -> Float32[Tensor, "N C"]:
-        """The features that the stored ones stand for."""
+        """Compute the features that the stored ones stand for, in fp32."""
         return decode(self.features, self.scales)
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """What a bank file holds: the rows, and the sums that the manifest's statistics are made of."""
+        """Make the tensors of a bank file: the rows, and the sums that the manifest's statistics are made of."""
         exact = self.decoded.double()
         channel_sum, channel_square_sum = exact.sum(dim=0), exact.square_().sum(dim=0)  # in place: 8 bytes per number
         tensors = {
@@ -94,7 +94,14 @@ def store_video(
 
 
 def read_video(path: Path) -> tuple[VideoMetadata, StoredVideo, str]:
-    """A bank file's metadata and rows, and the checksum of what is really in it; raises InputError naming the file."""
+    """Read a bank file.
+
+    Returns:
+        Its metadata, its rows, and the checksum of what is really in it.
+
+    Raises:
+        InputError: The file is none of a bank, or is damaged; the message names it.
+    """
     metadata, _ = read_header(path)
     try:
         tensors = load_file(path)
@@ -113,7 +120,7 @@ def read_video(path: Path) -> tuple[VideoMetadata, StoredVideo, str]:
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over the tensors' names, dtypes, shapes and bytes."""
+    """Compute the SHA-256 over the names, dtypes, shapes and bytes of tensors."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name}{tensor.dtype}{tuple(tensor.shape)}".encode())

@@ -1,4 +1,4 @@
-"""What is in a bank: how many features per tick, and which ticks of each video."""
+"""Figures of a bank: how many features per tick, and which ticks of each video have any."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lfb_lightning.bank.reader import FeatureBank
 
 
 class Coverage(NamedTuple):
-    """The ticks of a video that have a feature (AVA's are seconds), and how far apart they are meant to be."""
+    """Which ticks of a video have a feature (AVA's ticks are seconds), and how far apart they are meant to be."""
 
     first: int
     last: int
@@ -22,7 +22,7 @@ class Coverage(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Of the ticks from first to last, `step` apart, the part that has a feature: 0 to 1."""
+        """The share, 0 to 1, of the ticks from first to last, `step` apart, that have a feature."""
         return len(self.seconds) / ((self.last - self.first) // self.step + 1)
 
 
@@ -46,13 +46,13 @@ class BankSummary:
 
     @property
     def mean_persons(self) -> float:
-        """Features per tick, over ticks that have one."""
+        """Features per tick, over the ticks that have one."""
         seconds = sum(self.persons_per_second.values())
         return self.rows / seconds if seconds else 0.0
 
 
-def summarise(bank: FeatureBank) -> BankSummary:
-    """Read every video's timestamps (not its features)."""
+def summarize(bank: FeatureBank) -> BankSummary:
+    """Compute the figures of a bank from every video's timestamps; its features are not read."""
     persons: Counter[int] = Counter()
     coverage = {}
     for video_id in sorted(bank.videos):

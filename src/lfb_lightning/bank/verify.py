@@ -1,4 +1,4 @@
-"""Is a bank still what was written? Every byte is read and compared with the checksums of file and manifest."""
+"""Verifies a bank: every byte is read and compared with the checksums of file and manifest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lfb_lightning.errors import InputError
 
 
 class VideoVerdict(NamedTuple):
-    """One video's result; `problem` is None for a good one."""
+    """The result for one video; `problem` is None for a good one."""
 
     video_id: str
     rows: int
@@ -25,7 +25,11 @@ class VideoVerdict(NamedTuple):
 
 
 def verify(bank: FeatureBank) -> Iterator[VideoVerdict]:
-    """Read every video of the manifest, then name the files that it does not know. Finds all problems, raises none."""
+    """Read every video of the manifest, then name the files that it does not know.
+
+    Yields:
+        A verdict per video or unknown file; all problems are found, none is raised.
+    """
     channels = bank.channels
     total, squares, rows, all_good = np.zeros(channels), np.zeros(channels), 0, True
     for video_id, entry in bank.videos.items():

@@ -1,4 +1,4 @@
-"""One video's rows for windows: in a bank file, read as they are needed, or in memory."""
+"""One video's rows for windows: read from a bank file as they are needed, or held in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STORED_AS = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"
 
 @runtime_checkable
 class VideoRows(Protocol):
-    """N rows of a video, ascending in time: what is small at hand, features and boxes as they are asked for."""
+    """N rows of a video, ascending in time: small columns are at hand, features and boxes are read on demand."""
 
     @property
     def timestamps(self) -> Int32[np.ndarray, " N"]:
@@ -36,37 +36,37 @@ class VideoRows(Protocol):
 
     @property
     def scales(self) -> Float32[np.ndarray, " N"] | None:
-        """What each row's features are to be multiplied with, in int8 only."""
+        """The factor of each row's features; None unless they are int8."""
 
     def features(self, low: int, high: int) -> UInt8[np.ndarray, "n bytes"]:
-        """The bytes of the features of the rows from `low` up to `high`."""
+        """Read the bytes of the features of the rows from `low` up to `high`."""
 
     def boxes(self, low: int, high: int) -> Float32[np.ndarray, "n 4"]:
-        """The boxes of the rows from `low` up to `high`."""
+        """Read the boxes of the rows from `low` up to `high`."""
 
 
 @runtime_checkable
 class Videos(Protocol):
-    """Where a bank's videos are. `folder` names the place in messages."""
+    """The videos of a bank; `folder` names their place in messages."""
 
     folder: Path
 
     def table(self) -> dict[str, VideoEntry]:
-        """Every video's number of rows and checksum."""
+        """Give every video's number of rows and checksum."""
 
     def has(self, video_id: str) -> bool:
-        """Whether the video is there."""
+        """Say whether a video is there."""
 
     def rows(self, video_id: str) -> VideoRows | None:
-        """A video's rows; None for a video that the bank does not have."""
+        """Give a video's rows; None for a video that the bank does not have."""
 
     def whole(self, video_id: str) -> StoredVideo:
-        """Everything that is stored of a video, checked."""
+        """Read and check everything that is stored of a video."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
-    """Rows of a bank file: features and boxes are read through the page cache, nothing of them is kept."""
+    """Rows of a bank file: features and boxes are read through the page cache and not kept."""
 
     path: Path
     timestamps: Int32[np.ndarray, " N"]
@@ -100,7 +100,7 @@ class FileRows:
 
 
 class FolderVideos:
-    """The videos of a bank folder; of the last 1024 that were asked for the small columns are kept."""
+    """The videos of a bank folder; the small columns of the last 1024 that were asked for are kept."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder

@@ -36,7 +36,15 @@ def write_videos(folder: Path, videos: Mapping[str, VideoEntry]) -> str:
 
 
 def read_videos(folder: Path, checksum: str) -> dict[str, VideoEntry]:
-    """Read the table that the manifest speaks of; raises InputError for another one."""
+    """Read the table that the manifest speaks of.
+
+    Args:
+        folder: The bank's folder.
+        checksum: SHA-256 of the table, as the manifest has it.
+
+    Raises:
+        InputError: The table is missing, or another one.
+    """
     path = folder / VIDEOS
     try:
         content = path.read_bytes()

@@ -1,6 +1,7 @@
-"""Which rows of a video a window takes, and the slot that each one gets.
+"""Chooses which rows of a video a window takes, and the slot that each one gets.
 
-Vectorized: the rows of a window are one contiguous range, so a choice is at most a sort within ticks, never a loop over rows.
+It is vectorized: the rows of a window are one contiguous range, so a choice is at most a sort within ticks, never a
+loop over rows.
 """
 
 from __future__ import annotations
@@ -69,14 +70,14 @@ class WindowSpec:
         placement: Placement = "centered",
         selection: Selection = "top_score",
     ) -> WindowSpec:
-        """AVA's window: a grid of whole seconds, on a bank of a tick per second.
+        """Make AVA's window: a grid of whole seconds, on a bank with one tick per second.
 
         Args:
             seconds: Its length n.
             features_per_second: Slots of each second.
             placement: `centered` covers [t - n/2, t + (n-1)/2] (60: t-30 .. t+29, as in the paper; odd n: symmetric),
                 `causal` covers [t - n + 1, t].
-            selection: See the class.
+            selection: As for the class.
         """
         if seconds < 1 or features_per_second < 1:
             raise InputError(
@@ -93,7 +94,7 @@ class WindowSpec:
         )
 
     def bounds(self, clock: Clock, bank_clock: Clock, step: int = 1) -> WindowBounds:
-        """Where windows lie on a bank's clock.
+        """Compute where windows lie on a bank's clock.
 
         Args:
             clock: The key frames' clock.
@@ -111,7 +112,7 @@ class WindowSpec:
 
 
 class WindowBounds(NamedTuple):
-    """Bounds of windows in ticks of a bank, in whole numbers: `scale`, `before` and `after` are that many `parts` of a tick.
+    """Bounds of windows in ticks of a bank, as whole numbers: `scale`, `before` and `after` count `parts` of a tick.
 
     A window has at most `cells` cells of `step` ticks each.
     """
@@ -124,7 +125,7 @@ class WindowBounds(NamedTuple):
     cells: int
 
     def around(self, tick: int) -> tuple[int, int]:
-        """The first tick of the bank that the window around a key frame covers, and the first one after it.
+        """Give the first tick of the bank that the window around a key frame covers, and the first one after it.
 
         Args:
             tick: Where the key frame is, in ticks of its own clock.
@@ -137,7 +138,7 @@ class WindowBounds(NamedTuple):
 
 
 def window_generator(seed: int, epoch: int, keyframe: Keyframe) -> np.random.Generator:
-    """The generator of a keyframe's random window: the same for equal arguments, in any process."""
+    """Make the generator of a keyframe's random window: the same for equal arguments, in any process."""
     text = f"{seed},{epoch},{keyframe.timestamp},{keyframe.video_id}".encode()
     return np.random.default_rng(int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little"))
 
@@ -145,18 +146,19 @@ def window_generator(seed: int, epoch: int, keyframe: Keyframe) -> np.random.Gen
 def choose_rows(
     spec: WindowSpec, cells: Int[np.ndarray, " N"], keys: Float[np.ndarray, " N"], cells_per_window: int
 ) -> tuple[Int[np.ndarray, " M"], Int[np.ndarray, " M"]]:
-    """The chosen of N candidate rows, ascending, and the slot of each.
+    """Choose among N candidate rows, and give each chosen one its slot.
 
     Args:
         spec: The window.
-        cells: The cell (of a packed window: the tick) of each row, ascending, numbered from the start of its window. The
-            windows of a batch follow each other: `cells_per_window` is added for each window before.
-        keys: Of a cell with more than `per_tick` rows those with the smallest keys are chosen, the earlier row where they
-            are equal.
+        cells: The cell (of a packed window: the tick) of each row, ascending, numbered from the start of its window.
+            The windows of a batch follow each other: `cells_per_window` is added for each window before.
+        keys: Of a cell with more than `per_tick` rows, those with the smallest keys are chosen, the earlier row where
+            they are equal.
         cells_per_window: Cells of a window.
 
     Returns:
-        Rows and slots; slots are numbered through the windows of a batch, `spec.slots` each.
+        The chosen rows, ascending, and their slots, which are numbered through the windows of a batch, `spec.slots`
+        each.
     """
     if len(cells) == 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -180,6 +182,6 @@ def choose_rows(
 
 
 def _places(counts: Int[np.ndarray, " G"]) -> Int[np.ndarray, " N"]:
-    """0, 1, ... within each of the groups of so many rows."""
+    """Count 0, 1, ... within each of the groups of so many rows."""
     ends = np.cumsum(counts)
     return np.arange(ends[-1]) - np.repeat(ends - counts, counts)

@@ -48,11 +48,11 @@ class BankWriter:
         self._refuse_other_bank()
 
     def path(self, video_id: str) -> Path:
-        """The file of a video; it exists when the video is finished."""
+        """Give the file of a video; it exists when the video is finished."""
         return self.folder / file_name(video_id)
 
     def is_finished(self, video_id: str) -> bool:
-        """Whether the video's file is there, whole, and made by this provenance."""
+        """Say whether the video's file is there, whole, and made by this provenance."""
         path = self.path(video_id)
         if not path.is_file():
             return False
@@ -72,7 +72,7 @@ class BankWriter:
         boxes: Float64[np.ndarray, "N 4"],
         scores: Float64[np.ndarray, " N"],
     ) -> bool:
-        """Whether a finished video's rows are of these persons, in this order."""
+        """Say whether a finished video's rows are of these persons, in this order."""
         wanted = {"timestamps": timestamps.astype(np.int32), "boxes": boxes.astype(np.float32)}
         wanted["scores"] = scores.astype(np.float32)
         path = self.path(video_id)
@@ -108,7 +108,7 @@ class BankWriter:
         return self.write_stored(video_id, video)
 
     def write_stored(self, video_id: str, video: StoredVideo) -> Path:
-        """Write one video as it is stored already, in this bank's precision."""
+        """Write one video that is already in this bank's stored form."""
         assert video.features.dtype == stored_dtype(self.provenance.precision)
         tensors = video.to_tensors()
         metadata = VideoMetadata(video_id, len(video.timestamps), self._digest, checksum(tensors))

@@ -1,4 +1,4 @@
-"""`lfb-bank ACTION`: look at, check, convert, take apart, put together, import and export banks."""
+"""`lfb-bank ACTION`: inspect, verify, convert, merge, split, import and export banks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.bank.importing import import_bank
 from lfb_lightning.bank.pickled_bank import PickledBank, export_bank, read_video_names
 from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
-from lfb_lightning.bank.summary import summarise
+from lfb_lightning.bank.summary import summarize
 from lfb_lightning.bank.verify import verify
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.trust import trusted_packages
@@ -39,9 +39,9 @@ _SHOWN_OF_MAKING = (
 
 
 def inspect_bank(cfg: DictConfig, run_dir: Path) -> int:
-    """Print what is in a bank, and write it as json and png if asked to."""
+    """Print what is in a bank, and write it as JSON and PNG if asked to; returns the exit status."""
     bank = FeatureBank.open(cfg.folder)
-    summary = summarise(bank)
+    summary = summarize(bank)
     made, failed = bank.manifest.provenance, bank.manifest.failed
     size = f"{summary.feature_bytes / 1e6:.1f} MB of features"
     print(f"{bank.folder}: {summary.rows} features of {summary.videos} videos, {made.channels} channels, {size}")
@@ -78,7 +78,7 @@ def inspect_bank(cfg: DictConfig, run_dir: Path) -> int:
 
 
 def verify_bank(cfg: DictConfig, run_dir: Path) -> int:
-    """Read everything; exit status 1 if anything is not as it was written, or does not fit the checkpoint."""
+    """Read everything; returns 1 if anything is not as it was written, or does not fit the checkpoint, else 0."""
     bank = FeatureBank.open(cfg.folder)
     if cfg.ckpt_path is not None:
         detector = load_detector(cfg.ckpt_path, trusted_packages(cfg))
@@ -101,12 +101,12 @@ def verify_bank(cfg: DictConfig, run_dir: Path) -> int:
 
 
 def convert_bank(cfg: DictConfig, run_dir: Path) -> int:
-    """Write a bank in another precision."""
+    """Write a bank in another precision; returns the exit status."""
     return _wrote(cfg.to, convert(FeatureBank.open(cfg.folder), Path(cfg.to), cfg.precision, track=_track))
 
 
 def merge_banks(cfg: DictConfig, run_dir: Path) -> int:
-    """Write several banks as one."""
+    """Write several banks as one; returns the exit status."""
     banks = [FeatureBank.open(folder) for folder in cfg.folders]
     if not banks:
         raise InputError("folders is empty, expected folders=[first,second,...].")
@@ -114,7 +114,7 @@ def merge_banks(cfg: DictConfig, run_dir: Path) -> int:
 
 
 def split_bank(cfg: DictConfig, run_dir: Path) -> int:
-    """Write one bank as several, or some of its videos as one."""
+    """Write one bank as several, or some of its videos as one; returns the exit status."""
     bank = FeatureBank.open(cfg.folder)
     if (cfg.parts is None) == (cfg.videos is None):
         raise InputError("give either parts=N or videos=<file with an id per line>.")
@@ -128,7 +128,7 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
 
 
 def import_pickle(cfg: DictConfig, run_dir: Path) -> int:
-    """Write a pickle of mmaction2 or of the original release as a bank."""
+    """Write a pickle of mmaction2 or of the original release as a bank; returns the exit status."""
     names = None if cfg.video_names is None else read_video_names(cfg.video_names)
     source = PickledBank(cfg.file, names)
     manifest = import_bank(
@@ -145,7 +145,7 @@ def import_pickle(cfg: DictConfig, run_dir: Path) -> int:
 
 
 def export_pickle(cfg: DictConfig, run_dir: Path) -> int:
-    """Write a bank as mmaction2's pickle."""
+    """Write a bank as mmaction2's pickle; returns the exit status."""
     rows = export_bank(FeatureBank.open(cfg.folder), Path(cfg.to), track=_track)
     print(f"wrote {cfg.to}: {rows} features")
     return 0
@@ -187,7 +187,7 @@ def _complete(cfg: DictConfig) -> None:
 
 
 def main() -> None:
-    """Console entry."""
+    """Run `lfb-bank` with the arguments that the user typed."""
     action = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else None
     if action is None and {"--help", "-h"} & set(sys.argv):
         action = "inspect"  # their help is one

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def settle_process(cfg: DictConfig) -> None:
-    """Seeds, threads and arithmetic of this process; to be called before anything is computed."""
+    """Set seeds, threads and arithmetic of this process; to be called before anything is computed."""
     if not 0 <= cfg.seed < 2**32:
         raise InputError(f"seed is {cfg.seed}, expected 0 to {2**32 - 1}.")
     seed_everything(cfg.seed, workers=True, verbose=False)
@@ -46,12 +46,23 @@ def build(node: DictConfig) -> Any:
 
 
 def build_data(sections: Sections) -> tuple[Data, BankConfig]:
-    """The data set and the bank of a configuration."""
+    """Build the data set and the bank's settings of a configuration."""
     return sections.data(), sections.make("bank", BankConfig)
 
 
 def build_ava_data(cfg: DictConfig, command: str) -> tuple[AvaDataset, Data]:
-    """The data set of a command that reads AVA's formats; raises InputError for another one."""
+    """Build the data set of a command that reads AVA's formats.
+
+    Args:
+        cfg: The composed configuration.
+        command: The command's name, for the message.
+
+    Returns:
+        The data set, and the whole `data` section that it is part of.
+
+    Raises:
+        InputError: The data set is another.
+    """
     data = Sections(cfg).data()
     if not isinstance(data.dataset, AvaDataset):
         raise InputError(
@@ -63,7 +74,17 @@ def build_ava_data(cfg: DictConfig, command: str) -> tuple[AvaDataset, Data]:
 def build_detection(
     sections: Sections, detector: ActionDetector, config_text: str, *, split: str
 ) -> tuple[DetectionTask, ActionDataModule]:
-    """The task that trains a detector, or tests it on a split, and its data; `split` is what is evaluated."""
+    """Build the task that trains a detector, or tests it on a split, and its data.
+
+    Args:
+        sections: The configuration.
+        detector: What is trained or tested.
+        config_text: Resolved configuration as YAML, which travels in checkpoints.
+        split: What is evaluated.
+
+    Raises:
+        InputError: The parts do not fit each other.
+    """
     cfg = sections.composed
     data, bank = build_data(sections)
     if data.loading.short_term == "bank" and not detector.frozen_backbone:
@@ -125,7 +146,7 @@ def _build_loss(sections: Sections, detector: ActionDetector, score_columns: Sco
 
 
 def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bool = False) -> Sections:
-    """The configuration of a command whose sections `names` come from the run that wrote `ckpt_path` (see `adopt`)."""
+    """Take sections of a command's configuration from the run that wrote `ckpt_path` (see `adopt`)."""
     path = required_checkpoint(cfg)
     stored, _ = read_any(path)
     sections = adopt(
@@ -143,7 +164,7 @@ def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bo
 
 
 def required_checkpoint(cfg: DictConfig) -> Path:
-    """`ckpt_path`; raises InputError, with the command that makes one, where it is not set."""
+    """Return `ckpt_path`; raises InputError, with the command that makes one, where it is not set."""
     if cfg.ckpt_path is None:
         raise InputError(
             "ckpt_path is not set: give the checkpoint of a trained detector, ckpt_path=<run>/checkpoints/best.ckpt; "

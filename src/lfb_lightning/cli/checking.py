@@ -19,7 +19,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from lfb_lightning.cli.arguments import quoted
 from lfb_lightning.cli.data_section import SHARED, dataset_target, split_section
 from lfb_lightning.cli.hints import describe, fits, shown, values_hint
-from lfb_lightning.cli.keys import KEYS, NARROWER, SECTIONS
+from lfb_lightning.cli.keys import KEYS, NARROWER, RENAMED, SECTIONS
 from lfb_lightning.errors import InputError
 
 _BUILT_WITHOUT_TARGET = {"bank": "lfb_lightning.bank.BankConfig"}
@@ -37,6 +37,8 @@ def check_config(cfg: DictConfig, command: str) -> None:
     resolved = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(resolved, dict)
     content = {str(key): value for key, value in resolved.items()}
+    for name in RENAMED.keys() & content.keys():
+        raise InputError(f"option '{name}' is called otherwise now: {RENAMED[name]}.")
     for name, hint in KEYS[command].items():
         if name in content:
             _check_value(name, content[name], hint)

@@ -1,7 +1,8 @@
-"""The `data` section: a data set, the clips that are cut from its videos, and how they are loaded.
+"""The `data` section of a configuration: a data set, the clips that are cut from its videos, and how they are loaded.
 
-A data set of anyone's has its own keys in the section, beside `_target_`, and the keys of `ClipSettings` and `Loading`, which
-all have. A key that a data set's constructor shares with them, such as the rate of extracted frames, goes to both.
+Every data set, ours or a user's, has its own keys in the section, beside `_target_`, and the keys of `ClipSettings` and
+`Loading`, which all have. A key that a data set's constructor shares with them, such as the rate of extracted frames,
+goes to both.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Data:
 
 
 def dataset_target(section: Mapping[str, Any]) -> Any:
-    """The `_target_` of a section; AVA's data set where it has none."""
+    """Return the `_target_` of a section; that of AVA's data set where it has none."""
     return section.get(_TARGET, _DEFAULT)
 
 
@@ -43,8 +44,8 @@ def split_section(
     """Split a `data` section by what its keys are for.
 
     Args:
-        section: its keys and values.
-        constructor: what makes the data set.
+        section: Its keys and values.
+        constructor: What makes the data set.
 
     Returns:
         The arguments of the data set, with its `_target_`, of `ClipSettings` and of `Loading`.

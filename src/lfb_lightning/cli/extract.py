@@ -1,4 +1,4 @@
-"""`lfb-extract`: run a detector over a split's videos and store its persons' features as a bank."""
+"""`lfb-extract`: runs a detector over a split's videos and stores the features of its regions as a bank."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
 def provenance(
     detector: ActionDetector, split: ActionSplit, data: Data, bank: BankConfig, cfg: DictConfig
 ) -> Provenance:
-    """What decides the content of the bank that is about to be written."""
+    """State what decides the content of the bank that is about to be written."""
     return Provenance(
         checkpoint_digest=state_digest(detector),
         backbone_digest=state_digest(detector.backbone),
@@ -93,7 +93,7 @@ def provenance(
 
 
 def main() -> None:
-    """Console entry."""
+    """Run `lfb-extract` with the arguments that the user typed."""
     launch("extract", extract)
 
 

@@ -12,7 +12,6 @@ _RUN: dict[str, Any] = {
     "paths": Mapping[str, str],
     "seed": int,
     "ckpt_path": _Path,
-    "peer_frame_shift": float,
     "compile": bool,
     "num_threads": _Positive | None,
     "trusted_packages": Sequence[str],
@@ -57,6 +56,12 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
     },
     "import": {"src": _Path, "out": _Path, "strict": bool},
     "bank": _BANK,
+}
+
+# Groups and keys of 0.1 that have another name now, and what to write instead.
+RENAMED: Mapping[str, str] = {
+    "peer_behaviour": "reproduce=mmaction2, original or none",
+    "peer_frame_shift": "data.frame_shift, which reproduce=mmaction2 sets to 1",
 }
 
 # The sections that each command needs, so that a removed one is reported before anything else happens.

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.cli.keys import RENAMED
 from lfb_lightning.errors import InputError
 
 _PLUGIN_EXTRAS = {
@@ -41,6 +42,9 @@ def explain(error: BaseException, command: str, config_name: str) -> str:
     for name, extra in _PLUGIN_EXTRAS.items():
         if f"'{name}'" in message:
             return f"{name} is an optional part: pip install 'lfb-lightning[{extra}]'."
+    for name, now in RENAMED.items():
+        if f"'{name}'" in message:
+            return f"option '{name}' is called otherwise now: {now}."
     if isinstance(error, InstantiationException):
         return f"{_full_key(message) or 'configuration'}: {_one_line(str(causes[-1]))}"
     if isinstance(error, MissingConfigException):  # the other lines list Hydra's own folders

@@ -1,8 +1,9 @@
-"""The sections of a command's configuration as objects: the person's through Hydra, a checkpoint's from tables of names.
+"""The sections of a command's configuration as objects: the user's own, and those that a checkpoint brought.
 
-`lfb-test` and `lfb-extract` take sections from the run that wrote `ckpt_path`, so that they need no more. Such a section is
-data that a file brought (docs/security.md): it never becomes a node of OmegaConf, which would resolve its `${...}`, and never
-reaches Hydra, which would call whatever it names.
+Sections of the user's own configuration are built by Hydra. `lfb-test` and `lfb-extract` take others from the run that
+wrote `ckpt_path`, so that they need no more. Such a section is data that a file brought (docs/security.md): its names
+are looked up in tables; it never becomes a node of OmegaConf, which would resolve its `${...}`, and never reaches
+Hydra, which would call whatever it names.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ class Sections:
     """The configuration of a command, some of whose sections a checkpoint may have brought.
 
     Args:
-        composed: what Hydra composed from `conf/`, the person's own files and the command line.
-        stored: sections of a checkpoint in the place of the composed ones, with what the person typed over them.
-        objects: how what those name is built; None where there are none.
+        composed: What Hydra composed from `conf/`, the user's own files and the command line.
+        stored: Sections of a checkpoint that replace the composed ones, with what the user typed over them.
+        objects: Builds what the stored sections name; None where there are none.
     """
 
     composed: DictConfig
@@ -46,25 +47,30 @@ class Sections:
     objects: StoredObjects | None = None
 
     def plain(self, name: str) -> dict[str, Any]:
-        """A section of plain values."""
+        """Return a section of plain values."""
         if self.objects is not None and name in self.stored:
             return self.objects.plain(self.stored[name], name)
         return plain(self.composed[name])
 
     def make(self, name: str, constructor: Callable[..., Any]) -> Any:
-        """The object whose arguments are a section of plain values."""
+        """Make the object whose arguments are a section of plain values."""
         if self.objects is not None and name in self.stored:
             return self.objects.call(constructor, name, self.plain(name))
         return constructor(**self.plain(name))
 
     def build(self, name: str, **given: Any) -> Any:
-        """The object that a section names, with built objects as further arguments."""
+        """Build the object that a section names.
+
+        Args:
+            name: The section.
+            **given: Built objects as further arguments.
+        """
         if self.objects is not None and name in self.stored:
             return self.objects.build(self.stored[name], name, STORED_PARTS[name], **given)
         return build_with(self.composed[name], **given)
 
     def data(self) -> Data:
-        """The data set of the `data` section, with its clips and loaders."""
+        """Build the data set of the `data` section, with its clips and loaders."""
         if self.objects is not None and "data" in self.stored:
             stored = self.objects
             section = stored.mapping(self.stored["data"], "data")
@@ -93,7 +99,7 @@ class Sections:
         return found
 
     def content(self) -> dict[str, Any]:
-        """The whole configuration as plain data, resolved; what a checkpoint brought stays as it is."""
+        """Return the whole configuration as plain data, resolved; what a checkpoint brought stays as it is."""
         return {**plain(self.composed), **self.stored}
 
 
@@ -138,7 +144,7 @@ def adopt(
 
 
 class _TypedTargets:
-    """What the command line says for the `_target_` of a node: called as the person's own, through Hydra."""
+    """Builds what the command line says for the `_target_` of a node: through Hydra, as the user's own."""
 
     def __init__(self, typed: Collection[str]) -> None:
         self._typed = typed
@@ -152,7 +158,7 @@ class _TypedTargets:
 
 
 def plain(node: DictConfig) -> dict[str, Any]:
-    """A node of the composed configuration as plain data, resolved."""
+    """Return a node of the composed configuration as plain data, resolved."""
     content = OmegaConf.to_container(node, resolve=True)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
@@ -172,7 +178,7 @@ def _leaves(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
 
 
 def _typed_over(stored: Any, composed: dict[str, Any], keys: Collection[str]) -> Any:
-    """A stored section with the values that the composed one has for some of its dotted keys."""
+    """Replace, in a stored section, the values of some dotted keys by those of the composed section."""
     if not isinstance(stored, dict):
         return stored  # refused, with its type, when it is built
     content = deepcopy(stored)

@@ -46,7 +46,7 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
 
 
 def main() -> None:
-    """Console entry."""
+    """Run `lfb-test` with the arguments that the user typed."""
     launch("test", test)
 
 

@@ -34,7 +34,15 @@ _log = logging.getLogger(__name__)
 
 
 def train(cfg: DictConfig, run_dir: Path) -> int:
-    """Train as configured; returns the exit status."""
+    """Train as configured.
+
+    Args:
+        cfg: The composed configuration.
+        run_dir: The run folder.
+
+    Returns:
+        The exit status.
+    """
     settle_process(cfg)
     trusted_packages(cfg)
     if cfg.model.get("num_classes", 1) is None:
@@ -78,7 +86,7 @@ def _refuse_unlogged(callbacks: list[Callback], figures: list[str]) -> None:
 
 
 def _is_summed_up(run_dir: Path, steps: int) -> bool:
-    """Whether the run has ended before: nothing was left to train."""
+    """Say whether the run has ended before, so that nothing is left to train."""
     path = run_dir / _METRICS
     return path.is_file() and read_json_object(path, what="metrics", remedy="delete it").get("steps") == steps
 
@@ -123,7 +131,7 @@ def _write_summary(trainer: Trainer, task: DetectionTask, run_dir: Path) -> None
 
 
 def main() -> None:
-    """Console entry."""
+    """Run `lfb-train` with the arguments that the user typed."""
     launch("train", train)
 
 

@@ -1,4 +1,4 @@
-"""Samples into a batch; clips of unequal size are padded at the right and the bottom with the mean colour."""
+"""Collates samples into a batch; clips of unequal size are padded at the right and the bottom with the mean color."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from lfb_lightning.boxes import rois_from_boxes
 from lfb_lightning.structures import ClipBatch, Sample
 
-_PADDING = 115  # 0.45 x 255: zero after normalisation, to a rounding
+_PADDING = 115  # 0.45 x 255: zero after normalization, to a rounding
 
 
 def collate(samples: list[Sample]) -> ClipBatch:
-    """A batch of at least one sample; a sample without persons keeps its clip."""
+    """Collate at least one sample into a batch; a sample without persons keeps its clip."""
     clips = [sample.clip for sample in samples if sample.clip is not None]
     labels = [sample.labels for sample in samples if sample.labels is not None]
     features = [sample.short_term for sample in samples if sample.short_term is not None]

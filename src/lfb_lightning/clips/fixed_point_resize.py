@@ -1,7 +1,7 @@
 """Bilinear resizing in 11-bit fixed point, pixel for pixel what OpenCV's INTER_LINEAR makes of 8-bit images.
 
-torchvision's differs by one grey level in a fifth of the pixels. That hardly matters to a trained model, but it stands
-between a preset that reproduces mmaction2 and its numbers, so it can be chosen (`data.resize=opencv`).
+torchvision's differs by one gray level in a fifth of the pixels. That hardly matters to a trained model, but a preset
+that reproduces mmaction2 would not give its numbers, so it can be chosen (`data.resize=opencv`).
 """
 
 from __future__ import annotations
@@ -14,20 +14,27 @@ _ONE = 1 << _BITS
 
 
 def resize_fixed_point(frames: UInt8[np.ndarray, "T H W 3"], height: int, width: int) -> UInt8[np.ndarray, "T h w 3"]:
-    """Frames at `height` x `width`; each axis takes two neighbours, also when shrinking (no antialiasing)."""
+    """Resize frames; each axis takes two neighbors, also when shrinking (no antialiasing).
+
+    Args:
+        frames: RGB frames of one size.
+        height: Pixels afterwards.
+        width: Pixels afterwards.
+    """
     left, right, weight_left, weight_right = _axis(frames.shape[2], width, at_edge="nearest")
     top, bottom, weight_top, weight_bottom = _axis(frames.shape[1], height, at_edge="both")
     source = frames.astype(np.int32)
     across = source[:, :, left] * weight_left[:, None] + source[:, :, right] * weight_right[:, None]
     across >>= 4
     rows = (across[:, top] * weight_top[:, None, None] >> 16) + (across[:, bottom] * weight_bottom[:, None, None] >> 16)
-    return ((rows + 2) >> 2).astype(np.uint8)
+    resized: UInt8[np.ndarray, "T h w 3"] = ((rows + 2) >> 2).astype(np.uint8)
+    return resized
 
 
 def _axis(
     source: int, target: int, *, at_edge: str
 ) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"], Int32[np.ndarray, " n"], Int32[np.ndarray, " n"]]:
-    """For each target position the two source positions and their integer weights.
+    """Find, for each target position, the two source positions and their integer weights.
 
     Beyond the edge, OpenCV gives the nearest column all the weight, but weighs the nearest row twice (`at_edge`).
     """

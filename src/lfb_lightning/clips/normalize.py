@@ -15,8 +15,8 @@ def normalize(batch: ClipBatch, *, mean: Sequence[float], std: Sequence[float]) 
 
     Args:
         batch: uint8 clips `[B, 3, T, H, W]`; a batch without clips, or with float ones, is returned as it is.
-        mean: of R, G and B in 0..1.
-        std: of R, G and B in 0..1.
+        mean: Means of R, G and B, in 0..1.
+        std: Standard deviations of R, G and B, in 0..1.
     """
     if batch.clips is None or batch.clips.dtype != torch.uint8:
         return batch

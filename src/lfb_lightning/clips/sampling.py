@@ -28,10 +28,10 @@ class ClipSampling:
     shift: float = 0.0
 
     def times(self, moment: float) -> Float64[np.ndarray, " T"]:
-        """Give the presentation times of a clip's frames.
+        """Compute the presentation times of a clip's frames.
 
         Args:
-            moment: seconds since the video's first frame.
+            moment: Seconds since the video's first frame.
 
         Returns:
             Seconds since the video's first frame; some may lie before it or after the video's end.

@@ -64,7 +64,7 @@ class ClipSettings:
 
     @property
     def sampling(self) -> ClipSampling:
-        """Which frames make a clip."""
+        """Which frames make the clip around a moment."""
         return ClipSampling(self.num_frames, self.frame_stride, self.fps, self.frame_shift)
 
     @property
@@ -86,12 +86,12 @@ class ClipSettings:
 
     @property
     def test_views(self) -> list[View]:
-        """The views whose scores a test averages; the evaluation's alone unless the test keys ask for more."""
+        """The views whose scores a test averages: the evaluation's alone unless the test keys ask for more."""
         scales = self.test_scales if self.test_scales is not None else [self.eval_short_side]
         return make_views(scales, flip=self.test_flip, crops=self.test_crops, resize=self.resize)
 
     def describe(self) -> dict[str, object]:
-        """What decides the pixels of an extracted clip, for the bank's manifest."""
+        """Describe what decides the pixels of an extracted clip, for the bank's manifest."""
         return {
             "num_frames": self.num_frames,
             "frame_stride": self.frame_stride,

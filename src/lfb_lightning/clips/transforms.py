@@ -1,4 +1,4 @@
-"""Clips and their boxes, resized, cropped and flipped together (torchvision's v2 functions on tv_tensors).
+"""Resizes, crops and flips clips and their boxes together (torchvision's v2 functions on tv_tensors).
 
 Random choices come from a generator of the sample's own, so that the number of workers changes nothing.
 """
@@ -20,10 +20,15 @@ from lfb_lightning.clips.fixed_point_resize import resize_fixed_point
 
 @dataclass(frozen=True, slots=True)
 class ClipTransform:
-    """Short side drawn from `short_side` (None: as it is), random `crop` (None: whole), flip with probability `flip`.
+    """Resizes, crops, flips and recolors a clip, with the boxes in it.
 
-    `color_jitter` j draws brightness, contrast and saturation factors from 1 - j to 1 + j, the same for the whole clip.
-    `resize` is "torchvision" (bilinear, antialiased when shrinking) or "opencv" (mmaction2's pixels exactly).
+    Args:
+        short_side: Range that the short side, in pixels, is drawn from; None: as it is.
+        crop: Pixels per side of a random square crop; None: the whole frame.
+        flip: Probability of a horizontal flip.
+        color_jitter: With j, factors of brightness, contrast and saturation are drawn from 1 - j to 1 + j, the same for
+            the whole clip.
+        resize: "torchvision" (bilinear, antialiased when shrinking) or "opencv" (mmaction2's pixels exactly).
     """
 
     short_side: tuple[int, int] | None = None
@@ -38,7 +43,11 @@ class ClipTransform:
         boxes: Float64[np.ndarray, "P 4"],
         generator: torch.Generator | None = None,
     ) -> tuple[UInt8[Tensor, "3 T h w"], Float[Tensor, "P 4"], Bool[Tensor, " P"]]:
-        """The clip, the pixel boxes in it (clipped to it), and which boxes still have an area there."""
+        """Transform a clip.
+
+        Returns:
+            The clip, the boxes in pixels of it (clipped to it), and which boxes still have an area there.
+        """
         if self.short_side is not None:
             side = int(torch.randint(self.short_side[0], self.short_side[1] + 1, (), generator=generator))
             frames = self._resize(frames, side)
@@ -61,13 +70,14 @@ class ClipTransform:
         return video.as_subclass(Tensor).permute(1, 0, 2, 3).contiguous(), plain, kept
 
     def _resize(self, frames: UInt8[np.ndarray, "T H W 3"], side: int) -> UInt8[np.ndarray, "T h w 3"]:
-        # Normalised boxes need no resizing: they become pixels of the resized frames.
+        # Normalized boxes need no resizing: they become pixels of the resized frames.
         height, width = frames.shape[1:3]
         if self.resize == "opencv":
             scale = side / min(height, width)
             return resize_fixed_point(frames, int(height * scale + 0.5), int(width * scale + 0.5))
         video = F.resize(torch.from_numpy(frames).permute(0, 3, 1, 2), [side], antialias=True)
-        return video.permute(0, 2, 3, 1).numpy()
+        resized: UInt8[np.ndarray, "T h w 3"] = video.permute(0, 2, 3, 1).numpy()
+        return resized
 
     def _jitter(self, video: tv_tensors.Video, generator: torch.Generator | None) -> tv_tensors.Video:
         low, high = max(0.0, 1 - self.color_jitter), 1 + self.color_jitter

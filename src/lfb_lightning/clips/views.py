@@ -1,8 +1,8 @@
-"""Test-time augmentation: several sizes, flips and crops of a clip, whose scores are averaged person by person.
+"""Test-time augmentation: several sizes, flips and crops of a clip, whose scores are averaged for each person.
 
 Wu et al. test with short sides 224, 256 and 320, each as it is and flipped, in three square crops along the long side:
-a person's score is the mean over the crops that show it, then over sizes and flips. Here: the bank is the one that there
-is; theirs was made anew for each size and flip.
+a person's score is the mean over the crops that show it, then over sizes and flips. Their bank was made anew for each
+size and flip; here, all views read the one bank that there is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lfb_lightning.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to show a clip. `crop` of `crops` squares along the long side (1: the whole frame)."""
+    """One way to show a clip: a size, flipped or not, and one of `crops` squares along the long side (1: the whole frame)."""
 
     short_side: int | None
     flip: bool
@@ -32,7 +32,11 @@ class View:
     def __call__(
         self, frames: UInt8[np.ndarray, "T H W 3"], boxes: Float64[np.ndarray, "P 4"]
     ) -> tuple[UInt8[Tensor, "3 T h w"], Float[Tensor, "P 4"], Bool[Tensor, " P"]]:
-        """The clip, every person's pixel box in it, and which persons it shows."""
+        """Show a clip.
+
+        Returns:
+            The clip, the boxes of all persons in pixels of it, and which persons it shows.
+        """
         sides = None if self.short_side is None else (self.short_side, self.short_side)
         clip, rois, inside = ClipTransform(short_side=sides, resize=self.resize)(frames, boxes)
         if self.crops > 1:
@@ -50,7 +54,14 @@ class View:
 
 
 def make_views(scales: Sequence[int | None], *, flip: bool, crops: int, resize: str) -> list[View]:
-    """Every combination, those of a size and flip next to each other."""
+    """Combine every size, flip and crop; the crops of one size and flip stand next to each other.
+
+    Args:
+        scales: Short sides in pixels.
+        flip: Whether each is also shown flipped.
+        crops: Squares along the long side; 1: the whole frame.
+        resize: As `ClipTransform` has it.
+    """
     if crops not in (1, 3):
         raise InputError(
             f"data.test_crops is {crops}, expected 1 (the whole frame) or 3 (squares along the long side)."

@@ -1,7 +1,7 @@
-"""The seam at which a data set says which moments of which videos are used for what, and what happens there.
+"""The seam of data sets: which moments of which videos are used for what, and what happens there.
 
-A data set of one's own is a class with `split(name)`; what that returns has the attributes and methods of `ActionSplit`.
-Nothing has to be inherited. AVA's is `lfb_lightning.datasets.AvaDataset`; `examples/extension` has another.
+A data set of one's own is a class with `split(name)`, which returns something with the attributes and methods of
+`ActionSplit`. Nothing has to be inherited. AVA's is `lfb_lightning.datasets.AvaDataset`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class LabeledRegions(NamedTuple):
     """The regions of a training clip.
 
     Args:
-        keyframe: the moment around which the clip is read; it may be drawn anew each time.
-        boxes: normalized xyxy; a region that is the whole frame is `[0, 0, 1, 1]`.
-        scores: the detector's confidences; 1 for annotated regions.
-        labels: which score columns each region shows.
+        keyframe: The moment around which the clip is read; a data set may draw it anew each time.
+        boxes: Normalized xyxy; a region that is the whole frame is `[0, 0, 1, 1]`.
+        scores: The detector's confidences; 1 for annotated regions.
+        labels: Which score columns each region shows.
     """
 
     keyframe: Keyframe
@@ -36,11 +36,11 @@ class LabeledRegions(NamedTuple):
 
 
 class ScoreColumns(NamedTuple):
-    """What a detector's score columns are.
+    """What the score columns of a detector for a data set are.
 
     Args:
-        number: of columns, background included.
-        has_background: whether column 0 means "no action", and is neither trained nor evaluated.
+        number: How many there are, a background column included.
+        has_background: Whether column 0 means "no action", and is neither trained nor evaluated.
     """
 
     number: int
@@ -49,7 +49,7 @@ class ScoreColumns(NamedTuple):
 
 @runtime_checkable
 class ActionSplit(Protocol):
-    """One split of a data set, such as train or val; it is copied to the loader's worker processes."""
+    """One split of a data set, such as train or val. It is copied to the worker processes of loaders."""
 
     @property
     def name(self) -> str:
@@ -57,77 +57,114 @@ class ActionSplit(Protocol):
         ...
 
     def columns(self) -> ScoreColumns:
-        """The score columns of a detector for this data set."""
+        """Say what the score columns of a detector for this data set are."""
         ...
 
     @property
     def clock(self) -> Clock:
-        """What `Keyframe.timestamp` counts: AVA seconds, a data set annotated per frame its frames."""
+        """What `Keyframe.timestamp` counts: seconds for AVA, frames for a data set that is annotated per frame."""
         ...
 
     @property
     def bank_threshold(self) -> float:
-        """Least confidence of the regions in the bank; 0 where there is no such thing."""
+        """Least confidence of the regions in the bank; 0 for a data set whose regions have none."""
         ...
 
     def video(self, video_id: str) -> Video:
-        """Open a video; raises InputError where there is none."""
+        """Open a video.
+
+        Args:
+            video_id: Its id in the data set's files.
+
+        Raises:
+            InputError: There is no such video.
+        """
         ...
 
     def training_items(self) -> Sequence[Item]:
-        """The items of an epoch."""
+        """List the items of a training epoch."""
         ...
 
     def training_regions(self, item: Item, generator: torch.Generator) -> LabeledRegions:
-        """Regions and labels of an item; `generator` is for whatever is drawn, and depends on seed, epoch and item."""
+        """Give the regions and labels of a training item.
+
+        Args:
+            item: One of `training_items`.
+            generator: Source of whatever is drawn; it depends on seed, epoch and item.
+        """
         ...
 
     def evaluation_items(self) -> Sequence[Item]:
-        """What is scored; several views of one item are entries of one number."""
+        """List what is scored; several views of one item are entries with one number."""
         ...
 
     def evaluation_regions(self, item: Item) -> Proposals:
-        """The regions that are scored there."""
+        """Give the regions of an evaluation item that are scored."""
         ...
 
     def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
-        """The moments that the bank describes, each once; `choice` is the key `bank.keyframes`."""
+        """List the moments that the bank describes, each once.
+
+        Args:
+            choice: Value of the key `bank.keyframes`.
+        """
         ...
 
     def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
-        """The regions whose features the bank stores there."""
+        """Give the regions whose features the bank stores at a moment.
+
+        Args:
+            keyframe: One of `bank_keyframes`.
+            choice: Value of the key `bank.keyframes`.
+        """
         ...
 
     def evaluator(self, *, action_threshold: float | None) -> Evaluator:
-        """Make an evaluator of this split; a score of at most `action_threshold` is no detection (None: all are)."""
+        """Make an evaluator of this split.
+
+        Args:
+            action_threshold: A score of at most this is no detection; None: every score is one.
+        """
         ...
 
     def describe(self) -> Mapping[str, object]:
-        """What else decides the pixels of a clip, for the bank's manifest."""
+        """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""
         ...
 
 
 @runtime_checkable
 class StoredLabels(Protocol):
-    """What a split offers beside, if it can be trained from the bank's own regions (`data.short_term=bank`)."""
+    """What a split may offer too: labels of the bank's own regions, to train on them (`data.short_term=bank`)."""
 
     def stored_labels(
         self, keyframe: Keyframe, boxes: Float64[np.ndarray, "P 4"]
     ) -> tuple[Bool[np.ndarray, "P A"], Bool[np.ndarray, " P"]]:
-        """Labels of stored regions, and which of them take part in training."""
+        """Label stored regions.
+
+        Args:
+            keyframe: Where they are.
+            boxes: Normalized xyxy, as the bank stores them.
+
+        Returns:
+            Their labels, and which of them take part in training.
+        """
         ...
 
     def stored_scored(self, scores: Float64[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
-        """Which of the stored regions are scored in evaluation."""
+        """Choose the stored regions that are scored in evaluation.
+
+        Args:
+            scores: Their confidences, as the bank stores them.
+        """
         ...
 
 
 @runtime_checkable
 class ItemActions(Protocol):
-    """What a split offers beside, if its items can be drawn by how rare their actions are (`data.class_balance`)."""
+    """What a split may offer too: the actions of its items, to draw rare ones more often (`data.class_balance`)."""
 
     def item_actions(self, items: Sequence[Item]) -> Bool[np.ndarray, "N A"]:
-        """Which score columns each item shows."""
+        """Say which score columns each of N items shows."""
         ...
 
 
@@ -136,7 +173,10 @@ class ActionDataset(Protocol):
     """A data set with named splits."""
 
     def split(self, name: str) -> ActionSplit:
-        """One of its splits, its tables read when first needed.
+        """Return one of the splits; its tables are read when they are first needed.
+
+        Args:
+            name: Such as train, val or test.
 
         Raises:
             InputError: There is no such split.

@@ -27,7 +27,7 @@ _OF_DATA = ("origin_second", "first_second", "last_second", "key_step")
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """A video that is in the cache, and whether it was there before."""
+    """A video that is in the cache, and whether it was there before this run."""
 
     video_id: str
     bytes: int
@@ -36,7 +36,12 @@ class CachedFile:
 
 @dataclass(frozen=True, slots=True)
 class CacheRecipe:
-    """What is stored: `short_side` is the most pixels of a frame's short side, `quality` JPEG's (1 to 95)."""
+    """How frames are stored.
+
+    Args:
+        short_side: Most pixels of a frame's short side.
+        quality: Quality of the JPEGs, 1 to 95.
+    """
 
     short_side: int = 320
     quality: int = 90
@@ -49,7 +54,15 @@ class CacheRecipe:
 
 
 def touched_moments(data: AvaSettings, sampling: ClipSampling) -> Float64[np.ndarray, " K"]:
-    """Every moment that a clip of the used seconds reads, ascending, in seconds since a video's first frame."""
+    """List every moment that a clip of the used seconds reads.
+
+    Args:
+        data: The data set.
+        sampling: Which frames make a clip.
+
+    Returns:
+        Seconds since a video's first frame, ascending.
+    """
     moments = [data.clock.seconds_in_video(tick) for tick in data.used_ticks]
     return np.unique(np.round(np.concatenate([sampling.times(moment) for moment in moments]), 6))
 

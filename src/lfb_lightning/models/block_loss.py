@@ -48,7 +48,7 @@ class Block(nn.Module):
 class BlockLoss(nn.Module):
     """The sum of the losses of several blocks of columns.
 
-    The mean over several batches divides by the regions of the block that has most: of blocks that are labelled alike, as
+    The mean over several batches divides by the regions of the block that has most: of blocks that are labeled alike, as
     verbs and nouns are, it is the sum of the blocks' own means.
 
     Args:
@@ -75,7 +75,7 @@ class BlockLoss(nn.Module):
         return sorted(column for block in self._each for column in block.action_ids)
 
     def forward(self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]) -> Float[Tensor, ""]:
-        """Compute the mean loss over the labelled regions; zero if there are none."""
+        """Compute the mean loss over the labeled regions; zero if there are none."""
         total, count = self.sum(logits, labels)
         return total / count.clamp(min=1.0)
 

@@ -111,7 +111,13 @@ class ActionDetector(nn.Module):
     def forward(
         self, clips: Float[Tensor, "B 3 T H W"], rois: Float[Tensor, "R 5"], window: BankWindow | None = None
     ) -> Float[Tensor, "R A"]:
-        """Logits of every roi; `window` holds one bank window per clip, None without an FBO."""
+        """Compute the logits of every region.
+
+        Args:
+            clips: Normalized clips.
+            rois: Clip index and box (x1, y1, x2, y2) in pixels of the clip, for each of R regions.
+            window: One bank window per clip; None where the FBO reads no bank.
+        """
         return self.classify(self.short_term_features(clips, rois), window, rois[:, 0].long())
 
     def train(self, mode: bool = True) -> ActionDetector:
@@ -171,7 +177,7 @@ def assemble_detector(
 
 
 def _attribute(part: nn.Module, name: str, *, of: str, least: int) -> int:
-    """A whole number that a part of the detector has as an attribute; InputError where it does not."""
+    """Read a whole number that a part of the detector has as an attribute; InputError where it has none."""
     value = getattr(part, name, None)
     if not isinstance(value, int) or value < least:
         found = "has no" if value is None else f"has {value!r:.40} as"

@@ -1,7 +1,7 @@
 """Losses of actions: multi-label or single-label, plain or focal, for one block of columns or for several.
 
-They equal the reference implementations': the mean runs over labelled regions (x actions), and column 0 carries no loss
-where the label map says that it is background. Logits in, so it is safe under autocast, and no labelled region gives a loss
+They equal the reference implementations': the mean runs over labeled regions (x actions), and column 0 carries no loss
+where the label map says that it is background. Logits in, so it is safe under autocast, and no labeled region gives a loss
 of zero (in the reference implementations: NaN) that still reaches every parameter.
 """
 
@@ -80,21 +80,21 @@ class ActionLoss(nn.Module):
             self.background = background
 
     def forward(self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]) -> Float[Tensor, ""]:
-        """Compute the mean loss over the labelled regions; zero if there are none."""
+        """Compute the mean loss over the labeled regions; zero if there are none."""
         total, count = self.sum(logits, labels)
         return total / count.clamp(min=1.0)
 
     def sum(
         self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Sum the labelled regions' losses, and count those regions."""
+        """Sum the labeled regions' losses, and count those regions."""
         columns = self._columns(logits)
-        rows = torch.ones_like(labels[:, 0], dtype=torch.bool) if self.empty_rows else self._labelled(labels)
+        rows = torch.ones_like(labels[:, 0], dtype=torch.bool) if self.empty_rows else self._labeled(labels)
         elements = self.elements(logits.float()[:, columns], labels[:, columns])
         if self.focal_gamma > 0:  # clamped: below a power of 1 the gradient at 0 is infinite
             elements = (1 - torch.exp(-elements)).clamp(min=1e-8).pow(self.focal_gamma) * elements
         elements = self.focal_alpha * elements
-        # Multiplying instead of selecting keeps the graph whole when no region is labelled.
+        # Multiplying instead of selecting keeps the graph whole when no region is labeled.
         total = (elements * rows[:, None]).sum() + 0.0 * logits.float().sum()
         return total / elements.shape[1], rows.sum().float()
 
@@ -110,8 +110,8 @@ class ActionLoss(nn.Module):
         first = 1 if self.background else 0
         return self.action_ids if self.action_ids is not None else list(range(first, logits.shape[1]))
 
-    def _labelled(self, labels: Tensor) -> Bool[Tensor, " R"]:
-        return labelled(labels) if self.background else labels.sum(dim=1) > 0
+    def _labeled(self, labels: Tensor) -> Bool[Tensor, " R"]:
+        return labeled(labels) if self.background else labels.sum(dim=1) > 0
 
 
 class MultiLabelLoss(ActionLoss):
@@ -171,6 +171,6 @@ class SingleLabelLoss(ActionLoss):
         return -(labels * F.log_softmax(logits, dim=1)).sum(dim=1, keepdim=True)
 
 
-def labelled(labels: Float[Tensor, "R A"]) -> Bool[Tensor, " R"]:
+def labeled(labels: Float[Tensor, "R A"]) -> Bool[Tensor, " R"]:
     """Find the regions with at least one action, background (column 0) aside."""
     return labels[:, 1:].sum(dim=1) > 0

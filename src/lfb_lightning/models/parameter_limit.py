@@ -1,4 +1,4 @@
-"""A stored configuration makes no module larger than the weights beside it: `base_channels: 100000` takes no memory."""
+"""Keeps a stored configuration from making a module larger than its weights: `base_channels: 100000` takes no memory."""
 
 from __future__ import annotations
 

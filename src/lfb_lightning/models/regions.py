@@ -56,7 +56,7 @@ class RoIFeatures(nn.Module):
         mean = feature_map.mean(dim=2)
         # fp32 under autocast: half-precision coordinates are off by up to a quarter of a pixel at 512 and more.
         with torch.autocast(mean.device.type, enabled=False):
-            crops = roi_align(
+            crops: Tensor = roi_align(
                 mean.float(),
                 rois.float(),
                 output_size=self.output_size,

@@ -72,13 +72,13 @@ class StoredObjects:
         return self._built(node, key, parts, given)
 
     def mapping(self, node: object, key: str) -> dict[str, Any]:
-        """A section as it is stored; raises InputError where it is no mapping from texts."""
+        """Return a section as it is stored; raises InputError where it is no mapping from texts."""
         if not isinstance(node, dict) or not all(isinstance(name, str) for name in node):
             raise InputError(f"{self.source}: {key} is of type {type(node).__name__}, expected a mapping.")
         return node
 
     def constructor(self, node: dict[str, Any], key: str, parts: Mapping[str, _Part]) -> _Part:
-        """What the `_target_` of a node means; raises InputError where it names anything that it may not."""
+        """Find what the `_target_` of a node means; raises InputError where it names anything that it may not."""
         return self._find(node, key, parts, plain=False)
 
     def plain(self, node: object, key: str) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class StoredObjects:
         return self.call(target, key, {**arguments, **given})
 
     def _find(self, node: dict[str, Any], key: str, parts: Mapping[str, _Part], *, plain: bool) -> _Part:
-        """What a node's `_target_` means."""
+        """Find what a node's `_target_` means."""
         name, is_partial = node["_target_"], node.get("_partial_", False)
         if not isinstance(name, str) or not isinstance(is_partial, bool):
             raise InputError(f"{self.source}: {key}._target_ is not a name, or {key}._partial_ not true or false.")
@@ -162,5 +162,5 @@ class StoredObjects:
 
 
 def _shown(text: str) -> str:
-    """Text that may come from a file, as a part of one line: without line breaks and a terminal's control characters."""
+    """Make text that may come from a file fit into one line: no line breaks, no terminal's control characters."""
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))[:300]

@@ -157,7 +157,7 @@ def mmaction2_weights():
     return tiny_weights("max")
 
 
-def test_prefixes_averages_and_optimisers_are_explained(tmp_path):
+def test_prefixes_averages_and_optimizers_are_explained(tmp_path):
     weights = mmaction2_weights()
     content = {f"module.{key}": value for key, value in weights.items()}
     content |= {"module.data_preprocessor.mean": torch.zeros(3), "module.ema_backbone_conv1": torch.zeros(2)}

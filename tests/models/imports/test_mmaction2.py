@@ -123,7 +123,7 @@ def test_real_saves_of_both_branches_load(path, tmp_path):
         assert torch.isfinite(detector(io["input.video"], io["input.rois"])).all()
 
 
-def test_recogniser_gives_a_backbone(tmp_path):
+def test_recognizer_gives_a_backbone(tmp_path):
     weights = golden.state_dict("k400_recognizer")
     torch.save({"state_dict": weights, "optimizer": {}}, tmp_path / "k400.pth")
     result = import_weights(tmp_path / "k400.pth")

@@ -1,8 +1,9 @@
-"""Which proposals train as whom: the peer's assigner and sampler, reproduced.
+"""Which proposals become training persons, and with whose actions: mmaction2's assigner and sampler, reproduced.
 
-Ours is plainer (`Split.match`: the box that a proposal overlaps most). This one is for presets that reproduce the peer.
-Its `reassign_best` gives a proposal that is the best one of several ground-truth boxes to the last of them, even if it
-overlaps another more. Negatives go through the network but carry no loss.
+The default of this package is simpler: a proposal takes the actions of the box that it overlaps most (`AvaSplit`). This
+one is for presets that reproduce mmaction2. Its `reassign_best` gives a proposal that is the best one of several
+ground-truth boxes to the last of them, even if it overlaps another more. Unmatched proposals ("negatives") go through
+the network but carry no loss.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from lfb_lightning.structures import GroundTruth
 
 @dataclass(frozen=True, slots=True)
 class TrainingPersons:
-    """Persons of a training clip, positives first (ground truth before proposals), then negatives without labels."""
+    """Persons of a training clip: positives first (ground truth before proposals), then negatives without labels."""
 
     boxes: Float64[np.ndarray, "P 4"]
     labels: Bool[np.ndarray, "P A"]
@@ -34,7 +35,17 @@ def assign(
     match_iou: float = 0.9,
     reassign_best: bool = True,
 ) -> Int64[np.ndarray, " P"]:
-    """Index of each proposal's ground-truth box, -1 for none. Overlaps are compared in float32, as the peer does."""
+    """Assign proposals to ground-truth boxes; overlaps are compared in float32, as mmaction2 does.
+
+    Args:
+        truth_boxes: Annotated boxes, normalized xyxy.
+        proposals: The proposals' boxes, likewise.
+        match_iou: Least overlap of a match.
+        reassign_best: Whether each ground-truth box also takes its best proposal.
+
+    Returns:
+        Index of each proposal's ground-truth box, -1 for none.
+    """
     if len(truth_boxes) == 0 or len(proposals) == 0:
         return np.full(len(proposals), -1, dtype=np.int64)
     iou = iou_matrix(proposals, truth_boxes).astype(np.float32)  # [P, G]

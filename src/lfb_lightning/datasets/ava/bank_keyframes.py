@@ -1,11 +1,12 @@
-"""Which seconds of a split the bank describes, and whose features it stores at each.
+"""Which seconds of a split in AVA's formats the bank describes, and whose features it stores at each.
 
-    proposals     seconds with a proposal of at least `bank_threshold`; those proposals (the paper; needs no annotations)
+    proposals     seconds with a proposal of at least `bank_threshold`; those proposals (the paper; needs no
+    annotations)
     annotations   annotated seconds, as mmaction2
     every_second  every used second from the video's start to its end, for videos that no one has annotated
 
-The last two store at least one feature a second: where no proposal reaches the threshold the best one below it, and where
-there is none at all the whole frame, with score 0.
+The last two store at least one feature per second: where no proposal reaches the threshold the best one below it, and
+where there is none at all the whole frame, with score 0.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ class BankKeyframes:
         self.choice = choice
 
     def keyframes(self) -> list[Keyframe]:
-        """Sorted by video and time. Raises InputError for `annotations` where there are none."""
+        """List the keyframes, sorted by video and time.
+
+        Raises:
+            InputError: They are to be the annotated ones, and there are none.
+        """
         split = self.split
         if self.choice == "proposals":
             return split.proposal_keyframes(split.data.bank_threshold)
@@ -47,7 +52,7 @@ class BankKeyframes:
         ]
 
     def persons(self, keyframe: Keyframe) -> Proposals:
-        """Whose features are stored."""
+        """Give the persons whose features are stored at a keyframe."""
         found = self.split.proposals.above(keyframe, self.split.data.bank_threshold)
         if len(found) or self.choice == "proposals":
             return found

@@ -12,5 +12,9 @@ class AvaDataset(AvaSettings):
     __slots__ = ()
 
     def split(self, name: str) -> AvaSplit:
-        """One of its splits, its tables read when first needed; `{split}` in the paths becomes its name."""
+        """Return a split, whose tables are read when they are first needed.
+
+        Args:
+            name: Takes the place of `{split}` in the paths.
+        """
         return AvaSplit(self, name)

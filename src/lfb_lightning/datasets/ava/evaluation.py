@@ -35,11 +35,11 @@ class AvaEvaluator(nn.Module):
 
     @property
     def figures(self) -> Sequence[str]:
-        """mAP over all classes, then over each group of classes."""
+        """Name the figures: mAP over all classes, then over each group of classes."""
         return ["mAP", *(f"mAP_{name}" for name in self._groups)]
 
     def update(self, detections: Detections) -> None:
-        """Add a batch of keyframes."""
+        """Add the detections of a batch of keyframes."""
         self._metric.update(detections)
 
     def compute(self) -> Mapping[str, float]:
@@ -54,7 +54,7 @@ class AvaEvaluator(nn.Module):
         return {"mAP": self._result.mean, **groups}
 
     def summary(self) -> dict[str, Any]:
-        """mAP overall, by group and by action id; what there is instead for a split without annotations."""
+        """Give mAP overall, by group and by action id; for a split without annotations, the reason why there is none."""
         assert self._result is not None
         rows = self._metric.detections
         if self._tables.is_without_truth:

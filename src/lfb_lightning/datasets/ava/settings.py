@@ -67,13 +67,13 @@ class AvaSettings:
 
     @property
     def used_ticks(self) -> range:
-        """The ticks from `first_second` to `last_second` that keyframes may lie on."""
+        """The ticks from `first_second` to `last_second`, `key_step` apart, on which keyframes may lie."""
         rate = self.clock.ticks_per_second
         return range(math.ceil(self.first_second * rate), math.floor(self.last_second * rate) + 1, self.key_step)
 
     @property
     def videos(self) -> VideoLibrary:
-        """Where the frames come from."""
+        """Where the frames come from: `source`, its folder and how its files are numbered."""
         cache_dir = None if self.cache_dir is None else Path(self.cache_dir)
         return VideoLibrary(
             Path(self.video_dir),

@@ -25,10 +25,10 @@ _ALWAYS_ANNOTATED = ("train", "val")
 
 
 class AvaTables:
-    """The tables of `data` for the split `name`, read when first needed. Excluded keyframes are in none of them.
+    """The tables of one split, read when they are first needed. Excluded keyframes are in none of them.
 
-    The splits train and val have annotations; any other may lack their file, as AVA's test split does: it is then served
-    without truth, and may lack its excluded timestamps too.
+    The splits train and val have annotations. Any other may lack their file, as AVA's test split does: it is then
+    served without truth, and may lack its excluded timestamps too.
     """
 
     def __init__(self, data: AvaSettings, name: str) -> None:
@@ -36,12 +36,12 @@ class AvaTables:
         self.name = name
 
     def path(self, template: str) -> Path:
-        """A path of the configuration for this split."""
+        """Fill the split's name into a path of the configuration."""
         return Path(template.replace("{split}", self.name))
 
     @cached_property
     def label_map(self) -> LabelMap:
-        """The data set's actions, or those of `data.classes`."""
+        """The data set's actions, or those of `data.classes` alone."""
         label_map = read_label_map(self.path(self.data.label_map))
         return label_map if self.data.classes is None else label_map.restricted_to(self.data.classes)
 
@@ -56,12 +56,12 @@ class AvaTables:
 
     @cached_property
     def annotations(self) -> Annotations:
-        """Ground truth."""
+        """Ground truth, without the excluded keyframes."""
         return self.all_annotations.without(self.excluded)
 
     @cached_property
     def all_annotations(self) -> Annotations:
-        """Ground truth, on excluded keyframes too; none for a split without truth."""
+        """Ground truth, excluded keyframes included; empty for a split without truth."""
         if self.is_without_truth:
             return no_annotations(self.label_map)
         path = self.path(self.data.annotations)
@@ -71,7 +71,11 @@ class AvaTables:
 
     @cached_property
     def proposals(self) -> ProposalTable:
-        """Detected persons; raises InputError when none of them is on an annotated keyframe."""
+        """Detected persons.
+
+        Raises:
+            InputError: None of them is on an annotated keyframe.
+        """
         path = self.path(self.data.proposals)
         images = None if self.data.proposal_images is None else self.path(self.data.proposal_images)
         table = read_proposals(path, images=images, clock=self.data.clock)
@@ -91,35 +95,35 @@ class AvaTables:
 
     @property
     def is_without_truth(self) -> bool:
-        """Whether nobody has annotated the split, and nobody had to: it can be extracted and tested, but has no mAP."""
+        """Whether nobody has annotated the split, nor had to: it can be extracted and tested, but has no mAP."""
         return self.name not in _ALWAYS_ANNOTATED and not self.has_annotations
 
     @property
     def class_groups(self) -> Mapping[str, Sequence[int]]:
-        """The groups of actions that are reported beside the mAP: those of the configuration, or AVA's on AVA's actions."""
+        """The groups of actions reported beside the mAP: the configuration's, or AVA's where the actions are AVA's."""
         return ava_groups(self.label_map) if self.data.class_groups is None else self.data.class_groups
 
     def used_keyframes(self) -> list[Keyframe]:
-        """Every used keyframe that is annotated or has proposals, sorted by video and time."""
+        """List every used keyframe that is annotated or has proposals, sorted by video and time."""
         tables = [self.proposals.persons, *([self.annotations.persons] if self.has_annotations else [])]
         return sorted({keyframe for table in tables for keyframe in table.select(self.used(table))})
 
     def video_ids(self) -> list[str]:
-        """Every video that is annotated or has proposals, on a used second."""
+        """List every video that is annotated or has proposals on a used second."""
         return sorted({keyframe.video_id for keyframe in self.used_keyframes()})
 
     def training_keyframes(self) -> list[Keyframe]:
-        """Annotated keyframes in the used range of seconds with at least one listed action."""
-        return self.annotations.persons.select(self.used(self.annotations.persons) & self.annotations.labelled)
+        """List the annotated keyframes in the used range of seconds that have at least one listed action."""
+        return self.annotations.persons.select(self.used(self.annotations.persons) & self.annotations.labeled)
 
     def proposal_keyframes(self, threshold: float) -> list[Keyframe]:
-        """Keyframes in the used range with at least one proposal of at least `threshold`."""
+        """List the keyframes in the used range that have a proposal of at least `threshold`."""
         return self.proposals.persons.select(
             self.used(self.proposals.persons) & (self.proposals.best_scores >= threshold)
         )
 
     def used(self, table: KeyframeRows) -> Bool[np.ndarray, " K"]:
-        """Which keyframes of a table are on the used seconds and not excluded."""
+        """Say which of a table's K keyframes are on the used seconds and not excluded."""
         ticks, wanted = table.timestamps, self.data.used_ticks
         used = (ticks >= wanted.start) & (ticks < wanted.stop) & ((ticks - wanted.start) % wanted.step == 0)
         if self.excluded:

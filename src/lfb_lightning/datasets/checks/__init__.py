@@ -1,1 +1,1 @@
-"""Is a data set what its configuration says? Tables, videos and frames, looked at before anyone trains."""
+"""Checks of a data set against its configuration, before training: its tables, its videos and their frames."""

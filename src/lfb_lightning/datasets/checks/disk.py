@@ -24,7 +24,16 @@ def report_disk(
     short_side: int = 320,
     quality: int = 90,
 ) -> None:
-    """Add gigabytes: the bank's by precision, exactly; the cache's from the size of a few frames as JPEGs."""
+    """Add the gigabytes that the bank and the frame cache of a split will need to its report.
+
+    Args:
+        split: The split.
+        sampling: Which frames make a clip, hence which ones the cache holds.
+        report: What is added to.
+        channels: Channels of a feature. The bank's size follows exactly, for each precision.
+        short_side: Most pixels of a cached frame's short side.
+        quality: JPEG quality of cached frames, 1 to 95. The cache's size is estimated from a few frames.
+    """
     rows = report.figures.get("proposals_for_bank", 0)
     report.figures["bank_gigabytes"] = {
         name: rows * (channels * size + _ROW_BYTES_BESIDE_FEATURES) / 1e9

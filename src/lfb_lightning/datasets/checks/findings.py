@@ -1,4 +1,4 @@
-"""What a check has found wrong, and what mends it."""
+"""What a check has found wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ Level = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`level` "error" (training would fail or its numbers be wrong), "warning", or "note" (nothing is wrong if it is meant).
+    """One thing that a check has found.
 
-    `remedy` is the next thing to do.
+    Args:
+        level: "error" (training would fail, or its numbers be wrong), "warning", or "note" (nothing is wrong if it is
+            meant).
+        split: The split that it is about.
+        what: What was found.
+        remedy: The next thing to do.
     """
 
     level: Level
@@ -23,7 +28,7 @@ class Finding:
 
 @dataclass(slots=True)
 class SplitReport:
-    """Figures of a split by name, and findings."""
+    """What a check says of a split: figures by name, and findings."""
 
     split: str
     figures: dict[str, Any] = field(default_factory=dict)

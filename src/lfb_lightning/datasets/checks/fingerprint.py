@@ -1,8 +1,8 @@
-"""A fingerprint of a data set's frames: did two runs, or two machines, train on the same pixels?
+"""A fingerprint of a data set's frames, which tells whether two runs, or two machines, read the same pixels.
 
-Another FFmpeg, another cut or an offset of one frame moves results by points; the annotations do not show it. Some
-keyframes, spread evenly over the split, are decoded: the hash tells whether pixels are identical, the 8 x 8 grey
-thumbnail whether they are at least alike.
+Another version of FFmpeg, another cut or an offset of one frame moves results by points, and the annotations do not
+show it. Some keyframes, spread evenly over the split, are decoded: the hash tells whether pixels are identical, the 8 x
+8 gray thumbnail whether they are at least alike.
 """
 
 from __future__ import annotations

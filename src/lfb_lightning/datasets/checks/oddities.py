@@ -1,4 +1,4 @@
-"""What is odd about a video that can be read: nobody may have meant it, and no table shows it."""
+"""What is odd about a video that can be read: probably not meant by whoever made it, and visible in no table."""
 
 from __future__ import annotations
 

@@ -30,10 +30,18 @@ def look_through(video: Video, clip_times: Float64[np.ndarray, "K T"], *, every_
 
 
 def refuse_inexact(name: str, video: Video, clip_times: Float64[np.ndarray, "K T"]) -> None:
-    """Raise InputError unless a clip read after a seek and in one pass has the frames of an independent decode.
+    """Compare clips read after a seek and in one pass with an independent decode of the same video.
 
-    The first, the middle and the last clip are read after a seek, the first few in one pass. A video file is also decoded
-    from a key picture further back, with no picture skipped: that is what both must give. `name` is for the message.
+    The first, the middle and the last clip are read after a seek, the first few in one pass. A video file is also
+    decoded from a key picture further back, with no picture skipped: both must give the frames of that.
+
+    Args:
+        name: The video, for the message.
+        video: The video.
+        clip_times: Times of its clips, in seconds since the first frame.
+
+    Raises:
+        InputError: A frame differs.
     """
     right = video.clip_decoded_whole if isinstance(video, VideoFile) else video.clip
     for times in clip_times[sorted({0, len(clip_times) // 2, len(clip_times) - 1})]:

@@ -1,4 +1,4 @@
-"""Annotations, exclusions and proposals of a split against each other and against the counts that are expected."""
+"""Compares annotations, exclusions and proposals of a split with each other and with the counts that are expected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ _FEW_PROPOSALS, _LOW_RECALL = 0.9, 0.8
 
 
 def check_tables(split: AvaTables) -> SplitReport:
-    """Figures and findings of the split's tables; raises InputError for a file that cannot be read at all."""
+    """Check the tables of a split.
+
+    Args:
+        split: The split.
+
+    Returns:
+        Figures and findings.
+
+    Raises:
+        InputError: A file cannot be read at all.
+    """
     report = SplitReport(split.name)
     if split.has_annotations:
         _check_annotations(split, report)
@@ -38,7 +48,7 @@ def _check_annotations(split: AvaTables, report: SplitReport) -> None:
         "annotated_videos": int(raw.rows["video_id"].nunique()),
         "annotated_keyframes": len(annotations.keyframes),
         "annotated_keyframes_without_persons": int((annotations.persons.counts == 0).sum()),
-        "keyframes_with_listed_actions": int(annotations.labelled.sum()),
+        "keyframes_with_listed_actions": int(annotations.labeled.sum()),
         "training_keyframes": len(split.training_keyframes()),
         "persons": annotations.num_persons,
         "persons_per_keyframe": annotations.num_persons / max(len(annotations.keyframes), 1),
@@ -113,7 +123,7 @@ def _check_proposals(split: AvaTables, report: SplitReport) -> None:
         report.warn(
             f"{path}: proposals find {found.mean():.1%} of the annotated persons (IoU 0.5, scores from "
             f"{thresholds['evaluation']}); FAIR's for AVA find about 94 %",
-            "no mAP can be higher; lower data.eval_threshold, or see whether boxes are normalised x1,y1,x2,y2",
+            "no mAP can be higher; lower data.eval_threshold, or see whether boxes are normalized x1,y1,x2,y2",
         )
 
 

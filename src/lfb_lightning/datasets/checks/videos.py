@@ -1,4 +1,4 @@
-"""Are the videos there, whole, long enough, and do both ways to read them give the frames of an independent decode?"""
+"""Checks whether videos are there, whole and long enough, and whether both ways of reading give the right frames."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ _NAMED = 3
 
 
 def look_at_videos(split: AvaSplit, sampling: ClipSampling, *, exactness_probes: int) -> Iterator[VideoFacts]:
-    """Look through every video of the split, and decode its first and last keyframe's clips.
+    """Look through every video of the split, and decode the clips of its first and last keyframe.
 
-    Of the first `exactness_probes` videos some clips are also compared with an independent decode.
+    Args:
+        split: The split.
+        sampling: Which frames make a clip.
+        exactness_probes: Number of videos of which some clips are also compared with an independent decode.
+
+    Yields:
+        What was found, video by video.
     """
     used: dict[str, list[int]] = {}
     for keyframe in split.tables.used_keyframes():
@@ -54,7 +60,7 @@ def _look(facts: VideoFacts, split: AvaSplit, sampling: ClipSampling, timestamps
 
 
 def report_videos(facts: list[VideoFacts], report: SplitReport, *, source: str, exactness_probes: int) -> None:
-    """Add the videos' figures and findings."""
+    """Add the videos' figures and findings to the report of their split."""
     known = [fact.properties for fact in facts if fact.properties is not None]
     report.figures |= {
         "videos": len(facts),

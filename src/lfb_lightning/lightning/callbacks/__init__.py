@@ -1,1 +1,1 @@
-"""What stands beside a run: writing the bank, checkpoints, timing, resuming, signals."""
+"""Callbacks: writing the bank, checkpoints, timing, resuming, signals."""

@@ -1,7 +1,7 @@
-"""The callback that turns predicted features into finished bank files, and the last one into a manifest.
+"""The callback that turns predicted features into finished bank files, and at the end writes the manifest.
 
-Files are written by a thread of their own: hashing and waiting for the disk take as long as some batches, and need neither
-the device nor Python.
+Files are written by a thread of their own: hashing and waiting for the disk take as long as some batches, and need
+neither the device nor Python.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ _MOST_WAITING = 4  # finished videos in memory that the disk has not taken yet
 
 
 class BankWriting(Callback):
-    """Collects a video's features until its last keyframe, then writes it; `manifest` is there after the run.
+    """Collects a video's features until its last keyframe, then writes the video.
 
-    It stays None where another run is still at some of the videos, and on other ranks than the first. `failed` says, on the
-    first rank, why a video is not in the bank.
+    Attributes:
+        manifest: The finished bank's, after the run; None where another run is still at some of the videos, and on
+            other ranks than the first.
+        failed: On the first rank, why a video is not in the bank.
     """
 
     def __init__(self, writer: BankWriter, data: ExtractionDataModule) -> None:
@@ -46,7 +48,7 @@ class BankWriting(Callback):
         self._waiting: deque[tuple[str, Future[None]]] = deque()
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say what is left to do."""
+        """Log what is left to do."""
         self._started = time.monotonic()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bank-writer")
         if trainer.is_global_zero:
@@ -62,7 +64,7 @@ class BankWriting(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the batch; write its video if it is complete."""
+        """Keep the batch's features, and write its video if it is complete."""
         if isinstance(outputs, VideoFailure):
             self._parts.pop(outputs.video_id, None)
             self._fail(outputs.video_id, outputs.reason)
@@ -78,7 +80,7 @@ class BankWriting(Callback):
             self._take_finished(_MOST_WAITING)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """When every rank is done, write the manifest."""
+        """Write the manifest when every rank is done."""
         self._take_finished(0)
         self._end_thread()
         trainer.strategy.barrier("bank files written")
@@ -107,11 +109,11 @@ class BankWriting(Callback):
         self.manifest = finish_bank(self.writer.folder, self.writer.provenance, self.data.video_ids, self.failed)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Write what is complete."""
+        """Write the videos that are complete."""
         self._end_thread()
 
     def _take_finished(self, most: int) -> None:
-        """See how writing went, and wait until at most so many videos are left to be written."""
+        """Raise what writing raised, and wait until at most so many videos are left to be written."""
         while self._waiting and (len(self._waiting) > most or self._waiting[0][1].done()):
             video_id, future = self._waiting.popleft()
             try:

@@ -1,4 +1,4 @@
-"""How the trainer's checkpoints, `best.ckpt` and `last.ckpt`, come onto the disk."""
+"""Writes the trainer's checkpoints, `best.ckpt` and `last.ckpt`, so that a power failure leaves a whole one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from lfb_lightning.files.torch_writing import save_durably
 
 
 class DurableCheckpoints(TorchCheckpointIO):
-    """Flushes a checkpoint to the disk before it takes the place of the one before: there is always a whole one.
+    """Flushes a checkpoint to the disk before it replaces the one before.
 
-    Raises InputError for a file that cannot be written. Addresses with a protocol (`s3://...`) are left to Lightning.
+    Addresses with a protocol (`s3://...`) are left to Lightning.
+
+    Raises:
+        InputError: The file cannot be written.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:

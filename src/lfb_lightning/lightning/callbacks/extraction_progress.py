@@ -1,4 +1,4 @@
-"""Progress of an extraction: videos, clips a second, time left, over all processes that write into the folder."""
+"""Progress of an extraction: videos, clips per second and time left, over all processes that fill the folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TERMINAL_SECONDS = 1.0
 
 
 class ExtractionProgress(ProgressBar):
-    """A bar on a terminal; elsewhere a log line every `log_seconds`. A video counts when its file is there."""
+    """Shows a bar on a terminal, and elsewhere logs a line every `log_seconds`; a video counts when its file is there."""
 
     def __init__(self, *, log_seconds: float = 30.0) -> None:
         super().__init__()
@@ -32,13 +32,13 @@ class ExtractionProgress(ProgressBar):
         self._started = self._shown = 0.0
 
     def disable(self) -> None:
-        """Lightning calls this on every rank but the first, which shows for all."""
+        """Show nothing; Lightning calls this on every rank but the first, which shows for all."""
 
     def enable(self) -> None:
-        """See `disable`."""
+        """Show progress again; see `disable`."""
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take stock."""
+        """Count what is done and what is left."""
         if not trainer.is_global_zero:
             return
         self._unfinished = dict(_data(trainer).todo)
@@ -104,7 +104,7 @@ class ExtractionProgress(ProgressBar):
 
 
 def describe(*, videos_done: int, videos: int, clips_done: int, clips: int, seconds: float) -> str:
-    """One line: `12 of 299 videos, 23.4 clips/s, 2:59:10 left`."""
+    """Describe progress in one line: `12 of 299 videos, 23.4 clips/s, 2:59:10 left`."""
     rate = clips_done / seconds if seconds > 0 else 0.0
     left = str(timedelta(seconds=round((clips - clips_done) / rate))) if rate > 0 else "unknown time"
     return f"{videos_done} of {videos} videos, {rate:.1f} clips/s, {left} left"

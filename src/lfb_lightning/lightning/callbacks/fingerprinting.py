@@ -1,4 +1,4 @@
-"""Leaves the fingerprint of the frames that a run read in its folder."""
+"""Writes the fingerprint of the frames that a run read into its folder."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lfb_lightning.files.durable import write_json
 
 
 class FrameFingerprint(Callback):
-    """Writes `fingerprint.json` when a run starts; compare it with lfb-check's.
+    """Writes `fingerprint.json` when a run starts, to be compared with that of lfb-check or of another run.
 
     Args:
-        splits: what the run reads.
-        sampling: of its clips.
+        splits: What the run reads.
+        sampling: Which frames make its clips.
     """
 
     def __init__(self, splits: Sequence[ActionSplit], sampling: ClipSampling) -> None:
@@ -26,15 +26,15 @@ class FrameFingerprint(Callback):
         self._sampling = sampling
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Of training and validation."""
+        """Write the fingerprint of training and validation."""
         self._write(trainer)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Of the tested split."""
+        """Write the fingerprint of the tested split."""
         self._write(trainer)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Of the split that is extracted."""
+        """Write the fingerprint of the split that is extracted."""
         self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:

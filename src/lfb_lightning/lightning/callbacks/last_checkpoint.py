@@ -1,4 +1,4 @@
-"""`last.ckpt`: where a run that was killed, preempted or interrupted goes on with `ckpt_path=last`."""
+"""`last.ckpt`, from which a run that was killed, preempted or interrupted goes on with `ckpt_path=last`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _STOPPED = 128 + signal.SIGTERM  # the exit status
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves after every epoch's validation, every `every_n_steps` optimiser steps, and when a signal asks to stop.
+    """Saves after every epoch's validation, every `every_n_steps` optimizer steps, and when a signal asks to stop.
 
-    SIGTERM or SIGUSR1 to any rank end all of them after the optimiser step in hand, with exit status 143; after an epoch's
+    SIGTERM or SIGUSR1 to any rank end all of them after the optimizer step in hand, with exit status 143; after an epoch's
     last step its validation comes first, since a resumed run would begin with the next epoch. Never saves gradients that are
     still being accumulated. With `DurableCheckpoints` as the trainer's plugin there is always a whole file.
     """
@@ -38,14 +38,14 @@ class LastCheckpoint(Checkpoint):
         self._signals = StopSignals()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen to signals instead of Lightning."""
+        """Take over the signals from Lightning."""
         self._seen_step = trainer.global_step
         self._signals.install()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time to, or if this is the end."""
+        """Save if the step's number or a signal asks for it."""
         self._accumulating = trainer.global_step == self._seen_step
         self._seen_step = trainer.global_step
         if self._accumulating or _validation_follows(trainer):
@@ -57,7 +57,7 @@ class LastCheckpoint(Checkpoint):
             self._stop(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after an epoch, and obey a signal that came meanwhile."""
+        """Save after an epoch, and stop if a signal came meanwhile."""
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking or self._accumulating:
             return
         stop = self._signals.asked_anywhere(trainer.strategy.root_device)
@@ -66,16 +66,16 @@ class LastCheckpoint(Checkpoint):
             self._stop(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save an epoch without validation: not later, since averaged weights take the model's place at the end."""
+        """Save an epoch without validation; not later, since averaged weights take the model's place at the end."""
         if trainer.global_step != self._saved_step:
             self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the signals back."""
+        """Give the signals back to Lightning."""
         self._signals.restore()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Give the signals back."""
+        """Give the signals back to Lightning."""
         self._signals.restore()
 
     def _stop(self, trainer: Trainer) -> NoReturn:

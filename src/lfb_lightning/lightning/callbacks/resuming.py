@@ -46,11 +46,11 @@ class Resuming(Callback):
             trainer.strategy.checkpoint_io = _CheckedReading(trainer.strategy.checkpoint_io, trainer, self)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Everything has been restored: what fails from here on is not the file's fault."""
+        """Note that everything has been restored: what fails from here on is not the file's fault."""
         self._restoring = False
 
     def read(self, trainer: Trainer) -> dict[str, Any]:
-        """The checkpoint's content without the paths that are not this run's own."""
+        """Read the checkpoint's content, without paths that are not this run's own."""
         content = load_content(self.path)
         self._check(content)
         folders = [

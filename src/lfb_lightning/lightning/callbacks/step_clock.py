@@ -1,4 +1,4 @@
-"""A profiler that adds up the parts of a training step, and passes everything on to the profiler that was asked for."""
+"""A profiler that adds up the parts of a training step, and passes everything on to the user's own profiler."""
 
 from __future__ import annotations
 
@@ -21,32 +21,41 @@ _ACTIONS = {
 
 
 class StepClock(Profiler):
-    """`take()` gives the seconds of each part since the last call. `synchronise` waits for the GPU at each part's ends."""
+    """Measures the seconds of each part of training steps.
 
-    def __init__(self, inner: Profiler, *, synchronise: bool) -> None:
+    Args:
+        inner: The profiler that was there before, which sees every action too.
+        synchronize: Whether to wait for the GPU at the beginning and end of each part.
+    """
+
+    def __init__(self, inner: Profiler, *, synchronize: bool) -> None:
         super().__init__()
         self.inner = inner
-        self._synchronise = synchronise and torch.cuda.is_available()
+        self._synchronize = synchronize and torch.cuda.is_available()
         self._began: dict[str, float] = {}
         self._seconds: dict[str, float] = defaultdict(float)
         self._last = time.perf_counter()
         self._part_of: dict[str, str | None] = {}
 
     def start(self, action_name: str) -> None:
-        """Begin an action, ours or not."""
+        """Begin an action, which may be a part of a step or any other."""
         self.inner.start(action_name)
         if self._part(action_name) is not None:
             self._began[action_name] = self._now()
 
     def stop(self, action_name: str) -> None:
-        """End it."""
+        """End an action."""
         part = self._part(action_name)
         if part is not None and action_name in self._began:
             self._seconds[part] += self._now() - self._began.pop(action_name)
         self.inner.stop(action_name)
 
     def take(self) -> dict[str, float]:
-        """Seconds of every part of `PARTS`, and `step`, the time since the last call; begins anew."""
+        """Return the seconds of every part of `PARTS` since the last call, and begin anew.
+
+        Returns:
+            Seconds by part, with `step`, the time since the last call, and `other`, what no part has.
+        """
         now = self._now()
         seconds = {part: self._seconds.get(part, 0.0) for part in PARTS}
         if seconds["optimizer"] > 0:
@@ -58,7 +67,7 @@ class StepClock(Profiler):
         return seconds
 
     def summary(self) -> str:
-        """The other profiler's."""
+        """Return the summary of the other profiler."""
         return self.inner.summary()
 
     def setup(self, stage: str, local_rank: int | None = None, log_dir: str | None = None) -> None:
@@ -81,6 +90,6 @@ class StepClock(Profiler):
         return self._part_of[action_name]
 
     def _now(self) -> float:
-        if self._synchronise:
+        if self._synchronize:
             torch.cuda.synchronize()
         return time.perf_counter()

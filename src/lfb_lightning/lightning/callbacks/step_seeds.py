@@ -1,4 +1,4 @@
-"""Random numbers of a training step, dropout's above all, from (seed, rank, epoch, batch) alone.
+"""Seeds the random numbers of a training step, such as dropout's, by (seed, rank, epoch, batch) alone.
 
 So a resumed run draws what the uninterrupted one would have drawn, and no generator state travels in checkpoints.
 """
@@ -19,7 +19,7 @@ class StepSeeds(Callback):
         self.seed = seed
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Seed the batch."""
+        """Seed torch for the batch."""
         words = np.random.SeedSequence(
             [self.seed, trainer.global_rank, trainer.current_epoch, batch_idx]
         ).generate_state(2)

@@ -1,4 +1,4 @@
-"""Where a training step's time goes: logged while training, warned about when it goes to waiting for data."""
+"""Logs where a training step's time goes, and warns when it goes to waiting for data."""
 
 from __future__ import annotations
 
@@ -20,24 +20,29 @@ class StepTiming(Callback):
     """Logs `time/<part>_ms` and `time/clips_per_s` (all ranks) as means over the trainer's logging interval.
 
     The parts are those of `StepClock`: waiting for the loader, gathering windows and moving the batch to the device,
-    forward, backward, optimiser, the rest. Without `synchronise` a GPU's work shows where the host comes to wait for it.
-    Once more than `most_waiting` of the time has gone to waiting for data, a warning says what helps.
+    forward, backward, optimizer, the rest.
+
+    Args:
+        most_waiting: Share of the time, 0 to 1. Once more than this has gone to waiting for data, a warning says what
+            helps.
+        synchronize: Whether to wait for the GPU at the end of each part; without it, a GPU's work shows where the host
+            comes to wait for it.
     """
 
-    def __init__(self, *, most_waiting: float = 0.1, synchronise: bool = False) -> None:
+    def __init__(self, *, most_waiting: float = 0.1, synchronize: bool = False) -> None:
         self.most_waiting = most_waiting
-        self.synchronise = synchronise
-        self.clock = StepClock(PassThroughProfiler(), synchronise=False)
+        self.synchronize = synchronize
+        self.clock = StepClock(PassThroughProfiler(), synchronize=False)
         self._all = _Sums()
         self._recent = _Sums()
         self._seen = 0
         self._warned = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Listen to the trainer's profiler."""
+        """Put the clock around the trainer's profiler."""
         profiler: Profiler = trainer.profiler  # type: ignore[attr-defined]
         if stage == "fit" and not isinstance(profiler, StepClock):
-            self.clock = StepClock(profiler, synchronise=self.synchronise)
+            self.clock = StepClock(profiler, synchronize=self.synchronize)
             trainer.profiler = self.clock  # type: ignore[attr-defined]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -45,7 +50,7 @@ class StepTiming(Callback):
         self.clock.take()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """What passed was no step."""
+        """Begin to count anew: the time of validation belongs to no step."""
         self.clock.take()
 
     def on_train_batch_end(
@@ -69,7 +74,7 @@ class StepTiming(Callback):
                 _log.warning("%s", self._remedy(trainer))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say where the time went."""
+        """Log the shares of the time over the whole training."""
         if trainer.is_global_zero and self._all.steps:
             _log.info("%s", self._all.describe())
 

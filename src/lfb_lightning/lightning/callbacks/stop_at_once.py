@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT during an extraction or a test, which lose little when they end at once."""
+"""Ends an extraction or a test at once on SIGTERM and SIGINT, since little is lost."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from lfb_lightning.processes import end_when_asked
 
 
 class StopAtOnce(Callback):
-    """Listens to the signals instead of Lightning, which has just put its own handlers in place."""
+    """Takes the signals over from Lightning, which has just put its own handlers in place."""
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen during an extraction."""
+        """Take the signals over during an extraction."""
         end_when_asked()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen during a test."""
+        """Take the signals over during a test."""
         end_when_asked()

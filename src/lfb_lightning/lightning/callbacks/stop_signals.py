@@ -1,4 +1,4 @@
-"""The signals by which a cluster asks a job to stop: noted at once, obeyed by all ranks after the same step.
+"""The signals by which a cluster asks a job to stop: noted at once, and obeyed by all ranks after the same step.
 
 Lightning's own handlers exchange messages, or save, wherever the signal happens to find the training step. Ranks are
 rarely found at the same place: one stops a step before the other, which then waits for it.
@@ -26,12 +26,12 @@ class StopSignals:
         self._wakeup = -1
 
     def install(self) -> None:
-        """Take the signals over, also from what would end the process some seconds after (`processes`)."""
+        """Take the signals over, also from the handler that would end the process some seconds after (`processes`)."""
         self._wakeup = signal.set_wakeup_fd(-1)
         self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
 
     def restore(self) -> None:
-        """Give them back to who had them."""
+        """Give the signals back to the handlers that had them."""
         if not self._before:
             return
         for number, handler in self._before.items():
@@ -40,7 +40,13 @@ class StopSignals:
         signal.set_wakeup_fd(self._wakeup)
 
     def asked_anywhere(self, device: torch.device) -> bool:
-        """Whether any rank has been asked to stop; every rank has to ask, and all get the same answer."""
+        """Say whether any rank has been asked to stop.
+
+        Every rank has to call this at the same step, and all get the same answer.
+
+        Args:
+            device: Where ranks exchange it.
+        """
         if not (dist.is_available() and dist.is_initialized()):
             return self._asked
         asked = torch.tensor([float(self._asked)], device=device)

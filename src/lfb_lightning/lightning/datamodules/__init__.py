@@ -1,1 +1,1 @@
-"""What reads the data during a run: data modules, the order of batches, workers."""
+"""Reading data during a run: data modules, the order of batches, loader workers."""

@@ -83,13 +83,17 @@ class ActionDataModule(LightningDataModule):
         self._banks: dict[str, FeatureBank] = {}
 
     def split(self, name: str) -> ActionSplit:
-        """A split of the data set, made once."""
+        """Return a split of the data set, which is made once."""
         if name not in self._splits:
             self._splits[name] = self.dataset.split(name)
         return self._splits[name]
 
     def bank(self, name: str) -> FeatureBank:
-        """The bank of a split, opened once; raises InputError if it is missing or does not fit the detector."""
+        """Return the bank of a split, which is opened once.
+
+        Raises:
+            InputError: It is missing, or does not fit the detector.
+        """
         if name not in self._banks:
             split = self.split(name)
             bank = FeatureBank.open(self.bank_config.folder(name, self.bank_name), clock=split.clock)

@@ -1,4 +1,4 @@
-"""Which samples make which batch on which rank: global batches, dealt like cards.
+"""Which samples make which batch on which rank: global batches, dealt to ranks like cards.
 
 N ranks with batches of B see in step k exactly the samples that one rank with a batch of N*B sees, in an order that
 depends on (seed, epoch) alone.
@@ -17,8 +17,12 @@ from torch.utils.data import Sampler
 
 @dataclass(frozen=True, slots=True)
 class SampleKey:
-    """A sample's index, the epoch it is drawn in, and how often it was drawn there before: all that its augmentation
-    depends on, beside the seed.
+    """Identifies one drawing of a sample: all that its augmentation depends on, beside the seed.
+
+    Args:
+        index: Place of the sample among those of its split.
+        epoch: The epoch in which it is drawn.
+        repeat: How often it was drawn in that epoch before, which only weighted sampling does.
     """
 
     index: int
@@ -57,7 +61,7 @@ class DealtBatches(Sampler[list[SampleKey]]):
 
     @property
     def sampler(self) -> DealtBatches:
-        """Itself: Lightning looks for `set_epoch` on a loader's `sampler` and on its `batch_sampler.sampler` only."""
+        """Return itself: Lightning looks for `set_epoch` on a loader's `sampler` and `batch_sampler.sampler` only."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
@@ -70,7 +74,7 @@ class DealtBatches(Sampler[list[SampleKey]]):
 
     @property
     def first_batch(self) -> int:
-        """The number of this epoch's first batch."""
+        """Number of the first batch of this epoch that is given out."""
         epoch, batch = self._resumed
         return batch if epoch == self.epoch else 0
 
@@ -102,7 +106,7 @@ class DealtBatches(Sampler[list[SampleKey]]):
 
 
 def _repeats(order: list[int]) -> list[int]:
-    """How often each drawn index stands earlier in the order."""
+    """Count how often each drawn index stands earlier in the order."""
     seen: Counter[int] = Counter()
     repeats = []
     for index in order:
@@ -112,7 +116,15 @@ def _repeats(order: list[int]) -> list[int]:
 
 
 def deal_longest_first(lengths: dict[str, int], num_hands: int) -> list[list[str]]:
-    """Deal names to hands, the longest first, each to the hand with the least so far; the same for equal input."""
+    """Deal names to hands, the longest first, each to the hand with the least so far.
+
+    Args:
+        lengths: Length of each name.
+        num_hands: Number of hands.
+
+    Returns:
+        The names of each hand; the same for equal input.
+    """
     hands: list[list[str]] = [[] for _ in range(num_hands)]
     totals = [0] * num_hands
     for name in sorted(lengths, key=lambda name: (-lengths[name], name)):

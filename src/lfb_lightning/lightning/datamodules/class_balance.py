@@ -1,4 +1,4 @@
-"""How often a keyframe is drawn when rare actions are to be seen more often than they happen."""
+"""Sampling weights by which rare actions are seen more often than they happen."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from jaxtyping import Bool, Float64
 
 
 def keyframe_weights(actions: Bool[np.ndarray, "K A"], balance: float) -> Float64[np.ndarray, " K"]:
-    """Sampling weights of keyframes from the actions on each: that of its rarest one, (keyframes with it) ** -balance.
+    """Compute sampling weights of keyframes: that of a keyframe's rarest action, (keyframes with it) ** -balance.
 
-    0 draws all alike, 1 weighs each action's keyframes as much as any other's, 0.5 is the square root rule of long-tailed
-    recognition (Gupta et al., LVIS, 2019). A keyframe without any listed action is not drawn: it would carry no loss.
+    Args:
+        actions: Which actions each of K keyframes shows.
+        balance: 0 draws all alike, 1 weighs each action's keyframes as much as any other's, 0.5 is the square root rule
+            of long-tailed recognition (Gupta et al., LVIS, 2019).
+
+    Returns:
+        One weight per keyframe; 0 for one without any listed action, which would carry no loss.
     """
     counts = actions.sum(axis=0)
     of_action = np.where(counts > 0, np.maximum(counts, 1.0) ** -balance, 0.0)

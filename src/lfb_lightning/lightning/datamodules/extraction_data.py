@@ -49,11 +49,11 @@ class ExtractionDataModule(LightningDataModule):
 
     @property
     def video_ids(self) -> list[str]:
-        """Every video that the finished bank holds."""
+        """List every video that the finished bank is to hold."""
         return sorted({keyframe.video_id for keyframe in self._keyframes})
 
     def setup(self, stage: str) -> None:
-        """List the keyframes; agree among the ranks on what is left to do."""
+        """List the keyframes, and agree among the ranks on what is left to do."""
         self._keyframes = self.split.bank_keyframes(self.bank.keyframes)
         if not self._keyframes:
             raise InputError(

@@ -1,8 +1,8 @@
-"""What a loader's worker prepares before its first batch.
+"""Prepares the workers of loaders, above all for machines with little shared memory.
 
-Tensors come from workers through shared memory. A worker that finds it full loses the batch, and the process that waits for
-it hangs or dies of a bus error. Containers often have 64 MB of it; the batches of four workers on AVA need more. So workers
-look first, and send through the pipe what there is no room for.
+Tensors come from workers through shared memory. A worker that finds it full loses the batch, and the process that waits
+for it hangs or dies of a bus error. Containers often have 64 MB of it; the batches of four workers on AVA need more. So
+workers look first, and send through the pipe what there is no room for.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ _AHEAD = 2  # batches that a worker prepares before they are asked for
 
 
 class WorkerStart:
-    """A loader's `worker_init_fn`: the worker leaves Ctrl-C to the process that it works for, is seeded as Lightning does
-    where it finds no other function, and looks before each tensor whether shared memory has room for it.
+    """Prepares a worker process; given to a loader as its `worker_init_fn`.
+
+    The worker leaves Ctrl-C to the process that it works for, is seeded as Lightning does where it finds no other
+    function, and looks before each tensor whether shared memory has room for it.
 
     Args:
         senders: Workers that share the memory: those of all ranks on the machine.
@@ -65,12 +67,18 @@ class WorkerStart:
 
 
 def has_room(size: int, free: int, *, senders: int) -> bool:
-    """Whether `size` bytes go into `free`, were all `senders` to put as many there at this moment, and once more ahead."""
+    """Say whether shared memory has room for a tensor, even if all senders put as many bytes there now and once more.
+
+    Args:
+        size: Bytes of the tensor.
+        free: Bytes that are free.
+        senders: Workers that share the memory.
+    """
     return size * senders * _AHEAD <= free
 
 
 def free_bytes() -> int:
-    """What is left of the machine's shared memory; as good as endless where it is no mount of its own (macOS)."""
+    """Return the free bytes of the machine's shared memory; a huge number where it is no mount (macOS)."""
     try:
         mount = os.statvfs(_MOUNT)
     except OSError:

@@ -31,9 +31,9 @@ class ResumableLoader(DataLoader[Any]):
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """The epoch, and how many of its batches have been given out."""
+        """Return the epoch, and how many of its batches have been given out."""
         return {"epoch": self._batches.epoch, "batches": self._given}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Leave out the batches that were given out before."""
+        """Leave out the batches that were given out before the checkpoint."""
         self._batches.resume(state["epoch"], state["batches"])

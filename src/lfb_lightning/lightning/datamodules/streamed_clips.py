@@ -77,8 +77,9 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         self.items = {name: by_video[name] for name in mine}
 
     def __len__(self) -> int:
-        """Batches of this rank, if nothing fails; 1 for none, since Lightning leaves a rank of length 0 out of its loops
-        and the others would wait for it.
+        """Count the batches of this rank, if nothing fails; at least 1.
+
+        Lightning leaves a rank of length 0 out of its loops, and the other ranks would wait for it.
         """
         return max(1, sum(-(-len(items) // self._batch_size) for items in self.items.values()))
 

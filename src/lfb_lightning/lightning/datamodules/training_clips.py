@@ -34,7 +34,11 @@ class TrainingClips(Dataset[Sample]):
         return len(self.items)
 
     def __getitem__(self, key: SampleKey) -> Sample:
-        """Decode, augment, label; raises InputError naming the file for a video that cannot be read."""
+        """Read, augment and label a clip.
+
+        Raises:
+            InputError: Its video cannot be read; the message names the file.
+        """
         item = self.items[key.index]
         generator = sample_generator(self._seed, key)
         regions = self._split.training_regions(item, generator)

@@ -1,1 +1,1 @@
-"""The LightningModules of training, testing and extraction."""
+"""LightningModules: training, testing and extraction."""

@@ -82,7 +82,7 @@ class DetectionTask(LightningModule):
         self._to_restore: RunningStatistics | None = None
 
     def forward(self, batch: ClipBatch) -> Tensor:
-        """Logits of the batch's persons, `[R, A]`."""
+        """Compute the logits of the batch's regions, `[R, A]`."""
         clip_of_roi = batch.clip_of_roi
         if batch.short_term is not None:
             return self.detector.classify(batch.short_term, batch.window, clip_of_roi)
@@ -90,7 +90,7 @@ class DetectionTask(LightningModule):
         return self.detector(batch.clips, batch.rois, batch.window)
 
     def on_train_batch_start(self, batch: ClipBatch, batch_index: int) -> None:
-        """Freeze the backbone, or let it go: here, since a resumed run may begin within an epoch."""
+        """Freeze or free the backbone; per batch, since a resumed run may begin within an epoch."""
         if self.frozen_epochs and self.detector.frozen_backbone != self._backbone_waits:
             self.detector.frozen_backbone = self._backbone_waits
             self.detector.train()
@@ -100,7 +100,7 @@ class DetectionTask(LightningModule):
         return self.current_epoch < self.frozen_epochs
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
-        """The summed loss of a batch; `StepGradients` makes the step's gradients a mean over its labelled persons."""
+        """Sum the loss of a batch; `StepGradients` makes the step's gradients a mean over its labeled regions."""
         assert batch.labels is not None
         statistics = RunningStatistics(self.detector) if self.on_nan == "skip" else None
         logits = self(batch)
@@ -119,13 +119,13 @@ class DetectionTask(LightningModule):
         return total * (world_size() * self.trainer.accumulate_grad_batches)
 
     def on_after_backward(self) -> None:
-        """Let batch norms forget a batch whose loss was not finite: now, since the backward pass needs what they saw."""
+        """Let batch norms forget a batch whose loss was not finite; only now, since the backward pass needs them."""
         if self._to_restore is not None:
             self._to_restore.restore()
             self._to_restore = None
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Divide the gradients by the step's labelled persons; drop those of a step whose loss was not finite."""
+        """Divide the gradients by the step's labeled regions; drop those of a step whose loss was not finite."""
         if self._backbone_waits:
             for parameter in self.detector.backbone.parameters():
                 parameter.grad = None  # neither momentum nor weight decay
@@ -133,8 +133,9 @@ class DetectionTask(LightningModule):
             self.skipped_steps += 1
 
     def on_validation_epoch_start(self) -> None:
-        """Give every rank the first one's buffers, as DDP does in the first forward pass of an evaluation: a rank without a
-        video makes none, and the others would wait for it.
+        """Give every rank the first one's buffers, as DDP does in the first forward pass of an evaluation.
+
+        A rank without a video makes no forward pass, and the others would wait for it.
         """
         model = self.trainer.model
         if isinstance(model, DistributedDataParallel) and model.require_forward_param_sync:
@@ -143,11 +144,11 @@ class DetectionTask(LightningModule):
             model.require_forward_param_sync = False
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
-        """Collect scores."""
+        """Collect the scores of a batch."""
         self._collect(batch)
 
     def test_step(self, batch: ClipBatch | ViewBatch, batch_index: int) -> None:
-        """Collect scores, averaged over the views if there are several."""
+        """Collect the scores of a batch, averaged over the views if there are several."""
         if isinstance(batch, ViewBatch):
             scores = torch.stack([self.loss.scores(self(view)) for view in batch.views])
             self._add(batch.views[0], batch.average(scores))
@@ -155,7 +156,7 @@ class DetectionTask(LightningModule):
             self._collect(batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log mAP, overall and by group."""
+        """Log the evaluator's figures."""
         self._evaluate("val")
 
     def on_test_epoch_end(self) -> None:
@@ -167,7 +168,7 @@ class DetectionTask(LightningModule):
             write_json(folder / "metrics.json", self.evaluator.summary())
 
     def configure_optimizers(self) -> Any:
-        """Optimizer and schedule, scaled to the global batch."""
+        """Make the optimizer and the schedule, scaled to the global batch."""
         trainer = self.trainer
         global_batch = self.batch_size * trainer.world_size * trainer.accumulate_grad_batches
         # Not `trainer.estimated_stepping_batches`: it sets the loader up before the checkpoint can say where to go on.
@@ -191,7 +192,7 @@ class DetectionTask(LightningModule):
         checkpoint["skipped_steps"] = self.skipped_steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Take over the number of skipped steps."""
         self.skipped_steps = checkpoint.get("skipped_steps", 0)
 
     def _report_not_finite(self, batch: ClipBatch, total: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Runs a detector's backbone over clips and hands on every person's short-term feature."""
+"""Runs a detector's backbone over clips and returns every region's short-term feature."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from lfb_lightning.structures import ClipBatch, PersonFeatures, VideoFailure
 
 
 class ExtractionTask(LightningModule):
-    """For `Trainer.predict`: features of a batch, or the failure that took its place."""
+    """Computes features for `Trainer.predict`; a failure in the place of a batch is passed on."""
 
     def __init__(self, detector: ActionDetector) -> None:
         super().__init__()
         self.detector = detector
 
     def predict_step(self, batch: ClipBatch | VideoFailure, batch_index: int) -> PersonFeatures | VideoFailure:
-        """Short-term features in fp32."""
+        """Compute the short-term features of a batch, in fp32."""
         if isinstance(batch, VideoFailure):
             return batch
         assert batch.clips is not None

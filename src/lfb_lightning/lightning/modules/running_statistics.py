@@ -1,4 +1,4 @@
-"""Batch norms' running statistics from before a forward pass: a batch that is left out must not stay in them."""
+"""Batch norms' running statistics from before a forward pass, so that a batch that is left out leaves no trace."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ class RunningStatistics:
         self._kept = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
 
     def restore(self) -> None:
-        """Put them back."""
+        """Put the statistics back."""
         for buffer, value in self._kept:
             buffer.copy_(value)

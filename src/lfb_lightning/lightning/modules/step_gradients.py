@@ -1,8 +1,9 @@
-"""The gradient of one optimiser step: the mean over the labelled persons of all its batches, on all ranks.
+"""The gradient of one optimizer step: the mean over the labeled regions of all its batches, on all ranks.
 
-Clips hold different numbers of persons. A mean a batch, averaged over ranks and accumulated batches, would weigh a person
-more the fewer there are beside it. So each batch contributes its *sum*, and the gradients are divided once, before
-clipping, by the persons that the whole step has seen: N ranks x B clips x A batches is exactly one batch of N*B*A clips.
+Clips hold different numbers of persons. A mean per batch, averaged over ranks and accumulated batches, would weigh a
+person more the fewer there are beside it. So each batch contributes its *sum*, and the gradients are divided once,
+before clipping, by the persons that the whole step has seen: N ranks x B clips x A batches is exactly one batch of
+N*B*A clips.
 """
 
 from __future__ import annotations
@@ -15,14 +16,22 @@ from torch import Tensor, nn
 
 
 class StepGradients:
-    """Counts a step's labelled persons and normalises its gradients by them."""
+    """Counts a step's labeled regions and divides its gradients by them."""
 
     def __init__(self) -> None:
         self._persons: Tensor | None = None
         self._spoilt = False
 
     def add(self, total: Tensor, count: Tensor) -> tuple[Tensor, bool]:
-        """One batch's summed loss and persons on this rank: the mean over all ranks, and whether it is finite on all."""
+        """Take in one batch of this rank.
+
+        Args:
+            total: Its summed loss.
+            count: Its labeled regions.
+
+        Returns:
+            The mean loss over all ranks, and whether it is finite on all of them.
+        """
         figures = torch.stack([total.detach().float(), count.float()])
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(figures)
@@ -34,19 +43,26 @@ class StepGradients:
         return mean, finite
 
     def finish(self, parameters: Iterable[nn.Parameter]) -> bool:
-        """Divide the step's gradients, or drop them where a batch was not finite; returns whether they are there."""
+        """Divide the step's gradients, or drop them where a batch was not finite.
+
+        Args:
+            parameters: Whose gradients.
+
+        Returns:
+            Whether the gradients are still there.
+        """
         spoilt, persons = self._spoilt, self._persons
         self._spoilt, self._persons = False, None
         for parameter in parameters:
             if parameter.grad is None or persons is None:
                 continue
             if spoilt:
-                parameter.grad = None  # the optimiser then leaves the parameter and its state alone
+                parameter.grad = None  # the optimizer then leaves the parameter and its state alone
             else:
                 parameter.grad /= persons.clamp(min=1.0).to(parameter.grad.device)
         return not spoilt
 
 
 def world_size() -> int:
-    """Ranks whose gradients are averaged."""
+    """Return the number of ranks whose gradients are averaged."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1

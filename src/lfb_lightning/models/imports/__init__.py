@@ -1,4 +1,4 @@
-"""Weights of other code bases as detectors of ours: read safely, renamed, and every key accounted for."""
+"""Imports weights of other code bases: they are read safely and renamed, and every key is accounted for."""
 
 from lfb_lightning.models.imports.importing import Imported, import_weights
 from lfb_lightning.models.imports.report import ImportReport

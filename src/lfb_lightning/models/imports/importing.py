@@ -78,7 +78,7 @@ def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str)
     layout = _layout_of(source)
     report = ImportReport(layout.name)
     weights, origins = _renamed(source, layout, report)
-    has_head = "head.weight" in weights and not _is_recogniser(weights)
+    has_head = "head.weight" in weights and not _is_recognizer(weights)
     if not has_head:
         for key in [key for key in weights if key.startswith("head.")]:
             report.add(origins[key], None, "unused", "a clip classifier's head: a detector has its own")
@@ -131,20 +131,20 @@ def _renamed(
     return weights, origins
 
 
-def _is_recogniser(weights: dict[str, torch.Tensor]) -> bool:
-    """Kinetics classifiers share the detectors' layout in two code bases; AVA's heads have 80 or 81 rows."""
+def _is_recognizer(weights: dict[str, torch.Tensor]) -> bool:
+    """Tell Kinetics classifiers, which share the detectors' layout in two code bases; AVA's heads have 80 or 81 rows."""
     return len(weights["head.weight"]) > 200
 
 
 def _shift_classes(weights: dict[str, torch.Tensor]) -> None:
-    """Score column = action id: put a zero row for the unused column 0 before the others."""
+    """Put a zero row for the unused column 0 before the others, so that the score column is the action id."""
     for key in ("head.weight", "head.bias"):
         value = weights[key].flatten(1) if key == "head.weight" else weights[key]
         weights[key] = torch.cat([torch.zeros_like(value[:1]), value])
 
 
 def _fold_affine(weights: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> None:
-    """Affine layers (a scale and a bias, no statistics) as batch norms that change nothing else."""
+    """Turn affine layers (a scale and a bias, no statistics) into batch norms that change nothing else."""
     for key in own:
         if key.endswith(".bn.running_mean") and key not in weights and key.replace("running_mean", "weight") in weights:
             weights[key] = torch.zeros_like(own[key])
@@ -193,7 +193,7 @@ def _reason_for_missing(key: str, has_head: bool) -> str:
 
 
 def _fbo_of_config(content: dict[str, Any]) -> str | None:
-    """FBO type from the configuration text that mmaction2 keeps in a checkpoint's meta data."""
+    """Read the FBO's type from the configuration text that mmaction2 keeps in a checkpoint's meta data."""
     meta = content.get("meta")
     text = str(meta.get("cfg") or meta.get("config") or "") if isinstance(meta, dict) else ""
     match = re.search(r"fbo_cfg['\"]?\s*[=:]\s*(?:dict\(|\{)[^)}]{0,500}?type['\"]?\s*[=:]\s*['\"](\w+)['\"]", text)

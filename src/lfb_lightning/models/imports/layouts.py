@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`pattern` for a whole source name; `target` is a template or a function of the match, or None with a `reason`."""
+    """One renaming rule.
+
+    `pattern` matches a whole source name; `target` is a template or a function of the match, or None with a `reason`.
+    """
 
     pattern: str
     target: str | Callable[[re.Match[str]], str] | None
