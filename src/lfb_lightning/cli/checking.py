@@ -11,6 +11,7 @@ import difflib
 import inspect
 import shlex
 from collections.abc import Collection, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.utils import get_object
@@ -21,6 +22,7 @@ from lfb_lightning.cli.data_section import SHARED, dataset_target, split_section
 from lfb_lightning.cli.hints import describe, fits, shown, values_hint
 from lfb_lightning.cli.keys import KEYS, NARROWER, RENAMED, SECTIONS
 from lfb_lightning.errors import InputError
+from lfb_lightning.models.trusted_packages import how_to_trust
 
 _BUILT_WITHOUT_TARGET = {"bank": "lfb_lightning.bank.BankConfig"}
 _FOLDERS_OF_SECTIONS = ("callbacks", "logger")  # each holds sections by name; null leaves one out
@@ -140,6 +142,10 @@ def _is_text_in_disguise(value: Any, hint: Any) -> bool:
 
 
 def _locate(key: str, name: Any) -> Any:
+    package = name.partition(".")[0] if isinstance(name, str) else ""
+    if package and find_spec(package) is None:
+        remedy = how_to_trust(name)  # which lets it be found in the working directory
+        raise InputError(f"{key}._target_ is {name}, which cannot be imported: there is no module {package}{remedy}.")
     try:
         return get_object(name)
     except (ImportError, ValueError, TypeError, AttributeError) as error:

@@ -21,7 +21,7 @@ from lfb_lightning.clips import ClipSettings
 from lfb_lightning.errors import one_line
 from lfb_lightning.lightning import DetectionTask
 from lfb_lightning.lightning.datamodules.loading import Loading
-from lfb_lightning.models.checkpoint import LOSSES
+from lfb_lightning.models.checkpoint import DETECTOR_PARTS, LOSSES
 from lfb_lightning.models.stored_objects import StoredObjects, named
 
 # What a stored section may name; a section that is not here is plain values.
@@ -141,6 +141,23 @@ def adopt(
         adopted[name] = _typed_over(stored[name], plain(cfg[name]), keys)
     objects = StoredObjects(source=source, trusted_packages=tuple(trusted_packages), typed=_TypedTargets(typed))
     return Sections(cfg, adopted, objects)
+
+
+def refuse_unloadable(cfg: DictConfig, trusted_packages: Collection[str]) -> None:
+    """Refuse to train what could not be loaded from its own checkpoints.
+
+    Args:
+        cfg: the composed configuration.
+        trusted_packages: packages that the person trusts.
+
+    Raises:
+        InputError: It names a class that a checkpoint may not; the message says how a person lets it.
+    """
+    objects = StoredObjects(
+        source="a checkpoint of this run could not be loaded", trusted_packages=tuple(trusted_packages)
+    )
+    for name, parts in {"model": DETECTOR_PARTS, "data": DATASETS, **STORED_PARTS}.items():
+        objects.check(plain(cfg[name]), name, parts)
 
 
 class _TypedTargets:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
         run_dir: The job's folder.
 
     Returns:
-        The command's exit status, and its mAP if it has one.
+        The command's exit status, and its main figure, such as mAP, if it has one.
 
     Raises:
         InputError: The folder holds the record of a job with other overrides.
@@ -131,10 +131,16 @@ def read_metrics(run_dir: Path) -> dict[str, object]:
     return read_json_object(path, what="metrics", remedy="run the job again") if path.is_file() else {}
 
 
-def score(metrics: dict[str, object]) -> float | None:
-    """Return the figure by which a sweep compares jobs: the mAP of the best checkpoint, or of the test."""
-    value = metrics.get("best_mAP", metrics.get("mAP"))
+def score(metrics: Mapping[str, object]) -> float | None:
+    """Return the main figure, by which a sweep compares jobs: that of the best checkpoint, or of the test."""
+    name = main_figure(metrics)
+    value = metrics.get(f"best_{name}", metrics.get(name))
     return float(value) if isinstance(value, int | float) else None
+
+
+def main_figure(metrics: Mapping[str, object]) -> str:
+    """Return the name of the main figure; runs before 0.2 measured mAP and did not say so."""
+    return str(metrics.get("main_figure", "mAP"))
 
 
 def _composing() -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lfb_lightning.cli.sweep_job import RECORD, JobRecord, read_metrics, score
+from lfb_lightning.cli.sweep_job import RECORD, JobRecord, main_figure, read_metrics, score
 from lfb_lightning.files.durable import write_durably
 from lfb_lightning.viz.sweep_chart import sweep_chart
 
@@ -25,7 +25,8 @@ class SweepRow:
         parameters: The overrides in which the jobs differ, as text by key.
         state: How it ended: `ok`, `failed` or `unfinished`.
         seconds: How long it ran; 0 if it has not ended.
-        score: The mAP by which jobs are compared, or None.
+        score: The main figure, by which jobs are compared, or None.
+        main_figure: Its name.
         figures: All that it measured, by name.
     """
 
@@ -34,6 +35,7 @@ class SweepRow:
     state: str
     seconds: float
     score: float | None
+    main_figure: str
     figures: Mapping[str, float]
 
 
@@ -55,6 +57,7 @@ def sweep_rows(folder: Path) -> list[SweepRow]:
                 state={None: "unfinished", 0: "ok"}.get(record.status, "failed"),
                 seconds=record.seconds,
                 score=score(metrics),
+                main_figure=main_figure(metrics),
                 figures=figures,
             )
         )
@@ -75,8 +78,10 @@ def write_report(folder: Path, rows: Sequence[SweepRow]) -> None:
     table = sweep_table(rows)
     write_durably(folder / "sweep.csv", table.to_csv(index=False).encode())
     scored = [(row.parameters, row.score) for row in rows if row.score is not None]
+    names = [row.main_figure for row in rows if row.score is not None]
+    figure = names[0] if names else "score"
     if scored:
-        sweep_chart(folder / "sweep.png", scored, axis="mAP of the best checkpoint")
+        sweep_chart(folder / "sweep.png", scored, axis=f"{figure} of the best checkpoint")
     order = sorted(rows, key=lambda row: -1.0 if row.score is None else row.score, reverse=True)
     shown = pd.DataFrame(
         [
@@ -85,7 +90,7 @@ def write_report(folder: Path, rows: Sequence[SweepRow]) -> None:
                 **row.parameters,
                 "state": row.state,
                 "seconds": f"{row.seconds:.0f}",
-                "mAP": _shown(row.score),
+                figure: _shown(row.score),
             }
             for row in order
         ]

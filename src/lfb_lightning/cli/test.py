@@ -39,8 +39,9 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
         if task.figures:
             _log.info("%s", ", ".join(f"{name} {value:.4f}" for name, value in task.figures.items()))
         else:
-            why = task.evaluator.summary().get("no_mAP_because", "it is not annotated")
-            _log.info("no mAP of split %s, since %s", cfg.split, why)
+            figure = task.evaluator.figures[0]
+            why = task.evaluator.summary().get(f"no_{figure}_because", "it is not annotated")
+            _log.info("no %s of split %s, since %s", figure, cfg.split, why)
         _log.info("results and metrics.json are in %s", run_dir)
     return 0
 

@@ -15,7 +15,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import build, build_detection, settle_process
-from lfb_lightning.cli.sections import Sections
+from lfb_lightning.cli.sections import Sections, refuse_unloadable
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
@@ -30,6 +30,7 @@ from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 
 _METRICS = "metrics.json"
+_MAIN_FIGURE = "main_figure"  # what a callback of conf/ monitors that is for any data set
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +45,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         The exit status.
     """
     settle_process(cfg)
-    trusted_packages(cfg)
+    refuse_unloadable(cfg, trusted_packages(cfg))
     if cfg.model.get("num_classes", 1) is None:
         cfg.model.num_classes = Sections(cfg).data().dataset.split("train").columns().number
     config_text = write_config(cfg, run_dir)
@@ -60,7 +61,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     splits = [datamodule.split(name) for name in ("train", "val")]
     fingerprints = FrameFingerprint(splits, datamodule.clips.sampling)
     callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
-    _refuse_unlogged(callbacks, logged_figures(task.evaluator))
+    _settle_monitors(callbacks, logged_figures(task.evaluator))
     resumed = _resume_path(cfg, run_dir)
     resuming = None if resumed is None else Resuming(resumed)
     if resuming is not None:
@@ -77,9 +78,15 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     return 0
 
 
-def _refuse_unlogged(callbacks: list[Callback], figures: list[str]) -> None:
-    """Raise InputError for a callback that waits for a figure that is never logged: it would end the first epoch."""
+def _settle_monitors(callbacks: list[Callback], figures: list[str]) -> None:
+    """Let callbacks that wait for the main figure wait for the first one.
+
+    Raises:
+        InputError: A callback waits for a figure that is never logged: it would end the first epoch.
+    """
     for callback in callbacks:
+        if getattr(callback, "monitor", None) == _MAIN_FIGURE:
+            vars(callback)["monitor"] = figures[0]
         if isinstance(callback, ModelCheckpoint | EarlyStopping) and callback.monitor not in (None, *figures):
             kind = type(callback).__name__
             raise InputError(f"{kind}.monitor is {callback.monitor}, expected one of {', '.join(figures)}.")
@@ -122,10 +129,10 @@ def _write_summary(trainer: Trainer, task: DetectionTask, run_dir: Path) -> None
     checkpoint = trainer.checkpoint_callback
     if isinstance(checkpoint, ModelCheckpoint):
         summary["best_checkpoint"] = checkpoint.best_model_path
-        best = checkpoint.best_model_score
-        summary["best_mAP"] = None if best is None else float(best)
+        best, figure = checkpoint.best_model_score, checkpoint.monitor or task.evaluator.figures[0]
+        summary[f"best_{figure.removeprefix('val/')}"] = None if best is None else float(best)
     if task.figures is not None:
-        summary |= task.evaluator.summary()
+        summary |= task.summary()
     write_json(run_dir / _METRICS, summary)
     _log.info("run folder %s; best checkpoint %s", run_dir, summary.get("best_checkpoint"))
 

@@ -1,4 +1,4 @@
-"""Evaluators: frame mAP at IoU 0.5 as AVA's official tool computes it, as a numpy core and as a `torchmetrics.Metric`."""
+"""Evaluators: frame mAP at IoU 0.5 as AVA's official tool computes it, and the scores of items for measures of one's own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from lfb_lightning.metrics.frame_ap import FrameAP, Protocol, evaluate
 
 if TYPE_CHECKING:
     from lfb_lightning.metrics.frame_map import FrameMeanAP
+    from lfb_lightning.metrics.item_scores import ItemScores
 
-__all__ = ["BoxRows", "FrameAP", "FrameMeanAP", "Protocol", "evaluate"]
+__all__ = ["BoxRows", "FrameAP", "FrameMeanAP", "ItemScores", "Protocol", "evaluate"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +20,8 @@ def __getattr__(name: str) -> Any:
         from lfb_lightning.metrics.frame_map import FrameMeanAP
 
         return FrameMeanAP
+    if name == "ItemScores":
+        from lfb_lightning.metrics.item_scores import ItemScores
+
+        return ItemScores
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -36,7 +36,7 @@ class Evaluator(Protocol):
         ...
 
     def summary(self) -> dict[str, Any]:
-        """Describe the last evaluation in plain values, for `metrics.json`."""
+        """Describe the last evaluation in plain values, for `metrics.json`: the figures by their names, and what else."""
         ...
 
     def write(self, folder: Path) -> Sequence[Path]:

@@ -71,6 +71,15 @@ class StoredObjects:
             raise InputError(f"{self.source}: {key} has _partial_, which is for an FBO in a detector.")
         return self._built(node, key, parts, given)
 
+    def check(self, node: object, key: str, parts: Mapping[str, _Part]) -> None:
+        """Raise InputError for the first name in a section that `build` would refuse; nothing is called."""
+        if isinstance(node, dict):
+            node = self._target(node, key, parts)[1]
+        for name, value in (
+            node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        ):
+            self.check(value, f"{key}.{name}", parts)
+
     def mapping(self, node: object, key: str) -> dict[str, Any]:
         """Return a section as it is stored; raises InputError where it is no mapping from texts."""
         if not isinstance(node, dict) or not all(isinstance(name, str) for name in node):
@@ -121,21 +130,27 @@ class StoredObjects:
             return [self._built(item, f"{key}.{index}", parts, {}, plain=plain) for index, item in enumerate(node)]
         if not isinstance(node, dict):
             return node
-        known = {"_target_", "_partial_"} if "_target_" in node else set()
-        special = {name for name in node if isinstance(name, str) and name.startswith("_") and name.endswith("_")}
-        if special - known:
-            raise InputError(f"{self.source}: {key} has {min(special - known)!r:.80}, which no configuration here has.")
-        target = self._find(node, key, parts, plain=plain) if special else None
+        target, written = self._target(node, key, parts, plain=plain)
         arguments = {
             name: self._built(value, f"{key}.{_shown(str(name))}", parts, {}, plain=plain)
-            for name, value in node.items()
-            if name not in special
+            for name, value in written.items()
         }
         if target is None:
             return arguments
         if node.get("_partial_"):
             return partial(target, **arguments)
         return self.call(target, key, {**arguments, **given})
+
+    def _target(
+        self, node: dict[Any, Any], key: str, parts: Mapping[str, _Part], *, plain: bool = False
+    ) -> tuple[_Part | None, dict[Any, Any]]:
+        """What a mapping's `_target_` means, None where it has none, and its other entries."""
+        known = {"_target_", "_partial_"} if "_target_" in node else set()
+        special = {name for name in node if isinstance(name, str) and name.startswith("_") and name.endswith("_")}
+        if special - known:
+            raise InputError(f"{self.source}: {key} has {min(special - known)!r:.80}, which no configuration here has.")
+        target = self._find(node, key, parts, plain=plain) if special else None
+        return target, {name: value for name, value in node.items() if name not in special}
 
     def _find(self, node: dict[str, Any], key: str, parts: Mapping[str, _Part], *, plain: bool) -> _Part:
         """Find what a node's `_target_` means."""

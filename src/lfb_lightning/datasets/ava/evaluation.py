@@ -11,8 +11,8 @@ from torch import nn
 from lfb_lightning.ava.results import write_results
 from lfb_lightning.datasets.ava.tables import AvaTables
 from lfb_lightning.metrics import FrameAP, FrameMeanAP
+from lfb_lightning.metrics.collected_rows import video_hash
 from lfb_lightning.metrics.description import describe_result
-from lfb_lightning.metrics.frame_map import video_hash
 from lfb_lightning.structures import Detections
 
 

@@ -165,7 +165,11 @@ class DetectionTask(LightningModule):
         if self.trainer.is_global_zero:
             folder = Path(self.trainer.default_root_dir)
             self.evaluator.write(folder)
-            write_json(folder / "metrics.json", self.evaluator.summary())
+            write_json(folder / "metrics.json", self.summary())
+
+    def summary(self) -> dict[str, Any]:
+        """Describe the last evaluation for `metrics.json`, with the name of the figure by which runs are compared."""
+        return {"main_figure": self.evaluator.figures[0], **self.evaluator.summary()}
 
     def configure_optimizers(self) -> Any:
         """Make the optimizer and the schedule, scaled to the global batch."""
