@@ -24,7 +24,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import deal_longest_first
 from lfb_lightning.structures import ClipBatch, Item, Proposals, Sample, VideoFailure, ViewBatch
 
-# A run that was killed lives on in its loader's workers for some seconds, with their claims.
+# After a run was killed, its loader's workers live for some seconds more and hold its claims.
 _PATIENCE_SECONDS = 10.0
 
 
