@@ -33,7 +33,13 @@ def probe_keyframes(split: ActionSplit, number: int) -> list[Keyframe]:
 
 
 def probe_frame(split: ActionSplit, keyframe: Keyframe, sampling: ClipSampling) -> UInt8[np.ndarray, "H W 3"]:
-    """Decode the RGB frame at a keyframe."""
+    """Decode the RGB frame at a keyframe.
+
+    Args:
+        split: Any split.
+        keyframe: The moment.
+        sampling: Which frames make its clip; the middle one is taken.
+    """
     times = sampling.times(split.clock.seconds_in_video(keyframe.timestamp))
     return split.video(keyframe.video_id).clip(times)[len(times) // 2]
 
