@@ -24,8 +24,8 @@ class AvaSplit:
     """One split of a data set in AVA's formats; an `ActionSplit`, whose regions are persons and whose items are keyframes.
 
     Args:
-        data: where its files lie and which of its seconds and persons are used.
-        name: name of the split: train, val, test or another.
+        data: Where its files lie and which of its seconds and persons are used.
+        name: Name of the split: train, val, test or another.
     """
 
     def __init__(self, data: AvaSettings, name: str) -> None:
@@ -65,8 +65,8 @@ class AvaSplit:
         assigner and sampler of mmaction2 decide, which keeps unmatched proposals.
 
         Args:
-            item: an item of `training_items`.
-            generator: draws from more than 32 persons with `data.assign=mmaction2`.
+            item: An item of `training_items`.
+            generator: Draws from more than 32 persons with `data.assign=mmaction2`.
         """
         truth = self.tables.annotations[item.keyframe]
         proposals = self.tables.proposals.above(item.keyframe, self.data.train_threshold)

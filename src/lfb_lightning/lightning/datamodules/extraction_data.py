@@ -28,11 +28,11 @@ class ExtractionDataModule(LightningDataModule):
     """The bank's keyframes, video by video, dealt to ranks and workers; finished videos are left out.
 
     Args:
-        split: whose bank is written.
-        clips: how clips are cut and shown.
-        loading: how they become batches.
-        bank: which keyframes are chosen, and what happens to a video that cannot be read.
-        writer: knows which videos are finished.
+        split: Whose bank is written.
+        clips: How clips are cut and shown.
+        loading: How they become batches.
+        bank: Which keyframes are chosen, and what happens to a video that cannot be read.
+        writer: Knows which videos are finished.
     """
 
     def __init__(

@@ -32,18 +32,18 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
     """Yields the batches of a rank's videos, each video's in order, and a `VideoFailure` for one that breaks off.
 
     Args:
-        split: where the videos are and where their keyframes lie.
-        items: what is read, in any order; views of one item are entries of one number.
-        regions: gives the regions of an item.
-        sampling: which frames make a clip.
-        views: the ways in which each clip is shown; with more than one, batches are `ViewBatch`es.
-        batch_size: clips per batch.
-        rank: number of this process.
-        world_size: number of processes.
+        split: Where the videos are and where their keyframes lie.
+        items: What is read, in any order; views of one item are entries of one number.
+        regions: Gives the regions of an item.
+        sampling: Which frames make a clip.
+        views: The ways in which each clip is shown; with more than one, batches are `ViewBatch`es.
+        batch_size: Clips per batch.
+        rank: Number of this process.
+        world_size: Number of processes.
         on_error: `stop` raises where `skip` yields a failure.
         outside_video: `clamp` shows the nearest frame for a keyframe outside of its video, as the LFB authors' code and
             mmaction2 do; `fail` makes the video fail.
-        claims: asked before each video where other runs may work on the same ones; a video that it refuses is asked for
+        claims: Asked before each video where other runs may work on the same ones; a video that it refuses is asked for
             again at the end, and then left to them.
     """
 
@@ -152,9 +152,9 @@ def refuse_outside(items: Sequence[Item], clock: Clock, length: float) -> None:
     """Refuse keyframes outside of their video.
 
     Args:
-        items: of one video.
-        clock: what their timestamps count, and the second at which the video begins.
-        length: seconds that the video lasts; 0: not known.
+        items: Of one video.
+        clock: What their timestamps count, and the second at which the video begins.
+        length: Seconds that the video lasts; 0: not known.
 
     Raises:
         InputError: Some lie outside; the message names the first and the keys to set.
