@@ -68,7 +68,7 @@ class ExtractionDataModule(LightningDataModule):
         self.todo = {video_id: counts[video_id] for video_id in left}
 
     def _refuse_other_persons(self, left: set[str]) -> None:
-        """Raise InputError where a finished video is of other persons or seconds than are asked for now."""
+        """Raise InputError for a finished video whose persons or seconds are not those that are asked for now."""
         finished: dict[str, list[Keyframe]] = {}
         for keyframe in sorted(self._keyframes):
             if keyframe.video_id not in left:

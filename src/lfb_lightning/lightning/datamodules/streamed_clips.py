@@ -102,7 +102,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
     def _video(
         self, video_id: str, refused: list[str], *, patience: float = 0.0
     ) -> Iterator[ClipBatch | ViewBatch | VideoFailure]:
-        """A video's batches; none, but its id in `refused`, where somebody else has claimed or finished it."""
+        """Read a video's batches; of one that another run has claimed or finished, only add the id to `refused`."""
         try:
             if self._claims is None or self._claims.begin(video_id, patience=patience):
                 yield from self._batches(video_id)
