@@ -12,9 +12,9 @@ def refuse_out_of_range(section: str, settings: object, ranges: Mapping[str, tup
     """Check fields of a settings object against their ranges; a field that is None is not set.
 
     Args:
-        section: section of the configuration that the fields are keys of, for the message.
-        settings: object with one attribute per key.
-        ranges: lowest and highest allowed value of each key, both included.
+        section: Section of the configuration that the fields are keys of, for the message.
+        settings: Object with one attribute per key.
+        ranges: Lowest and highest allowed value of each key, both included.
 
     Raises:
         InputError: The first value out of its range, with its key.
@@ -30,9 +30,9 @@ def refuse_unknown(section: str, settings: object, choices: Mapping[str, tuple[s
     """Check fields of a settings object against the words that they may be.
 
     Args:
-        section: section of the configuration that the fields are keys of, for the message.
-        settings: object with one attribute per key.
-        choices: the known words of each key.
+        section: Section of the configuration that the fields are keys of, for the message.
+        settings: Object with one attribute per key.
+        choices: The known words of each key.
 
     Raises:
         InputError: The first value that is none of its words, with its key.

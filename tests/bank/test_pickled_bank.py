@@ -1,4 +1,4 @@
-"""Peers' banks: windows equal those that the peer itself made, whatever the form; anything but features is refused."""
+"""mmaction2's banks: windows equal those that mmaction2 itself made, whatever the form; anything but features is refused."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def keyframe_of(query):
     return Keyframe(video_id, int(second))
 
 
-def test_windows_are_the_peers(tmp_path):
+def test_windows_are_those_of_mmaction2(tmp_path):
     recorded = json.loads((GOLDEN / "golden_windows.json").read_text())
     # Their three files are one bank, given to three splits.
     banks = [imported(GOLDEN / "window_bank" / f"lfb_{name}.pkl", tmp_path / name) for name in ("train", "val", "test")]
@@ -54,7 +54,7 @@ def test_windows_are_the_peers(tmp_path):
     assert checked > 500
 
 
-def test_crowded_second_and_odd_window_are_as_the_peers(tmp_path):
+def test_crowded_second_and_odd_window_are_as_mmaction2s(tmp_path):
     recorded = json.loads((GOLDEN / "golden_windows.json").read_text())
     banks = [imported(GOLDEN / "window_bank" / f"lfb_{name}.pkl", tmp_path / name) for name in ("train", "val", "test")]
     crowd, odd = recorded["crowd"], recorded["odd_window"]

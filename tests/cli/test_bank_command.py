@@ -60,7 +60,7 @@ def test_a_trained_detector_reads_the_bank_in_any_precision(pipeline, bank, cons
     assert 0 < json.loads((run_dir / "metrics.json").read_text())["best_mAP"] < 1
 
 
-def test_parts_and_there_and_back_through_the_peers_file(pipeline, bank, tmp_path):
+def test_parts_and_there_and_back_through_the_file_of_mmaction2(pipeline, bank, tmp_path):
     folder = pipeline.bank_dir / "val"
     bank("split", f"folder={folder}", f"to={tmp_path / 'parts'}", "parts=2")
     bank("merge", f"folders=[{tmp_path / 'parts/part_0'},{tmp_path / 'parts/part_1'}]", f"to={tmp_path / 'again'}")

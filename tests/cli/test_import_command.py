@@ -20,7 +20,7 @@ def test_import_writes_a_checkpoint_and_reports(console, tmp_path):
     assert not list(console.folder.glob("*.log"))
 
 
-def test_a_peers_checkpoint_writes_a_bank_directly(console, mini_dir, tmp_path):
+def test_a_checkpoint_of_mmaction2_writes_a_bank_directly(console, mini_dir, tmp_path):
     source = golden.GOLDEN / "checkpoints" / "tiny_c4_0x_epoch_1.pth"
     arguments = [
         "split=val",

@@ -1,4 +1,4 @@
-"""Presets say what their sources say: every value from the peers' configurations, by hand."""
+"""Presets say what their sources say: every value from the sources' configurations, by hand."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The peer's eight worked examples of assigning and sampling."""
+"""mmaction2's eight worked examples of assigning and sampling."""
 
 import json
 

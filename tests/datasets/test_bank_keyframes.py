@@ -1,4 +1,4 @@
-"""Which seconds the bank describes and whose features it stores, against the peer's real bank and by hand."""
+"""Which seconds the bank describes and whose features it stores, against mmaction2's real bank and by hand."""
 
 import pytest
 import torch
@@ -59,7 +59,7 @@ def test_annotations_are_needed_by_name(mini_dir, tmp_path, video_id):
         BankKeyframes(split, "annotations").keyframes()
 
 
-def test_annotated_seconds_are_those_of_the_peers_bank():
+def test_annotated_seconds_are_those_of_mmaction2s_bank():
     proposals = E2E / "prop.pkl"
     data = AvaDataset(
         video_dir=str(E2E / "rawframes"),

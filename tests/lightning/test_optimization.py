@@ -1,4 +1,4 @@
-"""Learning rates of the peers' schedules, from tables worked out by hand."""
+"""Learning rates of the reference implementations' schedules, from tables worked out by hand."""
 
 import copy
 import math

@@ -36,9 +36,18 @@ def read_number_rows(
 ) -> pd.DataFrame:
     """Read a headerless csv whose first column is a video id and whose others are numbers.
 
-    The id becomes a categorical column, `integers` int64, the rest float64; a `timestamp` among the integers is a second and
-    becomes the tick of `clock` that lies there. Raises InputError, naming the file and the row, for a missing file, a row of
-    another width, or a value that is no such number.
+    Args:
+        path: The file.
+        columns: Names of its columns.
+        what: What the file is, for messages.
+        integers: Columns of whole numbers; a `timestamp` among them is a second, and becomes a tick.
+        clock: The clock whose ticks those are.
+
+    Returns:
+        The id as a categorical column, `integers` as int64, the rest as float64.
+
+    Raises:
+        InputError: The file is missing, or a row has another width or a value that is no such number; the row is named.
     """
     rows = parse_whole_rows(path, columns, integers=integers, clock=clock)
     if rows is not None:
@@ -84,9 +93,12 @@ def parse_whole_blocks(
     clock: Clock = SECONDS,
     add: Callable[[pd.DataFrame], None],
 ) -> bool:
-    """As `parse_whole_rows`, some megabytes of rows at a time on two threads; False as soon as a row is unusual.
+    """Parse as `parse_whole_rows` does, some megabytes of rows at a time on two threads.
 
     `add` gets the blocks in order.
+
+    Returns:
+        False as soon as a row is unusual, True if none is.
     """
     if not Path(path).is_file() or Path(path).stat().st_size == 0 or is_misshapen(path):
         return False
@@ -151,9 +163,11 @@ def read_csv_blocks(
 ) -> Iterator[pd.DataFrame]:
     """Read a headerless csv as text columns, a block of rows at a time: a text takes 60 bytes, a number 8.
 
-    Rows have as many columns as `columns`, or one of the numbers `widths`; those that a row lacks are empty texts. A table's
-    index are the places of its rows in the file; there is one table at least. Raises InputError, naming the file and the
-    row, for a missing file or a row of another width.
+    Rows have as many columns as `columns`, or one of the numbers `widths`; those that a row lacks are empty texts.
+    There is one table at least, and a table's index is the places of its rows in the file.
+
+    Raises:
+        InputError: The file is missing, or a row is of another width; the row is named.
     """
     path = Path(path)
     widths = {len(columns)} if widths is None else widths
@@ -189,9 +203,10 @@ def have_two_columns(table: pd.DataFrame) -> Bool[np.ndarray, " N"]:
 def numbers(
     table: pd.DataFrame, column: str, path: str | Path, *, integer: bool = False, clock: Clock = SECONDS
 ) -> np.ndarray:
-    """A column of texts as float64, or int64; raises InputError naming the first row that is no such number.
+    """Convert a column of texts to float64, or int64; the table's index is the places of its rows in the file.
 
-    The table's index are the places of its rows in the file.
+    Raises:
+        InputError: A text is no such number; its row is named.
     """
     values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     bad = ~np.isfinite(values)

@@ -49,7 +49,7 @@ class BankConfig:
         ):
             if value not in known:
                 raise InputError(f"bank.{name} is {value!r}, expected one of {', '.join(known)}.")
-        self.window_spec(training=False)  # refuses windows without a slot
+        self.window_spec(training=False)  # raises InputError for windows without a slot
 
     def folder(self, split: str, name: str | None = None) -> Path:
         """Give the folder of a split's bank.

@@ -151,7 +151,9 @@ def read_video_names(path: str | Path) -> list[str]:
                     )
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"video names {path}: cannot be read ({error}).") from error
-    return [name for name in names if not name.startswith("original_v")]  # their lists have a heading
+    return [
+        name for name in names if not name.startswith("original_v")
+    ]  # the original release's frame lists begin with a heading
 
 
 def export_bank(bank: FeatureBank, path: Path, *, track: Callable[[Sequence[str]], Iterable[str]] = iter) -> int:

@@ -91,7 +91,16 @@ class Provenance:
     def unknown(
         cls, *, channels: int, precision: str, keyframes: str, split: str, origin: str, **time: Any
     ) -> Provenance:
-        """The provenance of features that something else has made; `time` are `ticks_per_second` and the fields after it."""
+        """State the provenance of features that something else has made.
+
+        Args:
+            channels: Of a feature.
+            precision: In which features are stored.
+            keyframes: How the moments were chosen, as far as that is known.
+            split: The split's name.
+            origin: What they come from.
+            **time: `ticks_per_second` and the fields after it.
+        """
         return cls(
             checkpoint_digest="unknown",
             backbone_digest="unknown",

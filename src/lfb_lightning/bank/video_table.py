@@ -55,7 +55,7 @@ def read_videos(folder: Path, checksum: str) -> dict[str, VideoEntry]:
         if not all(type(entry.rows) is int and isinstance(entry.checksum, str) for entry in videos.values()):
             raise ValueError("its rows are not numbers, or its checksums no texts")
         for video_id in videos:
-            file_name(video_id)  # refuses what is no file's
+            file_name(video_id)  # raises for an id that no file can be named after
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"bank file {path}: cannot be used ({error}); run the same lfb-extract command again: it keeps finished videos."

@@ -88,13 +88,20 @@ class BankWriter:
         scores: Float64[Tensor, " N"],
         features: Float[Tensor, "N C"],
     ) -> Path:
-        """Write one video's rows, whose `timestamps` are ticks of the bank's clock; see `store_video`.
+        """Write one video's rows; see `store_video` for what each is.
+
+        Args:
+            video_id: The video.
+            timestamps: Ticks of the bank's clock.
+            boxes: Normalized xyxy.
+            scores: Of the detector.
+            features: As computed.
 
         Returns:
             The video's file.
 
         Raises:
-            InputError: For features that are not finite, or ticks out of bounds; nothing is written then.
+            InputError: Features are not finite, or ticks out of bounds; nothing is written then.
         """
         video = store_video(
             video_id,

@@ -146,7 +146,13 @@ def _build_loss(sections: Sections, detector: ActionDetector, score_columns: Sco
 
 
 def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bool = False) -> Sections:
-    """Take sections of a command's configuration from the run that wrote `ckpt_path` (see `adopt`)."""
+    """Take sections of a command's configuration from the run that wrote `ckpt_path`.
+
+    Args:
+        cfg: The composed configuration.
+        names: The sections.
+        writes_bank: As `adopt` has it.
+    """
     path = required_checkpoint(cfg)
     stored, _ = read_any(path)
     sections = adopt(

@@ -75,7 +75,15 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
 def provenance(
     detector: ActionDetector, split: ActionSplit, data: Data, bank: BankConfig, cfg: DictConfig
 ) -> Provenance:
-    """State what decides the content of the bank that is about to be written."""
+    """State what decides the content of the bank that is about to be written.
+
+    Args:
+        detector: What makes the features.
+        split: What is described.
+        data: How its clips are cut.
+        bank: How moments are chosen, and features stored.
+        cfg: The composed configuration.
+    """
     return Provenance(
         checkpoint_digest=state_digest(detector),
         backbone_digest=state_digest(detector.backbone),

@@ -17,7 +17,7 @@ def import_file(cfg: DictConfig, run_dir: Path) -> int:
     for key in ("src", "out"):
         if cfg[key] is None:
             raise InputError(f"{key} is not set: lfb-import src=<their file> out=<our checkpoint>.")
-    # The option's name, not its section: what else the model is made of the file itself says.
+    # The option's name, not its section: the file itself says everything else about the model.
     fbo = HydraConfig.get().runtime.choices.get("fbo")
     if fbo not in (None, "max", "avg"):
         raise InputError(f"fbo is {fbo}, expected max or avg: any other one is told by the weights.")

@@ -120,13 +120,13 @@ def adopt(
     detector was trained with.
 
     Args:
-        cfg: the composed configuration.
-        stored: the checkpoint's, plain data.
-        overrides: the command line's, such as `data.fps=25`.
-        names: sections to take.
-        source: how messages call the checkpoint.
-        trusted_packages: packages that the checkpoint may name too.
-        writes_bank: the command writes into `bank.dir`, which a checkpoint then has no say in.
+        cfg: The composed configuration.
+        stored: The checkpoint's, plain data.
+        overrides: The command line's, such as `data.fps=25`.
+        names: Sections to take.
+        source: How messages call the checkpoint.
+        trusted_packages: Packages that the checkpoint may name too.
+        writes_bank: The command writes into `bank.dir`, which a checkpoint then has no say in.
     """
     typed = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
     if any(key == "experiment" or key.startswith("paths") for key in typed):

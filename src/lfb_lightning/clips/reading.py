@@ -23,8 +23,8 @@ class Clip:
 
     Args:
         pixels: RGB of the transformed frames.
-        rois: the regions' boxes in pixels of the clip, xyxy, clipped to it.
-        inside: which regions the clip shows by a pixel at least.
+        rois: The regions' boxes in pixels of the clip, xyxy, clipped to it.
+        inside: Which regions the clip shows by a pixel at least.
     """
 
     pixels: UInt8[Tensor, "3 T H W"]
@@ -44,12 +44,12 @@ def clip_at(
     """Read the clip around one moment by random access.
 
     Args:
-        video: where the frames come from.
-        moment: seconds since the video's first frame.
-        boxes: normalized xyxy boxes of the regions.
-        sampling: which frames make the clip.
-        transform: resizing and augmentation.
-        generator: source of the transform's random choices.
+        video: Where the frames come from.
+        moment: Seconds since the video's first frame.
+        boxes: Normalized xyxy boxes of the regions.
+        sampling: Which frames make the clip.
+        transform: Resizing and augmentation.
+        generator: Source of the transform's random choices.
 
     Raises:
         InputError: The video cannot be read; the message names its file.
@@ -69,12 +69,12 @@ def clips(
     """Read the clips around ascending moments in one pass over the video.
 
     Args:
-        video: where the frames come from.
-        moments: seconds since the video's first frame, ascending; the nearest frame stands in outside of the video.
-        boxes: per moment, the normalized xyxy boxes of its regions.
-        sampling: which frames make a clip.
-        views: the ways in which each clip is shown.
-        reach: moment that the video has to reach, or it was cut off; 0 for none.
+        video: Where the frames come from.
+        moments: Seconds since the video's first frame, ascending; the nearest frame stands in outside of the video.
+        boxes: Per moment, the normalized xyxy boxes of its regions.
+        sampling: Which frames make a clip.
+        views: The ways in which each clip is shown.
+        reach: Moment that the video has to reach, or it was cut off; 0 for none.
 
     Yields:
         Per moment, the clip in each view.

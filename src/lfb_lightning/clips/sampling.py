@@ -16,10 +16,10 @@ class ClipSampling:
     -32, -16, 0, +16.
 
     Args:
-        num_frames: frames per clip.
-        stride: frames from one to the next.
-        fps: frames per second that `stride` counts in; the video's own rate may differ.
-        shift: frames by which every clip is moved: mmaction2 1.x reads clips one frame late.
+        num_frames: Frames per clip.
+        stride: Frames from one to the next.
+        fps: Frames per second that `stride` counts in; the video's own rate may differ.
+        shift: Frames by which every clip is moved: mmaction2 1.x reads clips one frame late.
     """
 
     num_frames: int

@@ -70,9 +70,17 @@ def touched_moments(data: AvaSettings, sampling: ClipSampling) -> Float64[np.nda
 def make_cache(
     data: AvaSettings, clips: ClipSettings, video_ids: Sequence[str], recipe: CacheRecipe, *, num_workers: int
 ) -> Iterator[CachedFile | VideoFailure]:
-    """Cache the videos into `data.cache_dir`; yields each as it is done.
+    """Cache videos into `data.cache_dir`; a file that is there is verified, and made anew if its recipe was another.
 
-    A file that is there is verified; it is kept if it was made by the same recipe and made again otherwise.
+    Args:
+        data: Where the videos and the cache lie, and which seconds are used.
+        clips: How clips are cut, hence which frames are stored.
+        video_ids: The videos.
+        recipe: How frames are stored.
+        num_workers: Processes; 0: this one does it all.
+
+    Yields:
+        Each video as it is done.
     """
     if data.cache_dir is not None:
         remove_abandoned(Path(data.cache_dir))

@@ -1,7 +1,7 @@
 """Rebuilds detectors from the checkpoints that training writes, without Lightning, Hydra or a plain unpickler.
 
 A checkpoint holds the run's resolved configuration as YAML text under `hyper_parameters["config"]`, and weights under
-`detector.*`. Rebuilding calls only what `DETECTOR_PARTS` names or a person trusts, whatever the text says (docs/security.md).
+`detector.*`. Rebuilding calls only what `DETECTOR_PARTS` names or the user trusts, whatever the text says (docs/security.md).
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ def build_detector(
     """Build a detector from its configuration.
 
     Args:
-        spec: nested `{_target_: lfb_lightning.models.X, ...}` of plain data; anything else is refused.
-        source: how messages call the file that it comes from.
-        trusted_packages: packages whose own classes it may name too.
+        spec: Nested `{_target_: lfb_lightning.models.X, ...}` of plain data; anything else is refused.
+        source: How messages call the file that it comes from.
+        trusted_packages: Packages whose own classes it may name too.
 
     Raises:
         InputError: It names anything else, or does not fit what it names.

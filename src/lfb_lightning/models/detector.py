@@ -104,7 +104,13 @@ class ActionDetector(nn.Module):
     def classify(
         self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
     ) -> Float[Tensor, "R A"]:
-        """Compute logits from the regions' short-term features and their clips' windows."""
+        """Compute logits from the regions' short-term features and their clips' windows.
+
+        Args:
+            short_term: What `short_term_features` returns, or rows of a bank that the same backbone made.
+            window: One bank window per clip; None where the FBO reads no bank.
+            clip_of_roi: The clip that each region is in, 0 to B - 1.
+        """
         long_term = self.fbo(short_term, window, clip_of_roi)
         return self.head(self.dropout(torch.cat([short_term, long_term], dim=1)))
 

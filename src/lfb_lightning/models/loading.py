@@ -23,8 +23,8 @@ def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> Act
     said beside them. The file is data: it chooses among the modules of `lfb_lightning.models` (docs/security.md).
 
     Args:
-        path: the checkpoint.
-        trusted_packages: packages whose own classes and functions the checkpoint may name too, such as `["my_package"]`.
+        path: The checkpoint.
+        trusted_packages: Packages whose own classes and functions the checkpoint may name too, such as `["my_package"]`.
 
     Returns:
         The detector, on the CPU and in evaluation mode.

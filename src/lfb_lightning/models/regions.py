@@ -52,7 +52,7 @@ class RoIFeatures(nn.Module):
     def forward(
         self, feature_map: Float[Tensor, "B C t h w"], rois: Float[Tensor, "R 5"], *, stride: int
     ) -> Float[Tensor, "R C"]:
-        """Pool the map for each region."""
+        """Pool the map for each region; see `RegionFeatures` for the arguments."""
         mean = feature_map.mean(dim=2)
         # fp32 under autocast: half-precision coordinates are off by up to a quarter of a pixel at 512 and more.
         with torch.autocast(mean.device.type, enabled=False):
@@ -76,5 +76,5 @@ class GlobalMean(nn.Module):
     def forward(
         self, feature_map: Float[Tensor, "B C t h w"], rois: Float[Tensor, "R 5"], *, stride: int
     ) -> Float[Tensor, "R C"]:
-        """Average the map of each region's clip."""
+        """Average the map of each region's clip; see `RegionFeatures` for the arguments."""
         return feature_map.mean(dim=(2, 3, 4))[rois[:, 0].long()]

@@ -1,7 +1,7 @@
 """Builds the objects that a stored configuration names, from a table of names: a file chooses among what the table has.
 
 The form is Hydra's (`_target_` and arguments), the way is not: at every depth a name is looked up in the table, and nothing
-is imported for it. What a person has typed over a stored configuration is the person's: the caller may say so for a key.
+is imported for it. What the user has typed over a stored configuration is the user's own: the caller may say so for a key.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class StoredObjects:
     """The objects of one stored configuration.
 
     Args:
-        source: how messages call the file, such as "checkpoint runs/nl/checkpoints/best.ckpt".
-        trusted_packages: packages whose own classes and functions it may name beside the tables'.
-        typed: what a person has typed for the `_target_` of a node, given the node's dotted key and the name; None: nothing.
+        source: How messages call the file, such as "checkpoint runs/nl/checkpoints/best.ckpt".
+        trusted_packages: Packages whose own classes and functions it may name beside the tables'.
+        typed: What the user has typed for the `_target_` of a node, given the node's dotted key and the name; None: nothing.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class StoredObjects:
         """Build a section.
 
         Args:
-            node: the section, plain data.
-            key: its name, for messages.
-            parts: the table of what it and everything in it may name.
-            given: built objects as further arguments.
+            node: The section, plain data.
+            key: Its name, for messages.
+            parts: The table of what it and everything in it may name.
+            given: Built objects as further arguments.
 
         Raises:
             InputError: It names anything else, or does not fit what it names. One line with file, key and target.

@@ -1,4 +1,4 @@
-"""Packages whose classes a file may name because a person trusts them, beside those of this package.
+"""Packages whose classes a file may name because the user trusts them, beside those of this package.
 
 A package is trusted by `trusted_packages=[my_package]` on the command line or in Python, or by being installed with an entry
 point in the group `lfb_lightning.trusted_packages`. Nothing is imported before it is known to lie in such a package.
@@ -19,7 +19,7 @@ ENTRY_POINT_GROUP = "lfb_lightning.trusted_packages"
 
 
 def all_trusted(packages: Sequence[str]) -> tuple[str, ...]:
-    """List the packages that a person names and those that say by an entry point that they are trusted.
+    """List the packages that the user names and those that say by an entry point that they are trusted.
 
     Raises:
         InputError: A name cannot be a package's.
@@ -56,7 +56,7 @@ def find_in_trusted(target: str, packages: Sequence[str]) -> Callable[..., Any] 
 
 
 def how_to_trust(target: str) -> str:
-    """Write the end of a refusal: how a person lets a file name this, or nothing where that cannot be right."""
+    """Write the end of a refusal: how the user lets a file name this, or nothing where that cannot be right."""
     package = target.partition(".")[0]
     if not _is_dotted_name(target) or package in sys.stdlib_module_names or package == "lfb_lightning":
         return ""

@@ -66,7 +66,15 @@ def sample_persons(
     num: int = 32,
     generator: torch.Generator | None = None,
 ) -> TrainingPersons:
-    """Ground truth and proposals as at most `num` training persons; more positives or negatives are drawn from."""
+    """Choose at most `num` training persons among ground truth and proposals; of too many, some are drawn.
+
+    Args:
+        truth: The annotated persons.
+        proposals: Boxes of the detected ones, normalized xyxy.
+        match_iou: Least overlap of a match.
+        num: Persons per clip.
+        generator: Draws from more positives or negatives than fit.
+    """
     assigned = np.concatenate([np.arange(len(truth)), assign(truth.boxes, proposals, match_iou=match_iou)])
     boxes = np.concatenate([truth.boxes, proposals])
     positive = _draw(np.flatnonzero(assigned >= 0), num, generator)

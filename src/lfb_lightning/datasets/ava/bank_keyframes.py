@@ -24,7 +24,12 @@ _WHOLE_FRAME = Proposals(boxes=np.array([[0.0, 0.0, 1.0, 1.0]]), scores=np.zeros
 
 
 class BankKeyframes:
-    """The keyframes of a bank of `split`, and their persons."""
+    """The keyframes of a bank, and the persons whose features it stores there.
+
+    Args:
+        split: The split's tables.
+        choice: Value of the key `bank.keyframes`.
+    """
 
     def __init__(self, split: AvaTables, choice: str) -> None:
         self.split = split

@@ -22,8 +22,8 @@ class AvaEvaluator(nn.Module):
     A module, so that the collected detections live on the device whose processes exchange them.
 
     Args:
-        tables: the split.
-        action_threshold: a score of at most this is no detection; None: every score is one.
+        tables: The split.
+        action_threshold: A score of at most this is no detection; None: every score is one.
     """
 
     def __init__(self, tables: AvaTables, *, action_threshold: float | None = None) -> None:

@@ -55,7 +55,7 @@ class AvaSettings:
             raise InputError("data.source=cache needs data.cache_dir, the folder that lfb-cache wrote.")
         if self.key_step < 1:
             raise InputError(f"data.key_step is {self.key_step}, expected at least 1 (ticks between keyframes).")
-        _ = self.clock  # refuses what is no rate
+        _ = self.clock  # raises InputError for what is no rate
         refuse_out_of_range(
             "data", self, {"fps": (0.001, math.inf), "first_frame_number": (0, math.inf), "match_iou": (0, 1)}
         )

@@ -24,8 +24,8 @@ class AvaSplit:
     """One split of a data set in AVA's formats; an `ActionSplit`, whose regions are persons and whose items are keyframes.
 
     Args:
-        data: where its files lie and which of its seconds and persons are used.
-        name: name of the split: train, val, test or another.
+        data: Where its files lie and which of its seconds and persons are used.
+        name: Name of the split: train, val, test or another.
     """
 
     def __init__(self, data: AvaSettings, name: str) -> None:
@@ -34,13 +34,13 @@ class AvaSplit:
         self.tables = AvaTables(data, name)
 
     def columns(self) -> ScoreColumns:
-        """A column per action id of the label map, the largest plus one in all; AVA's ids start at 1."""
+        """Give one column per action id of the label map, the largest plus one in all; AVA's ids start at 1."""
         label_map = self.tables.label_map
         return ScoreColumns(label_map.num_columns, has_background=label_map.has_background)
 
     @property
     def clock(self) -> Clock:
-        """Ticks of `ticks_per_second`, from `origin_second` at a video's first frame."""
+        """Count ticks of `ticks_per_second`, from `origin_second` at a video's first frame."""
         return self.data.clock
 
     @property
@@ -53,7 +53,7 @@ class AvaSplit:
         return self.data.videos.open(video_id)
 
     def training_items(self) -> Sequence[Item]:
-        """Annotated keyframes on a used second with at least one listed action."""
+        """List the annotated keyframes on a used second with at least one listed action."""
         _ = self.tables.proposals  # read before workers are started, not in each of them
         return [Item(number, keyframe) for number, keyframe in enumerate(self.tables.training_keyframes())]
 
@@ -65,8 +65,8 @@ class AvaSplit:
         assigner and sampler of mmaction2 decide, which keeps unmatched proposals.
 
         Args:
-            item: an item of `training_items`.
-            generator: draws from more than 32 persons with `data.assign=mmaction2`.
+            item: An item of `training_items`.
+            generator: Draws from more than 32 persons with `data.assign=mmaction2`.
         """
         truth = self.tables.annotations[item.keyframe]
         proposals = self.tables.proposals.above(item.keyframe, self.data.train_threshold)
@@ -84,27 +84,27 @@ class AvaSplit:
         )
 
     def _match(self, truth: GroundTruth, boxes: Float64[np.ndarray, "P 4"]) -> tuple[np.ndarray, np.ndarray]:
-        """Labels `[P, A]` of boxes by their best overlapping ground truth, and which overlap it by `match_iou`."""
+        """Label boxes by their best overlapping ground truth, `[P, A]`, and say which overlap it by `match_iou`."""
         if len(truth) == 0 or len(boxes) == 0:
             return np.zeros((len(boxes), truth.labels.shape[1]), dtype=bool), np.zeros(len(boxes), dtype=bool)
         iou = iou_matrix(boxes, truth.boxes)
         return truth.labels[iou.argmax(axis=1)], iou.max(axis=1) >= self.data.match_iou
 
     def evaluation_items(self) -> Sequence[Item]:
-        """Keyframes on a used second with a proposal of at least `eval_threshold`."""
+        """List the keyframes on a used second with a proposal of at least `eval_threshold`."""
         keyframes = self.tables.proposal_keyframes(self.data.eval_threshold)
         return [Item(number, keyframe) for number, keyframe in enumerate(keyframes)]
 
     def evaluation_regions(self, item: Item) -> Proposals:
-        """The proposals of at least `eval_threshold`."""
+        """Give a keyframe's proposals of at least `eval_threshold`."""
         return self.tables.proposals.above(item.keyframe, self.data.eval_threshold)
 
     def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
-        """The seconds that the bank describes, sorted by video and time; see `BankKeyframes` for the choices."""
+        """List the moments that the bank describes, sorted by video and time; see `BankKeyframes` for the choices."""
         return BankKeyframes(self.tables, choice).keyframes()
 
     def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
-        """The persons whose features the bank stores."""
+        """Give the persons whose features the bank stores at a keyframe."""
         return BankKeyframes(self.tables, choice).persons(keyframe)
 
     def evaluator(self, *, action_threshold: float | None) -> AvaEvaluator:
@@ -112,20 +112,28 @@ class AvaSplit:
         return AvaEvaluator(self.tables, action_threshold=action_threshold)
 
     def describe(self) -> dict[str, object]:
-        """What decides the pixels of a clip beside how it is cut, for the bank's manifest."""
+        """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""
         return {"source": self.data.source, "origin_second": self.data.origin_second}
 
     def stored_labels(
         self, keyframe: Keyframe, boxes: Float64[np.ndarray, "P 4"]
     ) -> tuple[Bool[np.ndarray, "P A"], Bool[np.ndarray, " P"]]:
-        """Labels of the bank's persons by the annotated ones that they overlap most, and which do by `match_iou`."""
+        """Label the bank's persons by the annotated ones that they overlap most.
+
+        Args:
+            keyframe: Where they are.
+            boxes: Normalized xyxy, as the bank stores them.
+
+        Returns:
+            Their labels, and which of them overlap an annotated person by `match_iou`.
+        """
         return self._match(self.tables.annotations[keyframe], boxes)
 
     def stored_scored(self, scores: Float64[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
-        """Which of the bank's persons have a score of at least `eval_threshold`."""
+        """Choose the bank's persons with a score of at least `eval_threshold`."""
         return scores >= self.data.eval_threshold
 
     def item_actions(self, items: Sequence[Item]) -> Bool[np.ndarray, "N A"]:
-        """Which actions anybody does on each keyframe."""
+        """Say which actions anybody does on each of N keyframes."""
         shown = [self.tables.annotations[item.keyframe].labels.any(axis=0) for item in items]
         return np.stack(shown) if shown else np.zeros((0, self.columns().number), dtype=bool)

@@ -24,8 +24,8 @@ def probe_keyframes(split: ActionSplit, number: int) -> list[Keyframe]:
     """Choose keyframes spread evenly over what is evaluated of a split.
 
     Args:
-        split: any split.
-        number: how many; fewer if there are fewer.
+        split: Any split.
+        number: How many; fewer if there are fewer.
     """
     keyframes = list(dict.fromkeys(item.keyframe for item in split.evaluation_items()))
     places = np.unique(np.linspace(0, len(keyframes) - 1, min(number, len(keyframes))).round().astype(int))
@@ -33,7 +33,13 @@ def probe_keyframes(split: ActionSplit, number: int) -> list[Keyframe]:
 
 
 def probe_frame(split: ActionSplit, keyframe: Keyframe, sampling: ClipSampling) -> UInt8[np.ndarray, "H W 3"]:
-    """Decode the RGB frame at a keyframe."""
+    """Decode the RGB frame at a keyframe.
+
+    Args:
+        split: Any split.
+        keyframe: The moment.
+        sampling: Which frames make its clip; the middle one is taken.
+    """
     times = sampling.times(split.clock.seconds_in_video(keyframe.timestamp))
     return split.video(keyframe.video_id).clip(times)[len(times) // 2]
 
@@ -42,9 +48,9 @@ def fingerprint(split: ActionSplit, sampling: ClipSampling, number: int = 8) -> 
     """Fingerprint the frames of a split.
 
     Args:
-        split: any split.
-        sampling: of the clips, whose frame at the keyframe is taken.
-        number: of probes.
+        split: Any split.
+        sampling: Of the clips, whose frame at the keyframe is taken.
+        number: Of probes.
 
     Returns:
         `digest` over all probes, and each probe's hash and thumbnail; a frame that cannot be read has its reason instead.

@@ -16,13 +16,13 @@ def look_through(video: Video, clip_times: Float64[np.ndarray, "K T"], *, every_
     """Look at what the clips touch, decoding next to nothing; None for what is no video file.
 
     Args:
-        video: the video.
-        clip_times: times of its clips, in seconds since the first frame.
-        every_picture: decode the pictures of codecs that can change their size at any of them (VP9, AV1), which takes
+        video: The video.
+        clip_times: Times of its clips, in seconds since the first frame.
+        every_picture: Decode the pictures of codecs that can change their size at any of them (VP9, AV1), which takes
             seconds per minute of video; otherwise their key pictures are looked at.
 
     Raises:
-        InputError: a file cannot be read, or JPEGs are missing, cut off or of several sizes.
+        InputError: A file cannot be read, or JPEGs are missing, cut off or of several sizes.
     """
     if isinstance(video, FrameFolder):
         video.look_through(np.unique(clip_times))

@@ -60,7 +60,14 @@ def _look(facts: VideoFacts, split: AvaSplit, sampling: ClipSampling, timestamps
 
 
 def report_videos(facts: list[VideoFacts], report: SplitReport, *, source: str, exactness_probes: int) -> None:
-    """Add the videos' figures and findings to the report of their split."""
+    """Add the videos' figures and findings to the report of their split.
+
+    Args:
+        facts: What `look_at_videos` found.
+        report: What is added to.
+        source: Value of the key `data.source`.
+        exactness_probes: Number of videos that were compared with an independent decode.
+    """
     known = [fact.properties for fact in facts if fact.properties is not None]
     report.figures |= {
         "videos": len(facts),

@@ -131,7 +131,7 @@ class _CheckedReading(CheckpointIO):
 
 
 def _lies_in(path: str, folders: list[Path]) -> bool:
-    """Whether a path leads into one of the folders, and not out of it again."""
+    """Say whether a path leads into one of the folders, and not out of it again."""
     return ".." not in Path(path).parts and any(folder in Path(path).parents for folder in folders)
 
 

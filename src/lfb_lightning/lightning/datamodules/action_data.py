@@ -42,16 +42,16 @@ class ActionDataModule(LightningDataModule):
     """The batches of training, validation and testing.
 
     Args:
-        dataset: what is read.
-        clips: how clips are cut and shown.
-        loading: how they become batches.
-        bank: where the banks are and which windows are read.
-        seed: of order, augmentation and windows.
-        channels: width of the features that the detector reads from the bank.
-        reads_bank: whether batches carry windows.
-        bank_name: which of the banks windows are read from; None: that of `bank.dir`.
-        backbone_digest: digest of the detector's backbone; a bank of another one is refused where it must be the same.
-        test_split: what `trainer.test` reads.
+        dataset: What is read.
+        clips: How clips are cut and shown.
+        loading: How they become batches.
+        bank: Where the banks are and which windows are read.
+        seed: Of order, augmentation and windows.
+        channels: Width of the features that the detector reads from the bank.
+        reads_bank: Whether batches carry windows.
+        bank_name: Which of the banks windows are read from; None: that of `bank.dir`.
+        backbone_digest: Digest of the detector's backbone; a bank of another one is refused where it must be the same.
+        test_split: What `trainer.test` reads.
     """
 
     def __init__(

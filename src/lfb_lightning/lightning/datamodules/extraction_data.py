@@ -28,11 +28,11 @@ class ExtractionDataModule(LightningDataModule):
     """The bank's keyframes, video by video, dealt to ranks and workers; finished videos are left out.
 
     Args:
-        split: whose bank is written.
-        clips: how clips are cut and shown.
-        loading: how they become batches.
-        bank: which keyframes are chosen, and what happens to a video that cannot be read.
-        writer: knows which videos are finished.
+        split: Whose bank is written.
+        clips: How clips are cut and shown.
+        loading: How they become batches.
+        bank: Which keyframes are chosen, and what happens to a video that cannot be read.
+        writer: Knows which videos are finished.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ExtractionDataModule(LightningDataModule):
         self.todo = {video_id: counts[video_id] for video_id in left}
 
     def _refuse_other_persons(self, left: set[str]) -> None:
-        """Raise InputError where a finished video is of other persons or seconds than are asked for now."""
+        """Raise InputError for a finished video whose persons or seconds are not those that are asked for now."""
         finished: dict[str, list[Keyframe]] = {}
         for keyframe in sorted(self._keyframes):
             if keyframe.video_id not in left:

@@ -16,9 +16,9 @@ class Loading:
     Every field is a key of the `data` section, documented in `conf/data/ava_custom.yaml`.
 
     Args:
-        batch_size: clips per rank.
-        num_workers: decoding processes per rank.
-        short_term: where the regions' short-term features come from: `clips`, or `bank` for a frozen backbone.
+        batch_size: Clips per rank.
+        num_workers: Decoding processes per rank.
+        short_term: Where the regions' short-term features come from: `clips`, or `bank` for a frozen backbone.
         class_balance: 0 draws every item once per epoch, 1 as often as makes all actions equally frequent.
 
     Raises:

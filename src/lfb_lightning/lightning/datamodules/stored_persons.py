@@ -21,9 +21,9 @@ class StoredPersons(Dataset[Sample]):
     """The bank's regions of a split's items: labeled ones in training, those that are scored in evaluation.
 
     Args:
-        split: offers `StoredLabels` beside what every split does.
-        bank: the split's bank.
-        training: whether the samples carry labels.
+        split: Offers `StoredLabels` beside what every split does.
+        bank: The split's bank.
+        training: Whether the samples carry labels.
 
     Raises:
         InputError: The split does not say how stored regions are labeled.

@@ -24,7 +24,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import deal_longest_first
 from lfb_lightning.structures import ClipBatch, Item, Proposals, Sample, VideoFailure, ViewBatch
 
-# A run that was killed lives on in its loader's workers for some seconds, with their claims.
+# After a run was killed, its loader's workers live for some seconds more and hold its claims.
 _PATIENCE_SECONDS = 10.0
 
 
@@ -32,18 +32,18 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
     """Yields the batches of a rank's videos, each video's in order, and a `VideoFailure` for one that breaks off.
 
     Args:
-        split: where the videos are and where their keyframes lie.
-        items: what is read, in any order; views of one item are entries of one number.
-        regions: gives the regions of an item.
-        sampling: which frames make a clip.
-        views: the ways in which each clip is shown; with more than one, batches are `ViewBatch`es.
-        batch_size: clips per batch.
-        rank: number of this process.
-        world_size: number of processes.
+        split: Where the videos are and where their keyframes lie.
+        items: What is read, in any order; views of one item are entries of one number.
+        regions: Gives the regions of an item.
+        sampling: Which frames make a clip.
+        views: The ways in which each clip is shown; with more than one, batches are `ViewBatch`es.
+        batch_size: Clips per batch.
+        rank: Number of this process.
+        world_size: Number of processes.
         on_error: `stop` raises where `skip` yields a failure.
         outside_video: `clamp` shows the nearest frame for a keyframe outside of its video, as the LFB authors' code and
             mmaction2 do; `fail` makes the video fail.
-        claims: asked before each video where other runs may work on the same ones; a video that it refuses is asked for
+        claims: Asked before each video where other runs may work on the same ones; a video that it refuses is asked for
             again at the end, and then left to them.
     """
 
@@ -102,7 +102,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
     def _video(
         self, video_id: str, refused: list[str], *, patience: float = 0.0
     ) -> Iterator[ClipBatch | ViewBatch | VideoFailure]:
-        """A video's batches; none, but its id in `refused`, where somebody else has claimed or finished it."""
+        """Read a video's batches; of one that another run has claimed or finished, only add the id to `refused`."""
         try:
             if self._claims is None or self._claims.begin(video_id, patience=patience):
                 yield from self._batches(video_id)
@@ -152,9 +152,9 @@ def refuse_outside(items: Sequence[Item], clock: Clock, length: float) -> None:
     """Refuse keyframes outside of their video.
 
     Args:
-        items: of one video.
-        clock: what their timestamps count, and the second at which the video begins.
-        length: seconds that the video lasts; 0: not known.
+        items: Of one video.
+        clock: What their timestamps count, and the second at which the video begins.
+        length: Seconds that the video lasts; 0: not known.
 
     Raises:
         InputError: Some lie outside; the message names the first and the keys to set.

@@ -18,9 +18,9 @@ class TrainingClips(Dataset[Sample]):
     """Map-style over `SampleKey`: equal key and seed give an equal sample in any worker.
 
     Args:
-        split: the items, their regions and labels.
-        clips: how a clip is cut and augmented.
-        seed: of the augmentation.
+        split: The items, their regions and labels.
+        clips: How a clip is cut and augmented.
+        seed: Of the augmentation.
     """
 
     def __init__(self, split: ActionSplit, clips: ClipSettings, *, seed: int) -> None:

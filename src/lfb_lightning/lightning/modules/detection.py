@@ -31,17 +31,17 @@ class DetectionTask(LightningModule):
     """Trains a detector; validates and tests it by an evaluator. Runs with any data module that gives `ClipBatch`es.
 
     Args:
-        detector: what is trained.
-        loss: sums the losses of labeled regions, and makes scores of logits.
-        optimization: optimizer and schedule.
-        evaluator: makes the evaluator of what is validated or tested, given the score up to which nothing is detected.
-        batch_size: clips per batch and rank, for the learning rate's scaling.
-        num_training_batches: gives the batches of an epoch on this rank, when the trainer has started.
-        config_text: resolved configuration as YAML, which travels in checkpoints.
+        detector: What is trained.
+        loss: Sums the losses of labeled regions, and makes scores of logits.
+        optimization: Optimizer and schedule.
+        evaluator: Makes the evaluator of what is validated or tested, given the score up to which nothing is detected.
+        batch_size: Clips per batch and rank, for the learning rate's scaling.
+        num_training_batches: Gives the batches of an epoch on this rank, when the trainer has started.
+        config_text: Resolved configuration as YAML, which travels in checkpoints.
         on_nan: `stop` ends training at a loss that is NaN or Inf with the keyframes that gave it, by InputError on every
             rank; `skip` leaves out the optimizer step and counts it in `skipped_steps`.
-        action_threshold: a score of at most this is no detection; None: every score is one.
-        frozen_epochs: epochs at the start in which the backbone stays as it is: no gradient, evaluation mode, weights that
+        action_threshold: A score of at most this is no detection; None: every score is one.
+        frozen_epochs: Epochs at the start in which the backbone stays as it is: no gradient, evaluation mode, weights that
             no optimizer touches.
 
     Raises:
@@ -228,6 +228,6 @@ def logged_figures(evaluator: Evaluator) -> list[str]:
     """Name what training logs, for callbacks that wait for one of them.
 
     Args:
-        evaluator: of the validation split.
+        evaluator: Of the validation split.
     """
     return [*(f"val/{name}" for name in evaluator.figures), "train/loss", "train/loss_epoch"]

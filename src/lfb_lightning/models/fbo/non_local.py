@@ -89,7 +89,13 @@ class FBONonLocal(nn.Module):
     def forward(
         self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
     ) -> Float[Tensor, "R D"]:
-        """Read the window of each person's clip; with `mask_padding`, an empty one adds nothing to the projected feature."""
+        """Read the window of each person's clip; with `mask_padding`, an empty one adds nothing to the projected feature.
+
+        Args:
+            short_term: Features of the R persons.
+            window: Windows of the B clips.
+            clip_of_roi: The clip that each person is in, 0 to B - 1.
+        """
         window = required(window)
         rows = window.packed(short_term.dtype)  # [N, D] filled slots, clip by clip
         if self.norm_inputs:

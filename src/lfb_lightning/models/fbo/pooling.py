@@ -55,7 +55,13 @@ class FBOAvg(nn.Module):
     def forward(
         self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
     ) -> Float[Tensor, "R D"]:
-        """Average the window of each person's clip."""
+        """Average the window of each person's clip.
+
+        Args:
+            short_term: Features of the R persons.
+            window: Windows of the B clips.
+            clip_of_roi: The clip that each person is in, 0 to B - 1.
+        """
         window = required(window)
         total = window.padded(short_term.dtype).sum(dim=1)  # [B, D]; empty slots add zero
         if self.mask_padding:
@@ -84,7 +90,13 @@ class FBOMax(nn.Module):
     def forward(
         self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
     ) -> Float[Tensor, "R D"]:
-        """Take the maximum of the window of each person's clip."""
+        """Take the maximum of the window of each person's clip.
+
+        Args:
+            short_term: Features of the R persons.
+            window: Windows of the B clips.
+            clip_of_roi: The clip that each person is in, 0 to B - 1.
+        """
         window = required(window)
         features = window.padded(short_term.dtype)
         if self.mask_padding:

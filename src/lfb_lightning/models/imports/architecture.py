@@ -79,7 +79,17 @@ def fbo_spec(weights: dict[str, torch.Tensor], channels: int, hint: str | None) 
 def detector_spec(
     weights: dict[str, torch.Tensor], layout: Layout, fbo: str | None, num_classes: int
 ) -> dict[str, Any]:
-    """Read the whole detector's configuration off its weights."""
+    """Read the whole detector's configuration off its weights.
+
+    Args:
+        weights: The detector's, under our names.
+        layout: The code base that they are from.
+        fbo: "avg" or "max", which have no weights and cannot be told apart by shapes; None where nothing says so.
+        num_classes: Score columns.
+
+    Raises:
+        InputError: The classifier fits no FBO, or `fbo` is needed.
+    """
     backbone = backbone_spec(weights, layout)
     channels = 4 * backbone["base_channels"] * 2 ** (len(backbone["stage_blocks"]) - 1)
     return {

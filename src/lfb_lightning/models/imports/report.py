@@ -27,7 +27,14 @@ class ImportReport:
     entries: list[Entry] = field(default_factory=list)
 
     def add(self, source: str | None, target: str | None, fate: Fate, reason: str = "") -> None:
-        """Note one weight."""
+        """Note what became of one weight.
+
+        Args:
+            source: Its name in the file, if it has one.
+            target: Its name here, if it has one.
+            fate: What became of it.
+            reason: Why, if that needs saying.
+        """
         self.entries.append(Entry(source, target, fate, reason))
 
     @property

@@ -1,4 +1,4 @@
-"""The peer's recorded bank inference: the same files, pixels, boxes and features, from JPEGs on."""
+"""mmaction2's recorded bank inference: the same files, pixels, boxes and features, from JPEGs on."""
 
 import json
 
@@ -39,11 +39,11 @@ def data():
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("peer")
-    torch.save({"state_dict": tiny_weights("baseline")}, folder / "peer.pth")
-    result = import_weights(folder / "peer.pth")
+    folder = tmp_path_factory.mktemp("mmaction2")
+    torch.save({"state_dict": tiny_weights("baseline")}, folder / "mmaction2.pth")
+    result = import_weights(folder / "mmaction2.pth")
     built = build_detector(result.spec)
-    load_weights(built, result.weights, "peer.pth")
+    load_weights(built, result.weights, "mmaction2.pth")
     return built.eval()
 
 
@@ -72,7 +72,7 @@ def test_keyframe_gives_the_recorded_features(data, detector, case):
     np.testing.assert_allclose(boxes, expected[f"{case['img_key']}.bboxes"].numpy(), atol=1e-5)
 
 
-def test_keyframes_are_the_peers(data):
-    """The peer's keyframes are the annotated ones without the excluded; ours add those with proposals alone."""
+def test_keyframes_are_those_of_mmaction2(data):
+    """mmaction2's keyframes are the annotated ones without the excluded; ours add those with proposals alone."""
     annotated = {str(keyframe) for keyframe in data[0].split("train").tables.annotations.keyframes}
     assert annotated == {case["img_key"] for case in RECORDED}
