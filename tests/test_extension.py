@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from lfb_lightning.cli.sections import Sections, refuse_unloadable
+from tests.cli.in_process import load
+from tests.cli.test_config import compose
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "examples" / "README.md").read_text()
 INSTALLED, BESIDE = PAGE.split("## As an installed package")[1].split("## As modules beside the working directory")
@@ -43,6 +47,7 @@ def shell(command, folder, bin_dir, **environment):
 def works(command, folder, bin_dir, **environment):
     done = shell(command, folder, bin_dir, **environment)
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    assert "is not available" not in done.stderr, f"{command}\n{done.stderr}"  # Hydra of a search path
     return done.stdout
 
 
@@ -73,6 +78,15 @@ def test_the_page_counts_the_lines_of_its_files():
     assert len(rows) == 5
     found = {path: len((ROOT / "examples" / path).read_text().splitlines()) for path, _ in rows}
     assert found == {path: int(number) for path, number in rows}
+
+
+@pytest.mark.parametrize("chosen", [["data=own_ava"], ["experiment=events"], ["experiment=events", "fbo=none"]])
+def test_its_configuration_fits_what_it_names(monkeypatch, chosen):
+    monkeypatch.syspath_prepend(ROOT / "examples" / "extension" / "src")
+    cfg = compose("train", "hydra.searchpath=[pkg://lfb_extension.conf]", *chosen, plain=False)
+    load("checking").check_config(cfg, "train")
+    Sections(cfg).data()
+    refuse_unloadable(cfg, ["lfb_extension"])
 
 
 @pytest.mark.slow
