@@ -58,11 +58,17 @@ def test_everything_else_is_refused_at_every_depth(node):
     }.items():
         with pytest.raises(InputError) as refused:
             build_detector(spec, source="checkpoint x.ckpt")
+        with pytest.raises(InputError, match=r"^checkpoint x\.ckpt: model"):
+            OBJECTS.check(spec, "model", DETECTOR_PARTS)
         line = one_line(refused)
         assert line.startswith(f"checkpoint x.ckpt: {key}") or "does not fit" in line
         target = node.get("_target_")
         if isinstance(target, str) and target not in DETECTOR_PARTS:
             assert repr(target) in line
+
+
+def test_a_check_of_names_calls_nothing():
+    OBJECTS.check({**SPEC, "no_such_argument": [1, None, "x", {"y": 2}]}, "model", DETECTOR_PARTS)
 
 
 def test_a_section_of_plain_values_builds_nothing():

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from lfb_extension.accuracy import Accuracy
-from lfb_lightning.clock import Clock
+from lfb_lightning.clock import Clock, exact
 from lfb_lightning.datasets import LabeledRegions, ScoreColumns
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Item, Keyframe, Proposals
@@ -66,8 +66,9 @@ class EventDataset:
         return EventSplit(self, name, events)
 
     def _event(self, path: Path, row: Mapping[str, str]) -> Event:
-        begin, end = (round(float(row[key]) * self.clock.ticks_per_second) for key in ("begin", "end"))
-        if row["class"] not in self.class_names or begin >= end:
+        seconds = [exact(str(row.get(key)), f"{path}: {key}") for key in ("begin", "end")]
+        begin, end = (round(second * self.clock.ticks_per_second) for second in seconds)
+        if row.get("class") not in self.class_names or begin >= end:
             raise InputError(f"{path}: {dict(row)} has an unknown class or no length; see data.class_names.")
         return Event(row["video_id"], begin, end, self.class_names.index(row["class"]))
 
