@@ -40,9 +40,9 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
             _log.info("%s", ", ".join(f"{name} {value:.4f}" for name, value in task.figures.items()))
         else:
             figure = task.evaluator.figures[0]
-            why = task.evaluator.summary().get(f"no_{figure}_because", "it is not annotated")
-            _log.info("no %s of split %s, since %s", figure, cfg.split, why)
-        _log.info("results and metrics.json are in %s", run_dir)
+            why = task.evaluator.summary().get(f"no_{figure}_because", "its truth is not known")
+            _log.info("no %s, since split %s has no annotations (%s)", figure, cfg.split, why)
+        _log.info("%s and metrics.json are in %s", ", ".join(path.name for path in task.result_files), run_dir)
     return 0
 
 

@@ -77,6 +77,7 @@ class DetectionTask(LightningModule):
         self.on_nan = on_nan
         self.frozen_epochs = frozen_epochs
         self.skipped_steps = 0
+        self.result_files: list[Path] = []  # of the last test, on the first process
         self.figures: Mapping[str, float] | None = None  # of the last evaluation; None before the first
         self._gradients = StepGradients()
         self._to_restore: RunningStatistics | None = None
@@ -164,12 +165,13 @@ class DetectionTask(LightningModule):
         self._evaluate("test")
         if self.trainer.is_global_zero:
             folder = Path(self.trainer.default_root_dir)
-            self.evaluator.write(folder)
+            self.result_files = [*self.evaluator.write(folder)]
             write_json(folder / "metrics.json", self.summary())
 
     def summary(self) -> dict[str, Any]:
         """Describe the last evaluation for `metrics.json`, with the name of the figure by which runs are compared."""
-        return {"main_figure": self.evaluator.figures[0], **self.evaluator.summary()}
+        main = {"main_figure": self.evaluator.figures[0]} if self.figures else {}
+        return {**main, **self.evaluator.summary()}
 
     def configure_optimizers(self) -> Any:
         """Make the optimizer and the schedule, scaled to the global batch."""
