@@ -79,7 +79,7 @@ class StepTiming(Callback):
             _log.info("%s", self._all.describe())
 
     def _remedy(self, trainer: Trainer) -> str:
-        workers = getattr(getattr(trainer.datamodule, "data", None), "num_workers", None)  # type: ignore[attr-defined]
+        workers = getattr(trainer.train_dataloader, "num_workers", None)
         return (
             f"{self._all.share('data_wait'):.0%} of {self._all.steps} steps went to waiting for data: raise data.num_workers "
             f"(now {workers}), decode once with `lfb-cache` (data.source=cache), or, with a frozen backbone, "
