@@ -61,5 +61,19 @@ def test_library_use_loads_neither_lightning_nor_hydra(room):
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    ("command", "unwanted"),
+    [
+        ("eval", ["torch", "pytorch_lightning"]),  # their start takes longer than evaluating two million rows
+        ("bank", ["pytorch_lightning"]),
+        ("import_weights", ["pytorch_lightning"]),
+    ],
+)
+def test_commands_load_only_what_they_need(command, unwanted):
+    code = f"import sys, lfb_lightning.cli.{command}; print([name for name in {unwanted} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_files_stay_small():
     assert {str(path): n for path in FILES if (n := len(path.read_text().splitlines())) > 250} == {}

@@ -18,11 +18,9 @@ from hydra.utils import get_object
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from lfb_lightning.cli.arguments import quoted
-from lfb_lightning.cli.data_section import SHARED, dataset_target, split_section
 from lfb_lightning.cli.hints import describe, fits, shown, values_hint
 from lfb_lightning.cli.keys import KEYS, NARROWER, RENAMED, SECTIONS
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.trusted_packages import how_to_trust
 
 _BUILT_WITHOUT_TARGET = {"bank": "lfb_lightning.bank.BankConfig"}
 _FOLDERS_OF_SECTIONS = ("callbacks", "logger")  # each holds sections by name; null leaves one out
@@ -72,6 +70,8 @@ def _mapping(key: str, value: Any) -> dict[str, Any]:
 
 def _check_data(section: dict[str, Any]) -> None:
     """Check a data set's own keys and those that all data sets have."""
+    from lfb_lightning.cli.data_section import SHARED, dataset_target, split_section  # loads torch: not for lfb-eval
+
     target = _locate("data", dataset_target(section))
     own, *shared = split_section(section, target)
     keys = [field.name for part in SHARED for field in dataclasses.fields(part)]
@@ -144,6 +144,8 @@ def _is_text_in_disguise(value: Any, hint: Any) -> bool:
 def _locate(key: str, name: Any) -> Any:
     package = name.partition(".")[0] if isinstance(name, str) else ""
     if package and find_spec(package) is None:
+        from lfb_lightning.models.trusted_packages import how_to_trust  # loads torch: not for lfb-eval
+
         remedy = how_to_trust(name)  # which lets it be found in the working directory
         raise InputError(f"{key}._target_ is {name}, which cannot be imported: there is no module {package}{remedy}.")
     try:

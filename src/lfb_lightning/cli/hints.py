@@ -6,8 +6,6 @@ import collections.abc
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from torch import nn
-
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 _SEQUENCES = (list, tuple, collections.abc.Sequence, collections.abc.Iterable)
 _MAPPINGS = (dict, collections.abc.Mapping)
@@ -38,9 +36,12 @@ def fits(value: Any, hint: Any) -> bool:
     if origin is collections.abc.Callable:
         return False
     # A module and a class of ours are made by a section. What another package makes of a plain value is not known here.
-    return not (
-        isinstance(hint, type) and (issubclass(hint, nn.Module) or hint.__module__.startswith("lfb_lightning."))
-    )
+    return not (isinstance(hint, type) and (_is_module(hint) or hint.__module__.startswith("lfb_lightning.")))
+
+
+def _is_module(hint: type) -> bool:
+    """Whether it is a torch module's class; by name, since lfb-eval does not load torch."""
+    return any(base.__module__ == "torch.nn.modules.module" for base in hint.__mro__)
 
 
 def values_hint(hint: Any) -> Any:
