@@ -68,7 +68,7 @@ class Annotations:
 
     @property
     def num_persons(self) -> int:
-        """Annotated boxes."""
+        """The number of annotated persons, over all keyframes."""
         return len(self._tables[0])
 
     @property

@@ -43,7 +43,7 @@ class ProposalTable:
 
     @property
     def scores(self) -> Float64[np.ndarray, " N"]:
-        """Every proposal's score."""
+        """The detector's confidence in every proposal."""
         return self._scores
 
     @property

@@ -64,13 +64,13 @@ class VideoClaims:
         return True
 
     def give_back(self, video_id: str) -> None:
-        """End a claim."""
+        """Let other runs claim a video again."""
         file = self._held.pop(video_id)
         self._path(video_id).unlink(missing_ok=True)
         file.close()
 
     def end(self) -> None:
-        """Give all claims back."""
+        """Let other runs claim all videos that this one holds."""
         for name in list(self._held):
             self.give_back(name)
 

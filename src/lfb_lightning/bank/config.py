@@ -11,6 +11,7 @@ from lfb_lightning.bank.precision import Precision, stored_dtype
 from lfb_lightning.bank.window import Layout, Placement, Selection, WindowSpec
 from lfb_lightning.clock import exact
 from lfb_lightning.errors import InputError
+from lfb_lightning.ranges import refuse_unknown
 
 KeyframeChoice = Literal["proposals", "annotations", "every_second"]
 
@@ -38,17 +39,16 @@ class BankConfig:
 
     def __post_init__(self) -> None:
         stored_dtype(self.precision)
-        for name, value, known in (
-            ("keyframes", self.keyframes, get_args(KeyframeChoice)),
-            ("outside_video", self.outside_video, ("fail", "clamp")),
-            ("placement", self.placement, get_args(Placement)),
-            ("layout", self.layout, get_args(Layout)),
-            ("train_selection", self.train_selection, get_args(Selection)),
-            ("eval_selection", self.eval_selection, get_args(Selection)),
-            ("on_error", self.on_error, ("skip", "stop")),
-        ):
-            if value not in known:
-                raise InputError(f"bank.{name} is {value!r}, expected one of {', '.join(known)}.")
+        choices: dict[str, tuple[str, ...]] = {
+            "keyframes": get_args(KeyframeChoice),
+            "outside_video": ("fail", "clamp"),
+            "placement": get_args(Placement),
+            "layout": get_args(Layout),
+            "train_selection": get_args(Selection),
+            "eval_selection": get_args(Selection),
+            "on_error": ("skip", "stop"),
+        }
+        refuse_unknown("bank", self, choices)
         self.window_spec(training=False)  # raises InputError for windows without a slot
 
     def folder(self, split: str, name: str | None = None) -> Path:

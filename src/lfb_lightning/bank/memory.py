@@ -35,36 +35,36 @@ class BankRows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MemoryRows:
-    """Rows that are in memory."""
+    """The rows of one video in memory, as `VideoRows` asks for them."""
 
     video: StoredVideo
 
     @property
     def timestamps(self) -> Int32[np.ndarray, " N"]:
-        """See `VideoRows`."""
+        """The tick of each row, ascending."""
         return self.video.timestamps.numpy()
 
     @property
     def scores(self) -> Float32[np.ndarray, " N"]:
-        """See `VideoRows`."""
+        """The confidence of each row."""
         return self.video.scores.numpy()
 
     @property
     def scales(self) -> Float32[np.ndarray, " N"] | None:
-        """See `VideoRows`."""
+        """What each row of int8 features is multiplied by; None for other precisions."""
         return None if self.video.scales is None else self.video.scales.numpy()
 
     def features(self, low: int, high: int) -> UInt8[np.ndarray, "n bytes"]:
-        """See `VideoRows`."""
+        """The stored bytes of rows `low` up to `high`."""
         return self.video.features[low:high].view(torch.uint8).numpy()
 
     def boxes(self, low: int, high: int) -> Float32[np.ndarray, "n 4"]:
-        """See `VideoRows`."""
+        """The boxes of rows `low` up to `high`."""
         return self.video.boxes[low:high].numpy()
 
 
 class MemoryVideos:
-    """Videos in memory."""
+    """The videos of a bank in memory, as `Videos` asks for them."""
 
     folder = Path("in memory")
 
@@ -72,23 +72,23 @@ class MemoryVideos:
         self._videos = videos
 
     def table(self) -> dict[str, VideoEntry]:
-        """See `Videos`."""
+        """Give the number of rows and the checksum of each video."""
         return {
             name: VideoEntry(len(video.timestamps), checksum(video.to_tensors()))
             for name, video in self._videos.items()
         }
 
     def has(self, video_id: str) -> bool:
-        """See `Videos`."""
+        """Whether the bank has rows of a video."""
         return video_id in self._videos
 
     def rows(self, video_id: str) -> MemoryRows | None:
-        """See `Videos`."""
+        """Give the rows of a video; None for one that is not in the bank."""
         video = self._videos.get(video_id)
         return None if video is None else MemoryRows(video)
 
     def whole(self, video_id: str) -> StoredVideo:
-        """See `Videos`."""
+        """Give everything that is stored of a video."""
         return self._videos[video_id]
 
 

@@ -112,8 +112,8 @@ def build_detection(
     columns = evaluated.columns()
     if columns.number > detector.num_classes:
         raise InputError(
-            f"model.num_classes is {detector.num_classes}, but the label map of split {split} has ids up to "
-            f"{columns.number - 1}; set model.num_classes={columns.number}."
+            f"model.num_classes is {detector.num_classes}, but split {split} has {columns.number} score columns (in AVA's "
+            f"formats, the label map's largest id plus one); set model.num_classes={columns.number}."
         )
     if cfg.compile:
         compile_detector(detector)

@@ -20,7 +20,7 @@ from lfb_lightning.models.stored_objects import named
 DATASETS: Mapping[str, Callable[..., Any]] = named(AvaDataset)
 SHARED = (ClipSettings, Loading)
 _TARGET = "_target_"
-_DEFAULT = "lfb_lightning.datasets.AvaDataset"  # sections of checkpoints before 0.2 name none
+_DEFAULT = "lfb_lightning.datasets.AvaDataset"  # the sections of older checkpoints name none
 _OLD_NAMES = {"train_colour_jitter": "train_color_jitter"}
 
 
@@ -54,6 +54,8 @@ def split_section(
     content[_TARGET] = dataset_target(section)
     of_clips, of_loading = ({field.name for field in fields(part)} for part in SHARED)
     own = content.keys() - of_clips - of_loading | set(inspect.signature(constructor).parameters)
-    return tuple(  # type: ignore[return-value]
-        {name: value for name, value in content.items() if name in names} for names in (own, of_clips, of_loading)
-    )
+
+    def taken(names: set[str]) -> dict[str, Any]:
+        return {name: value for name, value in content.items() if name in names}
+
+    return taken(own), taken(of_clips), taken(of_loading)

@@ -27,7 +27,10 @@ from lfb_lightning.models.stored_objects import StoredObjects, named
 # What a stored section may name; a section that is not here is plain values.
 STORED_PARTS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "loss": LOSSES,
-    "task": {**named(DetectionTask), "lfb_lightning.tasks.DetectionTask": DetectionTask},  # its name before 0.2
+    "task": {
+        **named(DetectionTask),
+        "lfb_lightning.tasks.DetectionTask": DetectionTask,
+    },  # its name in older checkpoints
 }
 _WHERE_WRITTEN = {"bank": ("dir", "precision")}  # what decides where, and how, lfb-extract writes
 
@@ -86,7 +89,11 @@ class Sections:
         return Data(instantiate(own, _convert_="all"), ClipSettings(**clips), Loading(**loading))
 
     def differences(self) -> list[str]:
-        """What a checkpoint brought that is not as the command's own configuration has it: `key=value`, in short."""
+        """List the values that come from a checkpoint and differ from the command's own configuration.
+
+        Returns:
+            `key=value` for each, long values cut short.
+        """
         found = []
         for name, section in self.stored.items():
             composed = dict(_leaves(plain(self.composed[name]), f"{name}."))
@@ -147,11 +154,11 @@ def refuse_unloadable(cfg: DictConfig, trusted_packages: Collection[str]) -> Non
     """Refuse to train what could not be loaded from its own checkpoints.
 
     Args:
-        cfg: the composed configuration.
-        trusted_packages: packages that the person trusts.
+        cfg: The composed configuration.
+        trusted_packages: Packages that the user trusts.
 
     Raises:
-        InputError: It names a class that a checkpoint may not; the message says how a person lets it.
+        InputError: It names a class that a checkpoint may not; the message says how the user lets it.
     """
     objects = StoredObjects(
         source="a checkpoint of this run could not be loaded", trusted_packages=tuple(trusted_packages)

@@ -39,6 +39,7 @@ def _share_one_folder(launcher: DictConfig) -> None:
     submitit would make a folder per job, but only after starting the job, which first of all opens its log file there: on a
     busy machine, the job fails before its folder exists.
     """
-    folder = OmegaConf.to_container(launcher, resolve=False)["submitit_folder"]  # type: ignore[index, call-overload]
+    unresolved = OmegaConf.to_container(launcher, resolve=False)
+    assert isinstance(unresolved, dict)
     with read_write(launcher):
-        launcher.submitit_folder = str(folder).removesuffix("/%j")
+        launcher.submitit_folder = str(unresolved["submitit_folder"]).removesuffix("/%j")

@@ -139,7 +139,7 @@ def score(metrics: Mapping[str, object]) -> float | None:
 
 
 def main_figure(metrics: Mapping[str, object]) -> str:
-    """Return the name of the main figure; runs before 0.2 measured mAP and did not say so."""
+    """Return the name of the main figure; older runs measured mAP and did not say so."""
     return str(metrics.get("main_figure", "mAP"))
 
 

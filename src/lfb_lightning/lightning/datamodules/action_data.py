@@ -176,7 +176,9 @@ class ActionDataModule(LightningDataModule):
     def _map_style(self, dataset: TrainingClips | StoredPersons, *, shuffle: bool, workers: int) -> DataLoader[Any]:
         if len(dataset) == 0:
             name = "train" if shuffle else "val"
-            raise InputError(f"split {name}: no keyframe to use; see data.first_second, data.last_second.")
+            raise InputError(
+                f"split {name}: no item to use; in AVA's formats, see data.first_second, data.last_second."
+            )
         return ResumableLoader(
             dataset,
             batch_sampler=self._dealt(dataset, shuffle=shuffle),
