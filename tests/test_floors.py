@@ -22,7 +22,17 @@ FLOOR = {
     "bank": 1,
     "models": 1,
 }
-FLOOR |= {"clips": 2, "metrics": 2, "mini_ava": 2, "converters": 2, "datasets": 3, "lightning": 4, "viz": 4, "cli": 5}
+FLOOR |= {
+    "clips": 2,
+    "persons": 2,
+    "metrics": 2,
+    "mini_ava": 2,
+    "converters": 2,
+    "datasets": 3,
+    "lightning": 4,
+    "viz": 4,
+    "cli": 5,
+}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__init__")
 
 
@@ -53,7 +63,7 @@ def test_imports_go_down(path):
             assert here == "cli", f"{path}: {module}"
 
 
-@pytest.mark.parametrize("room", ["models", "bank", "ava", "video", "metrics", "clips", "datasets"])
+@pytest.mark.parametrize("room", ["models", "bank", "ava", "video", "metrics", "clips", "persons", "datasets"])
 def test_library_use_loads_neither_lightning_nor_hydra(room):
     unwanted = "('pytorch_lightning', 'hydra', 'omegaconf')"
     code = f"import sys, lfb_lightning.{room}; print([name for name in {unwanted} if name in sys.modules])"
