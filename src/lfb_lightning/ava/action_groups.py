@@ -51,3 +51,9 @@ def ava_groups(label_map: LabelMap) -> dict[str, list[int]]:
     for key in label_map.ids:
         groups.setdefault(_GROUP_OF[key], []).append(key)
     return groups
+
+
+def ava_action_names() -> dict[int, str]:
+    """Give the names of AVA's 80 actions by id."""
+    names = [" ".join(name.split()) for names in _NAMES.values() for name in names.split(";")]
+    return dict(enumerate(names, 1))

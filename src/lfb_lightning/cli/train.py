@@ -6,6 +6,7 @@ import logging
 from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -21,7 +22,8 @@ from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.files.json_file import read_json_object
-from lfb_lightning.lightning import DetectionTask
+from lfb_lightning.files.plain_yaml import write_plain
+from lfb_lightning.lightning import ActionDataModule, DetectionTask
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
 from lfb_lightning.lightning.callbacks.resuming import Resuming
 from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
@@ -55,6 +57,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
     task, datamodule = build_detection(Sections(cfg), detector, config_text, split="val")
+    task.config_text += write_plain({"trained_on": _trained_on(datamodule)})  # both are mappings in YAML's block style
     if detector.needs_bank_statistics:
         manifest = datamodule.bank("train").manifest
         detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
@@ -76,6 +79,20 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     if trainer.is_global_zero and (task.figures is not None or not _is_summed_up(run_dir, trainer.global_step)):
         _write_summary(trainer, task, run_dir)
     return 0
+
+
+def _trained_on(datamodule: ActionDataModule) -> dict[str, Any]:
+    """Describe the training data for who applies the checkpoint elsewhere: names, clock, and what made the bank."""
+    split = datamodule.split("train")
+    columns = split.columns()
+    bank = datamodule.bank("train").manifest.provenance if datamodule.reads_bank else None
+    return {
+        "actions": {int(column): str(name) for column, name in (columns.names or {}).items()},
+        "ticks_per_second": str(split.clock.ticks_per_second),
+        "bank_threshold": float(split.bank_threshold),
+        "bank_backbone": None if bank is None else bank.backbone_digest,
+        "bank_entries": None if bank is None else bank.entries,
+    }
 
 
 def _settle_monitors(callbacks: list[Callback], figures: list[str]) -> None:

@@ -41,10 +41,12 @@ class ScoreColumns(NamedTuple):
     Args:
         number: How many there are, a background column included.
         has_background: Whether column 0 means "no action", and is neither trained nor evaluated.
+        names: Names of the actions by column, for people; None where the data set has none.
     """
 
     number: int
     has_background: bool = False
+    names: Mapping[int, str] | None = None
 
 
 @runtime_checkable

@@ -32,6 +32,24 @@ def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> Act
     Raises:
         InputError: The file is missing, damaged, holds a backbone only, or names what it may not.
     """
+    return load_with_config(path, trusted_packages)[0]
+
+
+def load_with_config(
+    path: str | Path, trusted_packages: Sequence[str] = ()
+) -> tuple[ActionDetector, dict[str, Any]]:
+    """Load the detector of a checkpoint, with the configuration that it was trained with.
+
+    Args:
+        path: The checkpoint.
+        trusted_packages: As `load_detector` has it.
+
+    Returns:
+        The detector, on the CPU and in evaluation mode, and the configuration as plain data.
+
+    Raises:
+        InputError: As `load_detector` raises it.
+    """
     config, weights = read_any(path)
     if "imported_from" in config and config.get("backbone_only"):
         raise InputError(
@@ -42,7 +60,7 @@ def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> Act
     with no_larger_than(weights, source=source):
         detector = build_detector(config.get("model"), source=source, trusted_packages=trusted_packages)
     load_weights(detector, weights, path)
-    return detector.eval()
+    return detector.eval(), config
 
 
 def read_any(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -36,7 +36,8 @@ class AvaSplit:
     def columns(self) -> ScoreColumns:
         """Give one column per action id of the label map, the largest plus one in all; AVA's ids start at 1."""
         label_map = self.tables.label_map
-        return ScoreColumns(label_map.num_columns, has_background=label_map.has_background)
+        whole = label_map.whole or label_map
+        return ScoreColumns(label_map.num_columns, has_background=label_map.has_background, names=whole.names)
 
     @property
     def clock(self) -> Clock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,16 +33,23 @@ class Imported:
         weights: Its weights, under our names.
         report: What became of each of the source's weights.
         has_head: False where the source classifies clips: the head is new then.
+        clips: How the source cuts and normalizes clips, as keys of `data`.
     """
 
     spec: dict[str, Any]
     weights: dict[str, torch.Tensor]
     report: ImportReport
     has_head: bool
+    clips: Mapping[str, Any]
 
     def config(self, *, source: str) -> dict[str, Any]:
         """Make the configuration that a checkpoint of it holds."""
-        return {"model": self.spec, "imported_from": source, "backbone_only": not self.has_head}
+        return {
+            "model": self.spec,
+            "imported_from": source,
+            "backbone_only": not self.has_head,
+            "clips": dict(self.clips),
+        }
 
     def save(self, path: str | Path, *, source: str) -> None:
         """Write a checkpoint that `load_detector`, `init_from` and `backbone.weights` read."""
@@ -93,7 +101,7 @@ def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str)
     fitted = _fit(weights, origins, own, report, has_head=has_head)
     if strict and report.unexplained:
         raise InputError(f"not every weight is accounted for: {report.first_unexplained()}; strict=false goes on.")
-    return Imported(spec, fitted, report, has_head)
+    return Imported(spec, fitted, report, has_head, layout.clips)
 
 
 def _weights_of(content: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ why the weight is not used.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Rule:
 class Layout:
     """A code base: its name, its rules, what marks its files, and how its model differs from SlowOnly's defaults.
 
-    `classes_from_zero`: its score column is the action id minus one.
+    `classes_from_zero`: its score column is the action id minus one. `clips`: how its detectors' clips are cut and normalized,
+    where that differs from our defaults (keys of `data`); it says nothing of a model's own number of frames.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Layout:
     dropout: float = 0.5
     dilate_last_stage: bool = False
     classes_from_zero: bool = False
+    clips: Mapping[str, Any] = field(default_factory=dict)
 
 
 def rename(layout: Layout, source: str) -> tuple[str | None, str]:
@@ -67,6 +70,12 @@ _NL_PARTS = {"st_feat_conv": "query", "lt_feat_conv": "key", "global_conv": "val
 MMACTION2 = Layout(
     name="mmaction2",
     mark=r"backbone\.layer1\.0\.conv1\.conv\.weight",
+    clips={
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+        "resize": "opencv",
+        "frame_shift": 1.0,  # its 1.x reads clips one frame late
+    },
     rules=(
         Rule(r"backbone\.conv1\.(conv|bn)\.(.*)", r"backbone.stem.\1.\2"),
         Rule(r"backbone\.layer(\d)\.(\d+)\.(conv\d|downsample)\.(.*)", _less_one(r"backbone.stages.{n}.\2.\3.\4")),
@@ -143,6 +152,7 @@ _WEIGHT_OR_BIAS = {"w": "weight", "b": "bias"}
 CAFFE2 = Layout(
     name="Caffe2 (original LFB release)",
     mark=r"res2_0_branch2a_w",
+    clips={"num_frames": 32, "frame_stride": 2, "resize": "opencv"},
     rules=(
         Rule(r"conv1_w", "backbone.stem.conv.weight"),
         Rule(r"res_conv1_bn_(s|b|rm|riv)", lambda m: f"backbone.stem.bn.{_CAFFE2_NORM[m[1]]}"),

@@ -1,0 +1,89 @@
+"""What was observed of a video so far, on disk, so that an interrupted prediction goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from lfb_lightning.files.durable import remove_abandoned, write_durably
+from lfb_lightning.files.safetensors_header import read_safetensors_header
+from lfb_lightning.prediction.observed import Observed
+
+_DIGEST = "made_by"
+
+
+class Journal:
+    """The stretches of one video, a file each, in a folder that is deleted in the end.
+
+    Args:
+        folder: The folder; made when the first stretch is stored.
+        made_by: Plain data that decides what is observed. Stretches that something else has made are not taken.
+    """
+
+    def __init__(self, folder: Path, made_by: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self._digest = hashlib.sha256(json.dumps(made_by, sort_keys=True, default=str).encode()).hexdigest()
+
+    def stored(self) -> Iterator[Observed]:
+        """Give the stretches that are there, from the first one up to the first that is missing."""
+        number = 0
+        while (observed := self._read(self._path(number))) is not None:
+            yield observed
+            number += 1
+
+    def store(self, number: int, observed: Observed) -> None:
+        """Store a stretch durably.
+
+        Args:
+            number: Its place, from 0.
+            observed: The stretch.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        tensors = {
+            name: torch.from_numpy(np.ascontiguousarray(getattr(observed, name)))
+            for name in ("ticks", "moment", "boxes", "scores", "tracks")
+        }
+        for look, features in enumerate(observed.features):
+            tensors[f"features.{look}"] = features.contiguous()
+        joined = b"".join(observed.thumbnails)
+        tensors["thumbnails"] = torch.frombuffer(bytearray(joined), dtype=torch.uint8) if joined else torch.zeros(0)
+        tensors["thumbnail_bytes"] = torch.tensor([len(one) for one in observed.thumbnails])
+        write_durably(self._path(number), save(tensors, {_DIGEST: self._digest}))
+
+    def remove(self) -> None:
+        """Delete the folder with what this class has written into it."""
+        if not self.folder.is_dir():
+            return
+        remove_abandoned(self.folder)
+        for path in self.folder.glob("stretch-*.safetensors"):
+            path.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"stretch-{number:06d}.safetensors"
+
+    def _read(self, path: Path) -> Observed | None:
+        try:
+            metadata, _ = read_safetensors_header(path)
+            if metadata.get(_DIGEST) != self._digest:
+                return None
+            tensors = load(path.read_bytes())
+        except (OSError, ValueError, SafetensorError):  # missing, or cut off: it is observed again
+            return None
+        lengths = np.cumsum([0, *tensors.pop("thumbnail_bytes").tolist()])
+        pictures = tensors.pop("thumbnails").to(torch.uint8).numpy().tobytes()
+        looks = sum(name.startswith("features.") for name in tensors)
+        return Observed(
+            **{name: tensors[name].numpy() for name in ("ticks", "moment", "boxes", "scores", "tracks")},
+            features=[tensors[f"features.{look}"] for look in range(looks)],
+            thumbnails=[pictures[low:high] for low, high in zip(lengths, lengths[1:], strict=False)],
+        )

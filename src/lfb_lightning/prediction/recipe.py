@@ -1,0 +1,142 @@
+"""What a checkpoint says of how its detector is to be shown a video: clips, clock, window, and what the scores mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from lfb_lightning.ava.action_groups import ava_action_names
+from lfb_lightning.ava.label_map import read_label_map
+from lfb_lightning.bank import BankConfig, WindowSpec
+from lfb_lightning.clips import ClipSettings
+from lfb_lightning.clock import Clock
+from lfb_lightning.errors import InputError
+from lfb_lightning.models import Loss, MultiLabelLoss
+from lfb_lightning.models.checkpoint import LOSSES
+from lfb_lightning.models.stored_objects import StoredObjects
+
+_AVA_COLUMNS = 81
+_OLD_NAMES = {"train_colour_jitter": "train_color_jitter"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a detector was trained to be shown a video.
+
+    Args:
+        clips: How clips are cut, resized and normalized.
+        clock: The ticks at which it is asked, and at which its bank has rows; they begin with the video.
+        window: The part of the bank around each moment.
+        precision: In which the bank keeps features.
+        seed: Of windows that are a random choice.
+        bank_threshold: Least confidence of the persons in the bank that it was trained with.
+        bank_backbone: Digest of the backbone that made that bank; None where nothing says so.
+        actions: Names by score column; columns without a name are no actions.
+        loss: Makes scores of logits.
+    """
+
+    clips: ClipSettings
+    clock: Clock
+    window: WindowSpec
+    precision: str
+    seed: int
+    bank_threshold: float
+    bank_backbone: str | None
+    actions: Mapping[int, str]
+    loss: Loss
+
+    @property
+    def reach(self) -> int:
+        """Ticks that the window reaches to either side at most."""
+        return math.ceil(max(self.window.before, self.window.after, 0) * self.clock.ticks_per_second)
+
+
+def read_recipe(
+    config: Mapping[str, Any],
+    *,
+    source: str,
+    num_columns: int,
+    labels: str | Path | None = None,
+    clips: Mapping[str, Any] | None = None,
+    trusted_packages: Sequence[str] = (),
+) -> Recipe:
+    """Read the recipe off a checkpoint's configuration, which is data: it builds nothing but a loss of known names.
+
+    Args:
+        config: The configuration, plain data.
+        source: How messages call the checkpoint.
+        num_columns: The detector's score columns.
+        labels: A label map to take names from; None: the checkpoint's.
+        clips: Keys of `ClipSettings` that replace the checkpoint's.
+        trusted_packages: Packages whose losses the checkpoint may name too.
+
+    Raises:
+        InputError: A section does not fit what it describes; the message names file and section.
+    """
+    stored = StoredObjects(source=source, trusted_packages=trusted_packages)
+    trained = _section(stored, config, "trained_on")
+    data = _section(stored, config, "data") or _section(stored, config, "clips")
+    data = {_OLD_NAMES.get(name, name): value for name, value in data.items() if name != "_target_"}
+    known = {field.name for field in fields(ClipSettings)}
+    own = stored.plain({name: value for name, value in data.items() if name in known}, "data")
+    bank: BankConfig = stored.call(BankConfig, "bank", {"dir": "", **_plain_section(stored, config, "bank")})
+    rate = trained.get("ticks_per_second", data.get("ticks_per_second", 1))
+    loss: Loss = MultiLabelLoss() if config.get("loss") is None else stored.build(config["loss"], "loss", LOSSES)
+    return Recipe(
+        clips=_replaced(stored.call(ClipSettings, "data", own), clips or {}),
+        clock=stored.call(Clock.parse, "trained_on", {"ticks_per_second": rate}),
+        window=bank.window_spec(training=False),
+        precision=bank.precision,
+        seed=int(config.get("seed") or 0),
+        bank_threshold=_threshold(stored, {**data, **trained}),
+        bank_backbone=trained.get("bank_backbone"),
+        actions=_names(trained.get("actions"), labels, num_columns),
+        loss=loss,
+    )
+
+
+def _section(stored: StoredObjects, config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {} if config.get(name) is None else stored.mapping(config[name], name)
+
+
+def _plain_section(stored: StoredObjects, config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return stored.plain(_section(stored, config, name), name)
+
+
+def _replaced(settings: ClipSettings, keys: Mapping[str, Any]) -> ClipSettings:
+    try:
+        return replace(settings, **keys)
+    except TypeError as error:
+        names = ", ".join(field.name for field in fields(ClipSettings))
+        raise InputError(f"clips has {', '.join(map(str, keys))}, expected some of {names} ({error}).") from error
+
+
+def _threshold(stored: StoredObjects, section: Mapping[str, Any]) -> float:
+    value = section.get("bank_threshold", 0.0)
+    if not isinstance(value, int | float):
+        raise InputError(f"{stored.source}: bank_threshold is {value!r:.50}, expected a number.")
+    return float(value)
+
+
+def _names(stated: Any, labels: str | Path | None, num_columns: int) -> dict[int, str]:
+    """Find the actions' names: those of a given label map, else the checkpoint's, else AVA's, else numbers."""
+    if labels is not None:
+        label_map = read_label_map(labels)
+        if label_map.num_columns > num_columns:
+            raise InputError(
+                f"label map {labels}: its largest id is {label_map.num_columns - 1}, but the detector has "
+                f"{num_columns} score columns."
+            )
+        return dict(label_map.names)
+    if isinstance(stated, dict) and stated:
+        return {
+            int(column): str(name)
+            for column, name in stated.items()
+            if isinstance(column, int) and 0 <= column < num_columns
+        }
+    if num_columns == _AVA_COLUMNS:
+        return dict(ava_action_names())
+    return {column: f"action {column}" for column in range(num_columns)}

@@ -1,0 +1,163 @@
+"""Scores the persons of a stretch of a video, with the memory that the stretches around it make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int32, Int64
+from torch import Tensor
+
+from lfb_lightning.bank import BankRows, FeatureBank
+from lfb_lightning.bank.window import window_generator
+from lfb_lightning.models import ActionDetector
+from lfb_lightning.prediction.observed import Observed, joined
+from lfb_lightning.prediction.recipe import Recipe
+from lfb_lightning.structures import Keyframe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """What N persons' decisions looked at: of each layer, the K rows of the video with the largest weights.
+
+    Args:
+        rows: Row of the video, -1 where fewer than K had weight.
+        weights: Their weights, largest first.
+        empty: Weight of the window's empty slots.
+        rest: Weight of the filled slots that are not listed.
+    """
+
+    rows: Int32[np.ndarray, "N L K"]
+    weights: Float32[np.ndarray, "N L K"]
+    empty: Float32[np.ndarray, "N L"]
+    rest: Float32[np.ndarray, "N L"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorer:
+    """A detector on stored features.
+
+    Args:
+        detector: What scores.
+        recipe: How it was trained.
+        own: Which of the looks are its own features.
+        bank: Which of them are its bank's.
+        device: Where to compute.
+        batch_size: Moments that are computed together.
+        bank_threshold: Least confidence of the persons in the bank.
+        listed: Rows that an attention lists; 0: no attention.
+    """
+
+    detector: ActionDetector
+    recipe: Recipe
+    own: int
+    bank: int
+    device: torch.device
+    batch_size: int
+    bank_threshold: float = 0.0
+    listed: int = 0
+
+    def score(
+        self, here: Observed, before: Sequence[Observed], after: Sequence[Observed], *, first_row: int, video_id: str
+    ) -> tuple[Float32[np.ndarray, "N A"], Attention | None]:
+        """Score the persons of a stretch.
+
+        Args:
+            here: The stretch.
+            before: What precedes it, as far as its windows reach.
+            after: What follows it, likewise.
+            first_row: Row of the video that the first person of `before`, or else of `here`, is.
+            video_id: The video, of which a random choice of rows depends.
+
+        Returns:
+            Scores by column, and what they looked at, if that is asked for.
+        """
+        bank, kept = self._memory(joined([*before, here, *after]), video_id)
+        scores, attentions = [], []
+        for begin in range(0, len(here.ticks), self.batch_size):
+            moments = np.arange(begin, min(begin + self.batch_size, len(here.ticks)))
+            chosen = np.flatnonzero((here.moment >= moments[0]) & (here.moment <= moments[-1]))
+            if len(chosen) == 0:
+                continue
+            clip_of_row = torch.from_numpy(here.moment[chosen] - begin)
+            features = here.features[self.own][torch.from_numpy(chosen)]
+            keyframes = [Keyframe(video_id, int(tick)) for tick in here.ticks[moments]]
+            found, attention = self._classify(features, keyframes, clip_of_row, bank)
+            scores.append(found)
+            if attention is not None:
+                weights, empty, rows = attention
+                attentions.append(_listed(weights, empty, rows[clip_of_row.numpy()], kept + first_row, self.listed))
+        if not scores:
+            return np.zeros((0, self.detector.num_classes), np.float32), None
+        return np.concatenate(scores), _joined(attentions) if attentions else None
+
+    @torch.inference_mode()
+    def _classify(
+        self, features: Tensor, keyframes: Sequence[Keyframe], clip_of_row: Tensor, bank: FeatureBank | None
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray] | None]:
+        short_term, clip_of_row = features.to(self.device), clip_of_row.to(self.device)
+        if bank is None:
+            logits = self.detector.classify(short_term, None, clip_of_row)
+            return self.recipe.loss.scores(logits).float().cpu().numpy(), None
+        spec = self.recipe.window
+        generators = None
+        if spec.selection == "random":
+            generators = [window_generator(self.recipe.seed, 0, keyframe) for keyframe in keyframes]
+        window = bank.windows(keyframes, spec, generators).to(self.device)
+        if not (self.listed and self.detector.attends):
+            logits = self.detector.classify(short_term, window, clip_of_row)
+            return self.recipe.loss.scores(logits).float().cpu().numpy(), None
+        logits, attention = self.detector.classify(short_term, window, clip_of_row, return_attention=True)
+        if generators is not None:
+            generators = [window_generator(self.recipe.seed, 0, keyframe) for keyframe in keyframes]
+        rows = bank.window_rows(keyframes, spec, generators)
+        parts = (attention.weights.float().cpu().numpy(), attention.empty.float().cpu().numpy(), rows)
+        return self.recipe.loss.scores(logits).float().cpu().numpy(), parts
+
+    def _memory(self, around: Observed, video_id: str) -> tuple[FeatureBank | None, Int64[np.ndarray, " B"]]:
+        """Make the bank of a stretch and its surroundings; also give the rows of `around` that are in it."""
+        if not self.detector.reads_bank:
+            return None, np.zeros(0, np.int64)
+        kept = np.flatnonzero(around.scores >= self.bank_threshold)
+        rows = BankRows(
+            torch.from_numpy(around.row_ticks[kept]),
+            torch.from_numpy(around.boxes[kept]),
+            torch.from_numpy(around.scores[kept]),
+            around.features[self.bank][torch.from_numpy(kept)],
+        )
+        bank = FeatureBank.from_rows(
+            {video_id: rows},
+            channels=self.detector.bank_channels,
+            ticks_per_second=str(self.recipe.clock.ticks_per_second),
+            precision=self.recipe.precision,
+        )
+        return bank, kept
+
+
+def _listed(
+    weights: Float[np.ndarray, "R L S"],
+    empty: Float[np.ndarray, "R L"],
+    rows: Int64[np.ndarray, "R S"],
+    row_of_video: Int64[np.ndarray, " B"],
+    count: int,
+) -> Attention:
+    """List the largest weights, and sum up the others."""
+    count = min(count, weights.shape[2])
+    order = np.argsort(-weights, axis=2, kind="stable")[:, :, :count]
+    largest = np.take_along_axis(weights, order, axis=2)
+    slots = np.take_along_axis(np.broadcast_to(rows[:, None, :], weights.shape), order, axis=2)
+    named = row_of_video[np.maximum(slots, 0)] if len(row_of_video) else np.zeros_like(slots)
+    return Attention(
+        rows=np.where((slots >= 0) & (largest > 0), named, -1).astype(np.int32),
+        weights=largest.astype(np.float32),
+        empty=empty.astype(np.float32),
+        rest=np.maximum(weights.sum(axis=2) - largest.sum(axis=2), 0).astype(np.float32),
+    )
+
+
+def _joined(parts: Sequence[Attention]) -> Attention:
+    return Attention(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "weights", "empty", "rest")}
+    )
