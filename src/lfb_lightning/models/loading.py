@@ -35,9 +35,7 @@ def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> Act
     return load_with_config(path, trusted_packages)[0]
 
 
-def load_with_config(
-    path: str | Path, trusted_packages: Sequence[str] = ()
-) -> tuple[ActionDetector, dict[str, Any]]:
+def load_with_config(path: str | Path, trusted_packages: Sequence[str] = ()) -> tuple[ActionDetector, dict[str, Any]]:
     """Load the detector of a checkpoint, with the configuration that it was trained with.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,5 +86,5 @@ class Journal:
         return Observed(
             **{name: tensors[name].numpy() for name in ("ticks", "moment", "boxes", "scores", "tracks")},
             features=[tensors[f"features.{look}"] for look in range(looks)],
-            thumbnails=[pictures[low:high] for low, high in zip(lengths, lengths[1:], strict=False)],
+            thumbnails=[pictures[low:high] for low, high in pairwise(lengths)],
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,6 +36,13 @@ class Attention:
     rest: Float32[np.ndarray, "N L"]
 
 
+class Scored(NamedTuple):
+    """Scores of N persons by column, and what they looked at, if that was asked for and there is anything."""
+
+    scores: Float32[np.ndarray, "N A"]
+    attention: Attention | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
     """A detector on stored features.
@@ -61,7 +69,7 @@ class Scorer:
 
     def score(
         self, here: Observed, before: Sequence[Observed], after: Sequence[Observed], *, first_row: int, video_id: str
-    ) -> tuple[Float32[np.ndarray, "N A"], Attention | None]:
+    ) -> Scored:
         """Score the persons of a stretch.
 
         Args:
@@ -70,9 +78,6 @@ class Scorer:
             after: What follows it, likewise.
             first_row: Row of the video that the first person of `before`, or else of `here`, is.
             video_id: The video, of which a random choice of rows depends.
-
-        Returns:
-            Scores by column, and what they looked at, if that is asked for.
         """
         bank, kept = self._memory(joined([*before, here, *after]), video_id)
         scores, attentions = [], []
@@ -90,8 +95,8 @@ class Scorer:
                 weights, empty, rows = attention
                 attentions.append(_listed(weights, empty, rows[clip_of_row.numpy()], kept + first_row, self.listed))
         if not scores:
-            return np.zeros((0, self.detector.num_classes), np.float32), None
-        return np.concatenate(scores), _joined(attentions) if attentions else None
+            return Scored(np.zeros((0, self.detector.num_classes), np.float32), None)
+        return Scored(np.concatenate(scores), joined_attention(attentions))
 
     @torch.inference_mode()
     def _classify(
@@ -157,7 +162,9 @@ def _listed(
     )
 
 
-def _joined(parts: Sequence[Attention]) -> Attention:
-    return Attention(
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "weights", "empty", "rest")}
-    )
+def joined_attention(parts: Sequence[Attention]) -> Attention | None:
+    """Join the attention of persons who follow each other; None of nothing."""
+    if not parts:
+        return None
+    names = ("rows", "weights", "empty", "rest")
+    return Attention(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})

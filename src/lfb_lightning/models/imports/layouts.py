@@ -28,8 +28,8 @@ class Rule:
 class Layout:
     """A code base: its name, its rules, what marks its files, and how its model differs from SlowOnly's defaults.
 
-    `classes_from_zero`: its score column is the action id minus one. `clips`: how its detectors' clips are cut and normalized,
-    where that differs from our defaults (keys of `data`); it says nothing of a model's own number of frames.
+    `classes_from_zero`: its score column is the action id minus one. `clips`: keys of `data` by which its clips differ from
+    our defaults; a model's own number of frames is not known.
     """
 
     name: str

@@ -1,0 +1,126 @@
+"""Predictions to look at: the page, and the video with boxes and actions drawn into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.viz.overlay_video import TrackedPerson, WrittenVideo, write_overlay_video, write_page_video
+from lfb_lightning.viz.page import Page, PageAttention, PageRow, write_page
+
+if TYPE_CHECKING:
+    from lfb_lightning.prediction.prediction import Prediction
+
+PAGE, PAGE_VIDEO = "page.html", "video.mp4"
+_LEAST_SHOWN = 0.01  # actions with a lower score are not on the page at any threshold
+
+
+def save_page(folder: Path, prediction: Prediction, *, threshold: float, video: bool = True) -> Path:
+    """Write the page, and with `video` the video for it; see `Prediction.save_page`."""
+    _make(folder)
+    if video:
+        write_page_video(prediction.video, folder / PAGE_VIDEO)
+    write_page(folder / PAGE, page_of(prediction, threshold=threshold))
+    return folder / PAGE
+
+
+def save_overlay(
+    path: Path,
+    prediction: Prediction,
+    *,
+    threshold: float,
+    page_video: Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> WrittenVideo:
+    """Write the video with everything drawn into it; see `Prediction.save_overlay`.
+
+    Args:
+        path: The mp4 file.
+        prediction: What is drawn.
+        threshold: Score from which an action is drawn.
+        page_video: Where the page's video is written in the same pass; None: nowhere.
+        progress: Called with the second that is written.
+    """
+    _make(path.parent)
+    persons = tracked_persons(prediction, threshold=threshold)
+    return write_overlay_video(prediction.video, path, persons, page_video=page_video, progress=progress)
+
+
+def tracked_persons(prediction: Prediction, *, threshold: float) -> Iterator[tuple[float, Sequence[TrackedPerson]]]:
+    """Give the moments with their persons as the overlay draws them."""
+    for second, persons in zip(prediction.seconds, prediction, strict=True):
+        yield (
+            second,
+            [
+                TrackedPerson(
+                    track=person.track,
+                    box=person.box,
+                    actions=[(name, score) for name, score in person.actions.items() if score >= threshold],
+                )
+                for person in persons
+            ],
+        )
+
+
+def page_of(prediction: Prediction, *, threshold: float) -> Page:
+    """Make the page's content of a prediction."""
+    columns = sorted(prediction.actions)
+    without, attention = prediction.without, prediction.attention
+    rows = [
+        PageRow(
+            moment=int(prediction.moment[row]),
+            track=int(prediction.tracks[row]),
+            box=tuple(prediction.boxes[row].tolist()),
+            score=float(prediction.confidences[row]),
+            actions=_shown(prediction.scores[row], columns),
+            without=None if without is None else _shown(without[row], columns),
+            attention=None
+            if attention is None
+            else [
+                PageAttention(
+                    empty=float(attention.empty[row, layer]),
+                    rest=float(attention.rest[row, layer]),
+                    rows=[
+                        (int(seen), float(weight))
+                        for seen, weight in zip(attention.rows[row, layer], attention.weights[row, layer], strict=True)
+                        if seen >= 0
+                    ],
+                )
+                for layer in range(attention.empty.shape[1])
+            ],
+        )
+        for row in range(len(prediction.moment))
+    ]
+    video = prediction.properties
+    return Page(
+        title=prediction.video.name,
+        video=PAGE_VIDEO,
+        seconds=video.seconds,
+        width=video.width,
+        height=video.height,
+        moments=prediction.seconds,
+        actions=[prediction.actions[column] for column in columns],
+        rows=rows,
+        thumbnails=prediction.thumbnails,
+        window=prediction.window,
+        threshold=threshold,
+        model=prediction.model,
+        compare=prediction.compared,
+    )
+
+
+def _shown(scores: np.ndarray, columns: Sequence[int]) -> list[tuple[int, float]]:
+    """List index and score of the actions that may be shown, best first."""
+    found = [(index, float(scores[column])) for index, column in enumerate(columns) if scores[column] >= _LEAST_SHOWN]
+    return sorted(found, key=lambda pair: -pair[1])
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}).") from error

@@ -1,0 +1,249 @@
+"""Runs a trained detector on a video: people, tracks, the video's bank, and the actions that its windows tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.models import state_digest
+from lfb_lightning.persons import PersonLinker, PersonSource
+from lfb_lightning.prediction.boxes_by_second import BoxesBySecond
+from lfb_lightning.prediction.gathering import gather
+from lfb_lightning.prediction.journal import Journal
+from lfb_lightning.prediction.looks import Look
+from lfb_lightning.prediction.observed import Observed
+from lfb_lightning.prediction.observing import observe
+from lfb_lightning.prediction.prediction import Prediction
+from lfb_lightning.prediction.scoring import Scorer
+from lfb_lightning.prediction.trained import Trained, load_trained, memory_of
+from lfb_lightning.video import VideoFile
+from lfb_lightning.video.protocol import VideoProperties
+
+_STRETCH = 64  # moments that are observed before the ones before them are scored, at least
+
+
+class LFBPredictor:
+    """Tells what the persons of a video do, second by second.
+
+    Args:
+        trained: The detector that scores.
+        bank: The detector whose backbone makes the bank; None: the scoring one's own.
+        compare: A detector whose scores are given beside; None: none.
+        persons: Finds the persons; None: torchvision's detector.
+        device: Where to compute; None: a GPU if there is one.
+        batch_size: Moments that are computed together.
+        bank_threshold: Least confidence of the persons in the bank; 0: all that are found.
+        attention: Rows of the bank that are listed for each decision; 0: none.
+
+    Attributes:
+        notes: Lines that whoever reads the results should know.
+
+    Raises:
+        InputError: The detectors do not fit each other.
+    """
+
+    def __init__(
+        self,
+        trained: Trained,
+        *,
+        bank: Trained | None = None,
+        compare: Trained | None = None,
+        persons: PersonSource | None = None,
+        device: str | torch.device | None = None,
+        batch_size: int = 8,
+        bank_threshold: float = 0.0,
+        attention: int = 20,
+    ) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.trained = trained
+        self.compare = compare
+        self.persons = persons
+        self.batch_size = batch_size
+        self.notes: list[str] = []
+        self._looks: list[Look] = []
+        self._digests: list[str] = []
+        self._scorers = [
+            self._scorer(one, bank, bank_threshold, listed)
+            for one, listed in ((trained, attention), (compare, 0))
+            if one is not None
+        ]
+        if compare is not None and compare.recipe.actions != trained.recipe.actions:
+            raise InputError(
+                f"checkpoints {trained.path} and {compare.path} have other actions; compare what has the same."
+            )
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        *,
+        bank_checkpoint: str | Path | None = None,
+        compare: str | Path | None = None,
+        labels: str | Path | None = None,
+        trusted_packages: Sequence[str] = (),
+        **settings: Any,
+    ) -> LFBPredictor:
+        """Make a predictor of checkpoints.
+
+        Args:
+            path: The detector that scores: what `lfb-train` and `lfb-import` write, or a file that `lfb-import` reads.
+            bank_checkpoint: The detector that its bank was extracted with, where its backbone is another.
+            compare: A detector whose scores are given beside, such as the baseline.
+            labels: A label map to take the actions' names from; None: the checkpoint's.
+            trusted_packages: Packages whose classes the checkpoints may name.
+            **settings: Further arguments of the class.
+
+        Raises:
+            InputError: A file cannot be loaded, or the detectors do not fit each other.
+        """
+        trained, bank, compared = (
+            None if one is None else load_trained(one, labels=labels, trusted_packages=trusted_packages)
+            for one in (path, bank_checkpoint, compare)
+        )
+        assert trained is not None
+        return cls(trained, bank=bank, compare=compared, **settings)
+
+    def __call__(
+        self,
+        video: str | Path,
+        boxes: Mapping[float, Sequence[Sequence[float]]] | None = None,
+        *,
+        video_id: str | None = None,
+        journal: str | Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Prediction:
+        """Predict the actions in a video.
+
+        Args:
+            video: A video file.
+            boxes: Normalized xyxy boxes of the persons by second; None: they are looked for.
+            video_id: How tables call the video; None: the file's name without its ending.
+            journal: A folder in which what was observed is kept while the prediction is made, so that an interrupted call
+                goes on when it is repeated; None: it is kept in memory only.
+            progress: Called with the number of moments that are done, and of all.
+
+        Raises:
+            InputError: The video cannot be read, or the persons cannot be found; the message names the file.
+        """
+        path = Path(video)
+        properties = VideoFile(path).properties()
+        recipe = self.trained.recipe
+        ticks = range(max(1, math.ceil(properties.seconds * recipe.clock.ticks_per_second)))
+        name = path.stem if video_id is None else video_id
+        stretches = self._observe(path, name, properties, ticks, boxes, journal)
+        window = recipe.window
+        return gather(
+            _counted(stretches, len(ticks), progress),
+            self._scorers,
+            video=path,
+            video_id=name,
+            properties=properties,
+            model=self.trained.name,
+            window=(float(window.before), float(window.after)) if self.trained.detector.reads_bank else None,
+            compared=None if self.compare is None else self.compare.name,
+        )
+
+    def _scorer(self, trained: Trained, bank: Trained | None, bank_threshold: float, listed: int) -> Scorer:
+        memory, note = memory_of(trained, bank)
+        self.notes += [note] if note is not None and note not in self.notes else []
+        return Scorer(
+            detector=trained.detector.to(self.device),
+            recipe=trained.recipe,
+            own=self._look(trained),
+            bank=self._look(memory),
+            device=self.device,
+            batch_size=self.batch_size,
+            bank_threshold=bank_threshold,
+            listed=listed,
+        )
+
+    def _look(self, seeing: Trained) -> int:
+        """Number of the look of a detector's backbone; detectors that see the same have one."""
+        detector, clips = seeing.detector, seeing.recipe.clips
+        pooling = {name: value for name, value in vars(detector.roi_features).items() if not name.startswith("_")}
+        parts = [state_digest(detector.backbone), detector.describe_backbone(), state_digest(detector.roi_features)]
+        digest = " ".join(map(str, [*parts, type(detector.roi_features), pooling, clips]))
+        if digest not in self._digests:
+            self._digests.append(digest)
+            self._looks.append(Look(detector.to(self.device), clips))
+        return self._digests.index(digest)
+
+    def _observe(
+        self,
+        path: Path,
+        video_id: str,
+        properties: VideoProperties,
+        ticks: Sequence[int],
+        boxes: Mapping[float, Sequence[Sequence[float]]] | None,
+        journal: str | Path | None,
+    ) -> Iterator[Observed]:
+        """Give the stretches of a video: those that the journal has, then those that are observed now."""
+        persons = self._persons(boxes)
+        linker = PersonLinker(aspect=properties.width / properties.height)
+        clock = self.trained.recipe.clock
+        stretch = max(_STRETCH, *(scorer.recipe.reach for scorer in self._scorers))
+        kept = None if journal is None else self._journal(Path(journal), path, persons, ticks, stretch)
+        number = done = 0
+        for observed in () if kept is None else kept.stored():
+            _replay(linker, observed, clock.seconds_in_video)
+            number, done = number + 1, done + len(observed.ticks)
+            yield observed
+        for observed in observe(
+            VideoFile(path),
+            ticks[done:],
+            video_id=video_id,
+            clock=clock,
+            looks=self._looks,
+            persons=persons,
+            linker=linker,
+            stretch=stretch,
+            batch_size=self.batch_size,
+            device=self.device,
+            reach=clock.seconds_in_video(ticks[-1]),
+        ):
+            if kept is not None:
+                kept.store(number, observed)
+                number += 1
+            yield observed
+
+    def _persons(self, boxes: Mapping[float, Sequence[Sequence[float]]] | None) -> PersonSource:
+        if boxes is not None:
+            return BoxesBySecond(boxes)
+        if self.persons is None:
+            from lfb_lightning.persons.torchvision import TorchvisionPersons  # loads torchvision's detectors
+
+            self.persons = TorchvisionPersons(device=str(self.device))
+        return self.persons
+
+    def _journal(self, folder: Path, video: Path, persons: PersonSource, ticks: Sequence[int], stretch: int) -> Journal:
+        status = video.stat()
+        made_by = {
+            "video": [str(video.resolve()), status.st_size, status.st_mtime_ns],
+            "looks": self._digests,
+            "persons": persons.describe(),
+            "ticks": [len(ticks), stretch, str(self.trained.recipe.clock)],
+        }
+        return Journal(folder, made_by)
+
+
+def _replay(linker: PersonLinker, observed: Observed, seconds: Callable[[int], float]) -> None:
+    """Show a linker what it has linked before, so that it goes on from there."""
+    for number, tick in enumerate(observed.ticks):
+        here = observed.moment == number
+        linker.link(seconds(int(tick)), observed.boxes[here], observed.scores[here])
+
+
+def _counted(
+    stretches: Iterator[Observed], total: int, progress: Callable[[int, int], None] | None
+) -> Iterator[Observed]:
+    done = 0
+    for observed in stretches:
+        done += len(observed.ticks)
+        if progress is not None:
+            progress(done, total)
+        yield observed

@@ -1,0 +1,100 @@
+"""Trained detectors as predictions need them: with the recipe by which they were trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.models import ActionDetector, state_digest
+from lfb_lightning.models.loading import load_with_config
+from lfb_lightning.prediction.recipe import Recipe, read_recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained detector with the recipe by which it was trained.
+
+    Args:
+        detector: In evaluation mode.
+        recipe: How it is to be shown a video.
+        path: The checkpoint that it is from.
+    """
+
+    detector: ActionDetector
+    recipe: Recipe
+    path: str
+
+    @property
+    def name(self) -> str:
+        """How results call it: the checkpoint's place and what reads the bank."""
+        return f"{'/'.join(Path(self.path).parts[-3:])} ({type(self.detector.fbo).__name__})"
+
+
+def load_trained(
+    path: str | Path,
+    *,
+    labels: str | Path | None = None,
+    clips: Mapping[str, Any] | None = None,
+    trusted_packages: Sequence[str] = (),
+) -> Trained:
+    """Load a detector with its recipe.
+
+    Args:
+        path: A checkpoint that `load_detector` reads.
+        labels: A label map to take the actions' names from; None: the checkpoint's.
+        clips: Keys of `ClipSettings` that replace the checkpoint's.
+        trusted_packages: Packages whose classes the checkpoint may name.
+
+    Raises:
+        InputError: It cannot be loaded, or says something that does not fit.
+    """
+    detector, config = load_with_config(path, trusted_packages)
+    recipe = read_recipe(
+        config,
+        source=f"checkpoint {path}",
+        num_columns=detector.num_classes,
+        labels=labels,
+        clips=clips,
+        trusted_packages=trusted_packages,
+    )
+    return Trained(detector, recipe, str(path))
+
+
+def memory_of(trained: Trained, given: Trained | None) -> tuple[Trained, str | None]:
+    """Choose the detector whose backbone makes the bank that a detector reads.
+
+    Args:
+        trained: Who reads the bank.
+        given: Who was given to make it; None: nobody.
+
+    Returns:
+        It, and a line for the user where nothing says whether it is the one of the training.
+
+    Raises:
+        InputError: It is another one than the training's, or its features have another width.
+    """
+    memory = given or trained
+    detector = trained.detector
+    if not detector.reads_bank:
+        return trained, None
+    if memory.detector.channels != detector.bank_channels:
+        raise InputError(
+            f"checkpoint {memory.path} makes features of {memory.detector.channels} channels, but {trained.path} reads a "
+            f"bank of {detector.bank_channels}; give bank_ckpt_path=<the checkpoint that its bank was extracted with>."
+        )
+    wanted = trained.recipe.bank_backbone
+    found = state_digest(memory.detector.backbone)
+    if wanted not in (None, "unknown", found):
+        raise InputError(
+            f"checkpoint {trained.path} was trained on a bank of backbone {str(wanted)[:12]}, but that of {memory.path} is "
+            f"{found[:12]}; give bank_ckpt_path=<the checkpoint that the bank was extracted with>."
+        )
+    if wanted in (None, "unknown") and given is None:
+        return memory, (
+            f"checkpoint {trained.path} does not say which backbone made the bank that it was trained on: its own makes it "
+            "here. If that bank was extracted with another checkpoint, give bank_ckpt_path=<it>."
+        )
+    return memory, None
