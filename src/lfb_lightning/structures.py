@@ -2,7 +2,7 @@
 
 They are frozen dataclasses: a batch is made once and moved (`.to()`, `.pin_memory()`), never changed. In the shapes, B
 counts clips, T frames, H x W pixels, R regions of interest (persons in clips), P persons of one keyframe, A action
-columns, S slots of a window, C feature channels, V views. Boxes are normalized xyxy unless they are called `rois`.
+columns, S slots of a window, L layers, C feature channels, V views. Boxes are normalized xyxy unless they are called `rois`.
 """
 
 from __future__ import annotations
@@ -117,6 +117,22 @@ class BankWindow(_Movable):
         """Give the features of all slots, zero where one is empty, in a dtype to compute in."""
         features = self.features.to(dtype)
         return features if self.scales is None else features * self.scales[:, :, None].to(dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention(_Movable):
+    """Where each person's layers looked in its clip's window.
+
+    For a person and a layer, the weights and the empty slots' share add up to 1; where there was nothing to attend to, all
+    of them are 0.
+
+    Args:
+        weights: The softmax weight of each slot of the window, and 0 for an empty slot.
+        empty: What the empty slots had together, where they take part in the softmax.
+    """
+
+    weights: Float32[Tensor, "R L S"]
+    empty: Float32[Tensor, "R L"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,11 +44,19 @@ def rows_of(ticks, seed):
     )
 
 
+def by_time(rows):
+    return sorted(range(len(rows.timestamps)), key=lambda row: int(rows.timestamps[row]))
+
+
+def generators_of(keyframes, spec):
+    return [window_generator(0, 0, keyframe) for keyframe in keyframes] if spec.selection == "random" else None
+
+
 def naive_window(rows, tick, spec, rate, bank_rate, step):
     """The rows of a window and their slots by the definition, in loops over exact seconds; best scores only."""
     center = tick / rate
     begin, end = center - spec.before, center + spec.after
-    order = sorted(range(len(rows.timestamps)), key=lambda row: int(rows.timestamps[row]))
+    order = by_time(rows)
     seconds = {row: int(rows.timestamps[row]) / bank_rate for row in order}
     groups = {}
     if spec.layout == "packed":
@@ -107,8 +115,7 @@ def test_windows_in_memory_are_those_on_disk_and_the_naive_ones(
     keyframes = [Keyframe(*time) for time in times]
     windows = []
     for bank in (on_disk, in_memory):
-        generators = [window_generator(0, 0, keyframe) for keyframe in keyframes]
-        windows.append(bank.windows(keyframes, spec, generators if spec.selection == "random" else None))
+        windows.append(bank.windows(keyframes, spec, generators_of(keyframes, spec)))
     assert torch.equal(windows[0].features, windows[1].features)
     assert torch.equal(windows[0].mask, windows[1].mask)
     assert precision != "int8" or torch.equal(windows[0].scales, windows[1].scales)
@@ -117,6 +124,14 @@ def test_windows_in_memory_are_those_on_disk_and_the_naive_ones(
     assert (on_disk.manifest.mean, on_disk.manifest.std) == (in_memory.manifest.mean, in_memory.manifest.std)
     for keyframe in [*keyframes, *on_disk.keyframes()]:
         assert all(map(torch.equal, on_disk.rows_at(keyframe), in_memory.rows_at(keyframe)))
+    standing = [bank.window_rows(keyframes, spec, generators_of(keyframes, spec)) for bank in (on_disk, in_memory)]
+    assert np.array_equal(*standing)
+    for index, keyframe in enumerate(keyframes):
+        filled = torch.from_numpy(standing[0][index] >= 0)
+        assert torch.equal(windows[0].mask[index], filled)
+        if filled.any():
+            stored = on_disk.read_video(keyframe.video_id).features[standing[0][index][filled.numpy()]]
+            assert torch.equal(windows[0].features[index, filled], stored)
     if precision == "fp32" and spec.selection == "top_score":
         for index, keyframe in enumerate(keyframes):
             rows = videos.get(keyframe.video_id, rows_of([], 0))
@@ -124,6 +139,7 @@ def test_windows_in_memory_are_those_on_disk_and_the_naive_ones(
             assert windows[0].mask[index].nonzero()[:, 0].tolist() == sorted(expected)
             for slot, row in expected.items():
                 assert torch.equal(windows[0].features[index, slot], rows.features[row])
+                assert by_time(rows).index(row) == standing[0][index, slot]
 
 
 def test_a_keyframe_between_the_ticks_of_a_bank_has_a_window_but_no_rows():

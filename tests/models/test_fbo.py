@@ -38,7 +38,7 @@ def naive_nl(fbo, short_term, window, clip_of_roi, *, pre_act=True):
     def norm(layer, x):
         return F.layer_norm(x, (D,), layer.weight.double(), layer.bias.double(), layer.eps)
 
-    outputs = []
+    outputs, looked, at_empty = [], [], []
     for person, clip in zip(short_term, clip_of_roi.tolist(), strict=True):
         slots = [(window.features[clip, s].double(), bool(window.mask[clip, s])) for s in range(window.mask.shape[1])]
         if fbo.mask_padding:
@@ -53,22 +53,35 @@ def naive_nl(fbo, short_term, window, clip_of_roi, *, pre_act=True):
 
         memory = [linear(fbo.long_term_projection, standard(value, filled)) for value, filled in slots]
         x = linear(fbo.short_term_projection, standard(person.double()))
-        for layer in fbo.layers:
+        attention = torch.zeros(len(fbo.layers), window.mask.shape[1])
+        empty = torch.zeros(len(fbo.layers))
+        for number, layer in enumerate(fbo.layers):
             if not memory:
                 x = x if pre_act else F.relu(x)
                 continue
             logits = torch.stack([linear(layer.query, x) @ linear(layer.key, m) / math.sqrt(D) for m in memory])
             weights = torch.softmax(logits, 0)
+            of_slots = iter(weights.tolist())
+            for s in range(window.mask.shape[1]):
+                if window.mask[clip, s]:
+                    attention[number, s] = next(of_slots)
+                elif not fbo.mask_padding:
+                    empty[number] += next(of_slots)
             found = sum(w * linear(layer.value, m) for w, m in zip(weights, memory, strict=True))
             if pre_act:
                 x = x + linear(layer.out, F.relu(norm(layer.norm, found)))
             else:
                 x = F.relu(x + norm(layer.norm, linear(layer.out, found)))
         outputs.append(x)
-    return torch.stack(outputs).float() if outputs else torch.zeros(0, D)
+        looked.append(attention)
+        at_empty.append(empty)
+    if not outputs:
+        layers = len(fbo.layers)
+        return torch.zeros(0, D), torch.zeros(0, layers, window.mask.shape[1]), torch.zeros(0, layers)
+    return torch.stack(outputs).float(), torch.stack(looked), torch.stack(at_empty)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     mask_padding=st.booleans(),
@@ -77,13 +90,23 @@ def naive_nl(fbo, short_term, window, clip_of_roi, *, pre_act=True):
     fill=st.sampled_from([0.0, 0.3, 1.0]),
     pre_act=st.booleans(),
     width=st.sampled_from([C, WIDE]),
+    slots=st.sampled_from([0, 1, 7]),
+    form=st.sampled_from(["packed", "dense"]),
 )
-def test_nl_equals_the_naive_double_loop(seed, mask_padding, norm_inputs, persons, fill, pre_act, width):
-    case = make_case(seed, persons=persons, fill=fill, width=width)
+def test_nl_and_its_attention_equal_the_naive_double_loop(
+    seed, mask_padding, norm_inputs, persons, fill, pre_act, width, slots, form
+):
+    case = make_case(seed, persons=persons, fill=fill, width=width, slots=slots)
     options = {"mask_padding": mask_padding, "norm_inputs": norm_inputs, "pre_act": pre_act}
     fbo = make_nl(seed, bank_channels=None if width == C else width, **options)
     fbo.set_statistics(torch.linspace(-1, 1, width), torch.linspace(0.5, 2, width))
-    torch.testing.assert_close(fbo(*case), naive_nl(fbo, *case, pre_act=pre_act), atol=2e-5, rtol=2e-5)
+    fbo.form = form
+    expected, weights, empty = naive_nl(fbo, *case, pre_act=pre_act)
+    features, attention = fbo(*case, return_attention=True)
+    torch.testing.assert_close(features, expected, atol=2e-5, rtol=2e-5)
+    torch.testing.assert_close(attention.weights, weights, atol=2e-5, rtol=2e-5)
+    torch.testing.assert_close(attention.empty, empty, atol=2e-5, rtol=2e-5)
+    assert torch.equal(fbo(*case), features)
 
 
 def test_post_activation_by_hand():

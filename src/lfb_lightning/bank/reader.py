@@ -8,35 +8,24 @@ between calls, and the same pages serve every process of the machine.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int32, Int64
+from jaxtyping import Float32, Int32, Int64
 from torch import Tensor
 
+from lfb_lightning.bank.choosing import ChosenRows, choose_in_videos
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.memory import BankRows, hold
 from lfb_lightning.bank.precision import decode, stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo
-from lfb_lightning.bank.video_rows import FolderVideos, VideoRows, Videos
+from lfb_lightning.bank.video_rows import FolderVideos, Videos
 from lfb_lightning.bank.video_table import VideoEntry
-from lfb_lightning.bank.window import WindowBounds, WindowSpec, choose_rows
+from lfb_lightning.bank.window import WindowSpec
 from lfb_lightning.clock import Clock, exact
 from lfb_lightning.structures import BankWindow, Keyframe
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    """The rows that one window can take: those from `low` up to `high` of a video. `cells` count through the batch."""
-
-    video: VideoRows
-    low: int
-    high: int
-    cells: Int64[np.ndarray, " N"]
-    keys: Float[np.ndarray, " N"]
 
 
 class FeatureBank:
@@ -167,28 +156,36 @@ class FeatureBank:
         features = torch.zeros(num_slots, self.channels, dtype=self.dtype, pin_memory=pin_memory)
         mask = torch.zeros(num_slots, dtype=torch.bool)
         scales = torch.zeros(num_slots) if self.dtype == torch.int8 else None
-        bounds = spec.bounds(self.clock, self._bank_clock, self.manifest.provenance.step)
-        found = list(self._candidates(keyframes, spec, bounds, generators))
-        if found:
-            cells, keys = (np.concatenate([getattr(part, name) for part in found]) for name in ("cells", "keys"))
-            rows, slots = choose_rows(spec, cells, keys, bounds.cells)
+        target = features.view(torch.uint8).numpy()
+        for video, low, high, chosen, slots in self._chosen(keyframes, spec, generators):
             mask.numpy()[slots] = True
-            target = features.view(torch.uint8).numpy()
-            begins = np.cumsum([0, *(part.high - part.low for part in found)])
-            chosen = rows.searchsorted(begins).tolist()
-            for part, begin, first, last in zip(found, begins.tolist(), chosen, chosen[1:], strict=False):
-                here = rows[first:last] - begin
-                block = part.video.features(part.low, part.high)
-                target[slots[first:last]] = block if len(here) == len(block) else block[here]
-                if scales is not None:
-                    assert part.video.scales is not None
-                    scales.numpy()[slots[first:last]] = part.video.scales[part.low : part.high][here]
+            block = video.features(low, high)
+            target[slots] = block if len(chosen) == len(block) else block[chosen]
+            if scales is not None:
+                assert video.scales is not None
+                scales.numpy()[slots] = video.scales[low:high][chosen]
         shape = (len(keyframes), spec.slots)
         return BankWindow(
             features=features.view(*shape, self.channels),
             mask=mask.view(shape),
             scales=None if scales is None else scales.view(shape),
         )
+
+    def window_rows(
+        self,
+        keyframes: Sequence[Keyframe],
+        spec: WindowSpec,
+        generators: Sequence[np.random.Generator] | None = None,
+    ) -> Int64[np.ndarray, "B S"]:
+        """Say which row of its video stands in each slot of the windows that `windows` gives for equal arguments.
+
+        Returns:
+            Indices into what is stored of the keyframe's video (`read_video`, `timestamps`), and -1 for an empty slot.
+        """
+        rows = np.full(len(keyframes) * spec.slots, -1, dtype=np.int64)
+        for _, low, _, chosen, slots in self._chosen(keyframes, spec, generators):
+            rows[slots] = low + chosen
+        return rows.reshape(len(keyframes), spec.slots)
 
     def rows_at(
         self, keyframe: Keyframe
@@ -224,26 +221,8 @@ class FeatureBank:
             if tick % scale.denominator == 0
         ]
 
-    def _candidates(
-        self,
-        keyframes: Sequence[Keyframe],
-        spec: WindowSpec,
-        bounds: WindowBounds,
-        generators: Sequence[np.random.Generator] | None,
-    ) -> Iterator[_Candidates]:
-        for index, keyframe in enumerate(keyframes):
-            video = self._videos.rows(keyframe.video_id)
-            if video is None:
-                continue
-            first, end = bounds.around(keyframe.timestamp)
-            low, high = video.timestamps.searchsorted([first, end]).tolist()
-            if low == high:
-                continue
-            if spec.selection == "top_score":
-                keys = -video.scores[low:high]
-            elif generators is not None:
-                keys = generators[index].random(high - low)
-            else:
-                raise ValueError('selection="random" needs generators, one per keyframe')
-            cells = (video.timestamps[low:high] - np.int64(first)) // bounds.step + index * bounds.cells
-            yield _Candidates(video, low, high, cells, keys)
+    def _chosen(
+        self, keyframes: Sequence[Keyframe], spec: WindowSpec, generators: Sequence[np.random.Generator] | None
+    ) -> Iterator[ChosenRows]:
+        bounds = spec.bounds(self.clock, self._bank_clock, self.manifest.provenance.step)
+        return choose_in_videos(self._videos, keyframes, spec, bounds, generators)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast, overload
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.structures import BankWindow
+from lfb_lightning.structures import Attention, BankWindow
 
 
 class ActionDetector(nn.Module):
@@ -70,6 +70,11 @@ class ActionDetector(nn.Module):
         return bool(getattr(self.fbo, "reads_bank", True))
 
     @property
+    def attends(self) -> bool:
+        """Whether the FBO can say where it looked: `return_attention=True` works."""
+        return bool(getattr(self.fbo, "attends", False))
+
+    @property
     def needs_bank_statistics(self) -> bool:
         """Whether the FBO wants the training bank's statistics before training starts."""
         return hasattr(self.fbo, "set_statistics") and bool(getattr(self.fbo, "needs_statistics", True))
@@ -101,30 +106,70 @@ class ActionDetector(nn.Module):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen_backbone):
             return self.roi_features(self.backbone(clips), rois, stride=self.stride)
 
+    @overload
     def classify(
-        self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
-    ) -> Float[Tensor, "R A"]:
+        self,
+        short_term: Float[Tensor, "R C"],
+        window: BankWindow | None,
+        clip_of_roi: Int[Tensor, " R"],
+        return_attention: Literal[False] = False,
+    ) -> Float[Tensor, "R A"]: ...
+
+    @overload
+    def classify(
+        self,
+        short_term: Float[Tensor, "R C"],
+        window: BankWindow | None,
+        clip_of_roi: Int[Tensor, " R"],
+        return_attention: bool,
+    ) -> Any: ...
+
+    def classify(
+        self,
+        short_term: Float[Tensor, "R C"],
+        window: BankWindow | None,
+        clip_of_roi: Int[Tensor, " R"],
+        return_attention: bool = False,
+    ) -> Float[Tensor, "R A"] | tuple[Float[Tensor, "R A"], Attention]:
         """Compute logits from the regions' short-term features and their clips' windows.
 
         Args:
             short_term: What `short_term_features` returns, or rows of a bank that the same backbone made.
             window: One bank window per clip; None where the FBO reads no bank.
             clip_of_roi: The clip that each region is in, 0 to B - 1.
+            return_attention: Whether to return `(logits, attention)`, for an FBO that `attends`.
+
+        Raises:
+            ValueError: Attention is asked for, and the FBO has none.
         """
-        long_term = self.fbo(short_term, window, clip_of_roi)
+        if not return_attention:
+            return self._head(short_term, self.fbo(short_term, window, clip_of_roi))
+        if not self.attends:
+            raise ValueError(
+                f"return_attention: {type(self.fbo).__name__} has no attention; ask detector.attends first"
+            )
+        long_term, attention = self.fbo(short_term, window, clip_of_roi, return_attention=True)
+        return self._head(short_term, long_term), attention
+
+    def _head(self, short_term: Float[Tensor, "R C"], long_term: Float[Tensor, "R D"]) -> Float[Tensor, "R A"]:
         return self.head(self.dropout(torch.cat([short_term, long_term], dim=1)))
 
     def forward(
-        self, clips: Float[Tensor, "B 3 T H W"], rois: Float[Tensor, "R 5"], window: BankWindow | None = None
-    ) -> Float[Tensor, "R A"]:
+        self,
+        clips: Float[Tensor, "B 3 T H W"],
+        rois: Float[Tensor, "R 5"],
+        window: BankWindow | None = None,
+        return_attention: bool = False,
+    ) -> Float[Tensor, "R A"] | tuple[Float[Tensor, "R A"], Attention]:
         """Compute the logits of every region.
 
         Args:
             clips: Normalized clips.
             rois: Clip index and box (x1, y1, x2, y2) in pixels of the clip, for each of R regions.
             window: One bank window per clip; None where the FBO reads no bank.
+            return_attention: See `classify`.
         """
-        return self.classify(self.short_term_features(clips, rois), window, rois[:, 0].long())
+        return self.classify(self.short_term_features(clips, rois), window, rois[:, 0].long(), return_attention)
 
     def train(self, mode: bool = True) -> ActionDetector:
         """Switch the mode; a frozen backbone stays in evaluation mode."""

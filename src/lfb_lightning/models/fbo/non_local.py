@@ -5,23 +5,26 @@
     s = relu(s + dropout(LN(W_o y)))            for each layer, without
     where y = softmax(theta(s) phi(l)^T / sqrt(d)) g(l), and all layers read the same l
 
-Where the work goes: the window belongs to a clip, not to a person, and is mostly empty slots. So the projections of the
-bank run once per clip and on filled rows only; attention runs over the persons grouped by clip. The empty slots of
-`mask_padding=False` all hold the same vector (zero, hence the projection's bias), so they are one slot that counts n
-times: its logit grows by log n.
+Where the work goes: there are hundreds of slots and few persons, so a layer's projections move to the persons' side,
+theta(s) phi(l)^T = (theta(s) W_phi) l^T + a constant, and g, being linear, comes after the mean over the slots. What the
+slots are laid out like is in `memory`.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lfb_lightning.models.fbo.memory import DenseMemory, Memory, PackedMemory
 from lfb_lightning.models.fbo.operator import required
-from lfb_lightning.structures import BankWindow
+from lfb_lightning.structures import Attention, BankWindow
+
+Form = Literal["auto", "packed", "dense"]
 
 
 class FBONonLocal(nn.Module):
@@ -42,9 +45,16 @@ class FBONonLocal(nn.Module):
         pre_act: Whether norm and ReLU come before a layer's output projection, or the norm behind it and a ReLU behind
             the sum. The paper has the first on AVA and EPIC-Kitchens and the second on Charades.
             # Paper: the layer norm has no weights. Ours has, as mmaction2's; they start at 1 and 0.
+
+    Attributes:
+        form: How the window is laid out, which changes the result by rounding errors only and is no part of a checkpoint:
+            `packed` or `dense` (see `memory`), or `auto`, which is packed except for torch.export. In training, dropout
+            draws other numbers in the dense form: an empty slot's are its own there, as in the reference
+            implementations, and those of all empty slots together in the packed one.
     """
 
     reads_bank = True
+    attends = True
 
     def __init__(
         self,
@@ -59,6 +69,7 @@ class FBONonLocal(nn.Module):
         pre_act: bool = True,
     ) -> None:
         super().__init__()
+        self.form: Form = "auto"
         if latent_channels < 1 or num_layers < 1:
             raise ValueError(f"latent_channels is {latent_channels} and num_layers {num_layers}, expected at least 1")
         bank_channels = bank_channels or channels
@@ -87,35 +98,49 @@ class FBONonLocal(nn.Module):
         self.get_buffer("std").copy_(torch.where(std > 1e-6, std, torch.ones_like(std)))
 
     def forward(
-        self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
-    ) -> Float[Tensor, "R D"]:
+        self,
+        short_term: Float[Tensor, "R C"],
+        window: BankWindow | None,
+        clip_of_roi: Int[Tensor, " R"],
+        return_attention: bool = False,
+    ) -> Float[Tensor, "R D"] | tuple[Float[Tensor, "R D"], Attention]:
         """Read the window of each person's clip; with `mask_padding`, an empty one adds nothing to the projected feature.
 
         Args:
             short_term: Features of the R persons.
             window: Windows of the B clips.
             clip_of_roi: The clip that each person is in, 0 to B - 1.
+            return_attention: Whether to return where the layers looked, too.
         """
         window = required(window)
-        rows = window.packed(short_term.dtype)  # [N, D] filled slots, clip by clip
-        if self.norm_inputs:
-            rows = self._standardize(rows)
+        memory = self._memory(window, clip_of_roi, short_term.dtype)
         if self.standardizes_short_term:
             short_term = self._standardize(short_term)
-        packed = self.dropout(self.long_term_projection(rows))
         query = self.dropout(self.short_term_projection(short_term))
-        memory = _Memory.pack(packed, window.mask, self._empty_slot(packed), mask_padding=self.mask_padding)
-        group = _group_by_clip(clip_of_roi, len(window.mask))
+        seen: list[Tensor] | None = [] if return_attention else None
         for layer in self.layers:
-            query = layer(query, memory, group)
-        return query
+            query = layer(query, memory, seen)
+        return query if seen is None else (query, memory.attention(seen))
 
-    def _standardize(self, features: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
+    def _memory(self, window: BankWindow, clip_of_roi: Int[Tensor, " R"], dtype: torch.dtype) -> Memory:
+        if self.form not in get_args(Form):
+            raise ValueError(f"form is {self.form!r}, expected one of {', '.join(get_args(Form))}")
+        if self.form == "dense" or (self.form == "auto" and torch.compiler.is_exporting()):
+            slots = window.padded(dtype)
+            if self.norm_inputs:  # the empty slots stay zero
+                slots = torch.where(window.mask[:, :, None], self._standardize(slots), torch.zeros_like(slots))
+            slots = self.dropout(self.long_term_projection(slots))
+            return DenseMemory.of(slots, window.mask, clip_of_roi, mask_padding=self.mask_padding)
+        rows = window.packed(dtype)  # [N, C] filled slots, clip by clip
+        if self.norm_inputs:
+            rows = self._standardize(rows)
+        rows = self.dropout(self.long_term_projection(rows))
+        # The reference implementations drop out every empty slot on its own; one mask for all here, since they are one entry.
+        empty = self.dropout(self.long_term_projection.bias.to(rows.dtype))
+        return PackedMemory.of(rows, empty, window.mask, clip_of_roi, mask_padding=self.mask_padding)
+
+    def _standardize(self, features: Float[Tensor, "... C"]) -> Float[Tensor, "... C"]:
         return (features - self.get_buffer("mean")) / self.get_buffer("std")
-
-    def _empty_slot(self, packed: Tensor) -> Float[Tensor, " D"]:
-        # The reference implementations drop out every empty slot on its own; one mask for all here, since they are one slot.
-        return self.dropout(self.long_term_projection.bias.to(packed.dtype))
 
 
 class NonLocalLayer(nn.Module):
@@ -136,78 +161,20 @@ class NonLocalLayer(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, x: Float[Tensor, "R D"], memory: _Memory, group: _Group) -> Float[Tensor, "R D"]:
-        """Add what each person finds in its clip's memory."""
-        query = group.scatter(self.query(x))  # [B, P, D]
-        keys, values = memory.padded(self.key), memory.padded(self.value)  # [B, M, D]
-        logits = query @ keys.transpose(1, 2) / math.sqrt(x.shape[1])  # [B, P, M]
+    def forward(
+        self, x: Float[Tensor, "R D"], memory: Memory, seen: list[Tensor] | None = None
+    ) -> Float[Tensor, "R D"]:
+        """Add what each person finds in its clip's memory, and append the weights `[G, P, M]` to `seen`, if given."""
+        query = memory.grouped(self.query(x)) / math.sqrt(x.shape[1])  # [G, P, D]
+        logits = (query @ self.key.weight) @ memory.entries.transpose(1, 2)  # [G, P, M]
+        logits = (
+            logits + (query @ self.key.bias)[:, :, None]
+        )  # no effect on a softmax, but every parameter gets a gradient
         # fp32: a softmax over hundreds of slots loses its tail in half precision.
         weights = torch.softmax(logits.float() + memory.log_count[:, None, :], dim=2)
-        found = group.gather(weights.to(values.dtype) @ values)  # [R, D]
+        if seen is not None:
+            seen.append(weights)
+        found = self.value(memory.ungrouped(weights.to(memory.entries.dtype) @ memory.entries))  # [R, D]
         out = self.out(F.relu(self.norm(found))) if self.pre_act else self.norm(self.out(found))
-        x = x + self.dropout(out) * memory.exists[group.clip_of_roi][:, None].to(x.dtype)
+        x = x + self.dropout(out) * memory.exists[:, None].to(x.dtype)
         return x if self.pre_act else F.relu(x)
-
-
-class _Memory:
-    """Filled slots of all clips, packed, and where they stand when padded to the fullest clip.
-
-    `log_count [B, M]`: log of how many slots an entry stands for (-inf for none); `exists [B]`: anything to attend to.
-    """
-
-    def __init__(self, rows: Tensor, place: Tensor, log_count: Tensor) -> None:
-        self.rows = rows
-        self.place = place  # index into the flattened [B * M]
-        self.exists = torch.isfinite(log_count).any(dim=1)
-        self.log_count = torch.where(self.exists[:, None], log_count, torch.zeros_like(log_count))
-
-    @classmethod
-    def pack(
-        cls, rows: Float[Tensor, "N D"], mask: Bool[Tensor, "B S"], empty: Float[Tensor, " D"], *, mask_padding: bool
-    ) -> _Memory:
-        """Rows in clip order; unless `mask_padding`, `empty` joins each clip that has empty slots."""
-        counts = mask.sum(dim=1)  # [B]
-        num_clips, width = len(mask), int(counts.max()) + 1 if len(mask) else 1
-        slot = (mask.cumsum(dim=1) - 1)[mask]  # rank of each row within its clip
-        clip = torch.arange(num_clips, device=mask.device)
-        place = clip.repeat_interleave(counts) * width + slot
-        log_count = torch.full((num_clips, width), -torch.inf, device=mask.device)
-        log_count.view(-1)[place] = 0.0
-        if not mask_padding:
-            num_empty = mask.shape[1] - counts
-            log_count[:, -1] = torch.log(num_empty.float())  # log 0 = -inf: a full window has no empty slot
-            place = torch.cat([place, clip * width + width - 1])
-            rows = torch.cat([rows, empty.expand(num_clips, -1)])
-        return cls(rows, place, log_count)
-
-    def padded(self, projection: nn.Module) -> Float[Tensor, "B M D"]:
-        """Project the packed rows and lay them out per clip, zero where there is none."""
-        projected = projection(self.rows)
-        flat = projected.new_zeros(self.log_count.numel(), projected.shape[1])
-        return flat.index_copy(0, self.place, projected).view(*self.log_count.shape, -1)
-
-
-class _Group:
-    """Persons laid out per clip: `[R, D] <-> [B, P, D]` with P the most persons in a clip."""
-
-    def __init__(self, clip_of_roi: Tensor, place: Tensor, num_clips: int, width: int) -> None:
-        self.clip_of_roi = clip_of_roi
-        self.place = place
-        self.num_clips = num_clips
-        self.width = width
-
-    def scatter(self, x: Float[Tensor, "R D"]) -> Float[Tensor, "B P D"]:
-        flat = x.new_zeros(self.num_clips * self.width, x.shape[1])
-        return flat.index_copy(0, self.place, x).view(self.num_clips, self.width, -1)
-
-    def gather(self, grouped: Float[Tensor, "B P D"]) -> Float[Tensor, "R D"]:
-        return grouped.flatten(0, 1)[self.place]
-
-
-def _group_by_clip(clip_of_roi: Int[Tensor, " R"], num_clips: int) -> _Group:
-    clips = torch.arange(num_clips, device=clip_of_roi.device)
-    belongs = clip_of_roi[:, None] == clips[None, :]  # [R, B]; small
-    rank = (belongs.cumsum(dim=0) - 1).gather(1, clip_of_roi[:, None])[:, 0]
-    width = int(belongs.sum(dim=0).max()) if num_clips else 1
-    width = max(width, 1)
-    return _Group(clip_of_roi, clip_of_roi * width + rank, num_clips, width)

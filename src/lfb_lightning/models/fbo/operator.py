@@ -20,6 +20,9 @@ class FBO(Protocol):
     It may also have `set_statistics(mean, std)`, which is given the training bank's mean and standard deviation per
     channel before training starts, and `needs_statistics: bool` to say whether it wants them (True where it is left out).
 
+    And it may have `attends: bool`: where it is there and True, a call with `return_attention=True` as fourth argument
+    returns `(features, structures.Attention)`.
+
     Attributes:
         out_channels: Channels that it adds; 0 for none.
         reads_bank: Whether it needs a bank. An FBO without this attribute is taken to need one.
