@@ -54,6 +54,27 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "resamples": _Positive,
         "seed": _Count,
     },
+    "predict": {
+        "paths": Mapping[str, str],
+        "video": _Path,
+        "ckpt_path": _Path,
+        "bank_ckpt_path": _Path,
+        "compare": _Path,
+        "labels": _Path,
+        "out": _Path,
+        "overlay": bool,
+        "page": bool,
+        "threshold": float,
+        "least_score": float,
+        "attention": _Count,
+        "detection_rate": float | None,
+        "bank": Mapping[str, Any],
+        "clips": Mapping[str, Any],
+        "device": str | None,
+        "batch_size": _Positive,
+        "num_threads": _Positive | None,
+        "trusted_packages": Sequence[str],
+    },
     "import": {"src": _Path, "out": _Path, "strict": bool},
     "bank": _BANK,
 }
@@ -71,6 +92,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "extract": ("data", "bank", "extraction", "trainer"),
     "cache": ("data",),
     "check": ("data",),
+    "predict": ("persons",),
 }
 
 # Lightning also offers half and double precision for everything; here, sums over a batch and metrics need 32 bits.

@@ -24,7 +24,8 @@ VERSION = 1
 
 def write_csv(path: Path, prediction: Prediction, *, least_score: float) -> None:
     """Write AVA's result csv; see `Prediction.to_csv`."""
-    with durable_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+    with durable_file(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         for row in range(len(prediction.moment)):
             second = prediction.clock.text(int(prediction.ticks[prediction.moment[row]]))
@@ -33,8 +34,7 @@ def write_csv(path: Path, prediction: Prediction, *, least_score: float) -> None
             for column in sorted(prediction.actions):
                 if scores[column] >= least_score:
                     writer.writerow([*begin, column, f"{scores[column]:.9g}"])
-        text.flush()
-        text.detach()
+        text.detach()  # leaves the file open, whose end is `durable_file`'s
 
 
 def write_detections_json(path: Path, prediction: Prediction, *, least_score: float) -> None:

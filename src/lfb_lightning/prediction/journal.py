@@ -31,6 +31,7 @@ class Journal:
 
     def __init__(self, folder: Path, made_by: Mapping[str, Any]) -> None:
         self.folder = folder
+        self.made_by = made_by
         self._digest = hashlib.sha256(json.dumps(made_by, sort_keys=True, default=str).encode()).hexdigest()
 
     def stored(self) -> Iterator[Observed]:

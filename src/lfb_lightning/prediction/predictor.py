@@ -41,6 +41,7 @@ class LFBPredictor:
         attention: Rows of the bank that are listed for each decision; 0: none.
 
     Attributes:
+        memory: The detector whose backbone makes the bank.
         notes: Lines that whoever reads the results should know.
 
     Raises:
@@ -62,8 +63,10 @@ class LFBPredictor:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.trained = trained
         self.compare = compare
+        self.memory, _ = memory_of(trained, bank)
         self.persons = persons
         self.batch_size = batch_size
+        self.bank_threshold = bank_threshold
         self.notes: list[str] = []
         self._looks: list[Look] = []
         self._digests: list[str] = []
@@ -114,7 +117,7 @@ class LFBPredictor:
         boxes: Mapping[float, Sequence[Sequence[float]]] | None = None,
         *,
         video_id: str | None = None,
-        journal: str | Path | None = None,
+        journal: Journal | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Prediction:
         """Predict the actions in a video.
@@ -123,8 +126,7 @@ class LFBPredictor:
             video: A video file.
             boxes: Normalized xyxy boxes of the persons by second; None: they are looked for.
             video_id: How tables call the video; None: the file's name without its ending.
-            journal: A folder in which what was observed is kept while the prediction is made, so that an interrupted call
-                goes on when it is repeated; None: it is kept in memory only.
+            journal: Keeps what was observed, so that an interrupted call goes on when it is repeated; see `journal`.
             progress: Called with the number of moments that are done, and of all.
 
         Raises:
@@ -132,11 +134,11 @@ class LFBPredictor:
         """
         path = Path(video)
         properties = VideoFile(path).properties()
-        recipe = self.trained.recipe
-        ticks = range(max(1, math.ceil(properties.seconds * recipe.clock.ticks_per_second)))
+        ticks = self._ticks(properties)
         name = path.stem if video_id is None else video_id
-        stretches = self._observe(path, name, properties, ticks, boxes, journal)
-        window = recipe.window
+        persons = self._persons() if boxes is None else BoxesBySecond(boxes)
+        stretches = self._observe(path, name, properties, ticks, persons, journal)
+        window = self.trained.recipe.window
         return gather(
             _counted(stretches, len(ticks), progress),
             self._scorers,
@@ -147,6 +149,48 @@ class LFBPredictor:
             window=(float(window.before), float(window.after)) if self.trained.detector.reads_bank else None,
             compared=None if self.compare is None else self.compare.name,
         )
+
+    def journal(self, video: str | Path, folder: str | Path) -> Journal:
+        """Make the journal of a video in which its persons are looked for.
+
+        Args:
+            video: A video file.
+            folder: Where it is kept until the caller removes it.
+
+        Raises:
+            InputError: The video cannot be read, or the persons' detector cannot be loaded.
+        """
+        path = Path(video)
+        properties = VideoFile(path).properties()
+        status = path.stat()
+        made_by = {
+            "video": [str(path.resolve()), status.st_size, status.st_mtime_ns],
+            "looks": self._digests,
+            "persons": self._persons().describe(),
+            "moments": [len(self._ticks(properties)), self._stretch, str(self.trained.recipe.clock)],
+        }
+        return Journal(Path(folder), made_by)
+
+    def describe(self) -> dict[str, Any]:
+        """State what decides scores beside what a journal says: heads, windows, the bank's threshold."""
+        return {
+            "detectors": [state_digest(scorer.detector) for scorer in self._scorers],
+            "recipes": [str(scorer.recipe) for scorer in self._scorers],
+            "bank": [[scorer.bank, scorer.bank_threshold, scorer.listed] for scorer in self._scorers],
+        }
+
+    @property
+    def bank_look(self) -> int:
+        """Which of an observation's features are the bank's."""
+        return self._scorers[0].bank
+
+    @property
+    def _stretch(self) -> int:
+        return max(_STRETCH, *(scorer.recipe.reach for scorer in self._scorers))
+
+    def _ticks(self, properties: VideoProperties) -> Sequence[int]:
+        """The moments of a video: every tick of the clock while it lasts."""
+        return range(max(1, math.ceil(properties.seconds * self.trained.recipe.clock.ticks_per_second)))
 
     def _scorer(self, trained: Trained, bank: Trained | None, bank_threshold: float, listed: int) -> Scorer:
         memory, note = memory_of(trained, bank)
@@ -179,17 +223,14 @@ class LFBPredictor:
         video_id: str,
         properties: VideoProperties,
         ticks: Sequence[int],
-        boxes: Mapping[float, Sequence[Sequence[float]]] | None,
-        journal: str | Path | None,
+        persons: PersonSource,
+        journal: Journal | None,
     ) -> Iterator[Observed]:
         """Give the stretches of a video: those that the journal has, then those that are observed now."""
-        persons = self._persons(boxes)
         linker = PersonLinker(aspect=properties.width / properties.height)
         clock = self.trained.recipe.clock
-        stretch = max(_STRETCH, *(scorer.recipe.reach for scorer in self._scorers))
-        kept = None if journal is None else self._journal(Path(journal), path, persons, ticks, stretch)
         number = done = 0
-        for observed in () if kept is None else kept.stored():
+        for observed in () if journal is None else journal.stored():
             _replay(linker, observed, clock.seconds_in_video)
             number, done = number + 1, done + len(observed.ticks)
             yield observed
@@ -201,34 +242,22 @@ class LFBPredictor:
             looks=self._looks,
             persons=persons,
             linker=linker,
-            stretch=stretch,
+            stretch=self._stretch,
             batch_size=self.batch_size,
             device=self.device,
             reach=clock.seconds_in_video(ticks[-1]),
         ):
-            if kept is not None:
-                kept.store(number, observed)
+            if journal is not None:
+                journal.store(number, observed)
                 number += 1
             yield observed
 
-    def _persons(self, boxes: Mapping[float, Sequence[Sequence[float]]] | None) -> PersonSource:
-        if boxes is not None:
-            return BoxesBySecond(boxes)
+    def _persons(self) -> PersonSource:
         if self.persons is None:
             from lfb_lightning.persons.torchvision import TorchvisionPersons  # loads torchvision's detectors
 
             self.persons = TorchvisionPersons(device=str(self.device))
         return self.persons
-
-    def _journal(self, folder: Path, video: Path, persons: PersonSource, ticks: Sequence[int], stretch: int) -> Journal:
-        status = video.stat()
-        made_by = {
-            "video": [str(video.resolve()), status.st_size, status.st_mtime_ns],
-            "looks": self._digests,
-            "persons": persons.describe(),
-            "ticks": [len(ticks), stretch, str(self.trained.recipe.clock)],
-        }
-        return Journal(folder, made_by)
 
 
 def _replay(linker: PersonLinker, observed: Observed, seconds: Callable[[int], float]) -> None:

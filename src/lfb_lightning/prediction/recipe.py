@@ -93,7 +93,7 @@ def read_recipe(
         seed=int(config.get("seed") or 0),
         bank_threshold=_threshold(stored, {**data, **trained}),
         bank_backbone=trained.get("bank_backbone"),
-        actions=_names(trained.get("actions"), labels, num_columns),
+        actions=_names(trained, labels, num_columns),
         loss=loss,
     )
 
@@ -121,7 +121,7 @@ def _threshold(stored: StoredObjects, section: Mapping[str, Any]) -> float:
     return float(value)
 
 
-def _names(stated: Any, labels: str | Path | None, num_columns: int) -> dict[int, str]:
+def _names(trained: Mapping[str, Any], labels: str | Path | None, num_columns: int) -> dict[int, str]:
     """Find the actions' names: those of a given label map, else the checkpoint's, else AVA's, else numbers."""
     if labels is not None:
         label_map = read_label_map(labels)
@@ -131,6 +131,7 @@ def _names(stated: Any, labels: str | Path | None, num_columns: int) -> dict[int
                 f"{num_columns} score columns."
             )
         return dict(label_map.names)
+    stated = trained.get("actions")
     if isinstance(stated, dict) and stated:
         return {
             int(column): str(name)
@@ -139,4 +140,5 @@ def _names(stated: Any, labels: str | Path | None, num_columns: int) -> dict[int
         }
     if num_columns == _AVA_COLUMNS:
         return dict(ava_action_names())
-    return {column: f"action {column}" for column in range(num_columns)}
+    first = 1 if trained.get("has_background", True) else 0
+    return {column: f"action {column}" for column in range(first, num_columns)}

@@ -1,0 +1,225 @@
+"""`lfb-predict`: the actions of the persons in videos of one's own, as tables, as a video, and as a page."""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from lfb_lightning.bank import BankWriter, finish_bank
+from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.building import build, required_checkpoint
+from lfb_lightning.cli.trust import trusted_packages
+from lfb_lightning.errors import InputError, one_line
+from lfb_lightning.files.run_lock import RunLock
+from lfb_lightning.prediction import LFBPredictor, Prediction
+from lfb_lightning.prediction.keeping import bank_writer, keep_video
+from lfb_lightning.prediction.outputs import Outputs
+from lfb_lightning.prediction.trained import Trained, load_trained
+from lfb_lightning.video.library import ENDINGS
+
+_JOURNAL = ".unfinished"
+
+
+def predict(cfg: DictConfig, run_dir: Path) -> int:
+    """Predict the configured videos.
+
+    Args:
+        cfg: The composed configuration.
+        run_dir: The run folder, which is not used.
+
+    Returns:
+        The exit status: 1 if a video failed, else 0.
+    """
+    if cfg.num_threads is not None:
+        torch.set_num_threads(cfg.num_threads)
+    videos = find_videos(cfg.video)
+    predictor = _predictor(cfg)
+    for note in predictor.notes:
+        print(f"note: {note}")
+    outputs = Outputs(overlay=cfg.overlay, page=cfg.page, threshold=cfg.threshold, least_score=cfg.least_score)
+    folders = _folders(videos, cfg.out)
+    keeper = _keeper(cfg, predictor)
+    failed: dict[Path, str] = {}
+    console = Console(stderr=True)
+    for video, folder in folders.items():
+        try:
+            _predict_one(video, folder, predictor, outputs, keeper, console)
+        except InputError as error:
+            if len(videos) == 1:
+                raise
+            failed[video] = one_line(str(error))
+            console.print(f"failed: {failed[video]}", style="red", highlight=False)
+    if keeper is not None:
+        finish_bank(keeper.folder, keeper.provenance, *_banked(folders, failed))
+        print(f"bank: {keeper.folder}")
+    if len(videos) > 1:
+        print(f"{len(videos) - len(failed)} of {len(videos)} videos predicted")
+        for video, reason in failed.items():
+            print(f"not predicted: {video}: {reason}")
+    return 1 if failed else 0
+
+
+def find_videos(text: str | None) -> list[Path]:
+    """List the videos that a file, a folder or a pattern names, in order of their names.
+
+    Args:
+        text: What the user typed for `video`.
+
+    Raises:
+        InputError: There are none.
+    """
+    if text is None:
+        raise InputError("video is not set: give a video file, a folder of videos, or a pattern: video='clips/*.mp4'.")
+    path = Path(text).expanduser()
+    if path.is_dir():
+        found = sorted(one for one in path.iterdir() if one.suffix.lower() in ENDINGS and one.is_file())
+        if not found:
+            raise InputError(f"video {text}: the folder has no file with one of the endings {', '.join(ENDINGS)}.")
+        return found
+    if path.is_file():
+        return [path]
+    found = sorted(Path(one) for one in glob.glob(str(path), recursive=True) if Path(one).is_file())
+    if not found:
+        raise InputError(f"video {text}: no such file or folder, and no file fits it as a pattern.")
+    return found
+
+
+def _predictor(cfg: DictConfig) -> LFBPredictor:
+    trusted = trusted_packages(cfg)
+    clips = OmegaConf.to_container(cfg.clips, resolve=True)
+
+    def loaded(path: str | Path | None) -> Trained | None:
+        if path is None:
+            return None
+        return load_trained(path, labels=cfg.labels, clips=clips, trusted_packages=trusted)  # type: ignore[arg-type]
+
+    trained = loaded(required_checkpoint(cfg))
+    assert trained is not None
+    return LFBPredictor(
+        trained,
+        bank=loaded(cfg.bank_ckpt_path),
+        compare=loaded(cfg.compare),
+        persons=build(cfg.persons),
+        device=cfg.device,
+        batch_size=cfg.batch_size,
+        bank_threshold=cfg.bank.threshold,
+        attention=cfg.attention,
+    )
+
+
+def _folders(videos: list[Path], out: str | None) -> dict[Path, Path]:
+    """Choose the folder of each video: its name below `out`, with its ending where two have one name."""
+    if len(videos) == 1:
+        return {videos[0]: Path("predictions") / videos[0].stem if out is None else Path(out).expanduser()}
+    root = Path("predictions" if out is None else out).expanduser()
+    stems = Counter(video.stem.casefold() for video in videos)
+    folders = {video: root / (video.stem if stems[video.stem.casefold()] == 1 else video.name) for video in videos}
+    if len(set(folders.values())) < len(folders):
+        raise InputError("video: several of the files have the same name; give each folder of them its own out.")
+    return folders
+
+
+def _keeper(cfg: DictConfig, predictor: LFBPredictor) -> BankWriter | None:
+    if cfg.bank.dir is None:
+        return None
+    return bank_writer(
+        Path(cfg.bank.dir).expanduser(),
+        predictor.memory,
+        precision=predictor.trained.recipe.precision,
+        bank_threshold=cfg.bank.threshold,
+    )
+
+
+def _video_id(video: Path, folder: Path) -> str:
+    """Name a video as its folder is named where two have one name."""
+    return folder.name if folder.name == video.name else video.stem
+
+
+def _banked(folders: Mapping[Path, Path], failed: Mapping[Path, str]) -> tuple[list[str], dict[str, str]]:
+    ids = {video: _video_id(video, folder) for video, folder in folders.items()}
+    return list(ids.values()), {ids[video]: reason for video, reason in failed.items()}
+
+
+def _predict_one(
+    video: Path,
+    folder: Path,
+    predictor: LFBPredictor,
+    outputs: Outputs,
+    keeper: BankWriter | None,
+    console: Console,
+) -> None:
+    video_id = _video_id(video, folder)
+    lock = RunLock(folder, key="out")
+    try:
+        journal = predictor.journal(video, folder / _JOURNAL)
+        made_by = {**journal.made_by, **predictor.describe()}
+        if outputs.is_complete(folder, made_by) and (keeper is None or keeper.is_finished(video_id)):
+            print(f"{folder}: was there")
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console) as bar:
+            moments = bar.add_task(f"{video.name}: seconds seen", total=None)
+            prediction = predictor(
+                video,
+                video_id=video_id,
+                journal=journal,
+                progress=lambda done, total: bar.update(moments, completed=done, total=total),
+            )
+            drawn = bar.add_task("seconds drawn", total=max(1, round(prediction.properties.seconds)))
+            files, problems = outputs.write(
+                prediction, folder, progress=lambda second: bar.update(drawn, completed=int(second))
+            )
+            bar.update(drawn, completed=max(1, round(prediction.properties.seconds)))
+        if keeper is not None:
+            keep_video(
+                keeper, video_id, journal.stored(), look=predictor.bank_look, bank_threshold=predictor.bank_threshold
+            )
+        outputs.finish(folder, made_by, _summary(prediction))
+        journal.remove()
+        print(_told(prediction, files, problems))
+    finally:
+        lock.release()
+
+
+def _summary(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "video": str(prediction.video),
+        "moments": len(prediction.ticks),
+        "persons": len(prediction.moment),
+        "tracks": len(set(prediction.tracks.tolist())),
+        "model": prediction.model,
+    }
+
+
+def _told(prediction: Prediction, files: list[Path], problems: list[str]) -> str:
+    summary = _summary(prediction)
+    lines = [
+        f"{prediction.video}: {summary['moments']} moments, {summary['persons']} persons in {summary['tracks']} tracks",
+        *(f"  missing: {problem}" for problem in problems),
+        *(f"  {path}" for path in files),
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run `lfb-predict` with the arguments that the user typed."""
+    launch("predict", predict)
+
+
+if __name__ == "__main__":
+    main()

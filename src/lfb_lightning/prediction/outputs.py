@@ -1,0 +1,99 @@
+"""The folder of a predicted video: its files, and a record by which a repeated command knows that they are complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import write_json
+from lfb_lightning.files.json_file import read_json_object
+from lfb_lightning.prediction import pictures
+from lfb_lightning.prediction.prediction import Prediction
+
+_RECORD = "prediction.json"
+_CSV, _JSON, _OVERLAY = "detections.csv", "detections.json", "overlay.mp4"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What is written of a prediction.
+
+    Args:
+        overlay: Whether the video is written with everything drawn into it.
+        page: Whether the page and its video are written.
+        threshold: Score from which an action is drawn, and shown by the page at first.
+        least_score: Scores below it are left out of the tables.
+    """
+
+    overlay: bool = True
+    page: bool = True
+    threshold: float = 0.5
+    least_score: float = 0.01
+
+    def write(
+        self, prediction: Prediction, folder: Path, *, progress: Callable[[float], None] | None = None
+    ) -> tuple[list[Path], list[str]]:
+        """Write the files of a prediction.
+
+        Args:
+            prediction: What is written.
+            folder: Where to; it is there.
+            progress: Called with the second of the video that is written.
+
+        Returns:
+            The files, and a line for each thing that is missing in them.
+
+        Raises:
+            InputError: A file cannot be written.
+        """
+        problems: list[str] = []
+        prediction.to_csv(folder / _CSV, least_score=self.least_score)
+        prediction.to_json(folder / _JSON, least_score=self.least_score)
+        page_video = folder / pictures.PAGE_VIDEO if self.page else None
+        if self.overlay:
+            written = pictures.save_overlay(
+                folder / _OVERLAY, prediction, threshold=self.threshold, page_video=page_video, progress=progress
+            )
+            problems += written.problems
+        if self.page:
+            pictures.save_page(folder, prediction, threshold=self.threshold, video=not self.overlay)
+        return [folder / name for name in self.names()], problems
+
+    def names(self) -> list[str]:
+        """List the names of the files."""
+        return [
+            _CSV,
+            _JSON,
+            *([_OVERLAY] if self.overlay else []),
+            *([pictures.PAGE, pictures.PAGE_VIDEO] if self.page else []),
+        ]
+
+    def is_complete(self, folder: Path, made_by: Mapping[str, Any]) -> bool:
+        """Say whether a folder has all files, made by the same as is asked for now."""
+        path = folder / _RECORD
+        if not path.is_file():
+            return False
+        try:
+            found = read_json_object(path, what="prediction", remedy="delete it")
+        except InputError:
+            return False
+        return found.get("made_by") == self._digest(made_by) and all((folder / name).is_file() for name in self.names())
+
+    def finish(self, folder: Path, made_by: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
+        """Record that a folder is complete.
+
+        Args:
+            folder: With all files.
+            made_by: What decides their content.
+            summary: Plain data for whoever opens the record.
+        """
+        write_json(folder / _RECORD, {**summary, "files": self.names(), "made_by": self._digest(made_by)})
+
+    def _digest(self, made_by: Mapping[str, Any]) -> str:
+        content = json.dumps([made_by, asdict(self)], sort_keys=True, default=str)
+        return hashlib.sha256(content.encode()).hexdigest()
