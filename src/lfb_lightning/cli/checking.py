@@ -54,7 +54,7 @@ def check_config(cfg: DictConfig, command: str) -> None:
                     _check_section(f"{key}.{part}", section)
         elif key == "data":
             _check_data(_mapping(key, value))
-        elif key in _BUILT_WITHOUT_TARGET:
+        elif key in _BUILT_WITHOUT_TARGET and key in SECTIONS.get(command, ()):
             target = _locate(key, _BUILT_WITHOUT_TARGET[key])
             check_arguments(key, _mapping(key, value), target)
             _check_complete(key, value, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,7 +85,8 @@ def find_videos(text: str | None) -> list[Path]:
         return found
     if path.is_file():
         return [path]
-    found = sorted(Path(one) for one in glob.glob(str(path), recursive=True) if Path(one).is_file())
+    root = Path(path.anchor)
+    found = sorted(one for one in root.glob(str(path.relative_to(root))) if one.is_file())
     if not found:
         raise InputError(f"video {text}: no such file or folder, and no file fits it as a pattern.")
     return found

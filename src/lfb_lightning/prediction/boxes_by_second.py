@@ -19,13 +19,13 @@ class BoxesBySecond:
     """Gives the persons whose boxes are known by second: a `PersonSource`.
 
     Args:
-        boxes: Normalized xyxy boxes by second since the video's first frame; a second that is missing has no persons.
+        boxes: Normalized xyxy boxes `[P, 4]`, lists or arrays, by second since the video's first frame; a second that is missing has no persons.
 
     Raises:
         InputError: A box is none, or lies outside of the picture.
     """
 
-    def __init__(self, boxes: Mapping[float, Sequence[Sequence[float]]]) -> None:
+    def __init__(self, boxes: Mapping[Any, Any]) -> None:
         self._seconds = np.array(sorted(boxes), dtype=np.float64)
         self._boxes = [_checked(second, boxes[second]) for second in sorted(boxes)]
 
@@ -48,7 +48,7 @@ class BoxesBySecond:
         return self._boxes[nearest] if near else np.zeros((0, 4))
 
 
-def _checked(second: float, boxes: Sequence[Sequence[float]]) -> np.ndarray:
+def _checked(second: Any, boxes: Any) -> np.ndarray:
     array = np.array(boxes, dtype=np.float64).reshape(-1, 4) if len(boxes) else np.zeros((0, 4))
     good = (array >= 0).all(axis=1) & (array <= 1).all(axis=1) & (array[:, 2:] > array[:, :2]).all(axis=1)
     if not good.all():

@@ -114,7 +114,7 @@ class LFBPredictor:
     def __call__(
         self,
         video: str | Path,
-        boxes: Mapping[float, Sequence[Sequence[float]]] | None = None,
+        boxes: Mapping[Any, Any] | None = None,
         *,
         video_id: str | None = None,
         journal: Journal | None = None,
@@ -124,7 +124,7 @@ class LFBPredictor:
 
         Args:
             video: A video file.
-            boxes: Normalized xyxy boxes of the persons by second; None: they are looked for.
+            boxes: Normalized xyxy boxes of the persons `[P, 4]` by second, lists or arrays; None: they are looked for.
             video_id: How tables call the video; None: the file's name without its ending.
             journal: Keeps what was observed, so that an interrupted call goes on when it is repeated; see `journal`.
             progress: Called with the number of moments that are done, and of all.

@@ -1,0 +1,231 @@
+"""Predictions against the same made by hand: clips by random access, one bank of the whole video, window by window."""
+
+import csv
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from lfb_lightning.bank import BankRows, FeatureBank, WindowSpec
+from lfb_lightning.boxes import rois_from_boxes
+from lfb_lightning.clips import ClipSettings
+from lfb_lightning.errors import InputError
+from lfb_lightning.models import load_detector
+from lfb_lightning.prediction import LFBPredictor
+from lfb_lightning.prediction import predictor as module
+from lfb_lightning.structures import Keyframe
+from lfb_lightning.video import VideoFile
+
+CLIPS = ClipSettings(num_frames=4, frame_stride=4, fps=25.0, eval_short_side=64)
+
+
+def features(detector, video, second, boxes):
+    """Short-term features of the persons at a second, from a clip that is read alone."""
+    pixels, rois, _ = CLIPS.eval_view(VideoFile(video).clip(CLIPS.sampling.times(second)), boxes)
+    clip = (pixels.float() / 255 - 0.45) / 0.225
+    with torch.no_grad():
+        return detector.short_term_features(clip[None], rois_from_boxes([rois]))
+
+
+def by_hand(video, walkers, *, detector, memory, bank_threshold=0.0):
+    """Scores of every person, moment by moment (20 seconds, 2 ticks each), and the row of the video in each slot."""
+    found = {tick: walkers.at(tick / 2) for tick in range(40)}
+    ticks = np.repeat(list(found), [len(one) for one in found.values()])
+    boxes = torch.from_numpy(np.concatenate([one.boxes for one in found.values()]))
+    scores = torch.from_numpy(np.concatenate([one.scores for one in found.values()]))
+    own = {tick: features(detector, video, tick / 2, one.boxes) for tick, one in found.items() if len(one)}
+    stored = torch.cat([features(memory, video, tick / 2, one.boxes) for tick, one in found.items() if len(one)])
+    kept = scores >= bank_threshold
+    bank = FeatureBank.from_rows(
+        {"v": BankRows(torch.from_numpy(ticks)[kept], boxes[kept], scores[kept], stored[kept])},
+        channels=stored.shape[1],
+        ticks_per_second=2,
+    )
+    spec = WindowSpec(before=3, after=Fraction(5, 2), slots=36, per_tick=3)
+    result = []
+    for tick, short_term in own.items():
+        window = bank.windows([Keyframe("v", tick)], spec)
+        with torch.no_grad():
+            logits = detector.classify(short_term, window, torch.zeros(len(short_term), dtype=torch.int64))
+        result.append(torch.sigmoid(logits))
+    return torch.cat(result).numpy()
+
+
+@pytest.fixture
+def short_stretches(monkeypatch):
+    monkeypatch.setattr(module, "_STRETCH", 7)  # of 40 moments: most windows reach into other stretches
+
+
+@pytest.mark.parametrize("bank_threshold", [0.0, 0.8])
+def test_scores_are_those_of_clips_and_windows_read_one_by_one(
+    checkpoint, video, walkers, short_stretches, bank_threshold
+):
+    path = checkpoint("nl", seed=1)
+    made = LFBPredictor.from_checkpoint(path, persons=walkers, batch_size=3, bank_threshold=bank_threshold)(video)
+    detector = load_detector(path)
+    expected = by_hand(video, walkers, detector=detector, memory=detector, bank_threshold=bank_threshold)
+    assert made.scores.shape == expected.shape == (64, 6)
+    np.testing.assert_allclose(made.scores, expected, atol=2e-6)
+    assert expected.std(axis=0).min() > 5e-4  # a prediction that is always the same would show nothing
+
+
+def test_the_bank_and_the_comparison_come_from_other_checkpoints(checkpoint, video, walkers, short_stretches):
+    nl, memory, baseline = checkpoint("nl", seed=2), checkpoint("none", seed=3), checkpoint("none", seed=4)
+    predictor = LFBPredictor.from_checkpoint(nl, bank_checkpoint=memory, compare=baseline, persons=walkers)
+    made = predictor(video)
+    expected = by_hand(video, walkers, detector=load_detector(nl), memory=load_detector(memory))
+    alone = by_hand(video, walkers, detector=load_detector(baseline), memory=load_detector(baseline))
+    np.testing.assert_allclose(made.scores, expected, atol=2e-6)
+    np.testing.assert_allclose(made.without, alone, atol=2e-6)
+
+
+def test_a_detector_without_memory_has_neither_window_nor_attention(checkpoint, video, walkers):
+    made = LFBPredictor.from_checkpoint(checkpoint("none", seed=5), persons=walkers)(video)
+    assert made.window is None
+    assert made.attention is None
+    assert made.without is None
+
+
+def test_tracks_go_on_and_moments_without_persons_are_there(checkpoint, video, walkers):
+    made = LFBPredictor.from_checkpoint(checkpoint("none", seed=5), persons=walkers)(video)
+    assert made.seconds == [tick / 2 for tick in range(40)]
+    assert [len(persons) for persons in made] == [0 if int(second) % 5 == 4 else 2 for second in made.seconds]
+    assert set(made.tracks.tolist()) == {0, 1}
+    first = made.at(1.4)  # the nearest moment is 1.5
+    assert first[0].second == 1.5
+    assert first[0].box == pytest.approx((0.13, 0.1, 0.43, 0.9))
+    assert list(first[0].actions.values()) == sorted(first[0].actions.values(), reverse=True)
+
+
+def test_attention_names_rows_of_the_window_and_adds_up_to_one(checkpoint, video, walkers, short_stretches):
+    predictor = LFBPredictor.from_checkpoint(checkpoint("nl", seed=1), persons=walkers, attention=4)
+    made = predictor(video)
+    attention = made.attention
+    assert attention.rows.shape == (64, 2, 4)
+    total = attention.weights.sum(axis=2) + attention.empty + attention.rest
+    np.testing.assert_allclose(total, 1, atol=1e-5)
+    ticks = made.ticks[made.moment]
+    seen = ticks[np.maximum(attention.rows, 0)]
+    off = seen - ticks[:, None, None]
+    named = attention.rows >= 0
+    assert named.all()
+    assert off[named].min() >= -6
+    assert off[named].max() <= 5
+    assert np.unique(off[named]).size > 6
+    whole = LFBPredictor.from_checkpoint(checkpoint("nl", seed=1), persons=walkers, attention=36)(video).attention
+    np.testing.assert_allclose(whole.rest, 0, atol=1e-6)
+    np.testing.assert_allclose(whole.weights[:, :, :4], attention.weights, atol=1e-7)
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_an_interrupted_prediction_goes_on_and_gives_the_same(
+    checkpoint, video, walkers, short_stretches, tmp_path, monkeypatch
+):
+    predictor = LFBPredictor.from_checkpoint(checkpoint("nl", seed=1), persons=walkers, batch_size=3)
+    expected = predictor(video)
+
+    def stop(done, total):
+        assert total == 40
+        if done >= 21:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        predictor(video, journal=predictor.journal(video, tmp_path / "kept"), progress=stop)
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+    (tmp_path / "kept" / "stretch-000002.safetensors").write_bytes(b"cut off")
+    walkers.asked.clear()
+    journal = predictor.journal(video, tmp_path / "kept")
+    made = predictor(video, journal=journal)
+    assert walkers.asked[0] == 7.0  # two stretches of 7 moments, half a second each, were kept
+    for name in ("ticks", "moment", "boxes", "confidences", "tracks", "scores"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(expected, name))
+    assert made.thumbnails == expected.thumbnails
+    journal.remove()
+    assert not (tmp_path / "kept").exists()
+
+
+def test_what_other_settings_have_left_is_not_taken(checkpoint, video, walkers, short_stretches, tmp_path):
+    first = LFBPredictor.from_checkpoint(checkpoint("none", seed=5), persons=walkers)
+    first(video, journal=first.journal(video, tmp_path / "kept"))
+    other = LFBPredictor.from_checkpoint(checkpoint("none", seed=6), persons=walkers)
+    walkers.asked.clear()
+    other(video, journal=other.journal(video, tmp_path / "kept"))
+    assert walkers.asked[0] == 0.0
+    assert len(walkers.asked) == 40
+
+
+def test_given_boxes(checkpoint, video):
+    made = LFBPredictor.from_checkpoint(checkpoint("none", seed=5))(video, boxes={0.5: [[0, 0, 0.5, 1]], 3: []})
+    assert [len(persons) for persons in made] == [0, 1, *[0] * 38]
+    with pytest.raises(InputError, match=r"boxes of second 2: .*0\.\.1"):
+        LFBPredictor.from_checkpoint(checkpoint("none", seed=5))(video, boxes={2: [[0, 0, 320, 200]]})
+
+
+def test_a_video_without_persons_has_empty_tables(checkpoint, video, tmp_path):
+    made = LFBPredictor.from_checkpoint(checkpoint("nl", seed=1))(video, boxes={})
+    made.to_csv(tmp_path / "a.csv")
+    made.to_json(tmp_path / "a.json")
+    assert (tmp_path / "a.csv").read_text() == ""
+    assert len(json.loads((tmp_path / "a.json").read_text())["moments"]) == 40
+
+
+def test_names_come_from_the_checkpoint_the_label_map_or_ava(checkpoint, video, tmp_path):
+    trained_on = {"actions": {1: "walk", 4: "eat"}, "ticks_per_second": "2", "bank_backbone": None}
+    path = checkpoint("none", seed=5, trained_on=trained_on)
+    assert LFBPredictor.from_checkpoint(path)(video, boxes={}).actions == {1: "walk", 4: "eat"}
+    (tmp_path / "map.pbtxt").write_text('item { name: "sit" id: 2 }')
+    assert LFBPredictor.from_checkpoint(path, labels=tmp_path / "map.pbtxt")(video, boxes={}).actions == {2: "sit"}
+    (tmp_path / "map.pbtxt").write_text('item { name: "sit" id: 6 }')
+    with pytest.raises(InputError, match="largest id is 6, but the detector has 6 score columns"):
+        LFBPredictor.from_checkpoint(path, labels=tmp_path / "map.pbtxt")
+
+
+def test_a_bank_of_another_backbone_is_refused(checkpoint):
+    trained_on = {"actions": {1: "walk"}, "ticks_per_second": "2", "bank_backbone": "0" * 64}
+    path = checkpoint("nl", seed=1, trained_on=trained_on)
+    with pytest.raises(InputError, match=r"trained on a bank of backbone 000000000000.*bank_ckpt_path="):
+        LFBPredictor.from_checkpoint(path)
+    silent = LFBPredictor.from_checkpoint(checkpoint("nl", seed=1))
+    assert len(silent.notes) == 1
+    assert "does not say which backbone" in silent.notes[0]
+    assert (
+        LFBPredictor.from_checkpoint(checkpoint("nl", seed=1), bank_checkpoint=checkpoint("none", seed=2)).notes == []
+    )
+
+
+def test_the_tables_say_what_the_prediction_says(checkpoint, video, walkers, tmp_path):
+    predictor = LFBPredictor.from_checkpoint(
+        checkpoint("nl", seed=1), compare=checkpoint("none", seed=5), persons=walkers, attention=3
+    )
+    made = predictor(video)
+    made.to_csv(tmp_path / "a.csv", least_score=0.2)
+    made.to_json(tmp_path / "a.json", least_score=0.2)
+    rows = list(csv.reader((tmp_path / "a.csv").read_text().splitlines()))
+    content = json.loads((tmp_path / "a.json").read_text())
+    assert (content["format"], content["version"]) == ("lfb-lightning detections", 1)
+    persons = [(moment["second"], person) for moment in content["moments"] for person in moment["persons"]]
+    assert [person["row"] for _, person in persons] == list(range(64))
+    from_json = [
+        (round(second, 6), int(action), score)
+        for second, person in persons
+        for action, score in sorted(person["actions"].items(), key=lambda pair: int(pair[0]))
+    ]
+    from_csv = [(float(row[1]), int(row[6]), pytest.approx(float(row[7]), abs=1e-6)) for row in rows]
+    assert from_json == from_csv
+    expected = [
+        (float(made.seconds[made.moment[row]]), column)
+        for row in range(64)
+        for column in range(1, 6)
+        if made.scores[row, column] >= 0.2
+    ]
+    assert [(second, action) for second, action, _ in from_json] == expected
+    assert 50 < len(expected) < 320
+    last = persons[-1][1]
+    assert last["box"] == pytest.approx(made.boxes[-1].tolist(), abs=1e-6)
+    assert last["without"]["1"] == pytest.approx(float(made.without[-1, 1]), abs=1e-6) or made.without[-1, 1] < 0.2
+    assert [seen for seen, _ in last["attention"][1]["rows"]] == made.attention.rows[-1, 1].tolist()
