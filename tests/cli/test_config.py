@@ -20,8 +20,9 @@ PRIMARIES = ["train", "test", "extract"]
 OPTIONS = sorted(
     (path.parent.name, path.stem)
     for path in CONF.glob("*/*.yaml")
-    if path.parent.name not in ("hydra", "experiment", "extraction", "lfb_bank")
+    if path.parent.name not in ("hydra", "experiment", "extraction", "lfb_bank", "persons")
 )
+DETECTORS = sorted(path.stem for path in CONF.glob("persons/*.yaml"))
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
 GIVEN = {  # arguments that the commands add
     "assemble_detector": set(),
@@ -91,6 +92,19 @@ def test_primary_composes_and_binds(primary):
 def test_every_option_composes_and_binds(group, option):
     primary = "test" if (group, option) in {("trainer", "inference"), ("callbacks", "progress")} else "train"
     check_binds(compose(primary, f"{group}={option}"), primary)
+
+
+@pytest.mark.parametrize("option", DETECTORS)
+def test_every_detector_of_persons_composes_and_binds_with_the_defaults_of_its_class(option):
+    cfg = compose("detect", f"persons={option}")
+    load("checking").check_config(OmegaConf.create(cfg), "detect")
+    section = cfg["persons"]
+    parameters = dict(inspect.signature(get_class(section.pop("_target_"))).parameters)
+    assert section.keys() == parameters.keys()  # every argument is a documented key
+    for name, value in section.items():
+        default = parameters[name].default
+        required = default is inspect.Parameter.empty
+        assert value is None if required else value == (list(default) if isinstance(default, tuple) else default)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -12,13 +12,30 @@ import os
 import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from lfb_lightning.bank.layout import file_name
-from lfb_lightning.bank.writer import BankWriter
 from lfb_lightning.errors import InputError
 
 _POLL_SECONDS = 0.2
+
+
+@runtime_checkable
+class SharedFolder(Protocol):
+    """A folder that several runs fill with a file per video: a bank's writer has this, and so has `lfb-detect`'s."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        ...
+
+    def path(self, video_id: str) -> Path:
+        """Return a video's file."""
+        ...
+
+    def is_finished(self, video_id: str) -> bool:
+        """Tell whether a video's file is there."""
+        ...
 
 
 class VideoClaims:
@@ -28,10 +45,10 @@ class VideoClaims:
     without locks everybody gets every claim: videos are then made twice, and are equal.
 
     Args:
-        writer: Of the bank that is being made.
+        writer: Of the folder that is being filled.
     """
 
-    def __init__(self, writer: BankWriter) -> None:
+    def __init__(self, writer: SharedFolder) -> None:
         self._writer = writer
         self._held: dict[str, BinaryIO] = {}
 
@@ -100,12 +117,12 @@ class VideoClaims:
 
 
 def left_by_others(
-    writer: BankWriter, video_ids: Collection[str], *, patience: float = 10.0
+    writer: SharedFolder, video_ids: Collection[str], *, patience: float = 10.0
 ) -> tuple[list[str], list[str]]:
     """Find out who is at the videos that this run has not made.
 
     Args:
-        writer: The bank's writer.
+        writer: The folder's writer.
         video_ids: The unfinished videos.
         patience: Seconds to wait for a file: a run gives its last claim back a moment before the video is written.
 

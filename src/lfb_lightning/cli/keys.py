@@ -42,6 +42,17 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
     "cache": _DATA | {"short_side": _Positive, "quality": _Positive, "num_workers": _Count},
     "check": _DATA
     | {"videos": bool, "exactness_probes": _Count, "fingerprint_probes": _Count, "channels": _Positive, "out": str},
+    "detect": {
+        "paths": Mapping[str, str],
+        "split": str,
+        "videos": _Path,
+        "out": _Path,
+        "detection_rate": int | float | str | None,
+        "origin_second": int | float,
+        "shard": str,
+        "num_workers": _Count,
+        "batch_size": _Positive,
+    },
     "eval": {
         "detections": _Path,
         "annotations": _Path,
@@ -93,6 +104,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "cache": ("data",),
     "check": ("data",),
     "predict": ("persons",),
+    "detect": ("data", "persons"),
 }
 
 # Lightning also offers half and double precision for everything; here, sums over a batch and metrics need 32 bits.

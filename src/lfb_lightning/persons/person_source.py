@@ -41,6 +41,6 @@ class PersonSource(Protocol):
         """State what decides which persons are found: the detector, its weights' digest, the thresholds.
 
         Returns:
-            Plain values, as they are written beside results; equal for sources that find the same persons.
+            Plain values, as they are written beside results. `lfb-detect` does not mix persons of sources that differ.
         """
         ...

@@ -11,8 +11,7 @@ import torch
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import state_digest
-from lfb_lightning.persons import PersonLinker, PersonSource
-from lfb_lightning.prediction.boxes_by_second import BoxesBySecond
+from lfb_lightning.persons import BoxesBySecond, PersonLinker, PersonSource, TorchvisionPersons
 from lfb_lightning.prediction.gathering import gather
 from lfb_lightning.prediction.journal import Journal
 from lfb_lightning.prediction.looks import Look
@@ -254,8 +253,6 @@ class LFBPredictor:
 
     def _persons(self) -> PersonSource:
         if self.persons is None:
-            from lfb_lightning.persons.torchvision import TorchvisionPersons  # loads torchvision's detectors
-
             self.persons = TorchvisionPersons(device=str(self.device))
         return self.persons
 

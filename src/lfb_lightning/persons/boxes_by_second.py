@@ -19,7 +19,8 @@ class BoxesBySecond:
     """Gives the persons whose boxes are known by second: a `PersonSource`.
 
     Args:
-        boxes: Normalized xyxy boxes `[P, 4]`, lists or arrays, by second since the video's first frame; a second that is missing has no persons.
+        boxes: Normalized xyxy boxes `[P, 4]`, lists or arrays, by second since the first frame. A second that is missing has
+            no persons.
 
     Raises:
         InputError: A box is none, or lies outside of the picture.

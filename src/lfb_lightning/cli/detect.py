@@ -1,0 +1,206 @@
+"""`lfb-detect`: find the persons of a data set or of a folder of videos, and write them as proposals in AVA's csv form."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+
+from lfb_lightning.bank.claims import left_by_others
+from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.building import build_ava_data
+from lfb_lightning.cli.detect_progress import DetectionProgress
+from lfb_lightning.cli.sections import plain
+from lfb_lightning.datasets import AvaSplit
+from lfb_lightning.errors import InputError
+from lfb_lightning.persons import PersonSource
+from lfb_lightning.persons.detecting import (
+    Event,
+    Share,
+    Taken,
+    VideoDetection,
+    detect_here,
+    detect_on_workers,
+)
+from lfb_lightning.persons.moments import Moments, moments_of_folder, step_of_rate
+from lfb_lightning.persons.part_files import PartFiles
+from lfb_lightning.structures import VideoFailure
+
+_SHARD = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
+
+
+def detect(cfg: DictConfig, run_dir: Path) -> int:
+    """Find the configured videos' persons and merge them into one csv once all are done.
+
+    Args:
+        cfg: The composed configuration.
+        run_dir: The run folder, which is not used.
+
+    Returns:
+        The exit status: 1 if a video failed, else 0.
+    """
+    moments = _moments(cfg)
+    mine = shard(moments.video_ids, cfg.shard)
+    default = "proposals.csv" if cfg.videos is not None else f"{cfg.split}_proposals.csv"
+    parts = PartFiles(Path(cfg.out or default))
+    section = plain(cfg.persons)
+    source = make_source(section)
+    parts.open({"persons": source.describe(), "moments": describe_moments(moments)})
+    todo = [name for name in mine if not parts.is_finished(name)]
+    if not cfg.num_workers:
+        events = detect_here(VideoDetection(source, moments, parts, cfg.batch_size), todo)
+    else:
+        del source  # the processes make their own
+        making = partial(make_detection, section, moments, parts, cfg.batch_size)
+        events = detect_on_workers(making, todo, num_workers=cfg.num_workers) if todo else iter(())
+    failed = _watch(events, done=len(mine) - len(todo), total=len(mine))
+    status = _merge(parts, moments, cfg)
+    for name, reason in failed.items():
+        print(f"no proposals of {name}: {reason}")
+    return 1 if failed else status
+
+
+def make_source(section: Mapping[str, Any]) -> PersonSource:
+    """Build the detector that a `persons` section names."""
+    source: PersonSource = instantiate(dict(section), _convert_="all")
+    return source
+
+
+def make_detection(section: Mapping[str, Any], moments: Moments, parts: PartFiles, batch_size: int) -> VideoDetection:
+    """Build what a process of `num_workers` does with its videos."""
+    return VideoDetection(make_source(section), moments, parts, batch_size)
+
+
+def shard(names: Sequence[str], text: str) -> list[str]:
+    """Choose a shard of names.
+
+    Args:
+        names: All of them, sorted.
+        text: `k/n`: every n-th, from the k-th on.
+
+    Raises:
+        InputError: The text is not of that form.
+    """
+    match = _SHARD.fullmatch(text)
+    number, of = (int(match[1]), int(match[2])) if match else (1, 0)
+    if number > of:
+        raise InputError(f"shard is {text}, expected k/n with k from 1 to n, such as 2/4.")
+    return list(names[number - 1 :: of])
+
+
+def describe_moments(moments: Moments) -> dict[str, Any]:
+    """State what decides at which moments persons are looked for, as plain values."""
+    content = "\n".join(f"{name} {list(ticks or ())}" for name, ticks in sorted(moments.ticks.items()))
+    whole = any(ticks is None for ticks in moments.ticks.values())
+    return {
+        "ticks_per_second": str(moments.clock.ticks_per_second),
+        "origin_second": float(moments.clock.origin),
+        "step": moments.step,
+        "keyframes": "whole videos" if whole else hashlib.sha256(content.encode()).hexdigest(),
+    }
+
+
+def _moments(cfg: DictConfig) -> Moments:
+    if cfg.videos is not None:
+        rate = 1 if cfg.detection_rate is None else cfg.detection_rate
+        return moments_of_folder(Path(cfg.videos), rate, cfg.origin_second)
+    data, _ = build_ava_data(cfg, "detect")
+    split = data.split(cfg.split)
+    keyframes = annotated_ticks(split)
+    open_video = data.videos.open
+    if cfg.detection_rate is None:
+        return Moments(open_video, data.clock, keyframes)
+    return Moments(open_video, data.clock, dict.fromkeys(keyframes), step=step_of_rate(cfg.detection_rate, data.clock))
+
+
+def annotated_ticks(split: AvaSplit) -> dict[str, list[int]]:
+    """List the annotated keyframes of a split on used seconds, by video.
+
+    Raises:
+        InputError: There are none.
+    """
+    tables = split.tables
+    path = tables.path(split.data.annotations)
+    if not tables.has_annotations:
+        raise InputError(
+            f"annotations {path}: no such file, so the videos of split {split.name} are not known; set data.annotations, "
+            "or look at whole videos: videos=FOLDER."
+        )
+    ticks: dict[str, list[int]] = {}
+    for keyframe in tables.annotations.persons.select(tables.used(tables.annotations.persons)):
+        ticks.setdefault(keyframe.video_id, []).append(keyframe.timestamp)
+    if not ticks:
+        raise InputError(
+            f"annotations {path}: no keyframe lies on a used second; see data.first_second, data.last_second, data.key_step."
+        )
+    return ticks
+
+
+def _watch(events: Iterator[Event], *, done: int, total: int) -> dict[str, str]:
+    """Show progress until all is done, and return the videos that failed with the reasons."""
+    failed: dict[str, str] = {}
+    console = Console(stderr=True)
+    with DetectionProgress(console, done=done, total=total) as progress:
+        for event in events:
+            if isinstance(event, Share):
+                progress.show(event.of_videos)
+            elif not isinstance(event, Taken):
+                progress.finish_video()
+                if isinstance(event, VideoFailure):
+                    failed[event.video_id] = event.reason
+                    console.print(f"failed: {event.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+    return failed
+
+
+def _merge(parts: PartFiles, moments: Moments, cfg: DictConfig) -> int:
+    """Merge the parts if all are there, say where, and return the exit status."""
+    names = moments.video_ids
+    failures = parts.failures(names)
+    left = [name for name in names if name not in failures and not parts.is_finished(name)]
+    if left:
+        taken, free = left_by_others(parts, left, patience=0.0)
+        print(
+            f"{parts.folder}: {len(names) - len(left)} of {len(names)} videos done; {len(taken)} in the hands of other runs, "
+            f"{len(free)} not begun. The run that finishes the last one writes {parts.out}."
+        )
+        return 0
+    rows = parts.merge(names)
+    print(f"wrote {parts.out}: {rows} persons in {len(names) - len(failures)} videos, {len(failures)} failed")
+    if not rows:
+        print("nobody was found: is persons.threshold too high, or is the detector given what it expects?")
+    print(f"parts of the videos, which may be deleted now: {parts.folder}")
+    print(f"next: {_next_command(parts.out, cfg)}")
+    return 1 if failures else 0
+
+
+def _next_command(out: Path, cfg: DictConfig) -> str:
+    """Write the command that looks at the proposals, with the thresholds at which they were kept."""
+    least = cfg.persons.get("threshold", 0.5)
+    uses = [f"data.{use}_threshold={least:g}" for use in ("train", "eval", "bank")]
+    if cfg.videos is not None:
+        folder = Path(cfg.videos)
+        folder = folder.parent if folder.is_file() else folder
+        clock = [f"data.origin_second={cfg.origin_second:g}", f"data.first_second={cfg.origin_second:g}"]
+        known = ["data=ava_custom", f"data.video_dir={folder}", *clock, "splits=[test]"]
+    else:
+        typed = [text for text in HydraConfig.get().overrides.task if text.startswith(("data", "paths.data_dir"))]
+        known = [*(text for text in typed if not text.startswith("data.proposals=")), f"splits=[{cfg.split}]"]
+    return shlex.join(["lfb-check", *known, f"data.proposals={out}", *uses])
+
+
+def main() -> None:
+    """Run `lfb-detect` with the arguments that the user typed."""
+    launch("detect", detect)
+
+
+if __name__ == "__main__":
+    main()

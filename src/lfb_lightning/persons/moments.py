@@ -1,0 +1,105 @@
+"""At which moments of which videos persons are looked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from lfb_lightning.clock import Clock, exact
+from lfb_lightning.errors import InputError
+from lfb_lightning.video import Video, VideoLibrary
+from lfb_lightning.video.library import ENDINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The moments of some videos; it is copied to other processes.
+
+    Args:
+        open_video: Opens the video of an id.
+        clock: What the moments' ticks count.
+        ticks: The ticks of each video, ascending; None: every `step` ticks from its first frame to its last.
+        step: Ticks from one moment to the next, where a whole video is looked at.
+    """
+
+    open_video: Callable[[str], Video]
+    clock: Clock
+    ticks: Mapping[str, Sequence[int] | None]
+    step: int = 1
+
+    @property
+    def video_ids(self) -> list[str]:
+        """Ids of all videos, sorted."""
+        return sorted(self.ticks)
+
+    def of(self, video_id: str, video: Video) -> Sequence[int]:
+        """List the moments of a video.
+
+        Args:
+            video_id: Its id.
+            video: It, opened: its length may be asked for.
+
+        Raises:
+            InputError: The video's length is needed and not known.
+        """
+        named = self.ticks[video_id]
+        if named is not None:
+            return named
+        seconds = video.properties().seconds
+        if not 0 < seconds < math.inf:
+            raise InputError(f"video {video_id}: states no length; convert it: `ffmpeg -i IN OUT.mp4`.")
+        rate, origin = self.clock.ticks_per_second, self.clock.origin
+        first = math.ceil(origin * rate)
+        first += -first % self.step  # so that moments lie on multiples of the step, whatever second a video begins at
+        return range(first, max(first + 1, math.ceil((origin + Fraction(seconds)) * rate)), self.step)
+
+
+def step_of_rate(rate: str | int | float, clock: Clock) -> int:
+    """Compute how many ticks lie between moments of a rate.
+
+    Args:
+        rate: Moments per second.
+        clock: What the ticks are.
+
+    Raises:
+        InputError: They would not lie on ticks.
+    """
+    per_second = exact(rate, "detection_rate")
+    if per_second <= 0 or (clock.ticks_per_second / per_second).denominator != 1:
+        raise InputError(
+            f"detection_rate is {rate}, but moments lie on {clock.ticks_per_second} ticks per second; expected that rate or "
+            "a whole fraction of it: see data.ticks_per_second."
+        )
+    return int(clock.ticks_per_second / per_second)
+
+
+def moments_of_folder(place: Path, rate: str | int | float, origin: float) -> Moments:
+    """Look at the whole of every video in a folder.
+
+    Args:
+        place: The folder, with folders in it or without; or one video file.
+        rate: Moments per second.
+        origin: The timestamp of a video's first frame.
+
+    Returns:
+        The moments, with ids that are file names without ending: `sport/v_01` for a file in a folder.
+
+    Raises:
+        InputError: There is no video, or the rate is none.
+    """
+    per_second = exact(rate, "detection_rate")
+    if per_second <= 0:
+        raise InputError(f"detection_rate is {rate}, expected moments per second, more than 0.")
+    root = place.parent if place.is_file() else place
+    if not root.is_dir():
+        raise InputError(f"videos {place}: no such folder or file.")
+    found = [place] if place.is_file() else sorted(place.rglob("*"))
+    names = [path.relative_to(root) for path in found if path.suffix.lower() in ENDINGS and path.is_file()]
+    ids = {str(name.with_suffix("")) for name in names if not any(part.startswith(".") for part in name.parts)}
+    if not ids:
+        raise InputError(f"videos {place}: no video with one of the endings {', '.join(ENDINGS)}.")
+    clock = Clock(Fraction(per_second.numerator), exact(origin, "origin_second"))
+    return Moments(VideoLibrary(root).open, clock, dict.fromkeys(sorted(ids)), step=per_second.denominator)
