@@ -11,9 +11,8 @@ from pathlib import Path
 from lfb_lightning.errors import InputError
 from lfb_lightning.video.container import OpenVideo, open_video
 from lfb_lightning.video.first_frame import FirstFrame, first_frame
-from lfb_lightning.video.length import last_picture_ends, stated_seconds
 from lfb_lightning.video.timed_frames import TimedFrame, timed_frames
-from lfb_lightning.viz.video_copying import copy_for_browsers
+from lfb_lightning.viz.video_copying import copy_for_browsers, early_end
 from lfb_lightning.viz.video_drawing import PersonPainter
 from lfb_lightning.viz.video_encoding import PictureEncoder, UprightPictures, mp4_file
 from lfb_lightning.viz.video_persons import PersonsBetweenMoments, TrackedPerson
@@ -22,7 +21,6 @@ from lfb_lightning.viz.video_sound import Sound
 __all__ = ["TrackedPerson", "WrittenVideo", "write_overlay_video", "write_page_video"]
 
 PAGE_SHORT_SIDE = 720  # pixels; a page shows its video small, so an encoded one need not be larger
-_SLACK_SECONDS = 1.0  # sound is often a little longer than the pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +161,7 @@ def _write(
                 problem = str(error)
                 break
             if entry is None:
-                problem = _early_end(video, first, end)
+                problem = early_end(video, first, end)
                 break
             for output in outputs:
                 output.write(entry)
@@ -177,15 +175,4 @@ def _write(
         problems = (problem, outputs[-1].sound.problem)
     return WrittenVideo(
         frames=frames, seconds=end, copied=False, problems=tuple(line for line in problems if line is not None)
-    )
-
-
-def _early_end(video: OpenVideo, first: FirstFrame, end: float) -> str | None:
-    """Say what is missing if the pictures end before the header says so."""
-    stated = stated_seconds(video, first)
-    if stated - last_picture_ends(video, first, end) <= _SLACK_SECONDS:
-        return None
-    return (
-        f"video {video.path}: its pictures end at {end:.1f} s of the {stated:.1f} s that its header states; copy or "
-        "download it again."
     )

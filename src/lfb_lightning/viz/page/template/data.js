@@ -1,0 +1,118 @@
+// The page's data, unpacked: columns per row (a row is one person at one moment), and rows by moment and by person.
+
+const ONE = 65535;
+const LONGEST_STEP = 2.5; // seconds; video_persons.py has the same
+const data = JSON.parse(document.getElementById("data").textContent);
+
+function bytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
+}
+const wide = (text) => new Uint32Array(bytes(text));
+const shares = (text) => new Uint16Array(bytes(text));
+
+function pairs(packed) {
+  const end = wide(packed.end), index = wide(packed.index), share = shares(packed.share);
+  return (place) => {
+    const list = [];
+    for (let at = place ? end[place - 1] : 0; at < end[place]; at++) list.push([index[at], share[at] / ONE]);
+    return list;
+  };
+}
+
+const moments = data.moments;
+const rowMoment = wide(data.rows.moment);
+const rowTrack = wide(data.rows.track);
+const boxes = shares(data.rows.box);
+const detectorScores = shares(data.rows.score);
+const actionsOf = pairs(data.rows.actions);
+const withoutOf = data.rows.without && pairs(data.rows.without);
+const layers = data.rows.attention ? data.rows.attention.layers : 0;
+const listed = layers ? pairs(data.rows.attention) : null;
+const emptyShare = layers ? shares(data.rows.attention.empty) : null;
+const restShare = layers ? shares(data.rows.attention.rest) : null;
+
+const boxOf = (row) => Array.from(boxes.subarray(4 * row, 4 * row + 4), (value) => value / ONE);
+const secondOf = (row) => moments[rowMoment[row]];
+
+// The attention of a row in one layer, or the mean of all layers (-1): {empty, rest, rows: [[row, weight], ...]}, or null.
+function attentionOf(row, layer) {
+  const chosen = layer < 0 ? Array.from({ length: layers }, (_, number) => number) : [layer];
+  const places = chosen.map((number) => row * layers + number);
+  const weights = new Map();
+  let empty = 0, rest = 0;
+  for (const place of places) {
+    empty += emptyShare[place] / ONE / places.length;
+    rest += restShare[place] / ONE / places.length;
+    for (const [other, weight] of listed(place)) weights.set(other, (weights.get(other) || 0) + weight / places.length);
+  }
+  if (!weights.size && !empty && !rest) return null;
+  return { empty, rest, rows: [...weights].sort((one, two) => two[1] - one[1]) };
+}
+
+const rowsAt = moments.map(() => []);
+const byTrack = new Map();
+for (let row = 0; row < data.rows.count; row++) {
+  rowsAt[rowMoment[row]].push(row);
+  if (!byTrack.has(rowTrack[row])) byTrack.set(rowTrack[row], []);
+  byTrack.get(rowTrack[row]).push(row);
+}
+for (const rows of byTrack.values()) rows.sort((one, two) => rowMoment[one] - rowMoment[two]);
+
+// The index of the last of ascending values that is not above a value; -1 if all are.
+function lastUpTo(values, value) {
+  let low = 0, high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle] <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+function nearest(values, value) {
+  const before = lastUpTo(values, value);
+  if (before < 0) return values.length ? 0 : -1;
+  return before + 1 < values.length && values[before + 1] - value < value - values[before] ? before + 1 : before;
+}
+
+// Half of the step between two moments, for which the earlier or the later one stands.
+function hold(early) {
+  if (early < 0 || moments.length < 2) return 0.5;
+  const at = Math.min(early, moments.length - 2);
+  return Math.min(moments[at + 1] - moments[at], 2) / 2;
+}
+
+const begins = (moment) => Math.max(0, moments[moment] - hold(moment - 1));
+const ends = (moment) => Math.min(data.seconds, moments[moment] + hold(moment));
+const duration = (rows) => rows.reduce((sum, row) => sum + ends(rowMoment[row]) - begins(rowMoment[row]), 0);
+
+const tracks = [...byTrack].map(([track, rows]) => ({ track, rows, seconds: duration(rows) }));
+tracks.sort((one, two) => two.seconds - one.seconds || one.track - two.track);
+
+function clock(second, digits = 0) {
+  const whole = Math.max(0, digits ? Math.floor(second * 10) / 10 : Math.round(second));
+  const hours = Math.floor(whole / 3600), minutes = Math.floor((whole % 3600) / 60);
+  const rest = (whole % 60).toFixed(digits).padStart(digits ? 3 + digits : 2, "0");
+  return (hours ? `${hours}:${String(minutes).padStart(2, "0")}` : `${minutes}`) + `:${rest}`;
+}
+
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
+function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function name(action) {
+  const element = make("bdi", "name", data.actions[action]); // names of any script keep to themselves
+  element.title = data.actions[action];
+  return element;
+}
+
+function thumbnailAt(second) {
+  const at = nearest(data.thumbnails.seconds, second);
+  if (at < 0 || Math.abs(data.thumbnails.seconds[at] - second) > 3) return null;
+  return `data:image/jpeg;base64,${data.thumbnails.jpeg[at]}`;
+}
