@@ -20,9 +20,7 @@ from statistics import median
 import numpy as np
 import torch
 from safetensors.torch import save
-from torch import nn
 
-from benchmarks.peer_models import PeerLayer, conv_of
 from benchmarks.peers import feature_loop
 from benchmarks.peers.seeking_reader import read_clip
 from benchmarks.videos import write_h264
@@ -32,7 +30,6 @@ from lfb_lightning.bank.pickled_bank import export_bank
 from lfb_lightning.bank.video_table import VideoEntry, read_videos, write_videos
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.clips import ClipSampling
-from lfb_lightning.models import FBONonLocal
 from lfb_lightning.structures import BankWindow, Keyframe
 from lfb_lightning.video import VideoFile
 
@@ -55,7 +52,7 @@ MADE = Provenance(
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bank", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "lfb_bank_benchmark")
-    parser.add_argument("--only", help="one part: window, cold, opening, growth, decode, durability or fbo")
+    parser.add_argument("--only", help="one part: window, cold, opening, growth, decode or durability")
     arguments = parser.parse_args()
     out = arguments.out
     torch.set_num_threads(1)
@@ -65,7 +62,7 @@ def main() -> None:
         export_bank(bank, peer)
     large = make_large(bank, out / "large" / "train")
     print("| what | ours | peer | ratio | wanted |\n|---|---|---|---|---|")
-    for part in (window_rows, cold_rows, opening_rows, growth_rows, decode_rows, durability_rows, fbo_rows):
+    for part in (window_rows, cold_rows, opening_rows, growth_rows, decode_rows, durability_rows):
         if arguments.only not in (None, part.__name__.removesuffix("_rows")):
             continue
         for row in part(out, bank, large, peer):
@@ -343,49 +340,6 @@ def durability_rows(out, bank, large, peer_path):
     ours, theirs = median(seconds["durable"]), median(seconds["plain"])
     cost = f"{100 * (ours / theirs - 1):+.1f} %"
     yield "extracting mini-AVA's train split (second column: without)", f"{ours:.2f} s", f"{theirs:.2f} s", cost, "5 %"
-
-
-class PeerFBO(nn.Module):
-    """FBO-NL over a padded window a RoI, on 1x1x1 convolutions, with our weights."""
-
-    def __init__(self, fbo: FBONonLocal) -> None:
-        super().__init__()
-        self.short, self.long = conv_of(fbo.short_term_projection), conv_of(fbo.long_term_projection)
-        self.layers = nn.ModuleList(map(PeerLayer, fbo.layers))
-
-    def forward(self, short_term: torch.Tensor, window: BankWindow, clip_of_roi: torch.Tensor) -> torch.Tensor:
-        bank = window.features[clip_of_roi].transpose(1, 2)[..., None, None].contiguous()
-        short, long = self.short(short_term[:, :, None, None, None]), self.long(bank)
-        for layer in self.layers:
-            short = short + layer(short, long)
-        return short.flatten(1)
-
-
-def fbo_rows(out, bank, large, peer_path):
-    torch.manual_seed(0)
-    ours = FBONonLocal(channels=CHANNELS, dropout=0.0)
-    for layer in ours.layers:
-        nn.init.normal_(layer.out.weight, std=0.02)
-    peer = PeerFBO(ours)
-    stored = read(bank, keyframe_batches(bank, 1, seed=5)[0])
-    window = BankWindow(features=stored.features.float(), mask=stored.mask)
-    short_term = torch.randn(CLIPS * PERSONS, CHANNELS)
-    clip_of_roi = torch.arange(CLIPS).repeat_interleave(PERSONS)
-
-    def step(model: nn.Module) -> torch.Tensor:
-        model.zero_grad(set_to_none=True)
-        result = model(short_term, window, clip_of_roi)
-        result.square().mean().backward()
-        return result
-
-    first, second = step(ours).detach(), step(peer).detach()
-    difference = ((first - second).abs().max() / second.abs().max()).item()
-    gradients = (ours.long_term_projection.weight.grad - peer.long.weight.grad.view(512, CHANNELS)).abs().max()
-    relative = (gradients / peer.long.weight.grad.abs().max()).item()
-    pairs = [(timed(step, ours), timed(step, peer)) for _ in range(7)]
-    own, theirs = (median(column) for column in zip(*pairs, strict=True))
-    what = f"FBO-NL forward + backward, {CLIPS} clips x {PERSONS} (outputs differ by {difference:.0e}, gradients {relative:.0e})"
-    yield what, ms(own), ms(theirs), times(theirs / own), "5x"
 
 
 def ms(seconds: float) -> str:
