@@ -13,6 +13,8 @@ from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.persons.keeping import Keeping, missing_extra
 from lfb_lightning.structures import Proposals
 
+_FAULTS = (OSError, ValueError, KeyError, RuntimeError, ImportError)  # of transformers, for what it cannot load
+
 
 class HuggingfacePersons:
     """Finds persons with a model that transformers' `AutoModelForObjectDetection` loads: RT-DETR, YOLOS, D-FINE and others.
@@ -91,15 +93,26 @@ def _loaded(model: str) -> tuple[Any, Any]:
         from transformers import AutoImageProcessor, AutoModelForObjectDetection
     except ImportError as error:
         raise missing_extra("transformers", "huggingface", key="persons=huggingface") from error
-    only_here = Path(model).is_dir()
+    kinds = (AutoImageProcessor, AutoModelForObjectDetection)
     try:
-        return tuple(
-            kind.from_pretrained(model, local_files_only=only_here, trust_remote_code=False)
-            for kind in (AutoImageProcessor, AutoModelForObjectDetection)
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        reason = one_line(str(error).strip().split("\n")[0])[:200]
-        raise InputError(
-            f"persons.model {model}: cannot be loaded ({reason}); without a network, fetch it elsewhere with `hf download "
-            f"{model} --local-dir FOLDER` and give the folder: persons.model=FOLDER."
-        ) from error
+        return _from_pretrained(kinds, model, only_here=True)  # a model that was fetched before needs no network
+    except _FAULTS as error:
+        if Path(model).is_dir():
+            raise _not_loaded(model, error) from error
+    try:
+        return _from_pretrained(kinds, model, only_here=False)
+    except _FAULTS as error:
+        raise _not_loaded(model, error) from error
+
+
+def _from_pretrained(kinds: Sequence[Any], model: str, *, only_here: bool) -> tuple[Any, Any]:
+    first, second = (kind.from_pretrained(model, local_files_only=only_here, trust_remote_code=False) for kind in kinds)
+    return first, second
+
+
+def _not_loaded(model: str, error: Exception) -> InputError:
+    reason = one_line(str(error).strip().split("\n")[0])[:200]
+    return InputError(
+        f"persons.model {model}: cannot be loaded ({reason}); without a network, fetch it elsewhere with `hf download "
+        f"{model} --local-dir FOLDER` and give the folder: persons.model=FOLDER."
+    )

@@ -34,7 +34,7 @@ class Keeping:
         refuse_out_of_range("persons", self, {"threshold": (0, 1), "max_persons": (1, np.inf), "min_height": (0, 1)})
 
     def keep(
-        self, boxes: Float[np.ndarray, "P 4"], scores: Float[np.ndarray, " P"], *, width: float = 1, height: float = 1
+        self, boxes: Float[np.ndarray, "P 4"], scores: Float[np.ndarray, " P"], *, width: int = 1, height: int = 1
     ) -> Proposals:
         """Choose the persons of a frame.
 
