@@ -50,7 +50,8 @@ class Browser:
     def begin(self):
         self.call("session.subscribe", events=["log.entryAdded"])
         self.call("script.addPreloadScript", functionDeclaration=_WATCH)
-        self._context = self.call("browsingContext.getTree")["contexts"][0]["context"]
+        # A new window, since Firefox's first one never has the focus when nobody sees it.
+        self._context = self.call("browsingContext.create", type="window")["context"]
 
     def call(self, _command, **parameters):
         self._number += 1
@@ -110,9 +111,11 @@ class Browser:
         )
 
     def click(self, x, y):
-        moves = [{"type": "pointerMove", "x": round(x), "y": round(y)}]
-        moves += [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
-        pointer = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": moves}
+        self.move(x, y, then=[{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}])
+
+    def move(self, x, y, then=()):
+        actions = [{"type": "pointerMove", "x": round(x), "y": round(y)}, *then]
+        pointer = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions}
         self.call("input.performActions", context=self._context, actions=[pointer])
 
     def picture(self, path):

@@ -141,6 +141,14 @@ def test_rows_with_different_layers_are_refused(tmp_path):
         write_page(tmp_path / "page.html", dataclasses.replace(example(), rows=rows))
 
 
+def test_attention_that_is_not_a_distribution_is_refused(tmp_path):
+    first, second = example().rows
+    wrong = dataclasses.replace(second.attention[0], rest=0.5)
+    rows = [first, dataclasses.replace(second, attention=[wrong, wrong])]
+    with pytest.raises(ValueError, match=r"sum to 1\.375, expected 1"):
+        write_page(tmp_path / "page.html", dataclasses.replace(example(), rows=rows))
+
+
 def test_broken_file_names_and_missing_folders(tmp_path):
     page = dataclasses.replace(example(), title="caf\udce9", rows=[], moments=[])
     assert data_of(written(tmp_path / "page.html", page))["rows"]["attention"] is None

@@ -16,6 +16,7 @@ import numpy as np
 from lfb_lightning.viz.page.data import Page, PageAttention
 
 _ONE = 65_535
+_ROUNDING = 0.01  # of half-precision weights
 
 
 def pack_page(page: Page) -> str:
@@ -74,6 +75,10 @@ def _attention(rows: Sequence[Sequence[PageAttention] | None], layers: int) -> d
     entries = list(chain.from_iterable(row or [none] * layers for row in rows))
     if len(entries) != len(rows) * layers:
         raise ValueError(f"rows differ in their number of layers; the most is {layers}")
+    for entry in chain.from_iterable(row for row in rows if row is not None):
+        total = entry.empty + entry.rest + sum(weight for _, weight in entry.rows)
+        if not abs(total - 1) < _ROUNDING:
+            raise ValueError(f"the shares of an attention sum to {total:.3f}, expected 1")
     return {
         "layers": layers,
         "empty": _shares(entry.empty for entry in entries),
