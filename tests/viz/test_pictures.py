@@ -4,7 +4,8 @@ import numpy as np
 from PIL import Image
 
 from lfb_lightning.viz import bar_chart, draw_overlay
-from lfb_lightning.viz.overlay import OverlayPerson, _lines
+from lfb_lightning.viz.overlay import OverlayPerson, _actions
+from lfb_lightning.viz.style import BLACK, GRAY, GREEN, VERMILION
 
 
 def load(path):
@@ -16,11 +17,12 @@ def test_overlay_shows_the_frame_and_colors_by_truth(tmp_path):
     frame = np.zeros((60, 80, 3), dtype=np.uint8)
     frame[:, :, 2] = 200
     person = OverlayPerson((0.1, 0.1, 0.6, 0.9), [("stand", 0.9), ("run", 0.7)], ["stand", "talk"])
-    assert [(text.split()[0], color[1:3]) for text, color in _lines(person)] == [
-        ("stand", "2c"),
-        ("run", "d6"),
-        ("talk", "88"),
+    assert [(text.split()[0], *meaning) for text, meaning in _actions(person)] == [
+        ("stand", GREEN, "✓"),
+        ("run", VERMILION, "✗"),
+        ("talk", GRAY, "○"),
     ]
+    assert _actions(OverlayPerson(person.box, [("run", 0.7)], None)) == [("run  0.70", (BLACK, ""))]
     draw_overlay(
         tmp_path / "overlay.png", frame, [person, OverlayPerson((0.0, 0.0, 1.0, 1.0), [], None)], title="v,0902"
     )

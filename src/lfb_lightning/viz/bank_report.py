@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from lfb_lightning.bank.summary import BankSummary
 from lfb_lightning.viz.saving import save_figure
+from lfb_lightning.viz.style import BLUE, SMALL, styled, wrapped
+from lfb_lightning.viz.style import title as set_title
 
 _MOST_LABELS = 40
 
 
+@styled
 def draw_bank_report(path: str | Path, summary: BankSummary, *, title: str) -> None:
     """Draw a histogram of features per second beside one strip per video that is dark where the video has features.
 
@@ -24,31 +29,36 @@ def draw_bank_report(path: str | Path, summary: BankSummary, *, title: str) -> N
     Raises:
         InputError: The file cannot be written.
     """
-    figure = Figure(figsize=(12, min(3 + 0.16 * summary.videos, 20)), layout="constrained")
+    figure = Figure(figsize=(12, min(3.4 + 0.16 * summary.videos, 12)), layout="constrained")
+    set_title(figure, title)
     counts, strips = figure.subplots(1, 2, width_ratios=(1, 2.2))
-    counts.bar(list(summary.persons_per_second), list(summary.persons_per_second.values()), color="tab:blue")
-    counts.set(xlabel="features in a second", ylabel="seconds", title=f"{summary.mean_persons:.2f} per second")
+    counts.bar(list(summary.persons_per_second), list(summary.persons_per_second.values()), color=BLUE)
+    counts.set(xlabel="features in a second", ylabel="seconds", title=f"{summary.mean_persons:.2f} features per second")
     counts.xaxis.get_major_locator().set_params(integer=True)
-    counts.spines[["top", "right"]].set_visible(False)
-    names = list(summary.coverage)
-    if names:
-        first = min(entry.first for entry in summary.coverage.values())
-        last = max(entry.last for entry in summary.coverage.values())
-        filled = np.zeros((len(names), last - first + 1))
-        for row, entry in enumerate(summary.coverage.values()):
-            filled[row, np.array(entry.seconds) - first] = 1
-        strips.imshow(
-            filled,
-            aspect="auto",
-            cmap="Blues",
-            vmin=0,
-            vmax=1.3,
-            interpolation="nearest",
-            extent=(first - 0.5, last + 0.5, len(names) - 0.5, -0.5),
-        )
-        shown = range(0, len(names), -(-len(names) // _MOST_LABELS))
-        strips.set_yticks(list(shown), [names[index] for index in shown], fontsize=7)
-    share = np.mean([entry.share for entry in summary.coverage.values()]) if names else 0.0
-    strips.set(xlabel="second", title=f"seconds with features: {share:.1%} of those between a video's first and last")
-    figure.suptitle(title)
+    _draw_strips(strips, summary)
     save_figure(figure, path, dpi=120)
+
+
+def _draw_strips(strips: Axes, summary: BankSummary) -> None:
+    entries = list(summary.coverage.values())
+    share = np.mean([entry.share for entry in entries]) if entries else 0.0
+    strips.set(
+        xlabel="second of the video",
+        title=f"Seconds with features (dark): {share:.1%} of those between a video's first and last",
+    )
+    if not entries:
+        strips.set(xticks=[], yticks=[])
+        return
+    first, last = min(entry.first for entry in entries), max(entry.last for entry in entries)
+    filled = np.zeros((len(entries), last - first + 1))
+    for row, entry in enumerate(entries):
+        filled[row, np.array(entry.seconds) - first] = 1
+    extent = (first - 0.5, last + 0.5, len(entries) - 0.5, -0.5)
+    colors = ListedColormap(["#eeeeee", BLUE])
+    strips.imshow(filled, aspect="auto", cmap=colors, vmin=0, vmax=1, interpolation="nearest", extent=extent)
+    for row in range(1, len(entries)) if len(entries) <= _MOST_LABELS else ():
+        strips.axhline(row - 0.5, color="white", linewidth=1.5)
+    names = list(summary.coverage)
+    shown = range(0, len(names), -(-len(names) // _MOST_LABELS))
+    strips.set_yticks(list(shown), [wrapped(names[row], 2.2, SMALL, lines=1) for row in shown])
+    strips.spines[:].set_visible(False)

@@ -12,8 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from lfb_lightning.viz.saving import save_figure
+from lfb_lightning.viz.style import GREEN, ORANGE, SMALL, legend_below, say_empty, styled, wrapped
+from lfb_lightning.viz.style import title as set_title
 
-_ANNOTATED, _PROPOSED = "#2ca02c", "#ff7f0e"
+_WIDTH = 3.6  # inches, of a tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Tile:
     proposed: Float64[np.ndarray, "Q 4"]
 
 
+@styled
 def draw_contact_sheet(path: str | Path, tiles: list[Tile], *, title: str, columns: int = 4) -> None:
     """Draw frames side by side, annotated boxes in green and proposals in dashed orange.
 
@@ -47,16 +50,26 @@ def draw_contact_sheet(path: str | Path, tiles: list[Tile], *, title: str, colum
     """
     columns = max(1, min(columns, len(tiles)))
     rows = max(1, math.ceil(len(tiles) / columns))
-    figure = Figure(figsize=(3.6 * columns, 2.9 * rows + 0.6), layout="constrained")
+    aspect = max([tile.frame.shape[0] / tile.frame.shape[1] for tile in tiles], default=0.3)
+    figure = Figure(figsize=(_WIDTH * columns, (_WIDTH * aspect + 0.45) * rows + 0.9), layout="constrained")
+    set_title(figure, title)
+    legend_below(
+        figure,
+        [
+            Rectangle((0, 0), 1, 1, fill=False, edgecolor=GREEN, linewidth=1.6, label="annotated"),
+            Rectangle((0, 0), 1, 1, fill=False, edgecolor=ORANGE, linestyle="--", linewidth=1.6, label="proposed"),
+        ],
+    )
+    if not tiles:
+        say_empty(figure, "no key frames")
     axes = np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).reshape(-1)
-    figure.suptitle(f"{title}   (green: annotated, orange: proposals)", fontsize=11)
     for axis in axes:
         axis.set_axis_off()
     for axis, tile in zip(axes, tiles, strict=False):
         height, width = tile.frame.shape[:2]
         axis.imshow(tile.frame)
-        axis.set_title(tile.caption, fontsize=8)
-        for boxes, color, style in ((tile.annotated, _ANNOTATED, "-"), (tile.proposed, _PROPOSED, "--")):
+        axis.set_title(wrapped(tile.caption, _WIDTH - 0.3, SMALL), fontsize=SMALL)
+        for boxes, color, style in ((tile.annotated, GREEN, "-"), (tile.proposed, ORANGE, "--")):
             for x1, y1, x2, y2 in boxes.tolist():
                 corner, size = (x1 * width, y1 * height), ((x2 - x1) * width, (y2 - y1) * height)
                 axis.add_patch(Rectangle(corner, *size, fill=False, edgecolor=color, linestyle=style, linewidth=1.6))
