@@ -99,6 +99,25 @@ def test_tracks_go_on_and_moments_without_persons_are_there(checkpoint, video, w
     assert list(first[0].actions.values()) == sorted(first[0].actions.values(), reverse=True)
 
 
+def test_persons_between_the_moments_tell_tracks_and_change_no_score(checkpoint, video, walkers, short_stretches):
+    path = checkpoint("nl", seed=1)
+    once = LFBPredictor.from_checkpoint(path, persons=walkers, batch_size=3)(video)
+    often = LFBPredictor.from_checkpoint(path, persons=walkers, batch_size=3, detection_rate=6)(video)
+    np.testing.assert_array_equal(often.scores, once.scores)
+    assert once.glimpses.seconds.size == 0
+    expected = [
+        tick / 2 + part / 6 for tick in range(40) for part in (1, 2) for _ in walkers.at(tick / 2 + part / 6).scores
+    ]
+    np.testing.assert_allclose(often.glimpses.seconds, expected)
+    np.testing.assert_allclose(
+        often.glimpses.boxes,
+        np.concatenate([walkers.at(second).boxes for second in sorted(set(often.glimpses.seconds.tolist()))]),
+    )
+    assert set(often.glimpses.tracks.tolist()) == {0, 1}
+    with pytest.raises(InputError, match="detection_rate is 3, expected a whole multiple of the detector's 2"):
+        LFBPredictor.from_checkpoint(path, persons=walkers, detection_rate=3)
+
+
 def test_attention_names_rows_of_the_window_and_adds_up_to_one(checkpoint, video, walkers, short_stretches):
     predictor = LFBPredictor.from_checkpoint(checkpoint("nl", seed=1), persons=walkers, attention=4)
     made = predictor(video)
@@ -123,10 +142,13 @@ class Stopped(Exception):
     pass
 
 
+@pytest.mark.parametrize("detection_rate", [2, 6])
 def test_an_interrupted_prediction_goes_on_and_gives_the_same(
-    checkpoint, video, walkers, short_stretches, tmp_path, monkeypatch
+    detection_rate, checkpoint, video, walkers, short_stretches, tmp_path, monkeypatch
 ):
-    predictor = LFBPredictor.from_checkpoint(checkpoint("nl", seed=1), persons=walkers, batch_size=3)
+    predictor = LFBPredictor.from_checkpoint(
+        checkpoint("nl", seed=1), persons=walkers, batch_size=3, detection_rate=detection_rate
+    )
     expected = predictor(video)
 
     def stop(done, total):
@@ -144,6 +166,7 @@ def test_an_interrupted_prediction_goes_on_and_gives_the_same(
     assert walkers.asked[0] == 7.0  # two stretches of 7 moments, half a second each, were kept
     for name in ("ticks", "moment", "boxes", "confidences", "tracks", "scores"):
         np.testing.assert_array_equal(getattr(made, name), getattr(expected, name))
+    np.testing.assert_array_equal(made.glimpses.tracks, expected.glimpses.tracks)
     assert made.thumbnails == expected.thumbnails
     journal.remove()
     assert not (tmp_path / "kept").exists()

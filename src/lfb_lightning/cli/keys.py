@@ -79,6 +79,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "least_score": float,
         "attention": _Count,
         "detection_rate": float | None,
+        "linker": Literal["own", "trackers"],
         "bank": Mapping[str, Any],
         "clips": Mapping[str, Any],
         "device": str | None,

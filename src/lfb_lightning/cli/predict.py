@@ -112,6 +112,8 @@ def _predictor(cfg: DictConfig) -> LFBPredictor:
         batch_size=cfg.batch_size,
         bank_threshold=cfg.bank.threshold,
         attention=cfg.attention,
+        detection_rate=cfg.detection_rate,
+        linker=cfg.linker,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lfb_lightning.prediction.observed import Observed
+from lfb_lightning.prediction.observed import Observed, joined_glimpses
 from lfb_lightning.prediction.prediction import Prediction
 from lfb_lightning.prediction.scoring import Scored, Scorer, joined_attention
 from lfb_lightning.prediction.thumbnails import Thumbnails
@@ -42,7 +42,7 @@ def gather(
     """
     recipe = scorers[0].recipe
     thumbnails = Thumbnails()
-    ticks, moment, boxes, confidences, tracks = [], [], [], [], []
+    ticks, moment, boxes, confidences, tracks, glimpses = [], [], [], [], [], []
     scores: list[list[Scored]] = [[] for _ in scorers]
     begin = 0
     for here, scored in _scored(stretches, scorers, video_id):
@@ -52,6 +52,7 @@ def gather(
         boxes.append(here.boxes)
         confidences.append(here.scores)
         tracks.append(here.tracks)
+        glimpses.append(here.glimpses)
         for all_of_it, part in zip(scores, scored, strict=True):
             all_of_it.append(part)
         begin += len(here.ticks)
@@ -74,6 +75,7 @@ def gather(
         without=np.concatenate([part.scores for part in other[0]]) if other else None,
         attention=joined_attention([part.attention for part in main if part.attention is not None]),
         thumbnails=thumbnails.taken,
+        glimpses=joined_glimpses(glimpses),
     )
 
 

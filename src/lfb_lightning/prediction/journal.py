@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from safetensors.torch import load, save
 
 from lfb_lightning.files.durable import remove_abandoned, write_durably
 from lfb_lightning.files.safetensors_header import read_safetensors_header
-from lfb_lightning.prediction.observed import Observed
+from lfb_lightning.prediction.observed import Glimpses, Observed
 
 _DIGEST = "made_by"
 
@@ -53,6 +54,8 @@ class Journal:
             name: torch.from_numpy(np.ascontiguousarray(getattr(observed, name)))
             for name in ("ticks", "moment", "boxes", "scores", "tracks")
         }
+        for field in fields(observed.glimpses):
+            tensors[f"glimpses.{field.name}"] = torch.from_numpy(getattr(observed.glimpses, field.name))
         for look, features in enumerate(observed.features):
             tensors[f"features.{look}"] = features.contiguous()
         joined = b"".join(observed.thumbnails)
@@ -87,5 +90,6 @@ class Journal:
         return Observed(
             **{name: tensors[name].numpy() for name in ("ticks", "moment", "boxes", "scores", "tracks")},
             features=[tensors[f"features.{look}"] for look in range(looks)],
+            glimpses=Glimpses(**{field.name: tensors[f"glimpses.{field.name}"].numpy() for field in fields(Glimpses)}),
             thumbnails=[pictures[low:high] for low, high in pairwise(lengths)],
         )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lfb_lightning.clips import ClipSettings, collate
 from lfb_lightning.clips.normalize import normalize
-from lfb_lightning.models import ActionDetector
+from lfb_lightning.models import ActionDetector, state_digest
 from lfb_lightning.structures import Keyframe, Proposals, Sample
 
 
@@ -55,24 +55,61 @@ class Look:
         return self.detector.short_term_features(batch.clips, batch.rois).float().cpu()
 
 
+class Looks:
+    """The looks of a prediction, each once.
+
+    Args:
+        device: Where they compute.
+
+    Attributes:
+        each: The looks.
+        digests: What decides the features of each.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.each: list[Look] = []
+        self.digests: list[str] = []
+
+    def number_of(self, detector: ActionDetector, clips: ClipSettings) -> int:
+        """Give the number of the look of a detector's backbone; detectors that see the same have one.
+
+        Args:
+            detector: Whose backbone looks.
+            clips: How its clips are made.
+        """
+        pooling = {name: value for name, value in vars(detector.roi_features).items() if not name.startswith("_")}
+        parts = [state_digest(detector.backbone), detector.describe_backbone(), state_digest(detector.roi_features)]
+        digest = " ".join(map(str, [*parts, type(detector.roi_features), pooling, clips]))
+        if digest not in self.digests:
+            self.digests.append(digest)
+            self.each.append(Look(detector.to(self.device), clips))
+        return self.digests.index(digest)
+
+
 class ClipRows:
     """The times of the frames that all looks need at each moment, in one row: what `Video.stream` is asked for.
 
     Args:
         seconds: The moments, ascending.
         looks: What is going to look at them.
+        scored: Which of the moments they look at; of the others, only the moment's own frame is needed.
     """
 
-    def __init__(self, seconds: Sequence[float], looks: Sequence[Look]) -> None:
-        rows = [
-            np.concatenate([*(look.clips.sampling.times(second) for look in looks), [second]]) for second in seconds
-        ]
-        unsorted = np.array(rows).reshape(len(seconds), -1)
+    def __init__(self, seconds: Sequence[float], looks: Sequence[Look], scored: Sequence[bool]) -> None:
+        self._bounds = np.cumsum([0, *(look.clips.num_frames for look in looks)])
+        unsorted = np.empty((len(seconds), self._bounds[-1] + 1))
+        last = -np.inf
+        for row, second, looked_at in zip(unsorted, seconds, scored, strict=True):
+            row[:] = second
+            if looked_at:
+                row[:-1] = np.concatenate([look.clips.sampling.times(second) for look in looks])
+            else:
+                row[0] = max(second, last)  # rows are read in the order of their last times
+            last = row.max()
         order = np.argsort(unsorted, axis=1, kind="stable")
         self.times: Float64[np.ndarray, "M T"] = np.take_along_axis(unsorted, order, axis=1)
         self._places: Int64[np.ndarray, "M T"] = np.argsort(order, axis=1, kind="stable")
-        lengths = [look.clips.num_frames for look in looks]
-        self._bounds = np.cumsum([0, *lengths])
 
     def clip(self, moment: int, look: int, frames: UInt8[np.ndarray, "T H W 3"]) -> UInt8[np.ndarray, "t H W 3"]:
         """Pick a look's clip out of a moment's frames."""

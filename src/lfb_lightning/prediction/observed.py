@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpses:
+    """Persons between the scored moments, who are rows in order of time: they tell tracks and where boxes move.
+
+    Args:
+        seconds: When, since the video's first frame.
+        boxes: Normalized xyxy.
+        scores: The person detector's confidences.
+        tracks: Track ids.
+    """
+
+    seconds: Float64[np.ndarray, " G"]
+    boxes: Float64[np.ndarray, "G 4"]
+    scores: Float64[np.ndarray, " G"]
+    tracks: Int64[np.ndarray, " G"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +40,7 @@ class Observed:
         tracks: Track ids.
         features: One tensor per look.
         thumbnails: JPEG of each moment.
+        glimpses: Persons between the moments.
     """
 
     ticks: Int64[np.ndarray, " M"]
@@ -32,6 +50,7 @@ class Observed:
     tracks: Int64[np.ndarray, " N"]
     features: Sequence[Float[Tensor, "N _"]]
     thumbnails: Sequence[bytes]
+    glimpses: Glimpses
 
     def __len__(self) -> int:
         return len(self.moment)
@@ -53,4 +72,11 @@ def joined(parts: Sequence[Observed]) -> Observed:
         tracks=np.concatenate([part.tracks for part in parts]),
         features=[torch.cat(same) for same in zip(*(part.features for part in parts), strict=True)],
         thumbnails=[thumbnail for part in parts for thumbnail in part.thumbnails],
+        glimpses=joined_glimpses([part.glimpses for part in parts]),
     )
+
+
+def joined_glimpses(parts: Sequence[Glimpses]) -> Glimpses:
+    """Join glimpses that follow each other; at least one."""
+    names = [field.name for field in fields(Glimpses)]
+    return Glimpses(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})

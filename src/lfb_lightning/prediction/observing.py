@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from PIL import Image
 
 from lfb_lightning.clock import Clock
 from lfb_lightning.persons import PersonSource
-from lfb_lightning.persons.linking import PersonLinker
 from lfb_lightning.prediction.looks import ClipRows, Look
-from lfb_lightning.prediction.observed import Observed, joined
+from lfb_lightning.prediction.observed import Glimpses, Observed, joined
+from lfb_lightning.prediction.tracks import Linker
 from lfb_lightning.structures import Proposals
 from lfb_lightning.video import Video
 
 _THUMBNAIL_WIDTH = 160
 _THUMBNAIL_QUALITY = 70
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When something is looked at; `tick` is None where only persons are looked for."""
+
+    second: float
+    tick: int | None
 
 
 def observe(
@@ -29,76 +39,99 @@ def observe(
     *,
     video_id: str,
     clock: Clock,
+    end: float,
     looks: Sequence[Look],
     persons: PersonSource,
-    linker: PersonLinker,
+    linker: Linker,
+    detections_per_tick: int,
     stretch: int,
     batch_size: int,
     device: torch.device,
-    reach: float = 0.0,
 ) -> Iterator[Observed]:
     """Observe a video in one pass, of which a fixed number of moments is held in memory.
 
     Args:
         video: Where the frames come from.
-        ticks: The moments, ascending.
+        ticks: The scored moments, ascending.
         video_id: How the source of persons calls the video.
         clock: What ticks count; the video begins at its origin.
+        end: Second at which the video ends.
         looks: What looks at the clips.
         persons: What finds the persons.
         linker: What links them to tracks; it has seen the moments before `ticks`.
-        stretch: Moments of a yielded part, the last one aside.
-        batch_size: Moments that are computed together.
+        detections_per_tick: How often persons are looked for from one tick to the next.
+        stretch: Scored moments of a yielded part, the last one aside.
+        batch_size: Scored moments that are computed together.
         device: Where to compute.
-        reach: Second that the video has to reach, or it was cut off; 0 for none.
 
     Yields:
         The moments, stretch by stretch.
 
     Raises:
-        InputError: The video cannot be read; the message names its file.
+        InputError: The video cannot be read, or its frames end before the last moment; the message names its file.
     """
     if len(ticks) == 0:
         return
-    seconds = [clock.seconds_in_video(tick) for tick in ticks]
-    rows = ClipRows(seconds, looks)
-    frames = enumerate(video.stream(rows.times, reach=reach))
-    parts: list[Observed] = []
-    for begin in range(0, len(ticks), stretch):
-        left = min(stretch, len(ticks) - begin)
-        while left:
-            batch = list(islice(frames, min(batch_size, left)))
-            numbers = [number for number, _ in batch]
-            shown = [rows.key_frame(number, picture) for number, picture in batch]
-            found = persons.find(shown, [seconds[number] for number in numbers], video_id)
+    groups = [_moments(tick, clock, detections_per_tick, end) for tick in ticks]
+    moments = [moment for group in groups for moment in group]
+    rows = ClipRows([one.second for one in moments], looks, [one.tick is not None for one in moments])
+    frames = enumerate(video.stream(rows.times, reach=moments[-1].second))
+    for begin in range(0, len(groups), stretch):
+        parts = []
+        here = groups[begin : begin + stretch]
+        for first in range(0, len(here), batch_size):
+            batch = [moment for group in here[first : first + batch_size] for moment in group]
+            read = list(islice(frames, len(batch)))
+            shown = [rows.key_frame(number, picture) for number, picture in read]
+            found = persons.find(shown, [one.second for one in batch], video_id)
+            tracks = [linker.link(one.second, who.boxes, who.scores) for one, who in zip(batch, found, strict=True)]
+            scored = [place for place, one in enumerate(batch) if one.tick is not None]
             features = [
-                look.features([rows.clip(number, index, picture) for number, picture in batch], found, device)
+                look.features(
+                    [rows.clip(read[place][0], index, read[place][1]) for place in scored], _at(found, scored), device
+                )
                 for index, look in enumerate(looks)
             ]
-            tracks = [
-                linker.link(seconds[number], one.boxes, one.scores) for number, one in zip(numbers, found, strict=True)
-            ]
-            parts.append(_part([ticks[number] for number in numbers], found, tracks, features, shown))
-            left -= len(batch)
+            parts.append(_part(batch, found, tracks, features, shown))
         yield joined(parts)
-        parts = []
+
+
+def _moments(tick: int, clock: Clock, detections: int, end: float) -> list[_Moment]:
+    """List a tick and the moments up to the next one at which persons are looked for."""
+    begin, step = clock.seconds_in_video(tick), float(1 / (clock.ticks_per_second * detections))
+    between = [_Moment(begin + step * number, None) for number in range(1, detections)]
+    return [_Moment(begin, tick), *(one for one in between if one.second < end)]
+
+
+def _at(values: Sequence[Any], places: Sequence[int]) -> list[Any]:
+    return [values[place] for place in places]
 
 
 def _part(
-    ticks: Sequence[int],
+    moments: Sequence[_Moment],
     found: Sequence[Proposals],
-    tracks: Sequence[np.ndarray],
+    tracks: Sequence[Int64[np.ndarray, " _"]],
     features: Sequence[torch.Tensor],
-    shown: Sequence[np.ndarray],
+    shown: Sequence[UInt8[np.ndarray, "H W 3"]],
 ) -> Observed:
+    scored = [place for place, one in enumerate(moments) if one.tick is not None]
+    others = [place for place, one in enumerate(moments) if one.tick is None]
+    here, ids = _at(found, scored), _at(tracks, scored)
+    glimpsed, their_ids = _at(found, others), _at(tracks, others)
     return Observed(
-        ticks=np.array(ticks, dtype=np.int64),
-        moment=np.repeat(np.arange(len(ticks)), [len(one) for one in found]),
-        boxes=np.concatenate([one.boxes for one in found]).reshape(-1, 4),
-        scores=np.concatenate([one.scores for one in found]),
-        tracks=np.concatenate(tracks).astype(np.int64),
+        ticks=np.array([moments[place].tick for place in scored], dtype=np.int64),
+        moment=np.repeat(np.arange(len(scored)), [len(one) for one in here]),
+        boxes=np.concatenate([one.boxes for one in here]).reshape(-1, 4),
+        scores=np.concatenate([one.scores for one in here]),
+        tracks=np.concatenate(ids).astype(np.int64),
         features=list(features),
-        thumbnails=[_thumbnail(frame) for frame in shown],
+        thumbnails=[_thumbnail(shown[place]) for place in scored],
+        glimpses=Glimpses(
+            seconds=np.repeat([moments[place].second for place in others], [len(one) for one in glimpsed]),
+            boxes=np.concatenate([np.zeros((0, 4)), *(one.boxes for one in glimpsed)]),
+            scores=np.concatenate([np.zeros(0), *(one.scores for one in glimpsed)]),
+            tracks=np.concatenate([np.zeros(0, np.int64), *their_ids]),
+        ),
     )
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import UInt8
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.viz.frame_drawing import draw_persons
 from lfb_lightning.viz.overlay_video import TrackedPerson, WrittenVideo, write_overlay_video, write_page_video
 from lfb_lightning.viz.page import Page, PageAttention, PageRow, write_page
+from lfb_lightning.viz.video_persons import PersonsBetweenMoments
 
 if TYPE_CHECKING:
     from lfb_lightning.prediction.prediction import Prediction
@@ -50,20 +53,33 @@ def save_overlay(
     return write_overlay_video(prediction.video, path, persons, page_video=page_video, progress=progress)
 
 
+def drawn(
+    frame: UInt8[np.ndarray, "H W 3"], prediction: Prediction, second: float, *, threshold: float
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Draw a moment into a copy of a frame; see `Prediction.draw`."""
+    between = PersonsBetweenMoments(tracked_persons(prediction, threshold=threshold))
+    return draw_persons(frame, between.at(second))
+
+
 def tracked_persons(prediction: Prediction, *, threshold: float) -> Iterator[tuple[float, Sequence[TrackedPerson]]]:
-    """Give the moments with their persons as the overlay draws them."""
-    for second, persons in zip(prediction.seconds, prediction, strict=True):
-        yield (
-            second,
-            [
-                TrackedPerson(
-                    track=person.track,
-                    box=person.box,
-                    actions=[(name, score) for name, score in person.actions.items() if score >= threshold],
-                )
-                for person in persons
-            ],
-        )
+    """Give the moments with their persons as the overlay draws them, and those in between with the actions before."""
+    glimpses = prediction.glimpses
+    position = 0
+    following = [*prediction.seconds[1:], np.inf]
+    for second, until, persons in zip(prediction.seconds, following, prediction, strict=True):
+        actions = {
+            person.track: [(name, score) for name, score in person.actions.items() if score >= threshold]
+            for person in persons
+        }
+        yield second, [TrackedPerson(track=one.track, box=one.box, actions=actions[one.track]) for one in persons]
+        while position < len(glimpses.seconds) and glimpses.seconds[position] < until:
+            between = glimpses.seconds[position]
+            shown = []
+            while position < len(glimpses.seconds) and glimpses.seconds[position] == between:
+                track, box = int(glimpses.tracks[position]), tuple(glimpses.boxes[position].tolist())
+                shown.append(TrackedPerson(track=track, box=box, actions=actions.get(track, [])))
+                position += 1
+            yield float(between), shown
 
 
 def page_of(prediction: Prediction, *, threshold: float) -> Page:

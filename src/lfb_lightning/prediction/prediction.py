@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 
 from lfb_lightning.clock import Clock
 from lfb_lightning.prediction import documents, pictures
+from lfb_lightning.prediction.observed import Glimpses
 from lfb_lightning.prediction.scoring import Attention
 from lfb_lightning.video.protocol import VideoProperties
 
@@ -60,6 +61,7 @@ class Prediction:
         without: Scores of the detector that it is compared with, by column.
         attention: What the decisions looked at, where that was asked for.
         thumbnails: Second and JPEG of moments spread over the video.
+        glimpses: Persons between the moments, where they were looked for more often.
     """
 
     video: Path
@@ -79,6 +81,7 @@ class Prediction:
     without: Float32[np.ndarray, "N A"] | None
     attention: Attention | None
     thumbnails: Sequence[tuple[float, bytes]]
+    glimpses: Glimpses
 
     @property
     def seconds(self) -> list[float]:

@@ -11,14 +11,15 @@ import torch
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import state_digest
-from lfb_lightning.persons import BoxesBySecond, PersonLinker, PersonSource, TorchvisionPersons
+from lfb_lightning.persons import BoxesBySecond, PersonSource, TorchvisionPersons
 from lfb_lightning.prediction.gathering import gather
 from lfb_lightning.prediction.journal import Journal
-from lfb_lightning.prediction.looks import Look
+from lfb_lightning.prediction.looks import Looks
 from lfb_lightning.prediction.observed import Observed
 from lfb_lightning.prediction.observing import observe
 from lfb_lightning.prediction.prediction import Prediction
 from lfb_lightning.prediction.scoring import Scorer
+from lfb_lightning.prediction.tracks import detections_per_tick, make_linker, replay
 from lfb_lightning.prediction.trained import Trained, load_trained, memory_of
 from lfb_lightning.video import VideoFile
 from lfb_lightning.video.protocol import VideoProperties
@@ -38,6 +39,8 @@ class LFBPredictor:
         batch_size: Moments that are computed together.
         bank_threshold: Least confidence of the persons in the bank; 0: all that are found.
         attention: Rows of the bank that are listed for each decision; 0: none.
+        detection_rate: How often per second persons are looked for; None: at the scored moments only.
+        linker: "own" links persons by how far they move; "trackers" by that package, from 5 detections per second on.
 
     Attributes:
         memory: The detector whose backbone makes the bank.
@@ -58,6 +61,8 @@ class LFBPredictor:
         batch_size: int = 8,
         bank_threshold: float = 0.0,
         attention: int = 20,
+        detection_rate: float | int | None = None,
+        linker: str = "own",
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.trained = trained
@@ -66,17 +71,21 @@ class LFBPredictor:
         self.persons = persons
         self.batch_size = batch_size
         self.bank_threshold = bank_threshold
+        rate = trained.recipe.clock.ticks_per_second
+        self.detection_rate = float(rate if detection_rate is None else detection_rate)
+        self._detections_per_tick = detections_per_tick(self.detection_rate, rate)
+        make_linker(linker, rate=self.detection_rate, aspect=1.0)  # refuses what does not work before anything is read
+        self.linker = linker
         self.notes: list[str] = []
-        self._looks: list[Look] = []
-        self._digests: list[str] = []
+        self._looks = Looks(self.device)
         self._scorers = [
             self._scorer(one, bank, bank_threshold, listed)
             for one, listed in ((trained, attention), (compare, 0))
             if one is not None
         ]
-        if compare is not None and compare.recipe.actions != trained.recipe.actions:
+        if compare is not None and _asks(compare) != _asks(trained):
             raise InputError(
-                f"checkpoints {trained.path} and {compare.path} have other actions; compare what has the same."
+                f"checkpoints {trained.path} and {compare.path} have other actions or moments; compare what has the same."
             )
 
     @classmethod
@@ -164,9 +173,10 @@ class LFBPredictor:
         status = path.stat()
         made_by = {
             "video": [str(path.resolve()), status.st_size, status.st_mtime_ns],
-            "looks": self._digests,
+            "looks": self._looks.digests,
             "persons": self._persons().describe(),
             "moments": [len(self._ticks(properties)), self._stretch, str(self.trained.recipe.clock)],
+            "tracks": [self._detections_per_tick, self.linker],
         }
         return Journal(Path(folder), made_by)
 
@@ -197,24 +207,13 @@ class LFBPredictor:
         return Scorer(
             detector=trained.detector.to(self.device),
             recipe=trained.recipe,
-            own=self._look(trained),
-            bank=self._look(memory),
+            own=self._looks.number_of(trained.detector, trained.recipe.clips),
+            bank=self._looks.number_of(memory.detector, memory.recipe.clips),
             device=self.device,
             batch_size=self.batch_size,
             bank_threshold=bank_threshold,
             listed=listed,
         )
-
-    def _look(self, seeing: Trained) -> int:
-        """Number of the look of a detector's backbone; detectors that see the same have one."""
-        detector, clips = seeing.detector, seeing.recipe.clips
-        pooling = {name: value for name, value in vars(detector.roi_features).items() if not name.startswith("_")}
-        parts = [state_digest(detector.backbone), detector.describe_backbone(), state_digest(detector.roi_features)]
-        digest = " ".join(map(str, [*parts, type(detector.roi_features), pooling, clips]))
-        if digest not in self._digests:
-            self._digests.append(digest)
-            self._looks.append(Look(detector.to(self.device), clips))
-        return self._digests.index(digest)
 
     def _observe(
         self,
@@ -226,11 +225,11 @@ class LFBPredictor:
         journal: Journal | None,
     ) -> Iterator[Observed]:
         """Give the stretches of a video: those that the journal has, then those that are observed now."""
-        linker = PersonLinker(aspect=properties.width / properties.height)
+        linker = make_linker(self.linker, rate=self.detection_rate, aspect=properties.width / properties.height)
         clock = self.trained.recipe.clock
         number = done = 0
         for observed in () if journal is None else journal.stored():
-            _replay(linker, observed, clock.seconds_in_video)
+            replay(linker, observed, clock.seconds_in_video)
             number, done = number + 1, done + len(observed.ticks)
             yield observed
         for observed in observe(
@@ -238,13 +237,14 @@ class LFBPredictor:
             ticks[done:],
             video_id=video_id,
             clock=clock,
-            looks=self._looks,
+            looks=self._looks.each,
+            end=properties.seconds,
             persons=persons,
             linker=linker,
+            detections_per_tick=self._detections_per_tick,
             stretch=self._stretch,
             batch_size=self.batch_size,
             device=self.device,
-            reach=clock.seconds_in_video(ticks[-1]),
         ):
             if journal is not None:
                 journal.store(number, observed)
@@ -257,11 +257,8 @@ class LFBPredictor:
         return self.persons
 
 
-def _replay(linker: PersonLinker, observed: Observed, seconds: Callable[[int], float]) -> None:
-    """Show a linker what it has linked before, so that it goes on from there."""
-    for number, tick in enumerate(observed.ticks):
-        here = observed.moment == number
-        linker.link(seconds(int(tick)), observed.boxes[here], observed.scores[here])
+def _asks(trained: Trained) -> tuple[Any, ...]:
+    return trained.recipe.actions, trained.recipe.clock
 
 
 def _counted(
