@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _KINDS = 5  # above, below, right, left, inside
-_CALM = 0.15  # a label changes sides only if that uncovers so much of its area
+_CALM = 0.1  # a label changes sides only if that uncovers so much of its area
 
 
 class Rectangle(NamedTuple):
@@ -50,7 +50,7 @@ def choose_place(
         others: Boxes and labels of other persons.
         width: The picture's width.
         height: The picture's height.
-        usual: The kind of place that the label has now.
+        usual: The kind of place that the label has now; -1 for a new label.
 
     Returns:
         The kind of place, for `place_of`.

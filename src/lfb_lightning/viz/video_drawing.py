@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lfb_lightning.viz.label_places import Rectangle, choose_place, place_of
+from lfb_lightning.viz.letter_fonts import font_for
 from lfb_lightning.viz.video_persons import TrackedPerson
 
 # Okabe and Ito's colors, which color-blind people tell apart, without black.
 PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 _DARK_COLORS = {"#0072B2"}  # white letters are readable on these, black ones on the others
-_FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"  # one that is there on every machine
 _SMALLEST_LETTERS = 10  # pixels
 # Y, U, V of R, G, B from 0 to 255, "limited" range.
 _BT601 = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]) / 255
@@ -52,7 +50,6 @@ class PersonPainter:
         self._letters = max(_SMALLEST_LETTERS, round(5 + 0.0165 * short))
         self._line = max(2, 2 * round(short / 500))
         self._matrix = _BT709 if bt709 else _BT601
-        self._font = ImageFont.truetype(str(_FONT), self._letters)
         self._chip = lru_cache(maxsize=512)(self._render)
         self._places: dict[int, int] = {}
         self._moment = -1
@@ -87,7 +84,7 @@ class PersonPainter:
         taken: list[Rectangle] = []
         for number, person in enumerate(persons):
             others = [*boxes[:number], *boxes[number + 1 :], *taken]
-            usual = self._places.get(person.track, 0)
+            usual = self._places.get(person.track, -1)
             kind = choose_place(boxes[number], sizes[number], others, self._width, self._height, usual=usual)
             chosen[person.track] = kind
             taken.append(place_of(kind, boxes[number], sizes[number], self._width, self._height))
@@ -119,27 +116,29 @@ class PersonPainter:
     def _render(self, text: str, color: str) -> Planes:
         """Render a line of text in a dark field, or in a field of the given color."""
         pad = 2 * max(1, self._letters // 6)
-        text = self._shortened(text, self._width - 2 * pad)
-        width = 2 * ((round(self._font.getlength(text)) + 2 * pad + 1) // 2)
+        font = ImageFont.truetype(font_for(text), self._letters)
+        text = _shortened(text, font, self._width - 2 * pad)
+        width = 2 * ((round(font.getlength(text)) + 2 * pad + 1) // 2)
         height = 2 * ((round(1.3 * self._letters) + 1) // 2)
         image = Image.new("RGB", (width, height), color or "#1b1b1b")
         letters = "white" if not color or color in _DARK_COLORS else "black"
-        ImageDraw.Draw(image).text((pad, height // 2), text, font=self._font, fill=letters, anchor="lm")
+        ImageDraw.Draw(image).text((pad, height // 2), text, font=font, fill=letters, anchor="lm")
         yuv = np.asarray(image) @ self._matrix.T + _OFFSET
         color_planes = yuv.reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))[..., 1:]
         y, u, v = (np.round(plane).astype(np.uint8) for plane in (yuv[..., 0], *np.moveaxis(color_planes, 2, 0)))
         return Planes(y, u, v)
 
-    def _shortened(self, text: str, width: int) -> str:
-        if self._font.getlength(text) <= width:
-            return text
-        while len(text) > 1 and self._font.getlength(text + "…") > width:
-            text = text[:-1]
-        return text + "…"
-
     def _yuv(self, color: str) -> np.ndarray:
         rgb = np.array([int(color[place : place + 2], 16) for place in (1, 3, 5)])
         return np.round(self._matrix @ rgb + _OFFSET).astype(np.uint8)
+
+
+def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while len(text) > 1 and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
 
 
 def _track_color(track: int) -> str:

@@ -1,7 +1,7 @@
 // Where labels go: beside the boxes, covering as little of other persons as possible; they shrink where there is no room.
 
 const KINDS = 5; // above, below, right, left, inside
-const CALM = 0.15; // a label changes sides only for so much of its area
+const CALM = 0.1; // a label changes sides only for so much of its area
 const MOST_COVERED = 0.25; // of another person's box or label, or else the label becomes shorter
 
 function placeOf(kind, box, size, width, height) {

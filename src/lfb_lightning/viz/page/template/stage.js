@@ -68,7 +68,7 @@ function placeLabels(persons, width, height, letters) {
     const sizes = labelSizes(textLines(person.row), letters);
     const others = persons.filter((other) => other !== person).map((other) => other.pixels);
     const before = labelChoices.get(rowTrack[person.row]);
-    const choice = chooseLabel(person.pixels, sizes, others, taken, width, height, before ? before.kind : 0);
+    const choice = chooseLabel(person.pixels, sizes, others, taken, width, height, before ? before.kind : -1);
     fresh.set(rowTrack[person.row], choice);
     taken.push(choice.place);
   }
