@@ -9,6 +9,7 @@ from matplotlib.colors import to_hex
 from lfb_lightning.bank import BankRows, FeatureBank
 from lfb_lightning.bank.summary import summarize
 from lfb_lightning.viz import bar_chart, draw_overlay, style
+from lfb_lightning.viz.attention_strip import draw_attention_strip
 from lfb_lightning.viz.bank_report import draw_bank_report
 from lfb_lightning.viz.contact_sheet import Tile, draw_contact_sheet
 from lfb_lightning.viz.overlay import OverlayPerson
@@ -136,6 +137,53 @@ def test_contact_sheet_of_any_number_of_frames(drawn, tiles):
     picture = drawn(draw_contact_sheet, sheet, title="val: key frames of a data set with a long name")
     picture.check()
     assert {"annotated", "proposed"} <= set(picture.words())
+
+
+def strip_of(count, filled, actions, *, empty=0.0):
+    """One thumbnail per second, all attention on second 17 of the window, and `actions` scores."""
+    seconds = np.arange(900.0, 900.0 + filled)
+    scores = [(name, 1 - at / 50) for at, name in enumerate(many_names(actions))]
+    return {
+        "frame": np.zeros((90, 160, 3), np.uint8),
+        "box": (0.1, 0.1, 0.5, 0.9),
+        "second": 930,
+        "thumbnails": [np.full((9, 16, 3), at % 256, np.uint8) for at in range(count)],
+        "thumbnail_seconds": [900.0 + at for at in range(count)],
+        "attention": (seconds, (seconds == 917) * (1 - empty)),
+        "empty": empty,
+        "without": scores,
+        "with_memory": scores[::-1][:-1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "filled", "actions"), [(0, 0, 0), (1, 1, 1), (5, 60, 3), (60, 60, 9), (300, 300, 80)]
+)
+@pytest.mark.parametrize("title", ["", "a long title " * 20])
+def test_attention_strip_of_any_length(drawn, count, filled, actions, title):
+    picture = drawn(draw_attention_strip, **strip_of(count, filled, actions), title=title)
+    picture.check()
+    assert {"Without memory", "With memory", "seconds from the key frame", "attention, %"} <= set(picture.words())
+
+
+def test_attention_strip_shows_what_was_looked_at(drawn):
+    picture = drawn(draw_attention_strip, **strip_of(60, 60, 4, empty=0.25))
+    shown = [image.get_array()[0, 0, 0] for axes in picture.figure.axes for image in axes.images][1:]
+    assert len(shown) == 12
+    assert 17 in shown
+    assert "-13 s" in picture.words()
+    assert any("25% to empty slots" in text for text in picture.words())
+    (bars,) = [axes for axes in picture.figure.axes if axes.get_ylabel() == "attention, %"]
+    heights = {round(bar.get_x() + bar.get_width() / 2): bar.get_height() for bar in bars.patches}
+    assert len(heights) == 60
+    assert {at: height for at, height in heights.items() if height} == pytest.approx({-13: 75.0})
+
+
+def test_equal_pictures_are_equal_files(drawn):
+    options = strip_of(12, 12, 3)
+    assert len({drawn(draw_attention_strip, **options).path.read_bytes() for _ in range(2)}) == 1
+    frame, people = np.zeros((90, 160, 3), np.uint8), crowd(3, 2)
+    assert len({drawn(draw_overlay, frame, people, title="t").path.read_bytes() for _ in range(2)}) == 1
 
 
 @pytest.mark.parametrize("text", ["", "word", "x" * 200, "some words " * 30, "Ünïcödé"])

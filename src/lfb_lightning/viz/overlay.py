@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from lfb_lightning.viz.saving import save_figure
@@ -24,6 +22,7 @@ from lfb_lightning.viz.style import (
     TITLE,
     VERMILION,
     YELLOW,
+    Page,
     styled,
     text_width,
     wrapped,
@@ -100,7 +99,7 @@ def draw_overlay(
         width, tall = max(shown[0], text[0]) + 2 * _MARGIN, under + text[1]
     heading = wrapped(title, width - 2 * _MARGIN, TITLE)
     top = _MARGIN + (heading.count("\n") + 1.4) * TITLE * LINE / 72
-    page = _Page(width, top + tall + _MARGIN)
+    page = Page(width, top + tall + _MARGIN)
     page.write(_MARGIN, _MARGIN, heading, fontsize=TITLE)
     _draw_frame(page.axes(_MARGIN, top, *shown), frame, persons, shown)
     for place, (color, sign) in enumerate(used):
@@ -112,22 +111,7 @@ def draw_overlay(
     save_figure(page.figure, path, dpi=130)
 
 
-class _Page:
-    """A figure on which things are placed in inches from its left and its top."""
-
-    def __init__(self, width: float, height: float) -> None:
-        self.figure = Figure(figsize=(width, height))
-        self.width, self.height = width, height
-
-    def write(self, x: float, y: float, text: str, **options: Any) -> None:
-        self.figure.text(x / self.width, 1 - y / self.height, text, va="top", **options)
-
-    def axes(self, x: float, y: float, width: float, height: float) -> Axes:
-        box = (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
-        return self.figure.add_axes(box)
-
-
-def _write_column(page: _Page, x: float, y: float, blocks: list[list[Line]]) -> None:
+def _write_column(page: Page, x: float, y: float, blocks: list[list[Line]]) -> None:
     for block in blocks:
         for at, (words, (color, sign)) in enumerate(block):
             page.write(x, y, f"{sign} {words}".strip(), color=color, weight="normal" if at else "bold")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -87,3 +88,20 @@ def legend_below(figure: Figure, handles: Sequence[Patch | Line2D]) -> None:
 def say_empty(figure: Figure, text: str) -> None:
     """Say in the middle of a figure why it shows nothing."""
     figure.text(0.5, 0.45, wrapped(text, figure.get_figwidth() - 0.4, TEXT), ha="center", va="center", color=GRAY)
+
+
+class Page:
+    """A figure on which things are placed in inches from its left and its top."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.figure = Figure(figsize=(width, height))
+        self.width, self.height = width, height
+
+    def write(self, x: float, y: float, text: str, **options: Any) -> None:
+        """Write a text whose top left corner is at (x, y)."""
+        self.figure.text(x / self.width, 1 - y / self.height, text, va="top", **options)
+
+    def axes(self, x: float, y: float, width: float, height: float) -> Axes:
+        """Add axes whose top left corner is at (x, y)."""
+        box = (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
+        return self.figure.add_axes(box)
