@@ -42,7 +42,7 @@ class GivenBoxes:
         proposals: str | None,
         proposal_images: str | None = None,
         ticks_per_second: str | int | float = 1,
-        origin_second: float = 0.0,
+        origin_second: str | int | float = 0.0,
         threshold: float = 0.5,
         max_persons: int = 100,
         min_height: float = 0.0,

@@ -9,11 +9,12 @@ import torch
 from lfb_lightning.errors import InputError
 
 
-def chosen_device(name: str | None) -> torch.device:
+def chosen_device(name: str | None, *, key: str = "persons.device") -> torch.device:
     """Return the device of a key.
 
     Args:
         name: `cpu`, `cuda`, `cuda:N`, `mps`; None: the GPU if there is one, that of this process if there are several.
+        key: The key that was set, for the message.
 
     Raises:
         InputError: There is no such device here.
@@ -27,6 +28,6 @@ def chosen_device(name: str | None) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(
-            f"persons.device is {name}, which is not there ({str(error).splitlines()[0][:120]}); take cpu."
+            f"{key} is {name}, which is not there ({str(error).splitlines()[0][:120]}); take cpu."
         ) from error
     return device

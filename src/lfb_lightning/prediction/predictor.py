@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import state_digest
 from lfb_lightning.persons import BoxesBySecond, PersonSource, TorchvisionPersons
+from lfb_lightning.persons.torch_device import chosen_device
 from lfb_lightning.prediction.gathering import gather
 from lfb_lightning.prediction.journal import Journal
 from lfb_lightning.prediction.looks import Looks
@@ -57,14 +57,14 @@ class LFBPredictor:
         bank: Trained | None = None,
         compare: Trained | None = None,
         persons: PersonSource | None = None,
-        device: str | torch.device | None = None,
+        device: str | None = None,
         batch_size: int = 8,
         bank_threshold: float = 0.0,
         attention: int = 20,
         detection_rate: float | int | None = None,
         linker: str = "own",
     ) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = chosen_device(device, key="device")
         self.trained = trained
         self.compare = compare
         self.memory, _ = memory_of(trained, bank)
