@@ -43,7 +43,9 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
     predictor = _predictor(cfg)
     for note in predictor.notes:
         print(f"note: {note}")
-    outputs = Outputs(overlay=cfg.overlay, page=cfg.page, threshold=cfg.threshold, least_score=cfg.least_score)
+    outputs = Outputs(
+        overlay=cfg.overlay, page=cfg.page, threshold=float(cfg.threshold), least_score=float(cfg.least_score)
+    )
     folders = _folders(videos, cfg.out)
     keeper = _keeper(cfg, predictor)
     failed: dict[Path, str] = {}
@@ -110,7 +112,7 @@ def _predictor(cfg: DictConfig) -> LFBPredictor:
         persons=build(cfg.persons),
         device=cfg.device,
         batch_size=cfg.batch_size,
-        bank_threshold=cfg.bank.threshold,
+        bank_threshold=float(cfg.bank.threshold),
         attention=cfg.attention,
         detection_rate=cfg.detection_rate,
         linker=cfg.linker,
@@ -136,7 +138,7 @@ def _keeper(cfg: DictConfig, predictor: LFBPredictor) -> BankWriter | None:
         Path(cfg.bank.dir).expanduser(),
         predictor.memory,
         precision=predictor.trained.recipe.precision,
-        bank_threshold=cfg.bank.threshold,
+        bank_threshold=float(cfg.bank.threshold),
     )
 
 
