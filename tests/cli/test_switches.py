@@ -129,6 +129,7 @@ REFUSED = [
     ("bank.window_seconds=0", "bank.window_seconds is 0"),
     ("fbo=nl fbo.num_layers=-1", "model: latent_channels is 512 and num_layers -1"),
     ("fbo=nll", "Could not find 'fbo/nll' Available options in 'fbo': avg max nl"),
+    ("callbacks=extraction", "callbacks.progress: "),
     ("callbacks.progress_bar=false", "callbacks.progress_bar is false"),
     ("+callbacks.mine.foo=1", "callbacks.mine has no _target_"),
     ("callbacks.checkpoint.monitor=foo", "ModelCheckpoint.monitor is foo, expected one of val/mAP"),
