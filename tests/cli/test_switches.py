@@ -162,7 +162,6 @@ OTHERS = [
     ("test", "split=5", "split is 5, expected text"),
     ("test", "~trainer", "trainer is not in the configuration"),
     ("extract", "callbacks.progress.log_seconds=x", "callbacks.progress.log_seconds is x, expected a number."),
-    ("extract", "bank.keyframes=some", "bank.keyframes is some, expected one of proposals"),
     ("cache", "splits=val", "splits is val, expected a list"),
     ("cache", "num_workers=-1", "num_workers is -1, expected a whole number of at least 0."),
     ("cache", "quality=100", "quality 100, expected"),
