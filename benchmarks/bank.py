@@ -1,6 +1,6 @@
-"""`python -m benchmarks.bank [--out DIR] [--only PART]`: the bank beside the peers' ways and beside what memory allows.
+"""`python -m benchmarks.bank [--out DIR] [--only PART]`: the bank beside the ways of reference implementations and beside memory.
 
-A bank of AVA's size (299 videos, 617,000 features of 2048 fp16 channels, 2.5 GB) and the same one in the peer's form are
+A bank of AVA's size (299 videos, 617,000 features of 2048 fp16 channels, 2.5 GB) and the same one in the reference implementation's form are
 generated in DIR (10 GB are needed for both, and 6 GB of memory), then each pair is timed in turn, one thread, medians.
 The bank of ten times the videos is made of hard links to the same files.
 """
@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from benchmarks.peers import feature_loop
-from benchmarks.peers.seeking_reader import read_clip
+from benchmarks.references import feature_loop
+from benchmarks.references.seeking_reader import read_clip
 from benchmarks.videos import write_h264
 from lfb_lightning.bank import BankWriter, FeatureBank, Provenance, WindowSpec, finish_bank
 from lfb_lightning.bank.layout import file_name
@@ -57,15 +57,15 @@ def main() -> None:
     out = arguments.out
     torch.set_num_threads(1)
     bank = make_bank(out / "bank" / "train")
-    peer = out / "lfb_train.pkl"
-    if not peer.is_file():
-        export_bank(bank, peer)
+    reference = out / "lfb_train.pkl"
+    if not reference.is_file():
+        export_bank(bank, reference)
     large = make_large(bank, out / "large" / "train")
-    print("| what | ours | peer | ratio | wanted |\n|---|---|---|---|---|")
+    print("| what | ours | reference | ratio | wanted |\n|---|---|---|---|---|")
     for part in (window_rows, cold_rows, opening_rows, growth_rows, decode_rows, durability_rows):
         if arguments.only not in (None, part.__name__.removesuffix("_rows")):
             continue
-        for row in part(out, bank, large, peer):
+        for row in part(out, bank, large, reference):
             print(f"| {' | '.join(row)} |", flush=True)
 
 
@@ -125,8 +125,8 @@ def read(bank: FeatureBank, keyframes: list[Keyframe], selection: str = "random"
     return bank.windows(keyframes, WindowSpec(selection=selection), generators)
 
 
-def window_rows(out, bank, large, peer_path):
-    peer = torch.load(peer_path, weights_only=True)
+def window_rows(out, bank, large, reference_path):
+    reference = torch.load(reference_path, weights_only=True)
     batches = keyframe_batches(bank, 40, seed=1)
     for keyframes in batches:
         read(bank, keyframes)
@@ -146,7 +146,7 @@ def window_rows(out, bank, large, peer_path):
             into.append(timed(read, bank, keyframes, selection))
         least.append(timed(limit, number))
         if number < 11:
-            theirs.append(timed(feature_loop.windows, peer, keyframes, PERSONS))
+            theirs.append(timed(feature_loop.windows, reference, keyframes, PERSONS))
     own = median(ours)
     what = f"windows of {CLIPS} clips x {PERSONS} persons, 60 s x 5, warm"
     yield what, ms(own), ms(median(theirs)), times(median(theirs) / own), "40x"
@@ -169,7 +169,7 @@ def drop_from_cache(bank: FeatureBank) -> None:
         os.close(descriptor)
 
 
-def cold_rows(out, bank, large, peer_path):
+def cold_rows(out, bank, large, reference_path):
     os.sync()
     cold, mapped, warm = [], [], []
     for keyframes in keyframe_batches(bank, 15, seed=2):
@@ -227,9 +227,9 @@ def opened(path: Path, how: str) -> tuple[float, float]:
     return float(done[0]), float(done[1])
 
 
-def opening_rows(out, bank, large, peer_path):
+def opening_rows(out, bank, large, reference_path):
     ours = [opened(bank.folder, "ours") for _ in range(5)]
-    theirs = [opened(peer_path, "weights")]
+    theirs = [opened(reference_path, "weights")]
     seconds, memory = median(entry[0] for entry in ours), median(entry[1] for entry in ours)
     rows = f"{bank.manifest.num_rows:,} features"
     yield f"opening, {rows}", ms(seconds), ms(theirs[0][0]), times(theirs[0][0] / seconds), "200x, 50 ms"
@@ -237,7 +237,7 @@ def opening_rows(out, bank, large, peer_path):
     yield what, f"{memory:.0f} MB", f"{theirs[0][1]:.0f} MB", times(theirs[0][1] / memory), "50 MB"
 
 
-def growth_rows(out, bank, large, peer_path):
+def growth_rows(out, bank, large, reference_path):
     small, big = (median(opened(each.folder, "ours")[0] for _ in range(5)) for each in (bank, large))
     yield "opening, 10x the videos (second column: 1x)", ms(big), ms(small), times(big / small), "flat"
     here, there = keyframe_batches(bank, 60, seed=4), keyframe_batches(large, 60, seed=4)
@@ -264,7 +264,7 @@ def growth_rows(out, bank, large, peer_path):
             yield f"its table of videos: read (written in {ms(written)})", ms(table), made, "", ""
 
 
-def decode_rows(out, bank, large, peer_path):
+def decode_rows(out, bank, large, reference_path):
     sampling = ClipSampling(4, 16, 30.0)
     clip_times = np.stack([sampling.times(second - 900.0) for second in range(902, 960)])
     path = write_h264(out / "video.mp4", width=340, height=256, seconds=62)
@@ -298,7 +298,7 @@ main()
 """
 
 
-def durability_rows(out, bank, large, peer_path):
+def durability_rows(out, bank, large, reference_path):
     """A video of AVA's size, written both ways; and whole extractions of mini-AVA with its tiny network."""
     video = bank.read_video(sorted(bank.videos)[0])
     arguments = {"timestamps": video.timestamps.long(), "boxes": video.boxes.double(), "scores": video.scores.double()}
@@ -306,7 +306,7 @@ def durability_rows(out, bank, large, peer_path):
         writer = BankWriter(name, MADE)
         durable = [timed(lambda: writer.write("v", **arguments, features=video.features)) for _ in range(9)]
         plain = [timed(lambda: (Path(name) / "p").write_bytes(save(video.to_tensors()))) for _ in range(9)]
-    what = f"writing a video of {len(video.timestamps)} features (peer's column: without fsync, checksum)"
+    what = f"writing a video of {len(video.timestamps)} features (reference implementation's column: without fsync, checksum)"
     yield what, ms(median(durable)), ms(median(plain)), times(median(plain) / median(durable)), ""
     data = out / "mini_ava"
     if not (data / "mini_ava.json").is_file():

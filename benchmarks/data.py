@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.peers import nested_loop_dataset
-from benchmarks.peers.seeking_reader import read_clip
+from benchmarks.references import nested_loop_dataset
+from benchmarks.references.seeking_reader import read_clip
 from benchmarks.videos import write_h264
 from lfb_lightning.clips import ClipSampling, ClipSettings
 from lfb_lightning.datasets import AvaDataset
@@ -36,7 +36,10 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = [*dataset_construction(folder), *evaluation(folder), *decoding(folder)]
-    print("\n| what | ours | peer | ratio |\n|---|---|---|---|\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows))
+    print(
+        "\n| what | ours | reference | ratio |\n|---|---|---|---|\n"
+        + "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    )
 
 
 def timed(function, *arguments, clock=time.perf_counter):
@@ -119,7 +122,7 @@ THEIRS = """
 import sys, time, json
 peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])  # of this program, not of its parent
 start = time.perf_counter()
-from benchmarks.peers.official_evaluator import mean_ap
+from benchmarks.references.official_evaluator import mean_ap
 truth, found, ids = sys.argv[1:4]
 value = mean_ap(truth, found, [int(text) for text in ids.split(",")])
 print(json.dumps([value, time.perf_counter() - start, peak()]))
@@ -159,18 +162,18 @@ def decoding(folder):
             cache.append(timed(cached.clip, times[place], clock=time.process_time))
             assert np.array_equal(read_clip(path, times[place]), video.clip(times[place]))
         stream = timed(list, video.stream(times), clock=time.process_time) / len(times)
-        peer = statistics.median(seek) * 1e3
+        reference = statistics.median(seek) * 1e3
         what = f"{width} x {height} H.264, 4x16 clip, CPU"
-        yield row(f"{what}: random access", statistics.median(ours) * 1e3, peer, "ms")
-        yield row(f"{what}: one pass at 1 Hz", stream * 1e3, peer, "ms")
-        yield row(f"{what}: from the cache", statistics.median(cache) * 1e3, peer, "ms")
+        yield row(f"{what}: random access", statistics.median(ours) * 1e3, reference, "ms")
+        yield row(f"{what}: one pass at 1 Hz", stream * 1e3, reference, "ms")
+        yield row(f"{what}: from the cache", statistics.median(cache) * 1e3, reference, "ms")
         every = sum(len(encode_frame(frame, 320, 90)) for frame in video.clip(np.arange(2, 4, 1 / 30))) * 30
         yield row(f"{width} x {height}, a minute: cache / JPEGs of all frames", size / 1e6, every / 1e6, "MB")
 
 
-def row(what, ours, peer, unit):
-    print(f"{what}: {ours:.4g} {unit} against {peer:.4g} {unit}: {peer / ours:.1f}x", flush=True)
-    return what, f"{ours:.4g} {unit}", f"{peer:.4g} {unit}", f"{peer / ours:.1f}x"
+def row(what, ours, reference, unit):
+    print(f"{what}: {ours:.4g} {unit} against {reference:.4g} {unit}: {reference / ours:.1f}x", flush=True)
+    return what, f"{ours:.4g} {unit}", f"{reference:.4g} {unit}", f"{reference / ours:.1f}x"
 
 
 if __name__ == "__main__":

@@ -24,6 +24,11 @@ class Outcome:
     stderr: str
 
     @property
+    def returncode(self):
+        """The status under the name that a finished process has it by."""
+        return self.status
+
+    @property
     def message(self):
         """What the command itself says at the end: its line on the console."""
         return "\n".join(line for line in self.stderr.splitlines() if line.startswith("lfb-"))

@@ -11,9 +11,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def bank(console):
+def bank(here):
     def run(action, *overrides, fails=False):
-        return console("bank", action, *overrides, fails=fails)
+        return here("bank", action, *overrides, fails=fails)
 
     return run
 
@@ -50,13 +50,13 @@ def test_verify_tells_good_from_bad_and_fit_from_unfit(pipeline, bank, tmp_path)
     assert "does not fit: backbone" in unfit.stderr
 
 
-def test_a_trained_detector_reads_the_bank_in_any_precision(pipeline, bank, console, tmp_path):
+def test_a_trained_detector_reads_the_bank_in_any_precision(pipeline, bank, here, tmp_path):
     for split in ("train", "val"):
         folder = pipeline.bank_dir / split
         bank("convert", f"folder={folder}", "precision=int8", f"to={tmp_path / 'banks' / split}")
     overrides = [*pipeline.overrides[:2], *pipeline.overrides[3:], f"bank.dir={tmp_path / 'banks'}"]
     run_dir = tmp_path / "run"
-    console("train", *overrides, "fbo=nl", "fbo.latent_channels=16", "trainer.max_epochs=1", f"hydra.run.dir={run_dir}")
+    here("train", *overrides, "fbo=nl", "fbo.latent_channels=16", "trainer.max_epochs=1", f"hydra.run.dir={run_dir}")
     assert 0 < json.loads((run_dir / "metrics.json").read_text())["best_mAP"] < 1
 
 
@@ -98,9 +98,9 @@ def test_a_bank_of_another_clock_is_imported_and_named(bank, tmp_path):
     assert "75.0%" in shown  # of 11, 23, 35 and 47
 
 
-def test_mistakes_are_explained(pipeline, bank, console, tmp_path):
+def test_mistakes_are_explained(pipeline, bank, here, tmp_path):
     folder = f"folder={pipeline.bank_dir / 'val'}"
-    assert "expected lfb-bank inspect|verify" in console("bank", fails=True).stderr
+    assert "expected lfb-bank inspect|verify" in here("bank", fails=True).stderr
     assert "unknown action 'look'" in bank("look", fails=True).stderr
     assert "did you mean folder?" in bank("verify", "foldr=x", fails=True).stderr
     assert "precision is not set" in bank("convert", folder, f"to={tmp_path}", fails=True).stderr
@@ -108,10 +108,10 @@ def test_mistakes_are_explained(pipeline, bank, console, tmp_path):
     assert "give either parts=N" in bank("split", folder, f"to={tmp_path}", fails=True).stderr
     assert "one action at a time" in bank("verify", folder, "-m", fails=True).stderr
     assert "does not exist" in bank("inspect", f"folder={tmp_path / 'none'}", fails=True).stderr
-    assert "Usage: lfb-bank" in console("bank", "--help").stdout
+    assert "Usage: lfb-bank" in here("bank", "--help").stdout
 
 
-def test_strict_refuses_a_bank_of_another_backbone(pipeline, console, tmp_path):
+def test_strict_refuses_a_bank_of_another_backbone(pipeline, here, tmp_path):
     overrides = [
         *pipeline.overrides,
         "fbo=max",
@@ -119,6 +119,6 @@ def test_strict_refuses_a_bank_of_another_backbone(pipeline, console, tmp_path):
         "trainer.max_epochs=1",
         f"hydra.run.dir={tmp_path}",
     ]
-    done = console("train", *overrides, fails=True)
+    done = here("train", *overrides, fails=True)
     assert "does not fit: backbone" in done.stderr
     assert "lfb-extract split=train" in done.stderr

@@ -21,6 +21,7 @@ from lfb_lightning.lightning.modules.optimization import Optimization
 from lfb_lightning.models import MultiLabelLoss, SingleLabelLoss, load_detector
 from lfb_lightning.models.checkpoint import DETECTOR_PARTS
 from tests import stored
+from tests.cli.in_process import run
 from tests.cli.test_config import compose
 from tests.conftest import Console
 
@@ -215,6 +216,25 @@ def test_checkpoints_of_version_0_1_are_read(workplace):
         assert load_detector(path).num_classes == 15
     verified = workplace("bank", "verify", "folder=banks/fp16/val", f"ckpt_path={stored.NL}")
     assert "0 bad" in verified.stdout
+
+
+@pytest.mark.slow
+def test_a_run_of_version_0_1_goes_on_as_it_would_have(workplace):
+    """Its second epoch, with the weights that version 0.1 ended it with."""
+    typed = [
+        "experiment=mini_ava",
+        "data.last_second=920",
+        "data.num_workers=0",
+        "backbone.base_channels=4",
+        "fbo=none",
+    ]
+    typed += ["trainer.max_epochs=2", f"ckpt_path={stored.BASELINE}", "hydra.run.dir=resumed"]
+    done = run("train", *typed, folder=workplace.folder)
+    assert done.status == 0, done.stderr
+    last = stored.content(workplace.folder / "resumed" / "checkpoints" / "last.ckpt")
+    assert last["global_step"] == stored.RESUMED["global_step"]
+    for name, norm in stored.RESUMED["norms"].items():
+        assert last["state_dict"][name].norm().item() == pytest.approx(norm, rel=1e-3)
 
 
 def refusal(console, command, *arguments):

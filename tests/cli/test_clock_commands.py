@@ -37,7 +37,7 @@ def _cut(rows):
         yield video, second, ",".join(rest)
 
 
-def test_key_frames_between_seconds_train_extract_and_test(between_seconds, console, tmp_path):
+def test_key_frames_between_seconds_train_extract_and_test(between_seconds, here, tmp_path):
     banks = tmp_path / "banks"
     overrides = [
         "experiment=mini_ava",
@@ -48,27 +48,27 @@ def test_key_frames_between_seconds_train_extract_and_test(between_seconds, cons
         f"bank.dir={banks}",
     ]
     short = ["trainer.max_epochs=1", "trainer.limit_train_batches=3"]
-    refused = console("train", *overrides, *short, "fbo=none", f"hydra.run.dir={tmp_path / 'no'}", fails=True)
+    refused = here("train", *overrides, *short, "fbo=none", f"hydra.run.dir={tmp_path / 'no'}", fails=True)
     assert "901.3" in refused.stderr
     assert "data.ticks_per_second" in refused.stderr
     overrides.append("data.ticks_per_second=10")
-    console("train", *overrides, *short, "fbo=none", f"hydra.run.dir={tmp_path / 'base'}")
+    here("train", *overrides, *short, "fbo=none", f"hydra.run.dir={tmp_path / 'base'}")
     checkpoint = f"ckpt_path={tmp_path / 'base' / 'checkpoints' / 'best.ckpt'}"
     for split in ("train", "val"):
-        console("extract", *overrides, checkpoint, f"split={split}", f"hydra.run.dir={tmp_path / split}")
+        here("extract", *overrides, checkpoint, f"split={split}", f"hydra.run.dir={tmp_path / split}")
     made = json.loads((banks / "val" / "manifest.json").read_text())["provenance"]
     assert made["ticks_per_second"] == "10"
     lfb = [*overrides, *short, "fbo=avg"]
-    console("train", *lfb, f"hydra.run.dir={tmp_path / 'lfb'}")
+    here("train", *lfb, f"hydra.run.dir={tmp_path / 'lfb'}")
     named = [f"bank.dir={tmp_path / 'none'}", f"+bank.others.persons={banks}", "model.bank_name=persons"]
-    console("train", *lfb, *named, f"hydra.run.dir={tmp_path / 'named'}")
+    here("train", *lfb, *named, f"hydra.run.dir={tmp_path / 'named'}")
     figures = [json.loads((tmp_path / name / "metrics.json").read_text())["mAP"] for name in ("lfb", "named")]
     assert figures[0] == figures[1]
-    console("test", f"ckpt_path={tmp_path / 'lfb' / 'checkpoints' / 'best.ckpt'}", f"hydra.run.dir={tmp_path / 'test'}")
+    here("test", f"ckpt_path={tmp_path / 'lfb' / 'checkpoints' / 'best.ckpt'}", f"hydra.run.dir={tmp_path / 'test'}")
     tested = json.loads((tmp_path / "test" / "metrics.json").read_text())
     seconds = pd.read_csv(tmp_path / "test" / "results.csv", header=None, dtype=str)[1]
     assert set(seconds.str.partition(".")[2]) == {"300000"}
-    console(
+    here(
         "eval",
         f"detections={tmp_path / 'test' / 'results.csv'}",
         f"annotations={between_seconds / 'mini_ava_val.csv'}",

@@ -36,6 +36,7 @@ GIVEN = {  # arguments that the commands add
         "config_text",
     },
     "ExtractionTask": {"detector"},
+    "ExtractionProgress": {"data"},
     "Trainer": {"default_root_dir", "callbacks", "logger"},
     "Optimization": set(),
     "SGD": {"params", "lr"},

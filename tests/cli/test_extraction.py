@@ -15,6 +15,7 @@ import pytest
 
 from lfb_lightning.bank import FeatureBank
 from lfb_lightning.structures import Keyframe
+from tests.cli.in_process import run
 
 pytestmark = pytest.mark.slow
 DDP = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.strategy=ddp"]
@@ -193,6 +194,18 @@ def test_other_seconds_than_a_finished_banks_and_none_at_all_are_refused(pipelin
     assert content(tmp_path / "banks" / "val") == content(pipeline.bank_dir / "val")
     none = arguments(pipeline, tmp_path / "none", "data.bank_threshold=1.5", split="val")
     assert "split val: no second to extract" in console("extract", *none, fails=True).stderr
+
+
+@pytest.mark.parametrize(
+    "how", [["hydra.searchpath=[file://own]"], ["--config-dir", "own"]], ids=["searchpath", "config-dir"]
+)
+def test_groups_of_ones_own_are_found(how, pipeline, tmp_path):
+    (tmp_path / "own" / "bank").mkdir(parents=True)
+    (tmp_path / "own" / "bank" / "mine.yaml").write_text("defaults: [fp32]\nkeyframes: every_second\n")
+    done = run("extract", *how, *arguments(pipeline, tmp_path / "banks", "bank=mine", split="val"), folder=tmp_path)
+    assert done.status == 0, done.stderr
+    made = manifest_of(tmp_path / "banks", "val")["provenance"]
+    assert (made["precision"], made["keyframes"]) == ("fp32", "every_second")
 
 
 def can_mount():

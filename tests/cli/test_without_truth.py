@@ -21,17 +21,18 @@ def folder(mini_dir, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def expected(pipeline, console, tmp_path_factory):
+def expected(pipeline, here, tmp_path_factory):
     """The rows that the annotated split gives, with nothing excluded."""
     run = tmp_path_factory.mktemp("val")
-    console("test", f"ckpt_path={pipeline.checkpoint}", "data.excluded=null", f"hydra.run.dir={run}")
+    here("test", f"ckpt_path={pipeline.checkpoint}", "data.excluded=null", f"hydra.run.dir={run}")
     return (run / "results.csv").read_bytes()
 
 
 @pytest.mark.parametrize("processes", [[], DDP], ids=["one", "two"])
-def test_results_are_those_of_the_annotated_split(pipeline, console, folder, expected, tmp_path, processes):
+def test_results_are_those_of_the_annotated_split(pipeline, here, console, folder, expected, tmp_path, processes):
     arguments = [f"ckpt_path={pipeline.checkpoint}", "data=mini_ava", f"paths.data_dir={folder}", "split=test"]
-    done = console("test", *arguments, *SHORT, f"hydra.run.dir={tmp_path}", *processes)
+    command = console if processes else here
+    done = command("test", *arguments, *SHORT, f"hydra.run.dir={tmp_path}", *processes)
     assert (tmp_path / "results.csv").read_bytes() == expected
     rows = expected.decode().splitlines()
     metrics = json.loads((tmp_path / "metrics.json").read_text())
@@ -46,10 +47,10 @@ def test_results_are_those_of_the_annotated_split(pipeline, console, folder, exp
     assert "nan" not in done.stdout + done.stderr
 
 
-def test_excluded_timestamps_are_left_out_where_they_are_there(pipeline, console, folder, expected, tmp_path):
+def test_excluded_timestamps_are_left_out_where_they_are_there(pipeline, here, folder, expected, tmp_path):
     (tmp_path / "excluded.csv").write_text("mini-val-001,0905\n")
     arguments = [f"ckpt_path={pipeline.checkpoint}", "data=mini_ava", f"paths.data_dir={folder}", "split=test", *SHORT]
-    console("test", *arguments, f"data.excluded={tmp_path}/excluded.csv", f"hydra.run.dir={tmp_path / 'run'}")
+    here("test", *arguments, f"data.excluded={tmp_path}/excluded.csv", f"hydra.run.dir={tmp_path / 'run'}")
     found = (tmp_path / "run" / "results.csv").read_text().splitlines()
     rows = expected.decode().splitlines()
     left = [row for row in rows if not row.startswith("mini-val-001,0905,")]
@@ -58,8 +59,8 @@ def test_excluded_timestamps_are_left_out_where_they_are_there(pipeline, console
     assert len(left) < len(rows)
 
 
-def test_a_bank_of_such_a_split_is_made_and_read(pipeline, console, folder, tmp_path):
-    console(
+def test_a_bank_of_such_a_split_is_made_and_read(pipeline, here, folder, tmp_path):
+    here(
         "train",
         *pipeline.overrides,
         "fbo=nl",
@@ -69,22 +70,22 @@ def test_a_bank_of_such_a_split_is_made_and_read(pipeline, console, folder, tmp_
         f"hydra.run.dir={tmp_path / 'nl'}",
     )
     data = ["data=mini_ava", f"paths.data_dir={folder}", "split=test", *SHORT, f"bank.dir={tmp_path / 'banks'}"]
-    console("extract", f"ckpt_path={pipeline.checkpoint}", *data, f"hydra.run.dir={tmp_path / 'extract'}")
+    here("extract", f"ckpt_path={pipeline.checkpoint}", *data, f"hydra.run.dir={tmp_path / 'extract'}")
     nl = f"ckpt_path={tmp_path / 'nl' / 'checkpoints' / 'last.ckpt'}"
     bank = ["bank.window_seconds=16"]
-    console("test", nl, *data, *bank, f"hydra.run.dir={tmp_path / 'test'}")
+    here("test", nl, *data, *bank, f"hydra.run.dir={tmp_path / 'test'}")
     found = (tmp_path / "test" / "results.csv").read_text().splitlines()
     assert len(found) == json.loads((tmp_path / "test" / "metrics.json").read_text())["detections"] > 0
     assert all(len(row.split(",")) == 8 for row in found)
 
 
 @pytest.mark.parametrize("command", ["test", "train"])
-def test_a_missing_file_of_an_annotated_split_is_an_error(pipeline, console, tmp_path, command):
+def test_a_missing_file_of_an_annotated_split_is_an_error(pipeline, here, tmp_path, command):
     if command == "test":
         arguments = [f"ckpt_path={pipeline.checkpoint}", "data.annotations=typo.csv"]
     else:
         arguments = [*pipeline.overrides, "fbo=none", "data.annotations=typo.csv"]
-    failed = console(command, *arguments, f"hydra.run.dir={tmp_path}", fails=True)
+    failed = here(command, *arguments, f"hydra.run.dir={tmp_path}", fails=True)
     assert "typo.csv: no such file; set paths.data_dir, or data.annotations" in failed.stdout + failed.stderr
     assert "Traceback" not in failed.stdout + failed.stderr
     assert not (tmp_path / "results.csv").exists()

@@ -59,6 +59,15 @@ def test_annotations_are_needed_by_name(mini_dir, tmp_path, video_id):
         BankKeyframes(split, "annotations").keyframes()
 
 
+def test_a_word_that_is_none_of_the_three_is_refused():
+    split = AvaDataset(video_dir="", label_map="", annotations="", proposals="").split("val")
+    for asked in (split.bank_keyframes, lambda choice: split.bank_regions(Keyframe("v", 902), choice)):
+        with pytest.raises(
+            InputError, match=r"bank\.keyframes is some, expected one of proposals, annotations, every_second"
+        ):
+            asked("some")
+
+
 def test_annotated_seconds_are_those_of_mmaction2s_bank():
     proposals = E2E / "prop.pkl"
     data = AvaDataset(

@@ -11,7 +11,6 @@ from PIL import Image
 from lfb_lightning.clips import ClipSampling
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.datasets.checks.fingerprint import fingerprint
-from lfb_lightning.datasets.checks.tables import check_tables
 from lfb_lightning.datasets.checks.videos import look_at_videos, report_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.video import selective
@@ -45,8 +44,13 @@ def messages(report, level="error"):
 
 def test_a_good_data_set_has_no_findings(mini_dir):
     split = described(mini_dir, expected_counts={"val": {"videos": 3, "classes": 14, "annotation_rows": None}})
-    report = check_tables(split.tables)
-    report_videos(list(look_at_videos(split, SAMPLING, exactness_probes=2)), report, source="video", exactness_probes=2)
+    report = split.check()
+    report_videos(
+        list(look_at_videos(split, split.used_keyframes(), SAMPLING, exactness_probes=2)),
+        report,
+        source="video",
+        exactness_probes=2,
+    )
     assert report.findings == []
     assert report.figures["videos_found"] == 3
     assert report.figures["keyframes_with_proposals"] == 1.0
@@ -54,16 +58,14 @@ def test_a_good_data_set_has_no_findings(mini_dir):
 
 
 def test_counts_that_differ_are_errors(mini_dir):
-    report = check_tables(
-        described(mini_dir, expected_counts={"val": {"videos": 4, "annotation_rows": 1, "moons": 2}}).tables
-    )
+    report = described(mini_dir, expected_counts={"val": {"videos": 4, "annotation_rows": 1, "moons": 2}}).check()
     assert messages(report)[0] == "videos: 3, expected 4"
     assert messages(report)[1].startswith("annotation_rows: ")
     assert "moons" in messages(report, "warning")[0]
 
 
 def test_seconds_that_are_never_used(mini_dir):
-    report = check_tables(described(mini_dir, first_second=1, last_second=20, expected_counts={}).tables)
+    report = described(mini_dir, first_second=1, last_second=20, expected_counts={}).check()
     assert "its seconds are 901 to 919, used are 1 to 20" in messages(report)[0]
 
 
@@ -80,13 +82,11 @@ def scaled_proposals(mini_dir, path, factor):
 
 def test_pixel_boxes(mini_dir, tmp_path):
     with pytest.raises(InputError, match=r"proposals\.csv, row 1: box .* is not within 0\.\.1"):
-        check_tables(described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 96)).tables)
+        described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 96)).check()
 
 
 def test_low_recall_and_late_proposals(mini_dir, tmp_path):
-    report = check_tables(
-        described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 0.2)).tables
-    )
+    report = described(mini_dir, proposals=scaled_proposals(mini_dir, tmp_path / "proposals.csv", 0.2)).check()
     warnings = " ".join(messages(report, "warning"))
     assert "annotated keyframes have proposals" in warnings
     assert "find 0.0% of the annotated persons" in warnings
@@ -98,7 +98,7 @@ def test_missing_broken_and_short_videos(mini_dir, tmp_path):
     names[0].unlink()
     names[1].write_bytes(b"nothing")
     split = described(mini_dir, video_dir=str(tmp_path / "videos"), origin_second=890.0)
-    facts = list(look_at_videos(split, SAMPLING, exactness_probes=0))
+    facts = list(look_at_videos(split, split.used_keyframes(), SAMPLING, exactness_probes=0))
     report = SplitReport("val")
     report_videos(facts, report, source="video", exactness_probes=0)
     assert "no file with one of the endings" in messages(report)[0]
@@ -135,7 +135,7 @@ def videos(mini_dir, tmp_path):
 def looked_at(mini_dir, folder, *, probes=3, **changes):
     split = described(mini_dir, video_dir=str(folder), **changes)
     report = SplitReport("val")
-    facts = list(look_at_videos(split, SAMPLING, exactness_probes=probes))
+    facts = list(look_at_videos(split, split.used_keyframes(), SAMPLING, exactness_probes=probes))
     report_videos(facts, report, source=split.data.source, exactness_probes=probes)
     assert len(facts) == 3, "a broken video does not end the check"
     assert all(finding.remedy for finding in report.findings)

@@ -63,14 +63,17 @@ def _foreign() -> list[Seed]:
 # -- banks
 
 _FEATURES = {"a": {902: [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], 903: [[7.0, 8.0, 9.0]]}, "b/c": {1: [[0.5, 0.25, 0.0]]}}
-_PEER_SAYS = [["a", [902, 902, 903], [*_FEATURES["a"][902], *_FEATURES["a"][903]]], ["b/c", [1], _FEATURES["b/c"][1]]]
+_MMACTION2_SAYS = [
+    ["a", [902, 902, 903], [*_FEATURES["a"][902], *_FEATURES["a"][903]]],
+    ["b/c", [1], _FEATURES["b/c"][1]],
+]
 _ROWS = {"v": [(902, 0.5), (903, 0.9), (903, 0.8)], "w": [(902, 0.5)]}
 
 
-def _peer(folder: Path) -> Any:
-    peer = PickledBank(folder / "a.pkl")
+def _read_mmaction2(folder: Path) -> Any:
+    bank = PickledBank(folder / "a.pkl")
     return [
-        [video.video_id, plain(video.timestamps), plain(video.features)] for video in map(peer.video, peer.video_ids)
+        [video.video_id, plain(video.timestamps), plain(video.features)] for video in map(bank.video, bank.video_ids)
     ]
 
 
@@ -81,10 +84,12 @@ def _imported(folder: Path) -> Any:
     return [[name, plain(video.timestamps), plain(video.decoded)] for name, video in videos.items()]
 
 
-def _peer_bank(save: Callable[[Any], bytes], of_row: Callable[[Any], Any], *changes: Form | Mutation) -> list[Seed]:
+def _mmaction2_bank(
+    save: Callable[[Any], bytes], of_row: Callable[[Any], Any], *changes: Form | Mutation
+) -> list[Seed]:
     lists = {name: {s: [of_row(row) for row in rows] for s, rows in of.items()} for name, of in _FEATURES.items()}
     arrays = {name: {s: of_row(rows) for s, rows in of.items()} for name, of in _FEATURES.items()}
-    says = [_PEER_SAYS, _PEER_SAYS]
+    says = [_MMACTION2_SAYS, _MMACTION2_SAYS]
     return [seed({"a.pkl": save(content)}, says, *(("a.pkl", form) for form in changes)) for content in (lists, arrays)]
 
 
@@ -164,14 +169,14 @@ STORED = [
         _foreign,
     ),
     Reader(
-        "peer's bank, pickle",
-        [_peer, _imported],
-        lambda: _peer_bank(pickle.dumps, np.float32, forms.PICKLE, forms.spoilt_pickle),
+        "bank of mmaction2, pickle",
+        [_read_mmaction2, _imported],
+        lambda: _mmaction2_bank(pickle.dumps, np.float32, forms.PICKLE, forms.spoilt_pickle),
     ),
     Reader(
-        "peer's bank, torch",
-        [_peer, _imported],
-        lambda: [*_peer_bank(forms.saved, torch.tensor, forms.TORCH, forms.TORCH_RECORDS), _older_form()],
+        "bank of mmaction2, torch",
+        [_read_mmaction2, _imported],
+        lambda: [*_mmaction2_bank(forms.saved, torch.tensor, forms.TORCH, forms.TORCH_RECORDS), _older_form()],
     ),
     Reader("bank file", _BANK_WAYS, lambda: _bank(("v.safetensors", forms.SAFETENSORS))),
     Reader("bank manifest", _BANK_WAYS, lambda: _bank(("manifest.json", forms.JSON))),

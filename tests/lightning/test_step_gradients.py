@@ -6,9 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytorch_lightning import Callback
 
 from lfb_lightning.lightning.modules.step_gradients import StepGradients
 from lfb_lightning.models.losses import MultiLabelLoss
+from tests.cli.in_process import run
 
 
 @settings(max_examples=40, deadline=None)
@@ -55,30 +57,34 @@ def test_a_step_with_one_spoilt_batch_is_dropped_and_the_next_one_is_not(bad):
     assert not torch.equal(layer.weight, before)
 
 
+class Spoilt(Callback):
+    """Gives every training batch a clip that is not a number."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        batch.clips[0, 0].fill_(torch.nan)
+
+
 @pytest.mark.slow
-def test_a_loss_that_is_not_finite_stops_with_its_keyframes_or_is_skipped_and_counted(pipeline, console, tmp_path):
-    spoilt = [*pipeline.overrides, "fbo=none", "data.mean=[1e39,0.4,0.4]"]  # infinite in 32 bits
+def test_a_loss_that_is_not_finite_stops_with_its_keyframes_or_is_skipped_and_counted(pipeline, tmp_path):
+    spoilt = [*pipeline.overrides, "fbo=none", f"+callbacks.spoil._target_={__name__}.Spoilt"]
     spoilt += [
         "trainer.max_epochs=1",
         "trainer.limit_train_batches=3",
         "trainer.limit_val_batches=0",
         "data.batch_size=2",
     ]
-    stopped = console("train", *spoilt, f"hydra.run.dir={tmp_path / 'stop'}", fails=True)
+    stopped = run("train", *spoilt, "hydra.run.dir=stop", folder=tmp_path)
+    assert stopped.status == 1
     assert "lfb-train: the loss of step 0 is not finite, from keyframes mini-train-" in stopped.stderr
     assert "task.on_nan=skip" in stopped.stderr
     assert "Traceback" not in stopped.stderr
-    console("train", *spoilt, "task.on_nan=skip", f"hydra.run.dir={tmp_path / 'skip'}")
+    skipping = [*spoilt, "task.on_nan=skip", "hydra.run.dir=skip"]
+    skipped = run("train", *skipping, folder=tmp_path)
+    assert skipped.status == 0, skipped.stderr
     assert json.loads((tmp_path / "skip" / "metrics.json").read_text())["skipped_steps"] == 3
     checkpoint = torch.load(tmp_path / "skip" / "checkpoints" / "last.ckpt", weights_only=True)
     for name, value in checkpoint["state_dict"].items():
         assert torch.isfinite(value).all(), f"{name}: batch norms must forget the batch too"
-    console(
-        "train",
-        *spoilt,
-        "task.on_nan=skip",
-        "trainer.max_epochs=2",
-        f"hydra.run.dir={tmp_path / 'skip'}",
-        "ckpt_path=last",
-    )
+    resumed = run("train", *skipping, "trainer.max_epochs=2", "ckpt_path=last", folder=tmp_path)
+    assert resumed.status == 0, resumed.stderr
     assert json.loads((tmp_path / "skip" / "metrics.json").read_text())["skipped_steps"] == 6

@@ -62,7 +62,7 @@ def test_accumulated_batch_without_an_optimizer_step(now):
 
 
 @pytest.mark.slow
-def test_training_logs_the_parts_and_warns_of_waiting(pipeline, console, tmp_path):
+def test_training_logs_the_parts_and_warns_of_waiting(pipeline, here, tmp_path):
     overrides = [
         *pipeline.overrides,
         "fbo=avg",
@@ -71,7 +71,7 @@ def test_training_logs_the_parts_and_warns_of_waiting(pipeline, console, tmp_pat
         "callbacks.timing.most_waiting=0.0",
     ]
     overrides += ["trainer.limit_train_batches=30", "trainer.log_every_n_steps=5", "trainer.limit_val_batches=1"]
-    done = console("train", *overrides, f"hydra.run.dir={tmp_path}")
+    done = here("train", *overrides, f"hydra.run.dir={tmp_path}")
     assert "went to waiting for data: raise data.num_workers (now 0)" in done.stdout
     assert "a step took" in done.stdout
     with next((tmp_path / "logs").rglob("metrics.csv")).open() as file:
@@ -85,9 +85,9 @@ def test_training_logs_the_parts_and_warns_of_waiting(pipeline, console, tmp_pat
 
 
 @pytest.mark.slow
-def test_profile_leaves_a_table_and_a_trace(pipeline, console, tmp_path):
+def test_profile_leaves_a_table_and_a_trace(pipeline, here, tmp_path):
     overrides = [*pipeline.overrides, "fbo=avg", "debug=profile", "data.batch_size=2"]
-    console("train", *overrides, f"hydra.run.dir={tmp_path}")
+    here("train", *overrides, f"hydra.run.dir={tmp_path}")
     table = (tmp_path / "profile" / "fit-profile.txt").read_text()
     steps = next(line for line in table.splitlines() if line.strip().startswith("ProfilerStep*"))
     assert steps.split()[-1] == "15"

@@ -13,8 +13,6 @@ from lfb_lightning.clock import exact
 from lfb_lightning.errors import InputError
 from lfb_lightning.ranges import refuse_unknown
 
-KeyframeChoice = Literal["proposals", "annotations", "every_second"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankConfig:
@@ -22,7 +20,7 @@ class BankConfig:
 
     dir: str
     precision: Precision = "fp16"
-    keyframes: KeyframeChoice = "proposals"
+    keyframes: str = "proposals"
     outside_video: Literal["fail", "clamp"] = "fail"
     window_seconds: int = 60
     features_per_second: int = 5
@@ -40,7 +38,6 @@ class BankConfig:
     def __post_init__(self) -> None:
         stored_dtype(self.precision)
         choices: dict[str, tuple[str, ...]] = {
-            "keyframes": get_args(KeyframeChoice),
             "outside_video": ("fail", "clamp"),
             "placement": get_args(Placement),
             "layout": get_args(Layout),

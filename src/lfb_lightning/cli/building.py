@@ -16,7 +16,7 @@ from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.data_section import Data
 from lfb_lightning.cli.sections import Sections, adopt
 from lfb_lightning.cli.trust import trusted_packages
-from lfb_lightning.datasets import AvaDataset, ScoreColumns
+from lfb_lightning.datasets import ScoreColumns
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning import ActionDataModule, DetectionTask
 from lfb_lightning.models import ActionDetector, state_digest
@@ -48,27 +48,6 @@ def build(node: DictConfig) -> Any:
 def build_data(sections: Sections) -> tuple[Data, BankConfig]:
     """Build the data set and the bank's settings of a configuration."""
     return sections.data(), sections.make("bank", BankConfig)
-
-
-def build_ava_data(cfg: DictConfig, command: str) -> tuple[AvaDataset, Data]:
-    """Build the data set of a command that reads AVA's formats.
-
-    Args:
-        cfg: The composed configuration.
-        command: The command's name, for the message.
-
-    Returns:
-        The data set, and the whole `data` section that it is part of.
-
-    Raises:
-        InputError: The data set is another.
-    """
-    data = Sections(cfg).data()
-    if not isinstance(data.dataset, AvaDataset):
-        raise InputError(
-            f"data._target_ is {cfg.data._target_}, but lfb-{command} reads data sets in AVA's formats only."
-        )
-    return data.dataset, data
 
 
 def build_detection(

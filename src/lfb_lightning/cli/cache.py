@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lfb_lightning.cli.app import launch
-from lfb_lightning.cli.building import build_ava_data
+from lfb_lightning.cli.sections import Sections
+from lfb_lightning.datasets import Cacheable
 from lfb_lightning.datasets.frame_cache import CacheRecipe, make_cache
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import VideoFailure
@@ -25,11 +26,18 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
     Returns:
         The exit status: 1 if a video failed, else 0.
     """
-    data, parts = build_ava_data(cfg, "cache")
-    if data.cache_dir is None:
+    data = Sections(cfg).data()
+    dataset = data.dataset
+    if not isinstance(dataset, Cacheable):
+        raise InputError(
+            f"data._target_ is {cfg.data._target_}, which has no frame cache: it lacks what lfb_lightning.datasets.Cacheable "
+            "says (videos, video_ids, clip_moments, describe_moments); train from its videos."
+        )
+    cache_dir = dataset.videos.cache_dir
+    if cache_dir is None:
         raise InputError("data.cache_dir is not set: give the folder that the cache is written to.")
     recipe = CacheRecipe(short_side=cfg.short_side, quality=cfg.quality)
-    video_ids = sorted({video_id for split in cfg.splits for video_id in data.split(split).tables.video_ids()})
+    video_ids = sorted({video_id for split in cfg.splits for video_id in dataset.video_ids(split)})
     failed: list[VideoFailure] = []
     total = there = 0
     columns = (
@@ -44,7 +52,7 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
     console = Console(stderr=True)
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("", total=len(video_ids), size="")
-        for done in make_cache(data, parts.clips, video_ids, recipe, num_workers=cfg.num_workers):
+        for done in make_cache(dataset, data.clips, video_ids, recipe, num_workers=cfg.num_workers):
             if isinstance(done, VideoFailure):
                 failed.append(done)
                 console.print(f"failed: {done.reason}", style="red", highlight=False)
@@ -52,7 +60,7 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
                 total, there = total + done.bytes, there + done.was_there
             progress.update(bar, advance=1, size=f"{total / 1e9:.2f} GB")
     made = len(video_ids) - len(failed) - there
-    print(f"{data.cache_dir}: {made} videos cached, {there} there before, {len(failed)} failed, {total / 1e6:.1f} MB")
+    print(f"{cache_dir}: {made} videos cached, {there} there before, {len(failed)} failed, {total / 1e6:.1f} MB")
     for failure in failed:
         print(f"not in the cache: {failure.video_id}: {failure.reason}")
     return 1 if failed else 0

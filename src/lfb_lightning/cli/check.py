@@ -13,13 +13,12 @@ from rich.progress import track
 from rich.table import Table
 
 from lfb_lightning.cli.app import launch
-from lfb_lightning.cli.building import build_ava_data
+from lfb_lightning.cli.sections import Sections
 from lfb_lightning.clips import ClipSampling
-from lfb_lightning.datasets import AvaSplit
+from lfb_lightning.datasets import Cacheable, Checkable
 from lfb_lightning.datasets.checks.disk import report_disk
 from lfb_lightning.datasets.checks.findings import SplitReport
-from lfb_lightning.datasets.checks.fingerprint import fingerprint, probe_frame, probe_keyframes
-from lfb_lightning.datasets.checks.tables import check_tables
+from lfb_lightning.datasets.checks.fingerprint import fingerprint, probe_frame, probe_items
 from lfb_lightning.datasets.checks.videos import look_at_videos, report_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
@@ -37,8 +36,8 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
     Returns:
         The exit status: 1 if there are errors, else 0.
     """
-    data, parts = build_ava_data(cfg, "check")
-    sampling = parts.clips.sampling
+    data = Sections(cfg).data()
+    dataset, sampling = data.dataset, data.clips.sampling
     out = Path(cfg.out)
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
@@ -46,9 +45,14 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
     fingerprints: dict[str, Any] = {}
     written = []
     for name in cfg.splits:
-        split = data.split(name)
+        split = dataset.split(name)
+        if not isinstance(split, Checkable):
+            raise InputError(
+                f"data._target_ is {cfg.data._target_}, whose splits lfb-check cannot look at: they lack what "
+                "lfb_lightning.datasets.Checkable says (check, used_keyframes, annotated_boxes)."
+            )
         try:
-            report = check_tables(split.tables)
+            report = split.check()
         except InputError as error:
             report = SplitReport(name)
             report.error(str(error), "mend the file or the key, then check again")
@@ -56,18 +60,21 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
             continue
         reports.append(report)
         if cfg.videos:
+            keyframes = split.used_keyframes()
+            video_ids = list(dict.fromkeys(keyframe.video_id for keyframe in keyframes))
             facts = list(
                 track(
-                    look_at_videos(split, sampling, exactness_probes=cfg.exactness_probes),
+                    look_at_videos(split, keyframes, sampling, exactness_probes=cfg.exactness_probes),
                     description=f"videos of {name}",
-                    total=len(split.tables.video_ids()),
+                    total=len(video_ids),
                     console=Console(stderr=True),
                 )
             )
-            report_videos(facts, report, source=data.source, exactness_probes=cfg.exactness_probes)
+            report_videos(facts, report, source=split.describe().get("source"), exactness_probes=cfg.exactness_probes)
             fingerprints[name] = fingerprint(split, sampling, cfg.fingerprint_probes)
             report.figures["fingerprint"] = fingerprints[name]["digest"]
-            report_disk(split, sampling, report, channels=cfg.channels)
+            cache = dataset if isinstance(dataset, Cacheable) else None
+            report_disk(split, video_ids, sampling, report, channels=cfg.channels, cache=cache)
             if sheet := _draw(split, sampling, out / f"contact_sheet_{name}.png", cfg.fingerprint_probes):
                 written.append(sheet)
     _print(console, reports)
@@ -83,16 +90,15 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
     return 1 if any(finding.level == "error" for finding in findings) else 0
 
 
-def _draw(split: AvaSplit, sampling: ClipSampling, path: Path, number: int) -> Path | None:
+def _draw(split: Checkable, sampling: ClipSampling, path: Path, number: int) -> Path | None:
     tiles = []
-    for keyframe in probe_keyframes(split, number):
+    for item in probe_items(split, number):
         try:
-            frame = probe_frame(split, keyframe, sampling)
+            frame = probe_frame(split, item.keyframe, sampling)
         except (InputError, OSError):
             continue  # the error is reported with the video
-        proposed = split.tables.proposals.above(keyframe, split.data.eval_threshold).boxes
-        annotated = split.tables.annotations[keyframe].boxes if split.tables.has_annotations else proposed[:0]
-        tiles.append(Tile(str(keyframe), frame, annotated, proposed))
+        annotated = split.annotated_boxes(item.keyframe)
+        tiles.append(Tile(str(item.keyframe), frame, annotated, split.evaluation_regions(item).boxes))
     if tiles:
         draw_contact_sheet(path, tiles, title=split.name)
     return path if tiles else None

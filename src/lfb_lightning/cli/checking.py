@@ -118,7 +118,11 @@ def check_arguments(key: str, arguments: Mapping[str, Any], target: Any, *, more
 
 def _check_complete(key: str, arguments: Mapping[str, Any], target: Any) -> None:
     for name, parameter in inspect.signature(target).parameters.items():
-        if parameter.default is parameter.empty and name not in arguments:
+        collects = parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        )  # *args, **settings: may be empty
+        if parameter.default is parameter.empty and not collects and name not in arguments:
             raise InputError(f"{key}.{name} is missing from the configuration, but is needed here.")
 
 

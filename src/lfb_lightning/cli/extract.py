@@ -43,7 +43,8 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     writer = BankWriter(bank.folder(cfg.split), provenance(detector, split, data, bank, cfg))
     datamodule = ExtractionDataModule(split, clips=data.clips, loading=data.loading, bank=bank, writer=writer)
     writing = BankWriting(writer, datamodule)
-    callbacks = [*build_callbacks(cfg), FrameFingerprint([split], data.clips.sampling), writing, StopAtOnce()]
+    fingerprint = FrameFingerprint([split], data.clips.sampling)
+    callbacks = [*build_callbacks(cfg, data=datamodule), fingerprint, writing, StopAtOnce()]
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
     if cfg.compile:
         compile_detector(detector)

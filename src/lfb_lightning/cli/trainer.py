@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
@@ -23,9 +24,27 @@ _SHOWN = ("accelerator", "devices", "num_nodes", "strategy", "precision")
 _PROCESSES_PER_CORE = 4  # beyond this, more processes only take memory
 
 
-def build_callbacks(cfg: DictConfig) -> list[Callback]:
-    """Build the callbacks of a configuration, without those that are set to null; none with `~callbacks`."""
-    return [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
+def build_callbacks(cfg: DictConfig, **given: Any) -> list[Callback]:
+    """Build the callbacks of a configuration, without those that are set to null; none with `~callbacks`.
+
+    Args:
+        cfg: The composed configuration.
+        given: What the command gives to callbacks that are `_partial_`.
+
+    Raises:
+        InputError: A `_partial_` callback does not take just that.
+    """
+    made = []
+    for name, node in (cfg.get("callbacks") or {}).items():
+        if node is None:
+            continue
+        try:
+            made.append(build_with(node, **given) if node.get("_partial_") else build(node))
+        except TypeError as error:
+            raise InputError(
+                f"callbacks.{name}: {error}; this command gives it {', '.join(given) or 'nothing'}."
+            ) from error
+    return made
 
 
 def build_trainer(cfg: DictConfig, run_dir: Path, callbacks: list[Callback], *, logging_on: bool) -> Trainer:

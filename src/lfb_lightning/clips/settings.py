@@ -57,10 +57,15 @@ class ClipSettings:
             sides = getattr(self, name)
             if sides is not None and not (sides and all(side >= 1 for side in sides)):
                 raise InputError(f"data.{name} is {list(sides)}, expected pixels of the short side, such as [256,320].")
-        for name, least in (("mean", -math.inf), ("std", 1e-6)):
+        for name, least in (("mean", 0.0), ("std", 1e-6)):
             values = getattr(self, name)
-            if len(values) != 3 or not all(least <= value < math.inf for value in values):
-                raise InputError(f"data.{name} is {list(values)}, expected three numbers, of R, G and B in 0..1.")
+            if len(values) != 3 or not all(least <= value <= 1 for value in values):
+                remedy = (
+                    "; divide those of pixels in 0..255 by 255" if any(1 < value <= 255 for value in values) else ""
+                )
+                raise InputError(
+                    f"data.{name} is {list(values)}, expected three numbers, of R, G and B in 0..1{remedy}."
+                )
 
     @property
     def sampling(self) -> ClipSampling:

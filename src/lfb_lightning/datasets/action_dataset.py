@@ -14,8 +14,10 @@ import torch
 from jaxtyping import Bool, Float64
 
 from lfb_lightning.clock import Clock
+from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.metrics.evaluator import Evaluator
 from lfb_lightning.structures import Item, Keyframe, Proposals
+from lfb_lightning.video import VideoLibrary
 from lfb_lightning.video.protocol import Video
 
 
@@ -108,7 +110,10 @@ class ActionSplit(Protocol):
         """List the moments that the bank describes, each once.
 
         Args:
-            choice: Value of the key `bank.keyframes`.
+            choice: Value of the key `bank.keyframes`: which words there are is the data set's business.
+
+        Raises:
+            InputError: The data set does not know the word.
         """
         ...
 
@@ -167,6 +172,52 @@ class ItemActions(Protocol):
 
     def item_actions(self, items: Sequence[Item]) -> Bool[np.ndarray, "N A"]:
         """Say which score columns each of N items shows."""
+        ...
+
+
+@runtime_checkable
+class Checkable(ActionSplit, Protocol):
+    """A split that offers what `lfb-check` looks at beside what every split does."""
+
+    def check(self) -> SplitReport:
+        """Compare the split's files with each other, and count what they hold.
+
+        Raises:
+            InputError: A file cannot be read at all.
+        """
+        ...
+
+    def used_keyframes(self) -> Sequence[Keyframe]:
+        """List every moment that may be read, sorted by video and time."""
+        ...
+
+    def annotated_boxes(self, keyframe: Keyframe) -> Float64[np.ndarray, "P 4"]:
+        """Give the annotated regions at a moment, to be drawn: normalized xyxy, none where nobody has annotated."""
+        ...
+
+
+@runtime_checkable
+class Cacheable(Protocol):
+    """What a data set may offer too: a frame cache, written by `lfb-cache`, from which it reads with `data.source=cache`.
+
+    It is copied to the processes that write the cache.
+    """
+
+    @property
+    def videos(self) -> VideoLibrary:
+        """Where its videos and its cache lie."""
+        ...
+
+    def video_ids(self, split: str) -> Sequence[str]:
+        """List the videos of a split, each once."""
+        ...
+
+    def clip_moments(self, video_id: str) -> Sequence[float]:
+        """List the moments of a video, in seconds since its first frame, around which clips may be read."""
+        ...
+
+    def describe_moments(self) -> Mapping[str, object]:
+        """Describe what decides `clip_moments`: a cache file that was made for others is made anew."""
         ...
 
 

@@ -14,15 +14,15 @@ from jaxtyping import Float64
 
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.clips.sampling import ClipSampling
-from lfb_lightning.datasets.ava.settings import AvaSettings
+from lfb_lightning.datasets.action_dataset import Cacheable
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned
 from lfb_lightning.processes import serve
 from lfb_lightning.structures import VideoFailure
+from lfb_lightning.video import VideoLibrary
 from lfb_lightning.video.cache import CachedVideo, write_cache
 
 _OF_CLIPS = ("num_frames", "frame_stride", "frame_shift", "fps")
-_OF_DATA = ("origin_second", "first_second", "last_second", "key_step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +53,28 @@ class CacheRecipe:
             )
 
 
-def touched_moments(data: AvaSettings, sampling: ClipSampling) -> Float64[np.ndarray, " K"]:
-    """List every moment that a clip of the used seconds reads.
+def touched_moments(data: Cacheable, video_id: str, sampling: ClipSampling) -> Float64[np.ndarray, " K"]:
+    """List every moment of a video that a clip may read.
 
     Args:
         data: The data set.
+        video_id: The video.
         sampling: Which frames make a clip.
 
     Returns:
-        Seconds since a video's first frame, ascending.
+        Seconds since the video's first frame, ascending.
     """
-    moments = [data.clock.seconds_in_video(tick) for tick in data.used_ticks]
-    return np.unique(np.round(np.concatenate([sampling.times(moment) for moment in moments]), 6))
+    times = [sampling.times(moment) for moment in data.clip_moments(video_id)]
+    return np.unique(np.round(np.concatenate([*times, np.zeros(0)]), 6))
 
 
 def make_cache(
-    data: AvaSettings, clips: ClipSettings, video_ids: Sequence[str], recipe: CacheRecipe, *, num_workers: int
+    data: Cacheable, clips: ClipSettings, video_ids: Sequence[str], recipe: CacheRecipe, *, num_workers: int
 ) -> Iterator[CachedFile | VideoFailure]:
-    """Cache videos into `data.cache_dir`; a file that is there is verified, and made anew if its recipe was another.
+    """Cache videos into the data set's cache; a file that is there is verified, and made anew if its recipe was another.
 
     Args:
-        data: Where the videos and the cache lie, and which seconds are used.
+        data: Where the videos and the cache lie, and which moments clips show.
         clips: How clips are cut, hence which frames are stored.
         video_ids: The videos.
         recipe: How frames are stored.
@@ -82,8 +83,8 @@ def make_cache(
     Yields:
         Each video as it is done.
     """
-    if data.cache_dir is not None:
-        remove_abandoned(Path(data.cache_dir))
+    if data.videos.cache_dir is not None:
+        remove_abandoned(data.videos.cache_dir)
     if num_workers < 1:
         yield from (_cache_video(data, clips, video_id, recipe) for video_id in video_ids)
         return
@@ -99,24 +100,22 @@ def make_cache(
             raise
 
 
-def _cache_video(
-    data: AvaSettings, clips: ClipSettings, video_id: str, recipe: CacheRecipe
-) -> CachedFile | VideoFailure:
-    source = "video" if data.source == "cache" else data.source
-    made_from = _made_from(data, clips, video_id, recipe, source)
+def _cache_video(data: Cacheable, clips: ClipSettings, video_id: str, recipe: CacheRecipe) -> CachedFile | VideoFailure:
+    library = data.videos
+    library = replace(library, source="video") if library.source == "cache" else library
+    made_from = _made_from(library, clips, video_id, recipe) | dict(data.describe_moments())
     try:
-        cached = replace(data, source="cache").videos.open(video_id)
+        cached = replace(library, source="cache").open(video_id)
         assert isinstance(cached, CachedVideo)
         path = cached.path
         if path.is_file() and _is_valid(cached, made_from):
             return CachedFile(video_id, path.stat().st_size, was_there=True)
-        _refuse_links_out(path.parent, Path(data.cache_dir or ""))
+        _refuse_links_out(path.parent, library.cache_dir or Path())
         path.parent.mkdir(parents=True, exist_ok=True)
-        video = replace(data, source=source).videos.open(video_id)
         size = write_cache(
             path,
-            video,
-            touched_moments(data, clips.sampling),
+            library.open(video_id),
+            touched_moments(data, video_id, clips.sampling),
             short_side=recipe.short_side,
             quality=recipe.quality,
             made_from=made_from,
@@ -126,15 +125,13 @@ def _cache_video(
         return VideoFailure(video_id, str(error))
 
 
-def _made_from(
-    data: AvaSettings, clips: ClipSettings, video_id: str, recipe: CacheRecipe, source: str
-) -> dict[str, object]:
-    """What decides the content of a cache file, as it is written into it."""
-    made_from = {"video_id": video_id, "short_side": recipe.short_side, "quality": recipe.quality, "source": source}
-    made_from |= {name: getattr(clips, name) for name in _OF_CLIPS} | {name: getattr(data, name) for name in _OF_DATA}
-    if source == "frames":  # left out where it is usual: files that were made before need not be made again
+def _made_from(library: VideoLibrary, clips: ClipSettings, video_id: str, recipe: CacheRecipe) -> dict[str, object]:
+    """What decides the content of a cache file beside the moments, as it is written into it."""
+    made_from = {"video_id": video_id, "short_side": recipe.short_side, "quality": recipe.quality}
+    made_from |= {"source": library.source} | {name: getattr(clips, name) for name in _OF_CLIPS}
+    if library.source == "frames":  # left out where it is usual: files that were made before need not be made again
         usual = {"first_frame_number": 1, "frame_prefix": None}
-        made_from |= {name: value for name in usual if (value := getattr(data, name)) != usual[name]}
+        made_from |= {name: value for name in usual if (value := getattr(library, name)) != usual[name]}
     return made_from
 
 

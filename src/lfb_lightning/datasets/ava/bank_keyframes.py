@@ -20,6 +20,7 @@ from lfb_lightning.datasets.ava.tables import AvaTables
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe, Proposals
 
+_CHOICES = ("proposals", "annotations", "every_second")
 _WHOLE_FRAME = Proposals(boxes=np.array([[0.0, 0.0, 1.0, 1.0]]), scores=np.zeros(1))
 
 
@@ -29,9 +30,14 @@ class BankKeyframes:
     Args:
         split: The split's tables.
         choice: Value of the key `bank.keyframes`.
+
+    Raises:
+        InputError: There is no such choice.
     """
 
     def __init__(self, split: AvaTables, choice: str) -> None:
+        if choice not in _CHOICES:
+            raise InputError(f"bank.keyframes is {choice}, expected one of {', '.join(_CHOICES)}.")
         self.split = split
         self.choice = choice
 

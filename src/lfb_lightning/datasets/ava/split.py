@@ -13,9 +13,11 @@ from lfb_lightning.clock import Clock
 from lfb_lightning.datasets.action_dataset import LabeledRegions, ScoreColumns
 from lfb_lightning.datasets.ava.assignment import sample_persons
 from lfb_lightning.datasets.ava.bank_keyframes import BankKeyframes
+from lfb_lightning.datasets.ava.checks import check_tables
 from lfb_lightning.datasets.ava.evaluation import AvaEvaluator
 from lfb_lightning.datasets.ava.settings import AvaSettings
 from lfb_lightning.datasets.ava.tables import AvaTables
+from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.structures import GroundTruth, Item, Keyframe, Proposals
 from lfb_lightning.video.protocol import Video
 
@@ -111,6 +113,18 @@ class AvaSplit:
     def evaluator(self, *, action_threshold: float | None) -> AvaEvaluator:
         """Make an evaluator by frame-mAP; a score of at most `action_threshold` is no detection (None: all are)."""
         return AvaEvaluator(self.tables, action_threshold=action_threshold)
+
+    def check(self) -> SplitReport:
+        """Compare annotations, exclusions and proposals with each other and with the expected counts."""
+        return check_tables(self.tables)
+
+    def used_keyframes(self) -> Sequence[Keyframe]:
+        """List the keyframes on a used second that are annotated or have proposals, sorted by video and time."""
+        return self.tables.used_keyframes()
+
+    def annotated_boxes(self, keyframe: Keyframe) -> Float64[np.ndarray, "P 4"]:
+        """Give the boxes of the annotated persons of a keyframe."""
+        return self.tables.annotations[keyframe].boxes if self.tables.has_annotations else np.zeros((0, 4))
 
     def describe(self) -> dict[str, object]:
         """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""

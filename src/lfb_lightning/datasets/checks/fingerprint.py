@@ -17,19 +17,19 @@ from PIL import Image
 from lfb_lightning.clips import ClipSampling
 from lfb_lightning.datasets.action_dataset import ActionSplit
 from lfb_lightning.errors import InputError
-from lfb_lightning.structures import Keyframe
+from lfb_lightning.structures import Item, Keyframe
 
 
-def probe_keyframes(split: ActionSplit, number: int) -> list[Keyframe]:
-    """Choose keyframes spread evenly over what is evaluated of a split.
+def probe_items(split: ActionSplit, number: int) -> list[Item]:
+    """Choose items spread evenly over the keyframes that are evaluated of a split.
 
     Args:
         split: Any split.
         number: How many; fewer if there are fewer.
     """
-    keyframes = list(dict.fromkeys(item.keyframe for item in split.evaluation_items()))
-    places = np.unique(np.linspace(0, len(keyframes) - 1, min(number, len(keyframes))).round().astype(int))
-    return [keyframes[place] for place in places.tolist()]
+    items = list({item.keyframe: item for item in split.evaluation_items()}.values())
+    places = np.unique(np.linspace(0, len(items) - 1, min(number, len(items))).round().astype(int))
+    return [items[place] for place in places.tolist()]
 
 
 def probe_frame(split: ActionSplit, keyframe: Keyframe, sampling: ClipSampling) -> UInt8[np.ndarray, "H W 3"]:
@@ -56,7 +56,7 @@ def fingerprint(split: ActionSplit, sampling: ClipSampling, number: int = 8) -> 
         `digest` over all probes, and each probe's hash and thumbnail; a frame that cannot be read has its reason instead.
     """
     probes: dict[str, Any] = {}
-    for keyframe in probe_keyframes(split, number):
+    for keyframe in [item.keyframe for item in probe_items(split, number)]:
         try:
             frame = probe_frame(split, keyframe, sampling)
         except (InputError, OSError) as error:

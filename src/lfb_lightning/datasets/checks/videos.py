@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from lfb_lightning.clips import ClipSampling
-from lfb_lightning.datasets.ava.split import AvaSplit
+from lfb_lightning.datasets.action_dataset import ActionSplit
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.datasets.checks.oddities import ODDITIES, VideoFacts
 from lfb_lightning.datasets.checks.readings import look_through, refuse_inexact
 from lfb_lightning.errors import InputError
+from lfb_lightning.structures import Keyframe
 from lfb_lightning.video import FrameFolder
 
 _NAMED = 3
 
 
-def look_at_videos(split: AvaSplit, sampling: ClipSampling, *, exactness_probes: int) -> Iterator[VideoFacts]:
+def look_at_videos(
+    split: ActionSplit, keyframes: Sequence[Keyframe], sampling: ClipSampling, *, exactness_probes: int
+) -> Iterator[VideoFacts]:
     """Look through every video of the split, and decode the clips of its first and last keyframe.
 
     Args:
         split: The split.
+        keyframes: All that are used of it, sorted by video and time.
         sampling: Which frames make a clip.
         exactness_probes: Number of videos of which some clips are also compared with an independent decode.
 
@@ -30,7 +34,7 @@ def look_at_videos(split: AvaSplit, sampling: ClipSampling, *, exactness_probes:
         What was found, video by video.
     """
     used: dict[str, list[int]] = {}
-    for keyframe in split.tables.used_keyframes():
+    for keyframe in keyframes:
         used.setdefault(keyframe.video_id, []).append(keyframe.timestamp)
     for number, (video_id, timestamps) in enumerate(used.items()):
         facts = VideoFacts(video_id)
@@ -41,7 +45,7 @@ def look_at_videos(split: AvaSplit, sampling: ClipSampling, *, exactness_probes:
         yield facts
 
 
-def _look(facts: VideoFacts, split: AvaSplit, sampling: ClipSampling, timestamps: list[int], *, probe: bool) -> None:
+def _look(facts: VideoFacts, split: ActionSplit, sampling: ClipSampling, timestamps: list[int], *, probe: bool) -> None:
     """Fill in the facts; raises InputError where the video cannot be used."""
     video = split.video(facts.video_id)
     facts.properties = video.properties()
@@ -59,13 +63,13 @@ def _look(facts: VideoFacts, split: AvaSplit, sampling: ClipSampling, timestamps
         refuse_inexact(facts.video_id, video, clip_times)
 
 
-def report_videos(facts: list[VideoFacts], report: SplitReport, *, source: str, exactness_probes: int) -> None:
+def report_videos(facts: list[VideoFacts], report: SplitReport, *, source: object, exactness_probes: int) -> None:
     """Add the videos' figures and findings to the report of their split.
 
     Args:
         facts: What `look_at_videos` found.
         report: What is added to.
-        source: Value of the key `data.source`.
+        source: Value of the key `data.source`; None for a data set without it.
         exactness_probes: Number of videos that were compared with an independent decode.
     """
     known = [fact.properties for fact in facts if fact.properties is not None]
@@ -89,11 +93,12 @@ def report_videos(facts: list[VideoFacts], report: SplitReport, *, source: str, 
             report.add(oddity.level, f"{len(found)} of {len(facts)} videos {oddity.what}: {named}{more}", oddity.remedy)
 
 
-def _report_unusable(facts: list[VideoFacts], report: SplitReport, source: str) -> None:
+def _report_unusable(facts: list[VideoFacts], report: SplitReport, source: object) -> None:
     broken = [fact for fact in facts if fact.problem is not None]
     for fact in broken[:_NAMED]:
         if fact.properties is None:
-            remedy = f"mend it, put it where data.video_dir says, or set data.source (it is {source})"
+            choice = f", or set data.source (it is {source})" if source is not None else ""
+            remedy = f"mend it, or put it where the data set looks for it (data.video_dir){choice}"
         else:
             remedy = "mend the file or leave its rows out: lfb-extract skips it and says so, lfb-train stops at it"
         report.error(str(fact.problem), remedy)

@@ -1,52 +1,42 @@
-"""Progress of an extraction: videos, clips per second and time left, over all processes that fill the folder."""
+"""Progress of an extraction in the log: videos, clips per second and time left, over all processes that fill the folder."""
 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from datetime import timedelta
 from typing import Any
 
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ProgressBar
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lfb_lightning.lightning.datamodules.extraction_data import ExtractionDataModule
 from lfb_lightning.structures import PersonFeatures, VideoFailure
 
 _log = logging.getLogger(__name__)
-_TERMINAL_SECONDS = 1.0
 
 
-class ExtractionProgress(ProgressBar):
-    """Shows a bar on a terminal, and elsewhere logs a line every `log_seconds`; a video counts when its file is there."""
+class ExtractionProgress(Callback):
+    """Logs a line every `log_seconds` where the output is no terminal; on one, Lightning's progress bar says as much.
 
-    def __init__(self, *, log_seconds: float = 30.0) -> None:
-        super().__init__()
+    A video counts as done when its file is there, whichever process wrote it.
+
+    Args:
+        data: Knows the videos, the clips that are left of each, and where their files will be.
+        log_seconds: Seconds between two lines.
+    """
+
+    def __init__(self, *, data: ExtractionDataModule, log_seconds: float = 30.0) -> None:
+        self.data = data
         self.log_seconds = log_seconds
-        self._console = Console(stderr=True)
-        self._bar: Progress | None = None
         self._unfinished: dict[str, int] = {}
         self._in_hand: dict[str, int] = {}
         self._started = self._shown = 0.0
 
-    def disable(self) -> None:
-        """Show nothing; Lightning calls this on every rank but the first, which shows for all."""
-
-    def enable(self) -> None:
-        """Show progress again; see `disable`."""
-
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count what is done and what is left."""
-        if not trainer.is_global_zero:
-            return
-        self._unfinished = dict(_data(trainer).todo)
+        """Count what is left to do."""
+        self._unfinished = dict(self.data.todo)
         self._started = self._shown = time.monotonic()
-        if self._console.is_terminal:
-            self._bar = Progress(BarColumn(), TextColumn("{task.description}"), console=self._console)
-            self._bar.start()
-            self._bar.add_task("", total=max(1, sum(self._unfinished.values())))
 
     def on_predict_batch_end(
         self,
@@ -57,50 +47,33 @@ class ExtractionProgress(ProgressBar):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Count the batch, and show where the run stands if it is time to."""
-        if not trainer.is_global_zero:
-            return
+        """Count the batch, and log where the run stands if it is time to."""
         if isinstance(outputs, VideoFailure):
-            self._unfinished.pop(outputs.video_id, None)
-            self._in_hand.pop(outputs.video_id, None)
+            self._forget(outputs.video_id)
         elif isinstance(outputs, PersonFeatures):
             video_id = outputs.keyframes[0].video_id
             self._in_hand[video_id] = self._in_hand.get(video_id, 0) + len(outputs.keyframes)
         now = time.monotonic()
-        if now - self._shown >= (_TERMINAL_SECONDS if self._bar is not None else self.log_seconds):
+        if trainer.is_global_zero and now - self._shown >= self.log_seconds and not sys.stdout.isatty():
             self._shown = now
-            self._show(_data(trainer), now)
+            _log.info("%s", self._line(now - self._started))
 
-    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the bar away."""
-        self._stop()
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Take the bar away."""
-        self._stop()
-
-    def _show(self, data: ExtractionDataModule, now: float) -> None:
-        for video_id in [name for name in self._unfinished if data.writer.path(name).is_file()]:
-            del self._unfinished[video_id]
-            self._in_hand.pop(video_id, None)
-        total = sum(data.todo.values())
+    def _line(self, seconds: float) -> str:
+        for video_id in [name for name in self._unfinished if self.data.writer.path(name).is_file()]:
+            self._forget(video_id)
+        clips, videos = sum(self.data.todo.values()), len(self.data.video_ids)
         left = sum(self._unfinished.values()) - sum(self._in_hand.values())
-        text = describe(
-            videos_done=len(data.video_ids) - len(self._unfinished),
-            videos=len(data.video_ids),
-            clips_done=total - left,
-            clips=total,
-            seconds=now - self._started,
+        return describe(
+            videos_done=videos - len(self._unfinished),
+            videos=videos,
+            clips_done=clips - left,
+            clips=clips,
+            seconds=seconds,
         )
-        if self._bar is None:
-            _log.info("%s", text)
-        else:
-            self._bar.update(self._bar.task_ids[0], completed=total - left, description=text)
 
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+    def _forget(self, video_id: str) -> None:
+        self._unfinished.pop(video_id, None)
+        self._in_hand.pop(video_id, None)
 
 
 def describe(*, videos_done: int, videos: int, clips_done: int, clips: int, seconds: float) -> str:
@@ -108,9 +81,3 @@ def describe(*, videos_done: int, videos: int, clips_done: int, clips: int, seco
     rate = clips_done / seconds if seconds > 0 else 0.0
     left = str(timedelta(seconds=round((clips - clips_done) / rate))) if rate > 0 else "unknown time"
     return f"{videos_done} of {videos} videos, {rate:.1f} clips/s, {left} left"
-
-
-def _data(trainer: Trainer) -> ExtractionDataModule:
-    data = trainer.datamodule  # type: ignore[attr-defined]
-    assert isinstance(data, ExtractionDataModule)
-    return data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from functools import cache
 
 import torch
 from pytorch_lightning.profilers import Profiler
@@ -35,17 +36,16 @@ class StepClock(Profiler):
         self._began: dict[str, float] = {}
         self._seconds: dict[str, float] = defaultdict(float)
         self._last = time.perf_counter()
-        self._part_of: dict[str, str | None] = {}
 
     def start(self, action_name: str) -> None:
         """Begin an action, which may be a part of a step or any other."""
         self.inner.start(action_name)
-        if self._part(action_name) is not None:
+        if _part(action_name) is not None:
             self._began[action_name] = self._now()
 
     def stop(self, action_name: str) -> None:
         """End an action."""
-        part = self._part(action_name)
+        part = _part(action_name)
         if part is not None and action_name in self._began:
             self._seconds[part] += self._now() - self._began.pop(action_name)
         self.inner.stop(action_name)
@@ -82,14 +82,12 @@ class StepClock(Profiler):
         """Close the other profiler."""
         self.inner.teardown(stage)
 
-    def _part(self, action_name: str) -> str | None:
-        if action_name not in self._part_of:
-            self._part_of[action_name] = next(
-                (part for ending, part in _ACTIONS.items() if action_name.endswith(ending)), None
-            )
-        return self._part_of[action_name]
-
     def _now(self) -> float:
         if self._synchronize:
             torch.cuda.synchronize()
         return time.perf_counter()
+
+
+@cache
+def _part(action_name: str) -> str | None:
+    return next((part for ending, part in _ACTIONS.items() if action_name.endswith(ending)), None)

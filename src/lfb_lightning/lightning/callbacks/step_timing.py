@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -14,6 +16,10 @@ from lfb_lightning.structures import ClipBatch
 _log = logging.getLogger(__name__)
 _FIRST_STEPS = 3  # left out: workers start, caches fill, kernels are chosen
 _WARN_AFTER = 20
+_REMEDY = (
+    "%.0f%% of %d steps went to waiting for data: raise data.num_workers (now %s), decode once with `lfb-cache` "
+    "(data.source=cache), or, with a frozen backbone, train on stored features (data.short_term=bank)."
+)
 
 
 class StepTiming(Callback):
@@ -33,8 +39,8 @@ class StepTiming(Callback):
         self.most_waiting = most_waiting
         self.synchronize = synchronize
         self.clock = StepClock(PassThroughProfiler(), synchronize=False)
-        self._all = _Sums()
-        self._recent = _Sums()
+        self._all: defaultdict[str, float] = defaultdict(float)
+        self._recent: defaultdict[str, float] = defaultdict(float)
         self._seen = 0
         self._warned = False
 
@@ -57,57 +63,38 @@ class StepTiming(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: ClipBatch, batch_idx: int
     ) -> None:
         """Count the step; log and warn when it is time to."""
-        seconds = self.clock.take()
+        step = self.clock.take() | {"steps": 1, "clips": len(batch.keyframes) * trainer.world_size}
         self._seen += 1
         if self._seen <= _FIRST_STEPS:
             return
-        clips = len(batch.keyframes) * trainer.world_size
         for sums in (self._all, self._recent):
-            sums.add(seconds, clips)
-        if self._recent.steps >= trainer.log_every_n_steps:  # type: ignore[attr-defined]
+            for name, value in step.items():
+                sums[name] += value
+        if self._recent["steps"] >= trainer.log_every_n_steps:  # type: ignore[attr-defined]
             for logger in trainer.loggers:
-                logger.log_metrics(self._recent.figures(), step=trainer.global_step)
-            self._recent = _Sums()
-        if not self._warned and self._all.steps >= _WARN_AFTER and self._all.share("data_wait") > self.most_waiting:
+                logger.log_metrics(_figures(self._recent), step=trainer.global_step)
+            self._recent.clear()
+        waited = self._all["data_wait"] / self._all["step"]
+        if not self._warned and self._all["steps"] >= _WARN_AFTER and waited > self.most_waiting:
             self._warned = True
             if trainer.is_global_zero:
-                _log.warning("%s", self._remedy(trainer))
+                workers = getattr(trainer.train_dataloader, "num_workers", None)
+                _log.warning(_REMEDY, 100 * waited, self._all["steps"], workers)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the shares of the time over the whole training."""
-        if trainer.is_global_zero and self._all.steps:
-            _log.info("%s", self._all.describe())
-
-    def _remedy(self, trainer: Trainer) -> str:
-        workers = getattr(trainer.train_dataloader, "num_workers", None)
-        return (
-            f"{self._all.share('data_wait'):.0%} of {self._all.steps} steps went to waiting for data: raise data.num_workers "
-            f"(now {workers}), decode once with `lfb-cache` (data.source=cache), or, with a frozen backbone, "
-            "train on stored features (data.short_term=bank)."
-        )
+        if trainer.is_global_zero and self._all:
+            _log.info("%s", _describe(self._all))
 
 
-class _Sums:
-    def __init__(self) -> None:
-        self.steps = 0
-        self.clips = 0
-        self.seconds = dict.fromkeys((*PARTS, "step"), 0.0)
+def _figures(sums: Mapping[str, float]) -> dict[str, float]:
+    return {f"time/{part}_ms": 1000 * sums[part] / sums["steps"] for part in (*PARTS, "step")} | {
+        "time/clips_per_s": sums["clips"] / sums["step"]
+    }
 
-    def add(self, seconds: dict[str, float], clips: int) -> None:
-        self.steps += 1
-        self.clips += clips
-        for part, value in seconds.items():
-            self.seconds[part] += value
 
-    def share(self, part: str) -> float:
-        return self.seconds[part] / max(self.seconds["step"], 1e-9)
-
-    def figures(self) -> dict[str, float]:
-        values = {f"time/{part}_ms": 1000 * value / self.steps for part, value in self.seconds.items()}
-        return values | {"time/clips_per_s": self.clips / max(self.seconds["step"], 1e-9)}
-
-    def describe(self) -> str:
-        parts = ", ".join(f"{part.replace('_', ' ')} {self.share(part):.0%}" for part in PARTS)
-        milliseconds = 1000 * self.seconds["step"] / self.steps
-        speed = self.clips / max(self.seconds["step"], 1e-9)
-        return f"a step took {milliseconds:.1f} ms: {parts}; {speed:.1f} clips/s"
+def _describe(sums: Mapping[str, float]) -> str:
+    parts = ", ".join(f"{part.replace('_', ' ')} {sums[part] / sums['step']:.0%}" for part in PARTS)
+    return (
+        f"a step took {1000 * sums['step'] / sums['steps']:.1f} ms: {parts}; {sums['clips'] / sums['step']:.1f} clips/s"
+    )

@@ -43,7 +43,7 @@ class Optimization:
     warmup_epochs: float = 5.0
     warmup_start: float = 0.1
     warmup_by: str = "step"
-    milestones: Sequence[float] = (10, 15)
+    milestones: Sequence[int | float] = (10, 15)
     gamma: float = 0.1
     schedule: Schedule | None = None
     parameter_groups: Callable[[nn.Module], Iterable[dict[str, Any]]] | None = None

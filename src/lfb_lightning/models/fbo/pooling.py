@@ -7,7 +7,7 @@ zero vectors; with True only features that exist do.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from lfb_lightning.models.fbo.operator import required
@@ -36,7 +36,35 @@ class FBONone(nn.Module):
         return short_term[:, :0]
 
 
-class FBOAvg(nn.Module):
+class _PooledWindow(nn.Module):
+    """Pools the window of each clip by `_pool`, and gives the result to each person in the clip."""
+
+    reads_bank = True
+
+    def __init__(self, *, channels: int, bank_channels: int | None = None, mask_padding: bool = False) -> None:
+        super().__init__()
+        self.out_channels = bank_channels or channels
+        self.mask_padding = mask_padding
+
+    def forward(
+        self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
+    ) -> Float[Tensor, "R D"]:
+        """Pool the window of each person's clip.
+
+        Args:
+            short_term: Features of the R persons.
+            window: Windows of the B clips.
+            clip_of_roi: The clip that each person is in, 0 to B - 1.
+        """
+        window = required(window)
+        return self._pool(window.padded(short_term.dtype), window.mask)[clip_of_roi]
+
+    def _pool(self, features: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B D"]:
+        """Pool the slots of each window; empty ones hold zeros."""
+        raise NotImplementedError
+
+
+class FBOAvg(_PooledWindow):
     """The mean of the window's features.
 
     Args:
@@ -45,33 +73,12 @@ class FBOAvg(nn.Module):
         mask_padding: Whether the mean is over the filled slots only (zero where there are none).
     """
 
-    reads_bank = True
-
-    def __init__(self, *, channels: int, bank_channels: int | None = None, mask_padding: bool = False) -> None:
-        super().__init__()
-        self.out_channels = bank_channels or channels
-        self.mask_padding = mask_padding
-
-    def forward(
-        self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
-    ) -> Float[Tensor, "R D"]:
-        """Average the window of each person's clip.
-
-        Args:
-            short_term: Features of the R persons.
-            window: Windows of the B clips.
-            clip_of_roi: The clip that each person is in, 0 to B - 1.
-        """
-        window = required(window)
-        total = window.padded(short_term.dtype).sum(dim=1)  # [B, D]; empty slots add zero
-        if self.mask_padding:
-            slots = window.mask.sum(dim=1, keepdim=True).clamp(min=1)
-        else:
-            slots = torch.full_like(window.mask[:, :1], window.mask.shape[1], dtype=torch.long)
-        return (total / slots)[clip_of_roi]
+    def _pool(self, features: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B D"]:
+        slots = mask.sum(dim=1, keepdim=True).clamp(min=1) if self.mask_padding else mask.shape[1]
+        return features.sum(dim=1) / slots
 
 
-class FBOMax(nn.Module):
+class FBOMax(_PooledWindow):
     """The maximum of the window's features, channel by channel.
 
     Args:
@@ -80,26 +87,8 @@ class FBOMax(nn.Module):
         mask_padding: Whether the maximum is over the filled slots only (zero where there are none).
     """
 
-    reads_bank = True
-
-    def __init__(self, *, channels: int, bank_channels: int | None = None, mask_padding: bool = False) -> None:
-        super().__init__()
-        self.out_channels = bank_channels or channels
-        self.mask_padding = mask_padding
-
-    def forward(
-        self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
-    ) -> Float[Tensor, "R D"]:
-        """Take the maximum of the window of each person's clip.
-
-        Args:
-            short_term: Features of the R persons.
-            window: Windows of the B clips.
-            clip_of_roi: The clip that each person is in, 0 to B - 1.
-        """
-        window = required(window)
-        features = window.padded(short_term.dtype)
+    def _pool(self, features: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B D"]:
         if self.mask_padding:
-            features = features.masked_fill(~window.mask[:, :, None], -torch.inf)
-        maximum = features.amax(dim=1)  # [B, D]
-        return maximum.masked_fill(maximum == -torch.inf, 0.0)[clip_of_roi]
+            features = features.masked_fill(~mask[:, :, None], -torch.inf)
+        maximum = features.amax(dim=1)
+        return maximum.masked_fill(maximum == -torch.inf, 0.0)

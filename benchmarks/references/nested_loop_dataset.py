@@ -1,6 +1,6 @@
 """AVA's training list as it is usually built: rows into a dictionary of keyframes, boxes merged by nested loops.
 
-From the description of the peer's algorithm: every row a small dictionary, rows of a keyframe compared with each other
+From the description of the reference implementation's algorithm: every row a small dictionary, rows of a keyframe compared with each other
 to find those of one box, excluded timestamps searched for in a list of texts, one dictionary a keyframe at the end.
 """
 

@@ -1,4 +1,4 @@
-"""A bank as the peer holds and reads it: {video: {second: list of [C] tensors}} in memory, a window a RoI by a loop over
+"""A bank as the reference holds and reads it: {video: {second: list of [C] tensors}} in memory, a window a RoI by a loop over
 seconds, the windows stacked and laid out channels first."""
 
 import torch

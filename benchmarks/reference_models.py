@@ -1,6 +1,6 @@
-"""`python -m benchmarks.peer_models`: SlowOnly R50 LFB-NL against the peer's modules, rebuilt from their description.
+"""`python -m benchmarks.reference_models`: SlowOnly R50 LFB-NL against the reference implementation's modules, rebuilt from their description.
 
-The peer's model here is plain torch: the same Conv3d/BatchNorm3d backbone, RoIAlign on the time average, and FBO-NL on
+The reference implementation's model here is plain torch: the same Conv3d/BatchNorm3d backbone, RoIAlign on the time average, and FBO-NL on
 1x1x1 convolutions over a padded window per person. Both are given equal weights, their outputs are compared, and forward
 passes and training steps are timed in turn, so that a drifting machine drifts for both.
 """
@@ -21,7 +21,7 @@ from lfb_lightning.structures import BankWindow
 CLIPS, PERSONS, SECONDS, PER_SECOND = 2, 3, 60, 5
 
 
-class PeerConvBN(nn.Module):
+class ReferenceConvBN(nn.Module):
     def __init__(self, conv_bn: nn.Module) -> None:
         super().__init__()
         self.conv, self.bn = conv_bn.conv, conv_bn.bn
@@ -32,11 +32,11 @@ class PeerConvBN(nn.Module):
         return x if self.activate is None else self.activate(x)
 
 
-class PeerBlock(nn.Module):
+class ReferenceBlock(nn.Module):
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
-        self.conv1, self.conv2, self.conv3 = (PeerConvBN(part) for part in (block.conv1, block.conv2, block.conv3))
-        self.downsample = None if isinstance(block.downsample, nn.Identity) else PeerConvBN(block.downsample)
+        self.conv1, self.conv2, self.conv3 = (ReferenceConvBN(part) for part in (block.conv1, block.conv2, block.conv3))
+        self.downsample = None if isinstance(block.downsample, nn.Identity) else ReferenceConvBN(block.downsample)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -51,7 +51,7 @@ def conv_of(linear: nn.Linear) -> nn.Conv3d:
     return conv
 
 
-class PeerLayer(nn.Module):
+class ReferenceLayer(nn.Module):
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         self.theta, self.phi, self.g, self.out = (
@@ -68,14 +68,14 @@ class PeerLayer(nn.Module):
         return self.dropout(self.out(F.relu(self.norm(found))))
 
 
-class Peer(nn.Module):
+class Reference(nn.Module):
     def __init__(self, detector: nn.Module) -> None:
         super().__init__()
         backbone, fbo = detector.backbone, detector.fbo
-        self.stem, self.pool = PeerConvBN(backbone.stem), backbone.pool
-        self.layers = nn.Sequential(*(nn.Sequential(*map(PeerBlock, stage)) for stage in backbone.stages))
+        self.stem, self.pool = ReferenceConvBN(backbone.stem), backbone.pool
+        self.layers = nn.Sequential(*(nn.Sequential(*map(ReferenceBlock, stage)) for stage in backbone.stages))
         self.short, self.long = conv_of(fbo.short_term_projection), conv_of(fbo.long_term_projection)
-        self.nonlocals = nn.ModuleList(map(PeerLayer, fbo.layers))
+        self.nonlocals = nn.ModuleList(map(ReferenceLayer, fbo.layers))
         self.dropout, self.head_dropout = nn.Dropout(0.2), detector.dropout
         self.head = nn.Linear(detector.head.in_features, detector.head.out_features)
         self.head.load_state_dict(detector.head.state_dict())
@@ -102,13 +102,13 @@ def main() -> None:
     )
     for layer in ours.fbo.layers:
         nn.init.normal_(layer.out.weight, std=0.02)
-    peer = Peer(ours)
+    reference = Reference(ours)
     clips = torch.randn(CLIPS, 3, 4, 256, 340)
     rois = torch.tensor([[i, 20.0 + 30 * p, 20, 150 + 30 * p, 240] for i in range(CLIPS) for p in range(PERSONS)])
     filled = torch.rand(CLIPS, SECONDS * PER_SECOND) < 0.46  # 2.3 of 5 persons a second
     window = BankWindow(features=torch.randn(CLIPS, SECONDS * PER_SECOND, 2048) * filled[:, :, None], mask=filled)
     labels = (torch.rand(len(rois), 81) < 0.05).float()
-    models = {"ours": ours, "peer": peer}
+    models = {"ours": ours, "reference": reference}
 
     def forward(model: nn.Module) -> torch.Tensor:
         with torch.inference_mode():
@@ -120,22 +120,22 @@ def main() -> None:
 
     for model in models.values():
         model.eval()
-    difference = (forward(ours) - forward(peer)).abs().max().item()
+    difference = (forward(ours) - forward(reference)).abs().max().item()
     print(f"largest difference of logits: {difference:.1e}\n")
-    print("| 2 clips x 3 persons, 4 x 256 x 340, fp32, two cores | ours, s | peer, s | ratio (median of pairs) |")
+    print("| 2 clips x 3 persons, 4 x 256 x 340, fp32, two cores | ours, s | reference, s | ratio (median of pairs) |")
     print("|---|---|---|---|")
     for name, work, repeats in (("forward", forward, 7), ("training step (forward, loss, backward)", step, 5)):
         for model in models.values():
             model.train(work is step)
-        times: dict[str, list[float]] = {"ours": [], "peer": []}
+        times: dict[str, list[float]] = {"ours": [], "reference": []}
         for repeat in range(repeats + 1):
-            for key in ("ours", "peer") if repeat % 2 else ("peer", "ours"):
+            for key in ("ours", "reference") if repeat % 2 else ("reference", "ours"):
                 started = time.perf_counter()
                 work(models[key])
                 if repeat:
                     times[key].append(time.perf_counter() - started)
-        ratios = [a / b for a, b in zip(times["ours"], times["peer"], strict=True)]
-        print(f"| {name} | {median(times['ours']):.2f} | {median(times['peer']):.2f} | {median(ratios):.2f} |")
+        ratios = [a / b for a, b in zip(times["ours"], times["reference"], strict=True)]
+        print(f"| {name} | {median(times['ours']):.2f} | {median(times['reference']):.2f} | {median(ratios):.2f} |")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,0 @@
-"""The ways that peers do it, written anew from descriptions of their algorithms, to be timed beside ours."""
