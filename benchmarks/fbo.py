@@ -1,4 +1,4 @@
-"""`python -m benchmarks.fbo`: FBO-NL in its packed and dense form, beside the peer's, on windows of AVA's size.
+"""`python -m benchmarks.fbo`: FBO-NL in its packed and dense form, beside the reference implementation's, on windows of AVA's size.
 
 12 clips x 3 persons, 60 s x 5 slots, as many of them filled as with 2.3 persons per second; one thread, CPU time, medians.
 """
@@ -11,20 +11,20 @@ from statistics import median
 import torch
 from torch import nn
 
-from benchmarks.peer_models import PeerLayer, conv_of
+from benchmarks.reference_models import ReferenceLayer, conv_of
 from lfb_lightning.models import FBONonLocal
 from lfb_lightning.structures import BankWindow
 
 CHANNELS, CLIPS, PERSONS, SECONDS, ROUNDS = 2048, 12, 3, 60, 9
 
 
-class PeerFBO(nn.Module):
+class ReferenceFBO(nn.Module):
     """FBO-NL over a padded window a RoI, on 1x1x1 convolutions, with our weights."""
 
     def __init__(self, fbo: FBONonLocal) -> None:
         super().__init__()
         self.short, self.long = conv_of(fbo.short_term_projection), conv_of(fbo.long_term_projection)
-        self.layers = nn.ModuleList(map(PeerLayer, fbo.layers))
+        self.layers = nn.ModuleList(map(ReferenceLayer, fbo.layers))
 
     def forward(self, short_term: torch.Tensor, window: BankWindow, clip_of_roi: torch.Tensor) -> torch.Tensor:
         bank = window.features[clip_of_roi].transpose(1, 2)[..., None, None].contiguous()
@@ -48,7 +48,7 @@ def main() -> None:
     dense = FBONonLocal(channels=CHANNELS, dropout=0.0)
     dense.load_state_dict(packed.state_dict())
     packed.form, dense.form = "packed", "dense"
-    models = {"packed": packed, "dense": dense, "peer": PeerFBO(packed)}
+    models = {"packed": packed, "dense": dense, "reference": ReferenceFBO(packed)}
 
     def forward(model: nn.Module) -> torch.Tensor:
         with torch.no_grad():
@@ -58,9 +58,11 @@ def main() -> None:
         model.zero_grad(set_to_none=True)
         model(short_term, window, clip_of_roi).square().mean().backward()
 
-    expected = forward(models["peer"])
+    expected = forward(models["reference"])
     print(f"{mask.float().mean():.0%} of the slots are filled\n")
-    print("| | forward | forward + backward | differs from the peer's, of the largest |\n|---|---|---|---|")
+    print(
+        "| | forward | forward + backward | differs from the reference implementation's, of the largest |\n|---|---|---|---|"
+    )
     times: dict[tuple[str, str], list[float]] = {}
     for _ in range(ROUNDS):
         for name, model in models.items():

@@ -21,10 +21,11 @@ FLOORS = [
         "2",
         "reading and scoring",
         [
-            ("clips/", "sampling, transforms", 3.7),
-            ("metrics/", "frame mAP", 3.5),
-            ("mini_ava/", "generated data", 2.8),
-            ("converters/", "CVAT, COCO, VIA", 2.8),
+            ("clips/", "sampling, transforms", 2.5),
+            ("persons/", "detectors, tracks", 3.3),
+            ("metrics/", "frame mAP", 2.6),
+            ("mini_ava/", "generated data", 2.1),
+            ("converters/", "CVAT, COCO, VIA", 2.3),
         ],
     ),
     (
@@ -46,7 +47,12 @@ FLOORS = [
         ],
     ),
 ]
-SEAMS = {"models/": ["Backbone", "FBO"], "datasets/": ["ActionDataset"], "metrics/": ["Evaluator"]}
+SEAMS = {
+    "models/": ["Backbone", "FBO"],
+    "datasets/": ["ActionDataset"],
+    "metrics/": ["Evaluator"],
+    "persons/": ["PersonSource"],
+}
 
 
 def box(axes: Axes, x: float, y: float, width: float, text: str, note: str = "", color: str = QUIET) -> None:

@@ -77,6 +77,7 @@ def test_library_use_loads_neither_lightning_nor_hydra(room):
         ("eval", ["torch", "pytorch_lightning"]),  # their start takes longer than evaluating two million rows
         ("bank", ["pytorch_lightning"]),
         ("import_weights", ["pytorch_lightning"]),
+        ("detect", ["pytorch_lightning", "onnxruntime", "transformers", "trackers"]),  # each process of it loads it
     ],
 )
 def test_commands_load_only_what_they_need(command, unwanted):

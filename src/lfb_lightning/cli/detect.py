@@ -7,20 +7,18 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from lfb_lightning.bank.claims import left_by_others
 from lfb_lightning.cli.app import launch
-from lfb_lightning.cli.building import build_ava_data
 from lfb_lightning.cli.detect_progress import DetectionProgress
-from lfb_lightning.cli.sections import plain
-from lfb_lightning.datasets import AvaSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.persons import PersonSource
 from lfb_lightning.persons.detecting import (
@@ -34,6 +32,9 @@ from lfb_lightning.persons.detecting import (
 from lfb_lightning.persons.moments import Moments, moments_of_folder, step_of_rate
 from lfb_lightning.persons.part_files import PartFiles
 from lfb_lightning.structures import VideoFailure
+
+if TYPE_CHECKING:
+    from lfb_lightning.datasets.action_dataset import Annotated
 
 _SHARD = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 
@@ -52,7 +53,8 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
     mine = shard(moments.video_ids, cfg.shard)
     default = "proposals.csv" if cfg.videos is not None else f"{cfg.split}_proposals.csv"
     parts = PartFiles(Path(cfg.out or default))
-    section = plain(cfg.persons)
+    section = OmegaConf.to_container(cfg.persons, resolve=True)
+    assert isinstance(section, dict)
     source = make_source(section)
     parts.open({"persons": source.describe(), "moments": describe_moments(moments)})
     todo = [name for name in mine if not parts.is_finished(name)]
@@ -69,13 +71,13 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
     return 1 if failed else status
 
 
-def make_source(section: Mapping[str, Any]) -> PersonSource:
+def make_source(section: Mapping[Any, Any]) -> PersonSource:
     """Build the detector that a `persons` section names."""
     source: PersonSource = instantiate(dict(section), _convert_="all")
     return source
 
 
-def make_detection(section: Mapping[str, Any], moments: Moments, parts: PartFiles, batch_size: int) -> VideoDetection:
+def make_detection(section: Mapping[Any, Any], moments: Moments, parts: PartFiles, batch_size: int) -> VideoDetection:
     """Build what a process of `num_workers` does with its videos."""
     return VideoDetection(make_source(section), moments, parts, batch_size)
 
@@ -113,36 +115,21 @@ def _moments(cfg: DictConfig) -> Moments:
     if cfg.videos is not None:
         rate = 1 if cfg.detection_rate is None else cfg.detection_rate
         return moments_of_folder(Path(cfg.videos), rate, cfg.origin_second)
-    data, _ = build_ava_data(cfg, "detect")
-    split = data.split(cfg.split)
-    keyframes = annotated_ticks(split)
-    open_video = data.videos.open
+    from lfb_lightning.cli.sections import Sections  # loads Lightning: not in the processes of num_workers
+
+    split = Sections(cfg).data().dataset.split(cfg.split)
+    if not isinstance(split, Annotated):
+        raise InputError(
+            f"data._target_ is {cfg.data._target_}, whose splits do not say where they are annotated; look at whole videos: "
+            "videos=FOLDER."
+        )
+    ticks: dict[str, Sequence[int] | None] = {}
+    for video_id, keyframes in groupby(split.annotated_keyframes(), key=lambda keyframe: keyframe.video_id):
+        ticks[video_id] = [keyframe.timestamp for keyframe in keyframes]
     if cfg.detection_rate is None:
-        return Moments(open_video, data.clock, keyframes)
-    return Moments(open_video, data.clock, dict.fromkeys(keyframes), step=step_of_rate(cfg.detection_rate, data.clock))
-
-
-def annotated_ticks(split: AvaSplit) -> dict[str, list[int]]:
-    """List the annotated keyframes of a split on used seconds, by video.
-
-    Raises:
-        InputError: There are none.
-    """
-    tables = split.tables
-    path = tables.path(split.data.annotations)
-    if not tables.has_annotations:
-        raise InputError(
-            f"annotations {path}: no such file, so the videos of split {split.name} are not known; set data.annotations, "
-            "or look at whole videos: videos=FOLDER."
-        )
-    ticks: dict[str, list[int]] = {}
-    for keyframe in tables.annotations.persons.select(tables.used(tables.annotations.persons)):
-        ticks.setdefault(keyframe.video_id, []).append(keyframe.timestamp)
-    if not ticks:
-        raise InputError(
-            f"annotations {path}: no keyframe lies on a used second; see data.first_second, data.last_second, data.key_step."
-        )
-    return ticks
+        return Moments(split.video, split.clock, ticks)
+    step = step_of_rate(cfg.detection_rate, split.clock)
+    return Moments(split.video, split.clock, dict.fromkeys(ticks), step=step)
 
 
 def _watch(events: Iterator[Event], *, done: int, total: int) -> dict[str, str]:

@@ -197,6 +197,19 @@ class Checkable(ActionSplit, Protocol):
 
 
 @runtime_checkable
+class Annotated(ActionSplit, Protocol):
+    """A split that says where it is annotated, for `lfb-detect` to look for persons there."""
+
+    def annotated_keyframes(self) -> Sequence[Keyframe]:
+        """List the annotated moments that may be used, sorted by video and time.
+
+        Raises:
+            InputError: There are none; the message says what to do.
+        """
+        ...
+
+
+@runtime_checkable
 class Cacheable(Protocol):
     """What a data set may offer too: a frame cache, written by `lfb-cache`, from which it reads with `data.source=cache`.
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import state_digest
 from lfb_lightning.persons import BoxesBySecond, PersonSource, TorchvisionPersons

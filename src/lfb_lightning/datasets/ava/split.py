@@ -18,6 +18,7 @@ from lfb_lightning.datasets.ava.evaluation import AvaEvaluator
 from lfb_lightning.datasets.ava.settings import AvaSettings
 from lfb_lightning.datasets.ava.tables import AvaTables
 from lfb_lightning.datasets.checks.findings import SplitReport
+from lfb_lightning.errors import InputError
 from lfb_lightning.structures import GroundTruth, Item, Keyframe, Proposals
 from lfb_lightning.video.protocol import Video
 
@@ -121,6 +122,26 @@ class AvaSplit:
     def used_keyframes(self) -> Sequence[Keyframe]:
         """List the keyframes on a used second that are annotated or have proposals, sorted by video and time."""
         return self.tables.used_keyframes()
+
+    def annotated_keyframes(self) -> Sequence[Keyframe]:
+        """List the annotated keyframes on used seconds, sorted by video and time.
+
+        Raises:
+            InputError: There are none.
+        """
+        tables, path = self.tables, self.tables.path(self.data.annotations)
+        if not tables.has_annotations:
+            raise InputError(
+                f"annotations {path}: no such file, so the videos of split {self.name} are not known; set data.annotations, "
+                "or look at whole videos: videos=FOLDER."
+            )
+        found = sorted(tables.annotations.persons.select(tables.used(tables.annotations.persons)))
+        if not found:
+            raise InputError(
+                f"annotations {path}: no keyframe lies on a used second; see data.first_second, data.last_second, "
+                "data.key_step."
+            )
+        return found
 
     def annotated_boxes(self, keyframe: Keyframe) -> Float64[np.ndarray, "P 4"]:
         """Give the boxes of the annotated persons of a keyframe."""

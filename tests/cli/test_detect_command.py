@@ -1,0 +1,201 @@
+"""`lfb-detect` as a user runs it, with a detector that finds three of five colors (tests/persons/onnx_models.py)."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from lfb_lightning.ava.proposals import read_proposals
+from lfb_lightning.boxes import iou_matrix
+from lfb_lightning.clock import Clock
+from lfb_lightning.mini_ava.drawing import SIZE
+from lfb_lightning.persons import OnnxPersons
+from lfb_lightning.structures import Keyframe
+from lfb_lightning.video import VideoFile
+from tests.cli.in_process import run
+from tests.persons.onnx_models import color_detector
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def colors(tmp_path_factory):
+    path = color_detector(tmp_path_factory.mktemp("colors") / "colors.onnx", height=SIZE, width=SIZE)
+    return ["persons=onnx", f"persons.weights={path}"]
+
+
+@pytest.fixture(scope="module")
+def whole(colors, mini_dir, tmp_path_factory):
+    """Every second of nine videos, in an undisturbed run of one process."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = run("detect", f"videos={mini_dir / 'videos'}", *colors, folder=folder)
+    assert done.status == 0, done.stderr
+    assert "wrote proposals.csv: " in done.stdout
+    return folder / "proposals.csv"
+
+
+def test_a_folder_of_videos_becomes_proposals_that_equal_the_detectors(whole, colors, mini_dir):
+    table = read_proposals(whole)
+    source = OnnxPersons(weights=colors[1].partition("=")[2])
+    number = 0
+    for path in sorted((mini_dir / "videos").glob("*.mp4"))[:3]:
+        for second in (0, 7, 19):
+            (frame,) = VideoFile(path).clip(np.array([float(second)]))
+            (wanted,) = source.find([frame], [float(second)], path.stem)
+            found = table.above(Keyframe(path.stem, second), 0.0)
+            np.testing.assert_allclose(found.boxes, wanted.boxes, atol=1e-6)
+            np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-6)
+            number += len(found)
+    assert number > 0
+    assert {keyframe.timestamp for keyframe in table.keyframes} <= set(range(20))
+
+
+def test_rows_are_avas_in_the_order_of_videos_and_seconds(whole):
+    rows = [line.split(",") for line in whole.read_text().splitlines()]
+    assert all(len(row) == 8 and row[6] == "" and len(row[1]) == 4 for row in rows)
+    keys = [(row[0], int(row[1]), -float(row[7])) for row in rows]
+    assert keys == sorted(keys)
+
+
+def test_several_processes_write_the_same_file(whole, colors, mini_dir, tmp_path):
+    done = run("detect", f"videos={mini_dir / 'videos'}", *colors, "num_workers=2", "out=two.csv", folder=tmp_path)
+    assert done.status == 0, done.stderr
+    assert (tmp_path / "two.csv").read_bytes() == whole.read_bytes()
+
+
+def test_shards_write_the_same_file_when_the_last_is_done(whole, colors, mini_dir, tmp_path):
+    command = ["detect", f"videos={mini_dir / 'videos'}", *colors, "out=parts.csv"]
+    first = run(*command, "shard=2/2", folder=tmp_path)
+    assert first.status == 0
+    assert "4 of 9 videos done; 0 in the hands of other runs, 5 not begun" in first.stdout
+    assert not (tmp_path / "parts.csv").exists()
+    assert run(*command, "shard=1/2", folder=tmp_path).status == 0
+    assert (tmp_path / "parts.csv").read_bytes() == whole.read_bytes()
+    assert "expected k/n" in run(*command, "shard=3/2", folder=tmp_path).message
+
+
+def test_a_run_that_is_killed_goes_on_and_writes_the_same_file(start, colors, mini_dir, tmp_path):
+    arguments = [f"videos={mini_dir / 'videos'}", *colors, "detection_rate=10", "num_workers=2"]
+    assert run("detect", *arguments, "out=undisturbed.csv", folder=tmp_path).status == 0
+    process = start("detect", [*arguments, "out=killed.csv"], tmp_path)
+    parts = tmp_path / "killed.csv.parts"
+    until = time.monotonic() + 300
+    while not list(parts.glob("*.csv")):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed.csv").exists()
+    kept = {path: path.stat().st_mtime_ns for path in parts.glob("*.csv")}
+    assert run("detect", *arguments, "out=killed.csv", folder=tmp_path).status == 0
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept  # finished videos were not made again
+    assert [path.name for path in parts.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_bad_video_is_named_and_the_others_are_done(whole, colors, mini_dir, tmp_path):
+    shutil.copytree(mini_dir / "videos", tmp_path / "videos")
+    bad = tmp_path / "videos" / "mini-train-001.mp4"
+    content = bad.read_bytes()
+    bad.write_bytes(content[:3000])
+    done = run("detect", "videos=videos", *colors, "out=some.csv", folder=tmp_path)
+    assert done.status == 1
+    assert "in 8 videos, 1 failed" in done.stdout
+    assert "no proposals of mini-train-001: video videos/mini-train-001.mp4" in done.stdout
+    others = [line for line in whole.read_text().splitlines() if not line.startswith("mini-train-001,")]
+    assert (tmp_path / "some.csv").read_text().splitlines() == others
+    bad.write_bytes(content)
+    assert run("detect", "videos=videos", *colors, "out=some.csv", folder=tmp_path).status == 0
+    assert (tmp_path / "some.csv").read_bytes() == whole.read_bytes()
+
+
+def test_a_data_sets_keyframes_and_the_recall_that_lfb_check_says(colors, mini_dir, tmp_path):
+    data = ["data=mini_ava", f"paths.data_dir={mini_dir}", "data.last_second=920"]
+    away = "data.proposals=/nowhere/{split}.csv"  # there are none yet
+    done = run("detect", *data, away, "split=val", *colors, "out=val.csv", folder=tmp_path)
+    assert done.status == 0, done.stderr
+    assert "next: lfb-check data=mini_ava" in done.stdout
+    found = read_proposals(tmp_path / "val.csv", clock=Clock.parse(1, 900))
+    annotated = {}
+    for line in (mini_dir / "mini_ava_val.csv").read_text().splitlines():
+        video_id, second, *box = line.split(",")[:6]
+        annotated.setdefault(Keyframe(video_id, int(second)), set()).add(tuple(map(float, box)))
+    assert set(found.keyframes) <= set(annotated)
+    hits = [
+        bool((iou_matrix(np.array([box]), found.above(keyframe, 0.5).boxes) >= 0.5).any())
+        for keyframe, boxes in annotated.items()
+        for box in boxes
+    ]
+    _, _, *arguments = shlex.split(next(line for line in done.stdout.splitlines() if line.startswith("next: ")))
+    checked = run("check", *arguments, "videos=false", folder=tmp_path)
+    assert checked.status == 0, checked.stdout
+    figures = json.loads((tmp_path / "check" / "check.json").read_text())["splits"]["val"]
+    assert figures["proposal_recall_at_0.5"] == pytest.approx(np.mean(hits))
+    assert 0.3 < np.mean(hits) < 0.9  # three of five colors
+
+
+def test_whole_videos_of_a_data_set_at_a_rate_of_ones_own(colors, mini_dir, tmp_path):
+    data = ["data=mini_ava", f"paths.data_dir={mini_dir}", "split=val", "persons=none"]
+    assert run("detect", *data, "detection_rate=0.5", "out=half.csv", folder=tmp_path).status == 0
+    rows = [line.split(",") for line in (tmp_path / "half.csv").read_text().splitlines()]
+    assert [int(row[1]) for row in rows if row[0] == "mini-val-000"] == list(range(900, 920, 2))
+    assert {tuple(row[2:6]) for row in rows} == {("0.000000", "0.000000", "1.000000", "1.000000")}
+    refused = run("detect", *data, "detection_rate=2", "out=two.csv", folder=tmp_path)
+    assert "detection_rate is 2, but moments lie on 1 ticks per second" in refused.message
+
+
+def test_moments_between_seconds_and_one_video(colors, mini_dir, tmp_path):
+    video = mini_dir / "videos" / "mini-val-000.mp4"
+    assert run("detect", f"videos={video}", "persons=none", "detection_rate=2.5", folder=tmp_path).status == 0
+    rows = [line.split(",") for line in (tmp_path / "proposals.csv").read_text().splitlines()]
+    assert [row[1] for row in rows[:4]] == ["0.000000", "0.400000", "0.800000", "1.200000"]
+    assert len(rows) == 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["videos=nowhere"], "videos nowhere: no such folder or file."),
+        (["videos=."], "videos .: no video with one of the endings .mp4"),
+        (["videos=.", "detection_rate=0"], "detection_rate is 0, expected moments per second, more than 0."),
+        (["videos=.", "detection_rate=often"], "detection_rate is 'often', expected a number"),
+        (
+            ["data=mini_ava", "split=test"],
+            "the videos of split test are not known; set data.annotations, or look at whole",
+        ),
+        (["num_workers=-1"], "num_workers is -1, expected a whole number of at least 0."),
+        (
+            ["persons=none", "persons.threshold=1"],
+            "option 'persons.threshold' is not there with the groups that are chosen here",
+        ),
+        (["persons.threshold=high"], "persons.threshold is high, expected a number."),
+        (["~persons"], "persons is not in the configuration"),
+    ],
+)
+def test_what_cannot_be_is_one_line(arguments, message, tmp_path):
+    refused = run("detect", *arguments, folder=tmp_path)
+    assert refused.status == 1
+    assert message in refused.message
+    assert "Traceback" not in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_settings_do_not_go_on_in_the_same_folder(whole, colors, mini_dir):
+    videos = f"videos={mini_dir / 'videos'}"
+    other = run("detect", videos, *colors, "persons.threshold=0.8", folder=whole.parent)
+    assert "proposals.csv.parts: its videos were made with persons" in other.message
+    again = run("detect", videos, *colors, folder=whole.parent)
+    assert again.status == 0
+
+
+def test_nobody_found_is_said_and_no_error(colors, mini_dir, tmp_path):
+    video = mini_dir / "videos" / "mini-val-000.mp4"
+    done = run("detect", f"videos={video}", *colors, "persons.threshold=0.99", folder=tmp_path)
+    assert done.status == 0
+    assert "nobody was found" in done.stdout
