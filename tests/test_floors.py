@@ -29,8 +29,9 @@ FLOOR |= {
     "mini_ava": 2,
     "converters": 2,
     "datasets": 3,
+    "viz": 3,
     "lightning": 4,
-    "viz": 4,
+    "prediction": 4,
     "cli": 5,
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__init__")
@@ -63,7 +64,7 @@ def test_imports_go_down(path):
             assert here == "cli", f"{path}: {module}"
 
 
-@pytest.mark.parametrize("room", ["models", "bank", "ava", "video", "metrics", "clips", "persons", "datasets"])
+@pytest.mark.parametrize("room", ["models", "bank", "ava", "video", "metrics", "clips", "persons", "datasets", "prediction"])
 def test_library_use_loads_neither_lightning_nor_hydra(room):
     unwanted = "('pytorch_lightning', 'hydra', 'omegaconf')"
     code = f"import sys, lfb_lightning.{room}; print([name for name in {unwanted} if name in sys.modules])"
