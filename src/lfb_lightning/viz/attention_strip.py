@@ -31,7 +31,7 @@ Scores = Sequence[tuple[str, float]]
 _WIDTH, _MARGIN, _FRAME = 12.0, 0.3, (5.6, 3.3)  # inches: of the picture, around it, of the key frame at most
 _LEFT = _MARGIN + 0.5  # where time begins, right of the numbers of its axis
 _INNER = _WIDTH - _MARGIN - _LEFT
-_THUMBNAILS = 12  # side by side at most
+_THUMBNAILS = 16  # side by side at most
 _ACTIONS = 6  # in a list at most
 _FILLED = 0.94  # of a thumbnail's cell
 _BARS = 1.0  # inches, the height of the attention's bars
@@ -54,7 +54,7 @@ def draw_attention_strip(
 ) -> None:
     """Draw a key frame and the scores of one person in it, and below them the window's seconds with the attention to each.
 
-    Of more than twelve thumbnails, each twelfth of the window shows the one with the most attention.
+    Of more than 16 thumbnails, each sixteenth of the window shows the one with the most attention.
 
     Args:
         path: The file to write; its ending names the form.
@@ -87,9 +87,9 @@ def draw_attention_strip(
     page.write(_MARGIN, _MARGIN, wrapped(title, _INNER, TITLE), fontsize=TITLE)
     _draw_frame(page.axes(_MARGIN, top, *shown), frame, box)
     _draw_scores(page, _MARGIN + shown[0] + 0.4, top, without, with_memory)
-    page.write(_LEFT, below - 0.27, _words(seconds, empty), weight="bold")
     _draw_thumbnails(page.axes(_LEFT, below, _INNER, strip), thumbnails, times, picked, span)
     looked = {int(np.abs(seconds - times[at]).argmin()) for at, _ in picked} if len(seconds) else set()
+    page.write(_LEFT, below - 0.27, _words(len(seconds), len(looked), empty), weight="bold")
     axes = page.axes(_LEFT, below + strip + 0.35, _INNER, _BARS)
     axes.bar(seconds, weights, width=0.86, color=[BLUE if at in looked else SKY for at in range(len(seconds))])
     axes.axvline(0, color=VERMILION, linestyle="--", linewidth=1.2)
@@ -101,11 +101,12 @@ def draw_attention_strip(
     save_figure(page.figure, path, dpi=130)
 
 
-def _words(seconds: Float[np.ndarray, " T"], empty: float | int) -> str:
-    if len(seconds) == 0:
+def _words(seconds: int, shown: int, empty: float | int) -> str:
+    if seconds == 0:
         return "No memory: the window is empty"
     apart = f", and {empty:.0%} to empty slots" if empty > 0 else ""
-    return f"What it attended to: weight of each second of the window{apart} (dark: the seconds shown)"
+    dark = " (dark: the seconds shown)" if shown < seconds else ""
+    return f"What it attended to: weight of each second of the window{apart}{dark}"
 
 
 def _cells(thumbnails: int) -> int:
