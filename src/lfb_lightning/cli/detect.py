@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import shlex
 import sys
@@ -188,19 +189,22 @@ def _merge(parts: PartFiles, moments: Moments, cfg: DictConfig) -> dict[str, str
     if not rows:
         print("nobody was found: is persons.threshold too high, or is the detector given what it expects?")
     print(f"parts of the videos, which may be deleted now: {parts.folder}")
-    print(f"next: {_next_command(parts.out, cfg)}")
+    print(f"next: {_next_command(parts.out, moments, cfg)}")
     return failures
 
 
-def _next_command(out: Path, cfg: DictConfig) -> str:
+def _next_command(out: Path, moments: Moments, cfg: DictConfig) -> str:
     """Write the command that looks at the proposals, with the thresholds at which they were kept."""
     least = cfg.persons.get("threshold", 0.5)
     uses = [f"data.{use}_threshold={least:g}" for use in ("train", "eval", "bank")]
     if cfg.videos is not None:
         folder = Path(cfg.videos)
         folder = folder.parent if folder.is_file() else folder
-        clock = [f"data.origin_second={cfg.origin_second:g}", f"data.first_second={cfg.origin_second:g}"]
+        origin = float(cfg.origin_second)
+        clock = [f"data.origin_second={origin}", f"data.first_second={math.floor(origin)}"]
         known = ["data=ava_custom", f"data.video_dir={folder}", *clock, "splits=[test]"]
+        if moments.clock.ticks_per_second != 1:
+            known.append(f"data.ticks_per_second={moments.clock.ticks_per_second}")
     else:
         typed = [text for text in HydraConfig.get().overrides.task if text.startswith(("data", "paths.data_dir"))]
         known = [*(text for text in typed if not text.startswith("data.proposals=")), f"splits=[{cfg.split}]"]
