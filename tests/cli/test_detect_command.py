@@ -152,7 +152,11 @@ def test_whole_videos_of_a_data_set_at_a_rate_of_ones_own(colors, mini_dir, tmp_
 
 def test_moments_between_seconds_and_one_video(colors, mini_dir, tmp_path):
     video = mini_dir / "videos" / "mini-val-000.mp4"
-    assert run("detect", f"videos={video}", "persons=none", "detection_rate=2.5", folder=tmp_path).status == 0
+    done = run("detect", f"videos={video}", "persons=none", "detection_rate=2.5", folder=tmp_path)
+    assert done.status == 0
+    _, _, *arguments = shlex.split(next(line for line in done.stdout.splitlines() if line.startswith("next: ")))
+    checked = run("check", *arguments, "videos=false", folder=tmp_path)  # it reads what was written
+    assert checked.status == 0, checked.stdout + checked.stderr
     rows = [line.split(",") for line in (tmp_path / "proposals.csv").read_text().splitlines()]
     assert [row[1] for row in rows[:4]] == ["0.000000", "0.400000", "0.800000", "1.200000"]
     assert len(rows) == 50

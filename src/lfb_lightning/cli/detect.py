@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -64,11 +66,17 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
         del source  # the processes make their own
         making = partial(make_detection, section, moments, parts, cfg.batch_size)
         events = detect_on_workers(making, todo, num_workers=cfg.num_workers) if todo else iter(())
-    failed = _watch(events, done=len(mine) - len(todo), total=len(mine))
-    status = _merge(parts, moments, cfg)
+    try:
+        failed = _watch(events, done=len(mine) - len(todo), total=len(mine))
+    except SystemExit:
+        print(
+            f"asked to stop: {parts.folder} keeps the finished videos; the same command does the rest", file=sys.stderr
+        )
+        raise
+    failed = _merge(parts, moments, cfg) or failed
     for name, reason in failed.items():
         print(f"no proposals of {name}: {reason}")
-    return 1 if failed else status
+    return 1 if failed else 0
 
 
 def make_source(section: Mapping[Any, Any]) -> PersonSource:
@@ -148,8 +156,8 @@ def _watch(events: Iterator[Event], *, done: int, total: int) -> dict[str, str]:
     return failed
 
 
-def _merge(parts: PartFiles, moments: Moments, cfg: DictConfig) -> int:
-    """Merge the parts if all are there, say where, and return the exit status."""
+def _merge(parts: PartFiles, moments: Moments, cfg: DictConfig) -> dict[str, str]:
+    """Merge the parts if all are there, say where, and return why videos are missing from them, in whichever run."""
     names = moments.video_ids
     failures = parts.failures(names)
     left = [name for name in names if name not in failures and not parts.is_finished(name)]
@@ -159,25 +167,28 @@ def _merge(parts: PartFiles, moments: Moments, cfg: DictConfig) -> int:
             f"{parts.folder}: {len(names) - len(left)} of {len(names)} videos done; {len(taken)} in the hands of other runs, "
             f"{len(free)} not begun. The run that finishes the last one writes {parts.out}."
         )
-        return 0
+        return {}
     rows = parts.merge(names)
     print(f"wrote {parts.out}: {rows} persons in {len(names) - len(failures)} videos, {len(failures)} failed")
     if not rows:
         print("nobody was found: is persons.threshold too high, or is the detector given what it expects?")
     print(f"parts of the videos, which may be deleted now: {parts.folder}")
-    print(f"next: {_next_command(parts.out, cfg)}")
-    return 1 if failures else 0
+    print(f"next: {_next_command(parts.out, moments, cfg)}")
+    return failures
 
 
-def _next_command(out: Path, cfg: DictConfig) -> str:
+def _next_command(out: Path, moments: Moments, cfg: DictConfig) -> str:
     """Write the command that looks at the proposals, with the thresholds at which they were kept."""
     least = cfg.persons.get("threshold", 0.5)
     uses = [f"data.{use}_threshold={least:g}" for use in ("train", "eval", "bank")]
     if cfg.videos is not None:
         folder = Path(cfg.videos)
         folder = folder.parent if folder.is_file() else folder
-        clock = [f"data.origin_second={cfg.origin_second:g}", f"data.first_second={cfg.origin_second:g}"]
+        origin = float(cfg.origin_second)
+        clock = [f"data.origin_second={origin}", f"data.first_second={math.floor(origin)}"]
         known = ["data=ava_custom", f"data.video_dir={folder}", *clock, "splits=[test]"]
+        if moments.clock.ticks_per_second != 1:
+            known.append(f"data.ticks_per_second={moments.clock.ticks_per_second}")
     else:
         typed = [text for text in HydraConfig.get().overrides.task if text.startswith(("data", "paths.data_dir"))]
         known = [*(text for text in typed if not text.startswith("data.proposals=")), f"splits=[{cfg.split}]"]

@@ -38,7 +38,8 @@ class DetectionProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._console.is_terminal:
+            self._bar.stop()
 
     def show(self, in_hand: float) -> None:
         """Show how far the videos in hand are: the sum of their finished shares."""

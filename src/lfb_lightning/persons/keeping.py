@@ -62,10 +62,6 @@ class Keeping:
         return {"threshold": self.threshold, "max_persons": self.max_persons, "min_height": self.min_height}
 
 
-NOBODY = Proposals(boxes=np.zeros((0, 4)), scores=np.zeros(0))
-"""A frame without persons."""
-
-
 def missing_extra(package: str, extra: str, *, key: str) -> InputError:
     """Make the error for a package that an adapter needs and that is not installed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -118,16 +119,28 @@ def _session(path: Path, device: str | None) -> Any:
     wanted = device or ("cuda" if has_gpu else "cpu")
     if wanted != "cpu" and not has_gpu:
         raise InputError(f"persons.device is {device}, but onnxruntime has no GPU here: pip install onnxruntime-gpu.")
-    number = int(wanted.partition(":")[2] or 0)
-    gpu = [("CUDAExecutionProvider", {"device_id": number})] if wanted != "cpu" else []
+    gpu = [("CUDAExecutionProvider", {"device_id": _gpu_number(wanted)})] if wanted != "cpu" else []
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # no warnings about the model's own making
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=[*gpu, "CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=[*gpu, "CPUExecutionProvider"])
     except Exception as error:
         reason = one_line(str(error))[:200]
         raise InputError(f"persons.weights {path}: is no ONNX model that can be run ({reason}).") from error
+    if device and gpu and "CUDAExecutionProvider" not in session.get_providers():  # its libraries were not found
+        raise InputError(
+            f"persons.device is {device}, but onnxruntime could not start it; see its message, or take cpu."
+        )
+    return session
+
+
+def _gpu_number(device: str) -> int:
+    """Return the number in `cuda:N`; for `cuda` alone that of this process's GPU."""
+    number = device.partition(":")[2]
+    if number.isdecimal():
+        return int(number)
+    return int(os.environ.get("LOCAL_RANK", 0)) % max(1, torch.cuda.device_count())
 
 
 def _image_input(path: Path, session: Any, input_size: Sequence[int]) -> tuple[str, int, int]:
