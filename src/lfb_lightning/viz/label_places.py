@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _KINDS = 5  # above, below, right, left, inside
-_MOST_COVERED = 0.25  # of another person's box or label, or else the label becomes shorter
+_MOST_COVERED = 0.1  # of another person's box or label, or else the label becomes shorter
 _CALM = 0.1  # a label changes sides only if that uncovers so much of its area
 
 
