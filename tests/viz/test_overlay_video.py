@@ -73,9 +73,7 @@ def test_frames_keep_their_times_and_only_boxes_change(tmp_path):
     picture = shown[3][1].astype(int)
     assert picture.shape == (120, 160, 3)
     assert np.abs(picture[90:] - GRAY).max() < 25  # below the box and its label
-    edge = picture[88, 60:100].mean(
-        axis=0
-    )  # the lower edge; track 1 has the second color, a blue
+    edge = picture[88, 60:100].mean(axis=0)  # the lower edge; track 1 has the second color, a blue
     assert edge[2] > edge[0] + 60
     last = shown[-1][1].astype(int)  # at 1.5 s the person of 1.0 s is no longer shown
     assert np.abs(last[88, 60:100] - GRAY).max() < 25
