@@ -77,9 +77,14 @@ def example():
     )
 
 
+def crowd_box(track):
+    """Return a place of its own for each of 80 persons."""
+    return (0.1 * (track % 10), 0.125 * (track // 10), 0.1 * (track % 10) + 0.08, 0.125 * (track // 10) + 0.1)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with a video and four pages: with everything, without a video, without memory, without persons."""
+    """A folder with a video and pages: with everything, without a video, without memory, without persons, with many."""
     path = tmp_path_factory.mktemp("page")
     source = path / "source.avi"
     with av.open(str(source), "w") as container:
@@ -96,7 +101,13 @@ def folder(tmp_path_factory):
     write_page(path / "missing.html", dataclasses.replace(page, video="not there.mp4"))
     plain = [dataclasses.replace(row, without=None, attention=None) for row in page.rows]
     write_page(path / "plain.html", dataclasses.replace(page, rows=plain, window=None, compare=None))
-    write_page(path / "nobody.html", dataclasses.replace(page, rows=[], actions=[], thumbnails=[]))
+    write_page(path / "nobody.html", dataclasses.replace(page, rows=[], moments=[], actions=[], thumbnails=[]))
+    crowd = [
+        PageRow(moment=moment, track=track, box=crowd_box(track), score=0.9, actions=[(0, 0.9)])
+        for track in range(71)
+        for moment in range(3 if track < 70 else 1)
+    ]
+    write_page(path / "crowd.html", dataclasses.replace(page, rows=crowd, video="not there.mp4", compare=None))
     return path
 
 
@@ -345,6 +356,20 @@ def test_a_missing_video_is_said_and_the_rest_works(browser, folder):
     browser.press(" ")
     assert shown_boxes(browser)[1][0] > boxes(1, 2)[0] + 0.01
     assert not [message for message in browser.messages if "not%20there" not in message and "not there" not in message]
+
+
+@pytest.mark.parametrize("track", [3, 66, 70])
+def test_a_person_far_down_the_timeline_is_scrolled_to(browser, folder, track):
+    opened(browser, folder, "crowd.html")
+    assert browser.run("document.querySelectorAll('.track').length") == 60
+    assert "1 short track" in text(browser, ".fold")
+    click_person(browser, track)
+    browser.until(f"document.querySelector('.track.selected')?.dataset.track === '{track}'")
+    _, top, _, height = rectangle(browser, "#tracks")
+    _, row_top, _, row_height = rectangle(browser, ".track.selected")
+    assert top <= row_top
+    assert row_top + row_height <= top + height + 1
+    assert browser.run("document.querySelectorAll('.track').length") == {3: 60, 66: 70, 70: 61}[track]
 
 
 def test_pages_without_memory_or_persons_say_so(browser, folder):

@@ -2,18 +2,20 @@
 
 import numpy as np
 
-from lfb_lightning.viz.label_places import Rectangle, choose_place, place_of
+from lfb_lightning.viz.label_places import Rectangle, choose_label, place_of
 from lfb_lightning.viz.letter_fonts import USUAL_FONT, font_for
 from lfb_lightning.viz.video_drawing import PersonPainter, Planes
 from lfb_lightning.viz.video_persons import TrackedPerson
 
 BOX = Rectangle(100, 100, 140, 200)
 SIZE = (60, 20)
-ABOVE, BELOW, RIGHT, LEFT, INSIDE = range(5)
+ABOVE, BELOW, RIGHT, LEFT = range(4)
 
 
 def chosen(*others, usual=-1, box=BOX):
-    return choose_place(box, SIZE, others, 400, 300, usual=usual)
+    kind, lines = choose_label(box, [SIZE], others, 400, 300, usual=usual)
+    assert lines == 1
+    return kind
 
 
 def test_the_first_free_place_is_taken():
@@ -30,6 +32,13 @@ def test_a_label_stays_where_it_is_unless_it_covers_something():
     assert chosen(usual=LEFT) == LEFT
     assert chosen(Rectangle(40, 100, 44, 110), usual=LEFT) == LEFT  # a thirtieth of the label is no reason
     assert chosen(Rectangle(40, 100, 100, 120), usual=LEFT) == ABOVE
+
+
+def test_a_label_becomes_shorter_before_it_hides_somebody():
+    sizes = [(20, 20), (60, 40), (60, 60)]
+    assert choose_label(BOX, sizes, [], 400, 300, usual=-1) == (ABOVE, 3)
+    crowd = [Rectangle(x, y, x + 38, y + 98) for x in range(20, 260, 40) for y in (0, 100, 200) if (x, y) != (100, 100)]
+    assert choose_label(BOX, sizes, crowd, 400, 300, usual=-1) == (ABOVE, 1)  # a tenth of the person above
 
 
 def test_labels_are_readable_and_inside_on_small_and_large_pictures():

@@ -73,9 +73,7 @@ def test_frames_keep_their_times_and_only_boxes_change(tmp_path):
     picture = shown[3][1].astype(int)
     assert picture.shape == (120, 160, 3)
     assert np.abs(picture[90:] - GRAY).max() < 25  # below the box and its label
-    edge = picture[88, 60:100].mean(
-        axis=0
-    )  # the lower edge is orange? no: track 1 has the palette's second color, a blue
+    edge = picture[88, 60:100].mean(axis=0)  # the lower edge; track 1 has the second color, a blue
     assert edge[2] > edge[0] + 60
     last = shown[-1][1].astype(int)  # at 1.5 s the person of 1.0 s is no longer shown
     assert np.abs(last[88, 60:100] - GRAY).max() < 25
@@ -113,7 +111,9 @@ def test_turned_videos_are_written_upright(tmp_path, degrees):
     assert not done.copied
 
 
-@pytest.mark.parametrize(("codec", "ending", "copied"), [("aac", "mkv", True), ("pcm_s16le", "avi", False)])
+@pytest.mark.parametrize(
+    ("codec", "ending", "copied"), [("aac", "mkv", True), ("flac", "mkv", False), ("pcm_s16le", "avi", False)]
+)
 def test_sound_is_copied_or_encoded_as_aac(tmp_path, codec, ending, copied):
     seconds = [1 + number / 25 for number in range(50)] if ending == "mkv" else [number / 25 for number in range(50)]
     source = write_video(tmp_path / f"in.{ending}", seconds=seconds, sound=codec, codec="mpeg4")
@@ -128,8 +128,9 @@ def test_sound_is_copied_or_encoded_as_aac(tmp_path, codec, ending, copied):
     assert float(after[-1][0]) == pytest.approx(1.9, abs=0.15)
 
 
-def test_pictures_that_browsers_play_are_copied(tmp_path):
-    source = write_video(tmp_path / "in.mkv", seconds=[3 + number / 25 for number in range(30)], sound="aac")
+@pytest.mark.parametrize("ending", ["mkv", "mov", "ts", "flv"])
+def test_pictures_that_browsers_play_are_copied(tmp_path, ending):
+    source = write_video(tmp_path / f"in.{ending}", seconds=[3 + number / 25 for number in range(30)], sound="aac")
     progress = []
     done = write_overlay_video(
         source, tmp_path / "out.mp4", [], page_video=tmp_path / "page.mp4", progress=progress.append

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lfb_lightning.viz.label_places import Rectangle, choose_place, place_of
+from lfb_lightning.viz.label_places import Rectangle, choose_label, place_of
 from lfb_lightning.viz.letter_fonts import font_for
 from lfb_lightning.viz.video_persons import TrackedPerson
 
@@ -51,7 +52,7 @@ class PersonPainter:
         self._line = max(2, 2 * round(short / 500))
         self._matrix = _BT709 if bt709 else _BT601
         self._chip = lru_cache(maxsize=512)(self._render)
-        self._places: dict[int, int] = {}
+        self._choices: dict[int, tuple[int, int]] = {}  # per person: the kind of place, and the number of lines
         self._moment = -1
 
     def draw(self, planes: Planes, persons: Sequence[TrackedPerson], moment: int) -> None:
@@ -64,31 +65,36 @@ class PersonPainter:
         """
         boxes = [self._pixels(person.box) for person in persons]
         labels = [self._label(person) for person in persons]
-        sizes = [(max(chip.y.shape[1] for chip in label), sum(chip.y.shape[0] for chip in label)) for label in labels]
-        if moment != self._moment or any(person.track not in self._places for person in persons):
+        if moment != self._moment or any(person.track not in self._choices for person in persons):
             self._moment = moment
-            self._choose_places(persons, boxes, sizes)
+            self._choose(persons, boxes, [_sizes(label) for label in labels])
         for person, box in zip(persons, boxes, strict=True):
             self._outline(planes, box, self._yuv(_track_color(person.track)))
-        for person, box, size, label in zip(persons, boxes, sizes, labels, strict=True):
-            place = place_of(self._places[person.track], box, size, self._width, self._height)
+        numbers = []
+        for person, box, label in zip(persons, boxes, labels, strict=True):
+            kind, lines = self._choices[person.track]
+            shown = label[:lines]
+            place = place_of(kind, box, _sizes(shown)[-1], self._width, self._height)
+            numbers.append((label[0], place))
             y = place.y1
-            for chip in label:
+            for chip in shown:
                 _paste(planes, chip, place.x1, y)
                 y += chip.y.shape[0]
+        for number, place in numbers:  # over everything else, so that no person is without one
+            _paste(planes, number, place.x1, place.y1)
 
-    def _choose_places(
-        self, persons: Sequence[TrackedPerson], boxes: Sequence[Rectangle], sizes: Sequence[tuple[int, int]]
+    def _choose(
+        self, persons: Sequence[TrackedPerson], boxes: Sequence[Rectangle], sizes: Sequence[list[tuple[int, int]]]
     ) -> None:
-        chosen: dict[int, int] = {}
+        chosen: dict[int, tuple[int, int]] = {}
         taken: list[Rectangle] = []
-        for number, person in enumerate(persons):
-            others = [*boxes[:number], *boxes[number + 1 :], *taken]
-            usual = self._places.get(person.track, -1)
-            kind = choose_place(boxes[number], sizes[number], others, self._width, self._height, usual=usual)
-            chosen[person.track] = kind
-            taken.append(place_of(kind, boxes[number], sizes[number], self._width, self._height))
-        self._places = chosen
+        for index, person in enumerate(persons):
+            others = [*boxes[:index], *boxes[index + 1 :], *taken]
+            usual = self._choices.get(person.track, (-1, 0))[0]
+            kind, lines = choose_label(boxes[index], sizes[index], others, self._width, self._height, usual=usual)
+            chosen[person.track] = kind, lines
+            taken.append(place_of(kind, boxes[index], sizes[index][lines - 1], self._width, self._height))
+        self._choices = chosen
 
     def _pixels(self, box: tuple[float, float, float, float]) -> Rectangle:
         x1, y1, x2, y2 = box
@@ -131,6 +137,12 @@ class PersonPainter:
     def _yuv(self, color: str) -> np.ndarray:
         rgb = np.array([int(color[place : place + 2], 16) for place in (1, 3, 5)])
         return np.round(self._matrix @ rgb + _OFFSET).astype(np.uint8)
+
+
+def _sizes(label: Sequence[Planes]) -> list[tuple[int, int]]:
+    """Return a label's width and height with its first line, with its first two lines, and so on."""
+    widths = accumulate((chip.y.shape[1] for chip in label), max)
+    return list(zip(widths, accumulate(chip.y.shape[0] for chip in label), strict=True))
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

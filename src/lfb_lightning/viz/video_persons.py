@@ -27,7 +27,7 @@ Moment = tuple[float, Sequence[TrackedPerson]]
 
 
 class PersonsBetweenMoments:
-    """Persons at any second, from persons at moments; `page/script/persons.js` follows the same rule.
+    """Persons at any second, from persons at moments; `page/template/persons.js` follows the same rule.
 
     A person who is there at both moments around a second moves from one box to the other in a straight line. A person who is
     there at one of them only is shown in the half of the step that is next to it, and so are all if the step is longer than

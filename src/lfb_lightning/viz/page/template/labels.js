@@ -2,7 +2,7 @@
 
 const KINDS = 5; // above, below, right, left, inside
 const CALM = 0.1; // a label changes sides only for so much of its area
-const MOST_COVERED = 0.25; // of another person's box or label, or else the label becomes shorter
+const MOST_COVERED = 0.1; // of another person's box or label, or else the label becomes shorter
 
 function placeOf(kind, box, size, width, height) {
   const corners = [

@@ -32,10 +32,7 @@ function selectTrack(track) {
 function selectRow(row, seeks = true) {
   state.track = rowTrack[row];
   state.pinned = state.looked = null;
-  if (folded.some(({ track }) => track === state.track) && !unfolded) {
-    unfolded = true;
-    drawTimeline();
-  }
+  unfoldTo(state.track);
   markSelection();
   if (seeks) goTo(secondOf(row));
   redraw();
@@ -207,6 +204,7 @@ document.addEventListener("keydown", (event) => {
   const target = event.target;
   if (target.matches("input, select") && (event.key.length > 1 ? event.key !== "Escape" : target.matches("select"))) return;
   if (event.key === " " && target.closest("button")) return;
+  if (target.id === "details" && ["ArrowUp", "ArrowDown", "Home", "End"].includes(event.key)) return; // it scrolls
   const action = KEYS[event.key.length > 1 ? event.key : event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();

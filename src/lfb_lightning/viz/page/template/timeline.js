@@ -120,6 +120,15 @@ function drawTimeline() {
   markSelection();
 }
 
+// Show a person's row if it is not among those that are drawn.
+function unfoldTo(track) {
+  const at = main.findIndex((candidate) => candidate.track === track);
+  if (at < 0 ? unfolded : at < shownTracks) return;
+  if (at < 0) unfolded = true;
+  else shownTracks = TRACKS_PER_PAGE * Math.ceil((at + 1) / TRACKS_PER_PAGE);
+  drawTimeline();
+}
+
 function markSelection() {
   for (const row of sheet.querySelectorAll(".track")) {
     const selected = Number(row.dataset.track) === state.track;
