@@ -15,7 +15,11 @@ INK, QUIET, PAPER, LINE = "#1f2933", "#64748b", "#ffffff", "#cbd5e1"
 SHORT, LONG, SEAM = "#2563eb", "#0d9488", "#f59e0b"  # short-term path, long-term path, what a user may replace
 FLOORS = [
     ("5", "commands", [("cli/", "the only floor that imports Hydra", 5.0)]),
-    ("4", "running", [("lightning/", "modules, data modules, callbacks", 5.4), ("prediction/", "one's own video", 3.4)]),
+    (
+        "4",
+        "running",
+        [("lightning/", "modules, data modules, callbacks", 5.4), ("prediction/", "one's own video", 3.4)],
+    ),
     ("3", "data and pictures", [("datasets/", "AVA, your own, the checks", 5.4), ("viz/", "charts, the page", 3.4)]),
     (
         "2",

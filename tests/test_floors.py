@@ -64,7 +64,9 @@ def test_imports_go_down(path):
             assert here == "cli", f"{path}: {module}"
 
 
-@pytest.mark.parametrize("room", ["models", "bank", "ava", "video", "metrics", "clips", "persons", "datasets", "prediction"])
+@pytest.mark.parametrize(
+    "room", ["models", "bank", "ava", "video", "metrics", "clips", "persons", "datasets", "prediction"]
+)
 def test_library_use_loads_neither_lightning_nor_hydra(room):
     unwanted = "('pytorch_lightning', 'hydra', 'omegaconf')"
     code = f"import sys, lfb_lightning.{room}; print([name for name in {unwanted} if name in sys.modules])"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -13,6 +13,24 @@ from lfb_lightning.prediction.prediction import Prediction
 from lfb_lightning.prediction.scoring import Scored, Scorer, joined_attention
 from lfb_lightning.prediction.thumbnails import Thumbnails
 from lfb_lightning.video.protocol import VideoProperties
+
+
+def counted(
+    stretches: Iterable[Observed], total: int, progress: Callable[[int, int], None] | None
+) -> Iterator[Observed]:
+    """Pass stretches on, and tell how many of so many moments they have.
+
+    Args:
+        stretches: In order.
+        total: Moments of all.
+        progress: Is told the moments that are done, and of all; None: nobody is.
+    """
+    done = 0
+    for observed in stretches:
+        done += len(observed.ticks)
+        if progress is not None:
+            progress(done, total)
+        yield observed
 
 
 def gather(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +41,24 @@ class Journal:
         while (observed := self._read(self._path(number))) is not None:
             yield observed
             number += 1
+
+    def complete(
+        self, observe_rest: Callable[[int], Iterator[Observed]], *, replay: Callable[[Observed], None]
+    ) -> Iterator[Observed]:
+        """Give the stretches that are there, then those that are missing, which are stored.
+
+        Args:
+            observe_rest: Observes a video from a moment on, given its number.
+            replay: Called with each stretch that was there, before it is given.
+        """
+        number = done = 0
+        for observed in self.stored():
+            replay(observed)
+            number, done = number + 1, done + len(observed.ticks)
+            yield observed
+        for place, observed in enumerate(observe_rest(done), number):
+            self.store(place, observed)
+            yield observed
 
     def store(self, number: int, observed: Observed) -> None:
         """Store a stretch durably.

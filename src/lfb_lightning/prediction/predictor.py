@@ -11,14 +11,14 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.models import state_digest
 from lfb_lightning.persons import BoxesBySecond, PersonSource, TorchvisionPersons
 from lfb_lightning.persons.torch_device import chosen_device
-from lfb_lightning.prediction.gathering import gather
+from lfb_lightning.prediction.gathering import counted, gather
 from lfb_lightning.prediction.journal import Journal
 from lfb_lightning.prediction.looks import Looks
 from lfb_lightning.prediction.observed import Observed
 from lfb_lightning.prediction.observing import observe
 from lfb_lightning.prediction.prediction import Prediction
 from lfb_lightning.prediction.scoring import Scorer
-from lfb_lightning.prediction.tracks import detections_per_tick, make_linker, replay
+from lfb_lightning.prediction.tracks import Tracking, replay
 from lfb_lightning.prediction.trained import Trained, load_trained, memory_of
 from lfb_lightning.video import VideoFile
 from lfb_lightning.video.protocol import VideoProperties
@@ -70,11 +70,7 @@ class LFBPredictor:
         self.persons = persons
         self.batch_size = batch_size
         self.bank_threshold = bank_threshold
-        rate = trained.recipe.clock.ticks_per_second
-        self.detection_rate = float(rate if detection_rate is None else detection_rate)
-        self._detections_per_tick = detections_per_tick(self.detection_rate, rate)
-        make_linker(linker, rate=self.detection_rate, aspect=1.0)  # refuses what does not work before anything is read
-        self.linker = linker
+        self.tracking = Tracking(linker, detection_rate, trained.recipe.clock.ticks_per_second)
         self.notes: list[str] = []
         self._looks = Looks(self.device)
         self._scorers = [
@@ -82,9 +78,11 @@ class LFBPredictor:
             for one, listed in ((trained, attention), (compare, 0))
             if one is not None
         ]
-        if compare is not None and _asks(compare) != _asks(trained):
+        asked = [(one.recipe.actions, one.recipe.clock) for one in (trained, compare or trained)]
+        if asked[0] != asked[1]:
             raise InputError(
-                f"checkpoints {trained.path} and {compare.path} have other actions or moments; compare what has the same."
+                f"checkpoints {trained.path} and {compare and compare.path} have other actions or moments; compare what has "
+                "the same."
             )
 
     @classmethod
@@ -147,7 +145,7 @@ class LFBPredictor:
         stretches = self._observe(path, name, properties, ticks, persons, journal)
         window = self.trained.recipe.window
         return gather(
-            _counted(stretches, len(ticks), progress),
+            counted(stretches, len(ticks), progress),
             self._scorers,
             video=path,
             video_id=name,
@@ -175,7 +173,7 @@ class LFBPredictor:
             "looks": self._looks.digests,
             "persons": self._persons().describe(),
             "moments": [len(self._ticks(properties)), self._stretch, str(self.trained.recipe.clock)],
-            "tracks": [self._detections_per_tick, self.linker],
+            "tracks": self.tracking.describe(),
         }
         return Journal(Path(folder), made_by)
 
@@ -224,48 +222,32 @@ class LFBPredictor:
         journal: Journal | None,
     ) -> Iterator[Observed]:
         """Give the stretches of a video: those that the journal has, then those that are observed now."""
-        linker = make_linker(self.linker, rate=self.detection_rate, aspect=properties.width / properties.height)
+        linker = self.tracking.begin(properties.width / properties.height)
         clock = self.trained.recipe.clock
-        number = done = 0
-        for observed in () if journal is None else journal.stored():
-            replay(linker, observed, clock.seconds_in_video)
-            number, done = number + 1, done + len(observed.ticks)
-            yield observed
-        for observed in observe(
-            VideoFile(path),
-            ticks[done:],
-            video_id=video_id,
-            clock=clock,
-            looks=self._looks.each,
-            end=properties.seconds,
-            persons=persons,
-            linker=linker,
-            detections_per_tick=self._detections_per_tick,
-            stretch=self._stretch,
-            batch_size=self.batch_size,
-            device=self.device,
-        ):
-            if journal is not None:
-                journal.store(number, observed)
-                number += 1
-            yield observed
+
+        def observe_rest(done: int) -> Iterator[Observed]:
+            return observe(
+                VideoFile(path),
+                ticks[done:],
+                video_id=video_id,
+                clock=clock,
+                looks=self._looks.each,
+                end=properties.seconds,
+                persons=persons,
+                linker=linker,
+                detections_per_tick=self.tracking.per_tick,
+                stretch=self._stretch,
+                batch_size=self.batch_size,
+                device=self.device,
+            )
+
+        return (
+            observe_rest(0)
+            if journal is None
+            else journal.complete(observe_rest, replay=lambda kept: replay(linker, kept, clock.seconds_in_video))
+        )
 
     def _persons(self) -> PersonSource:
         if self.persons is None:
             self.persons = TorchvisionPersons(device=str(self.device))
         return self.persons
-
-
-def _asks(trained: Trained) -> tuple[Any, ...]:
-    return trained.recipe.actions, trained.recipe.clock
-
-
-def _counted(
-    stretches: Iterator[Observed], total: int, progress: Callable[[int, int], None] | None
-) -> Iterator[Observed]:
-    done = 0
-    for observed in stretches:
-        done += len(observed.ticks)
-        if progress is not None:
-            progress(done, total)
-        yield observed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -27,39 +27,41 @@ class Linker(Protocol):
         ...
 
 
-def make_linker(name: str, *, rate: float, aspect: float) -> Linker:
-    """Make what links the persons of one video.
+class Tracking:
+    """How the persons of a video become tracks.
 
     Args:
-        name: "own" links by how far persons move; "trackers" by that package, from 5 moments per second on.
-        rate: Moments per second.
-        aspect: Width / height of the picture.
-
-    Raises:
-        InputError: There is no such linker, or the rate is too low for it.
-    """
-    if name not in LINKERS:
-        raise InputError(f"linker is {name!r}, expected one of {', '.join(LINKERS)}.")
-    return PersonLinker(aspect=aspect) if name == "own" else TrackersLinker(rate=rate, aspect=aspect)
-
-
-def detections_per_tick(detection_rate: float, ticks_per_second: Fraction) -> int:
-    """Compute how often persons are looked for from one scored moment to the next.
-
-    Args:
-        detection_rate: How often per second.
+        linker: "own" links by how far persons move; "trackers" by that package, from 5 moments per second on.
+        detection_rate: How often per second persons are looked for; None: at the scored moments only.
         ticks_per_second: Scored moments per second.
 
+    Attributes:
+        per_tick: How often persons are looked for from one scored moment to the next.
+
     Raises:
-        InputError: It is no whole number.
+        InputError: There is no such linker, or the rate is no multiple of the scored moments' or too low for it.
     """
-    number = round(detection_rate / ticks_per_second)
-    if number < 1 or abs(number * float(ticks_per_second) - detection_rate) > 1e-6 * detection_rate:
-        raise InputError(
-            f"detection_rate is {detection_rate:g}, expected a whole multiple of the detector's {float(ticks_per_second):g} "
-            "moments per second."
-        )
-    return number
+
+    def __init__(self, linker: str, detection_rate: float | int | None, ticks_per_second: Fraction) -> None:
+        if linker not in LINKERS:
+            raise InputError(f"linker is {linker!r}, expected one of {', '.join(LINKERS)}.")
+        least = float(ticks_per_second)
+        self._linker = linker
+        self._rate = least if detection_rate is None else float(detection_rate)
+        self.per_tick = round(self._rate / least)
+        if self.per_tick < 1 or abs(self.per_tick * least - self._rate) > 1e-6 * self._rate:
+            raise InputError(
+                f"detection_rate is {self._rate:g}, expected a whole multiple of the detector's {least:g} moments per second."
+            )
+        self.begin(1.0)  # refuses what does not work before anything is read
+
+    def begin(self, aspect: float) -> Linker:
+        """Make the linker of one video, whose pictures have some width / height."""
+        return PersonLinker(aspect=aspect) if self._linker == "own" else TrackersLinker(rate=self._rate, aspect=aspect)
+
+    def describe(self) -> list[Any]:
+        """State what decides the tracks."""
+        return [self._linker, self.per_tick]
 
 
 def replay(linker: Linker, observed: Observed, seconds: Callable[[int], float]) -> None:
