@@ -78,6 +78,7 @@ class LFBPredictor:
             for one, listed in ((trained, attention), (compare, 0))
             if one is not None
         ]
+        self._stretch = max(_STRETCH, *(scorer.recipe.reach for scorer in self._scorers))
         asked = [(one.recipe.actions, one.recipe.clock) for one in (trained, compare or trained)]
         if asked[0] != asked[1]:
             raise InputError(
@@ -189,10 +190,6 @@ class LFBPredictor:
     def bank_look(self) -> int:
         """Which of an observation's features are the bank's."""
         return self._scorers[0].bank
-
-    @property
-    def _stretch(self) -> int:
-        return max(_STRETCH, *(scorer.recipe.reach for scorer in self._scorers))
 
     def _ticks(self, properties: VideoProperties) -> Sequence[int]:
         """The moments of a video: every tick of the clock while it lasts."""
