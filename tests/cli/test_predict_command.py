@@ -115,7 +115,7 @@ def test_killed_it_goes_on(pipeline, tmp_path, start):
     arguments = [f"video={video}", f"ckpt_path={pipeline.checkpoint}", "persons=none", "overlay=false", "page=false"]
     process = start("predict", [*arguments, "out=killed"], tmp_path)
     journal = tmp_path / "killed" / ".unfinished"
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while not (journal / "stretch-000000.safetensors").exists() and time.monotonic() < until:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)

@@ -82,7 +82,7 @@ def test_interrupted_sweep_goes_on_where_its_job_stopped(pipeline, console, tmp_
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen(arguments, cwd=console.folder, env=environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while not (sweep / "0" / "checkpoints" / "last.ckpt").is_file():
             assert running.poll() is None, (tmp_path / "log").read_text()[-3000:]
             assert time.monotonic() < deadline

@@ -30,7 +30,7 @@ def torchrun(folder, options, overrides):
 
 def finish(*processes):
     for process in processes:
-        output = process.communicate(timeout=180)[0]
+        output = process.communicate(timeout=500)[0]
         assert process.returncode == 0, output[-4000:]
 
 
