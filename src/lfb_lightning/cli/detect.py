@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
@@ -34,9 +34,6 @@ from lfb_lightning.persons.detecting import (
 from lfb_lightning.persons.moments import Moments, moments_of_folder, step_of_rate
 from lfb_lightning.persons.part_files import PartFiles
 from lfb_lightning.structures import VideoFailure
-
-if TYPE_CHECKING:
-    from lfb_lightning.datasets.action_dataset import Annotated
 
 _SHARD = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 
@@ -123,7 +120,8 @@ def _moments(cfg: DictConfig) -> Moments:
     if cfg.videos is not None:
         rate = 1 if cfg.detection_rate is None else cfg.detection_rate
         return moments_of_folder(Path(cfg.videos), rate, cfg.origin_second)
-    from lfb_lightning.cli.sections import Sections  # loads Lightning: not in the processes of num_workers
+    from lfb_lightning.cli.sections import Sections  # both load much: not in the processes of num_workers
+    from lfb_lightning.datasets.action_dataset import Annotated
 
     split = Sections(cfg).data().dataset.split(cfg.split)
     if not isinstance(split, Annotated):
