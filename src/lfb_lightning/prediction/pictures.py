@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -17,6 +17,7 @@ from lfb_lightning.viz.video_persons import PersonsBetweenMoments
 
 if TYPE_CHECKING:
     from lfb_lightning.prediction.prediction import Prediction
+    from lfb_lightning.prediction.scoring import Attention
 
 PAGE, PAGE_VIDEO = "page.html", "video.mp4"
 _LEAST_SHOWN = 0.01  # actions with a lower score are not on the page at any threshold
@@ -84,33 +85,6 @@ def tracked_persons(prediction: Prediction, *, threshold: float) -> Iterator[tup
 
 def page_of(prediction: Prediction, *, threshold: float) -> Page:
     """Make the page's content of a prediction."""
-    columns = sorted(prediction.actions)
-    without, attention = prediction.without, prediction.attention
-    rows = [
-        PageRow(
-            moment=int(prediction.moment[row]),
-            track=int(prediction.tracks[row]),
-            box=tuple(prediction.boxes[row].tolist()),
-            score=float(prediction.confidences[row]),
-            actions=_shown(prediction.scores[row], columns),
-            without=None if without is None else _shown(without[row], columns),
-            attention=None
-            if attention is None
-            else [
-                PageAttention(
-                    empty=float(attention.empty[row, layer]),
-                    rest=float(attention.rest[row, layer]),
-                    rows=[
-                        (int(seen), float(weight))
-                        for seen, weight in zip(attention.rows[row, layer], attention.weights[row, layer], strict=True)
-                        if seen >= 0
-                    ],
-                )
-                for layer in range(attention.empty.shape[1])
-            ],
-        )
-        for row in range(len(prediction.moment))
-    ]
     video = prediction.properties
     return Page(
         title=prediction.video.name,
@@ -119,14 +93,52 @@ def page_of(prediction: Prediction, *, threshold: float) -> Page:
         width=video.width,
         height=video.height,
         moments=prediction.seconds,
-        actions=[prediction.actions[column] for column in columns],
-        rows=rows,
+        actions=[prediction.actions[column] for column in sorted(prediction.actions)],
+        rows=_PageRows(prediction),
         thumbnails=prediction.thumbnails,
         window=prediction.window,
         threshold=threshold,
         model=prediction.model,
         compare=prediction.compared,
     )
+
+
+class _PageRows(Sequence[PageRow]):
+    """The rows of a page, made as they are read: all those of three hours at once would take hundreds of megabytes."""
+
+    def __init__(self, prediction: Prediction) -> None:
+        self._prediction = prediction
+        self._columns = sorted(prediction.actions)
+
+    def __len__(self) -> int:
+        return len(self._prediction.moment)
+
+    def __getitem__(self, row: Any) -> Any:
+        prediction, without = self._prediction, self._prediction.without
+        return PageRow(
+            moment=int(prediction.moment[row]),
+            track=int(prediction.tracks[row]),
+            box=tuple(prediction.boxes[row].tolist()),
+            score=float(prediction.confidences[row]),
+            actions=_shown(prediction.scores[row], self._columns),
+            without=None if without is None else _shown(without[row], self._columns),
+            attention=None if prediction.attention is None else _layers(prediction.attention, row),
+        )
+
+
+def _layers(attention: Attention, row: int) -> list[PageAttention]:
+    return [
+        PageAttention(
+            empty=float(attention.empty[row, layer]),
+            rest=float(attention.rest[row, layer]),
+            rows=[
+                (int(seen), float(weight))
+                for seen, weight in zip(attention.rows[row, layer], attention.weights[row, layer], strict=True)
+                if seen >= 0
+            ],
+        )
+        for layer in range(attention.empty.shape[1])
+    ]
 
 
 def _shown(scores: np.ndarray, columns: Sequence[int]) -> list[tuple[int, float]]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
+from array import array
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,62 +55,86 @@ def pack_page(page: Page) -> str:
 
 
 def _rows(page: Page) -> dict[str, Any]:
-    rows = page.rows
-    without = [row.without or () for row in rows] if any(row.without is not None for row in rows) else None
-    layers = max((len(row.attention) for row in rows if row.attention is not None), default=0)
+    """Pack the rows; each is looked at twice and not kept, so that they can be made as they are read."""
+    layers, compared = 0, False
+    for row in page.rows:
+        layers, compared = max(layers, len(row.attention or ())), compared or row.without is not None
+    moments, tracks, boxes, scores = array("q"), array("q"), array("d"), array("d")
+    actions, without, attention = _Pairs(), _Pairs(), _Attention(layers)
+    for row in page.rows:
+        moments.append(row.moment)
+        tracks.append(row.track)
+        boxes.extend(row.box)
+        scores.append(row.score)
+        actions.add(row.actions)
+        without.add(row.without or ())
+        attention.add(row.attention)
     return {
-        "count": len(rows),
-        "moment": _indices((row.moment for row in rows), len(page.moments), "moments"),
-        "track": _indices((row.track for row in rows), 1 << 32, "tracks"),
-        "box": _shares(chain.from_iterable(row.box for row in rows)),
-        "score": _shares(row.score for row in rows),
-        "actions": _pairs([row.actions for row in rows], len(page.actions), "actions"),
-        "without": None if without is None else _pairs(without, len(page.actions), "actions"),
-        "attention": _attention([row.attention for row in rows], layers) if layers else None,
+        "count": len(page.rows),
+        "moment": _indices(moments, len(page.moments), "moments"),
+        "track": _indices(tracks, 1 << 32, "tracks"),
+        "box": _shares(boxes),
+        "score": _shares(scores),
+        "actions": actions.packed(len(page.actions), "actions"),
+        "without": without.packed(len(page.actions), "actions") if compared else None,
+        "attention": attention.packed(len(page.rows)) if layers else None,
     }
 
 
-def _attention(rows: Sequence[Sequence[PageAttention] | None], layers: int) -> dict[str, Any]:
-    """Pack `layers` entries per row; a row without attention has zeros only, since real shares sum to 1."""
-    none = PageAttention(empty=0.0, rest=0.0, rows=())
-    entries = list(chain.from_iterable(row or [none] * layers for row in rows))
-    if len(entries) != len(rows) * layers:
-        raise ValueError(f"rows differ in their number of layers; the most is {layers}")
-    for entry in chain.from_iterable(row for row in rows if row is not None):
-        total = entry.empty + entry.rest + sum(weight for _, weight in entry.rows)
-        if not abs(total - 1) < _ROUNDING:
-            raise ValueError(f"the shares of an attention sum to {total:.3f}, expected 1")
-    return {
-        "layers": layers,
-        "empty": _shares(entry.empty for entry in entries),
-        "rest": _shares(entry.rest for entry in entries),
-        **_pairs([entry.rows for entry in entries], len(rows), "rows"),
-    }
+class _Pairs:
+    """Lists of (index, share): where each list ends, all indices, all shares."""
+
+    def __init__(self) -> None:
+        self._ends, self._indices, self._shares = array("q"), array("q"), array("d")
+
+    def add(self, pairs: Iterable[tuple[int, float]]) -> None:
+        for index, share in pairs:
+            self._indices.append(index)
+            self._shares.append(share)
+        self._ends.append(len(self._indices))
+
+    def packed(self, limit: int, what: str) -> dict[str, str]:
+        ends = _base64(np.array(self._ends).astype("<u4"))
+        return {"end": ends, "index": _indices(self._indices, limit, what), "share": _shares(self._shares)}
 
 
-def _pairs(lists: Sequence[Sequence[tuple[int, float]]], limit: int, what: str) -> dict[str, str]:
-    """Pack lists of (index, share): where each list ends, all indices, all shares."""
-    flat = list(chain.from_iterable(lists))
-    return {
-        "end": _base64(np.fromiter(accumulate(map(len, lists)), "<u4")),
-        "index": _indices((index for index, _ in flat), limit, what),
-        "share": _shares(share for _, share in flat),
-    }
+class _Attention:
+    """`layers` entries per row; a row without attention has zeros only, since real shares sum to 1."""
+
+    def __init__(self, layers: int) -> None:
+        self._layers = layers
+        self._empty, self._rest, self._rows = array("d"), array("d"), _Pairs()
+
+    def add(self, entries: Sequence[PageAttention] | None) -> None:
+        if entries and len(entries) != self._layers:
+            raise ValueError(f"rows differ in their number of layers; the most is {self._layers}")
+        for entry in entries or ():
+            total = entry.empty + entry.rest + sum(weight for _, weight in entry.rows)
+            if not abs(total - 1) < _ROUNDING:
+                raise ValueError(f"the shares of an attention sum to {total:.3f}, expected 1")
+        for entry in entries or [PageAttention(empty=0.0, rest=0.0, rows=())] * self._layers:
+            self._empty.append(entry.empty)
+            self._rest.append(entry.rest)
+            self._rows.add(entry.rows)
+
+    def packed(self, num_rows: int) -> dict[str, Any]:
+        shares = {"empty": _shares(self._empty), "rest": _shares(self._rest)}
+        return {"layers": self._layers, **shares, **self._rows.packed(num_rows, "rows")}
 
 
-def _indices(values: Iterable[int], limit: int, what: str) -> str:
-    array = np.fromiter(values, np.int64)
-    if len(array) and not (array.min() >= 0 and array.max() < limit):
-        raise ValueError(f"{what} are numbered from {array.min()} to {array.max()}, expected 0 to {limit - 1}")
-    return _base64(array.astype("<u4"))
+def _indices(values: array[int], limit: int, what: str) -> str:
+    numbers = np.array(values)
+    if len(numbers) and not (numbers.min() >= 0 and numbers.max() < limit):
+        raise ValueError(f"{what} are numbered from {numbers.min()} to {numbers.max()}, expected 0 to {limit - 1}")
+    return _base64(numbers.astype("<u4"))
 
 
-def _shares(values: Iterable[float]) -> str:
-    array = np.fromiter(values, np.float64)
-    if not np.isfinite(array).all():
+def _shares(values: array[float]) -> str:
+    shares = np.array(values)
+    if not np.isfinite(shares).all():
         raise ValueError("a score, share or box is not finite")
-    return _base64(np.round(array.clip(0, 1) * _ONE).astype("<u2"))
+    return _base64(np.round(shares.clip(0, 1) * _ONE).astype("<u2"))
 
 
-def _base64(array: np.ndarray) -> str:
-    return base64.b64encode(array.tobytes()).decode()
+def _base64(numbers: np.ndarray) -> str:
+    return base64.b64encode(numbers.tobytes()).decode()
