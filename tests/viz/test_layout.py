@@ -169,7 +169,7 @@ def test_attention_strip_of_any_length(drawn, count, filled, actions, title):
 def test_attention_strip_shows_what_was_looked_at(drawn):
     picture = drawn(draw_attention_strip, **strip_of(60, 60, 4, empty=0.25))
     shown = [image.get_array()[0, 0, 0] for axes in picture.figure.axes for image in axes.images][1:]
-    assert len(shown) == 12
+    assert len(shown) == 16
     assert 17 in shown
     assert "-13 s" in picture.words()
     assert any("25% to empty slots" in text for text in picture.words())

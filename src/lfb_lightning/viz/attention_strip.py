@@ -31,7 +31,7 @@ Scores = Sequence[tuple[str, float]]
 _WIDTH, _MARGIN, _FRAME = 12.0, 0.3, (5.6, 3.3)  # inches: of the picture, around it, of the key frame at most
 _LEFT = _MARGIN + 0.5  # where time begins, right of the numbers of its axis
 _INNER = _WIDTH - _MARGIN - _LEFT
-_THUMBNAILS = 12  # side by side at most
+_THUMBNAILS = 16  # side by side at most: one for each of 16 seconds
 _ACTIONS = 6  # in a list at most
 _FILLED = 0.94  # of a thumbnail's cell
 _BARS = 1.0  # inches, the height of the attention's bars
@@ -54,7 +54,7 @@ def draw_attention_strip(
 ) -> None:
     """Draw a key frame and the scores of one person in it, and below them the window's seconds with the attention to each.
 
-    Of more than twelve thumbnails, each twelfth of the window shows the one with the most attention.
+    Of more than sixteen thumbnails, each sixteenth of the window shows the one with the most attention.
 
     Args:
         path: The file to write; its ending names the form.
