@@ -45,6 +45,7 @@ class Quickstart:
         self.extra = extra
         self.data_dir = self.out / "data"
         self.bank_dir = self.out / "banks"
+        self.predicted = self.out / "predict"
         self.console = Console()
         self.progress = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn("{task.fields[state]}")
@@ -95,12 +96,15 @@ class Quickstart:
             self.train("baseline", [*self.train_overrides, "fbo=none"])
             self.wait([pool.submit(self.extract, split) for split in ("train", "val")])
             futures = [pool.submit(self.train_and_test, model) for model in FBO_OVERRIDES]
-            self.wait([*futures, pool.submit(self.test, "baseline")])
+            futures.append(pool.submit(self.test, "baseline"))
+            self.wait(futures[:1])  # nl is done, the others are on their way
+            self.wait([*futures, pool.submit(self.predict)])
         report(
             self.out,
             MODELS,
             data_dir=self.data_dir,
             checkpoints={model: self.checkpoint(model) for model in MODELS},
+            page=self.predicted / "page.html",
             seconds=self.seconds,
             more={
                 "banks": {split: str(self.bank_dir / split) for split in ("train", "val")},
@@ -128,6 +132,15 @@ class Quickstart:
         run_dir = self.out / "test" / model
         arguments = [f"ckpt_path={self.checkpoint(model)}", f"hydra.run.dir={run_dir}"]
         self.stage(f"test {model}", run_dir / "metrics.json", ["lfb_lightning.cli.test", *arguments])
+
+    def predict(self) -> None:
+        """Show a validation video: what `fbo=nl` says of it with memory, and the baseline without."""
+        proposals = self.data_dir / "mini_ava_val_proposals.csv"
+        arguments = [f"video={self.data_dir / 'videos' / 'mini-val-000.mp4'}", f"out={self.predicted}"]
+        arguments += [f"ckpt_path={self.checkpoint('nl')}", f"compare={self.checkpoint('baseline')}"]
+        arguments += ["persons=boxes", f"persons.proposals={proposals}", "persons.origin_second=900"]
+        arguments += ["persons.threshold=0.9"]
+        self.stage("predict", self.predicted / "prediction.json", ["lfb_lightning.cli.predict", *arguments])
 
     def train_and_test(self, model: str) -> None:
         """Train and evaluate one LFB detector."""

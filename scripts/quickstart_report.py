@@ -31,6 +31,7 @@ def report(
     *,
     data_dir: Path,
     checkpoints: Mapping[str, Path],
+    page: Path,
     seconds: Mapping[str, float],
     more: Mapping[str, Any],
 ) -> None:
@@ -41,6 +42,7 @@ def report(
         models: The names of the models.
         data_dir: The generated data set.
         checkpoints: The checkpoint of each model.
+        page: What `lfb-predict` shows of one video.
         seconds: How long each stage took.
         more: Further content of `summary.json`.
     """
@@ -62,6 +64,7 @@ def report(
         },
         "data_dir": str(data_dir),
         "chart": str(chart),
+        "page": str(page),
         "seconds": dict(seconds),
         **more,
     }
@@ -70,6 +73,7 @@ def report(
     print(f"chart     {chart}")
     print(f"summary   {out / 'summary.json'}")
     print(f"seconds   {sum(seconds.values()):.0f} in {len(seconds)} stages (two at a time)")
+    print(f"page      {page}   (open it in a browser: what one video shows, what the models say, and why)")
 
 
 def _mean_precisions(path: Path) -> dict[str, float]:

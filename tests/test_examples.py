@@ -19,8 +19,7 @@ from tests.cli.in_process import load, run
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 JOBS = {"train": "train", "test": "test", "extract": "extract", "cache": "cache", "check": "check"}
-
-JOBS |= {"detect": "detect", "eval": "evaluate_files", "import_weights": "import_file"}
+JOBS |= {"eval": "evaluate_files", "import_weights": "import_file", "predict": "predict", "detect": "detect"}
 STAND_INS = {"data=...": "data=ava_custom", "experiment=...": "experiment=ava_original"}
 STAND_INS |= {"experiment=NAME": "experiment=ava_original", "fbo.dropout=...": "fbo.dropout=0.1"}
 NOT_OURS = {"multilabel=False", "use_half_precision=True", "weights_only=True"}  # mmaction2's, torch's
@@ -106,7 +105,9 @@ def test_override_is_one_of_some_command(text, composed):
     if missing_plugin(text):
         pytest.skip("lfb-lightning[ray] is not installed")
     actions = {"split": ["folder=a", "to=b"], "merge": ["folders=[a]", "to=b"]}
-    attempts = [(name, []) for name in ("train", "extract", "cache", "check", "detect", "eval", "import_weights")]
+    attempts = [
+        (name, []) for name in ("train", "extract", "predict", "detect", "cache", "check", "eval", "import_weights")
+    ]
     attempts += [("bank", [action, *needed]) for action, needed in actions.items()]
     told = []
     for command, before in attempts:

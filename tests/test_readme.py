@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ def test_commands_run_in_order_and_the_python_after_them(mini_dir, tmp_path):
     small = ["experiment=mini_ava", f"paths.data_dir={mini_dir}", f"paths.bank_dir={tmp_path / 'banks'}"]
     small += ["data.last_second=920", "data.num_workers=0"]
     training = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=2"]
+    shutil.copy(mini_dir / "videos" / "mini-val-000.mp4", tmp_path / "walk.mp4")
     bin_dir = Path(sys.executable).parent
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for command in CONSOLE:
@@ -47,6 +49,8 @@ def test_commands_run_in_order_and_the_python_after_them(mini_dir, tmp_path):
                 arguments += ["trainer.max_epochs=2"]
         elif name == "lfb-extract":
             arguments += small
+        elif name == "lfb-predict":
+            arguments += ["persons=none"]  # a detector's weights would have to be fetched
         if "trainer.devices=8" in arguments:
             arguments += ["trainer.devices=2", "trainer.strategy=ddp"]
         done = subprocess.run(
@@ -79,7 +83,9 @@ def test_quickstart_runs_whole_and_a_second_time_skips(tmp_path):
         for key in ("results_csv", "checkpoint", "overlay"):
             assert Path(model[key]).is_file()
     assert Path(summary["chart"]).is_file()
-    assert len(summary["seconds"]) == 11
+    assert Path(summary["page"]).is_file()
+    assert summary["page"] in first.stdout
+    assert len(summary["seconds"]) == 12
     second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == summary
     assert "long-term classes" in second.stdout
