@@ -23,6 +23,7 @@ JOBS |= {"eval": "evaluate_files", "import_weights": "import_file", "predict": "
 STAND_INS = {"data=...": "data=ava_custom", "experiment=...": "experiment=ava_original"}
 STAND_INS |= {"experiment=NAME": "experiment=ava_original", "fbo.dropout=...": "fbo.dropout=0.1"}
 NOT_OURS = {"multilabel=False", "use_half_precision=True", "weights_only=True"}  # mmaction2's, torch's
+NOT_OURS |= {"return_attention=True"}  # in Python
 PARTS_OF_COMMANDS = {"lfb-bank split parts=256"}  # with what is said before
 _OVERRIDES = re.compile(r"'?[+~]?[a-z][\w./]*=\S.*")
 
