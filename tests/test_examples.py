@@ -22,8 +22,8 @@ JOBS = {"train": "train", "test": "test", "extract": "extract", "cache": "cache"
 JOBS |= {"eval": "evaluate_files", "import_weights": "import_file", "predict": "predict", "detect": "detect"}
 STAND_INS = {"data=...": "data=ava_custom", "experiment=...": "experiment=ava_original"}
 STAND_INS |= {"experiment=NAME": "experiment=ava_original", "fbo.dropout=...": "fbo.dropout=0.1"}
-NOT_OURS = {"multilabel=False", "use_half_precision=True", "weights_only=True"}  # mmaction2's, torch's
-NOT_OURS |= {"return_attention=True"}  # in Python
+NOT_OURS = {"multilabel=False", "use_half_precision=True", "weights_only=True", "return_attention=True"}  # arguments
+NOT_OURS |= {"persons=none persons._target_=my_package.MyDetector +persons.key=value"}  # the reader's package
 PARTS_OF_COMMANDS = {"lfb-bank split parts=256"}  # with what is said before
 _OVERRIDES = re.compile(r"'?[+~]?[a-z][\w./]*=\S.*")
 
@@ -110,6 +110,7 @@ def test_override_is_one_of_some_command(text, composed):
         (name, []) for name in ("train", "extract", "predict", "detect", "cache", "check", "eval", "import_weights")
     ]
     attempts += [("bank", [action, *needed]) for action, needed in actions.items()]
+    attempts += [("detect", [f"persons={source}"]) for source in ("boxes", "onnx")]
     told = []
     for command, before in attempts:
         done = composed(command, *before, *shlex.split(text))
