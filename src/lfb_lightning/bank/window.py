@@ -18,6 +18,8 @@ from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 
+_MOST_SLOTS = 1_000_000  # 55 hours of 5 persons per second: more is a mistake, or a file that wants memory
+
 Layout = Literal["grid", "packed"]
 Placement = Literal["centered", "causal"]
 Selection = Literal["random", "top_score"]
@@ -56,6 +58,8 @@ class WindowSpec:
                 f"a bank window of {self.slots} slots, {self.per_tick} per tick, from {self.before} s before a key frame to "
                 f"{self.after} s after it; slots, features per tick and length must be at least 1, 1 and 0."
             )
+        if self.slots > _MOST_SLOTS:
+            raise InputError(f"a bank window of {self.slots} slots, expected at most {_MOST_SLOTS:,} slots.")
         if self.layout == "grid" and self.slots % self.per_tick:
             raise InputError(
                 f"bank.slots is {self.slots}, expected a multiple of bank.features_per_second: {self.per_tick}."

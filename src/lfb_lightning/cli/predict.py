@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lfb_lightning.bank import BankWriter, finish_bank
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.building import build, required_checkpoint
+from lfb_lightning.cli.sections import plain
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.files.run_lock import RunLock
@@ -57,7 +58,12 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
             if len(videos) == 1:
                 raise
             failed[video] = one_line(str(error))
-            console.print(f"failed: {failed[video]}", style="red", highlight=False)
+            console.print(f"failed: {failed[video]}", style="red", highlight=False, markup=False, soft_wrap=True)
+        except SystemExit:
+            console.print(
+                f"asked to stop: {folder} keeps what was seen of {video}; the same command goes on", markup=False
+            )
+            raise
     if keeper is not None:
         finish_bank(keeper.folder, keeper.provenance, *_banked(folders, failed))
         print(f"bank: {keeper.folder}")
@@ -96,12 +102,12 @@ def find_videos(text: str | None) -> list[Path]:
 
 def _predictor(cfg: DictConfig) -> LFBPredictor:
     trusted = trusted_packages(cfg)
-    clips = OmegaConf.to_container(cfg.clips, resolve=True)
+    clips = plain(cfg.clips)
 
     def loaded(path: str | Path | None) -> Trained | None:
         if path is None:
             return None
-        return load_trained(path, labels=cfg.labels, clips=clips, trusted_packages=trusted)  # type: ignore[arg-type]
+        return load_trained(path, labels=cfg.labels, clips=clips, trusted_packages=trusted)
 
     trained = loaded(required_checkpoint(cfg))
     assert trained is not None

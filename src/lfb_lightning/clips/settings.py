@@ -14,7 +14,7 @@ from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 
 _RANGES = {  # key: lowest, highest
     "fps": (0.001, math.inf),
-    "num_frames": (1, math.inf),
+    "num_frames": (1, 10_000),
     "frame_stride": (1, math.inf),
     "train_crop": (1, math.inf),
     "train_flip": (0, 1),

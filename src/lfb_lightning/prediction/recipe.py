@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from lfb_lightning.models.checkpoint import LOSSES
 from lfb_lightning.models.stored_objects import StoredObjects
 
 _AVA_COLUMNS = 81
+_DIGEST = re.compile("[0-9a-f]{64}")
 _OLD_NAMES = {"train_colour_jitter": "train_color_jitter"}
 
 
@@ -90,9 +92,9 @@ def read_recipe(
         clock=stored.call(Clock.parse, "trained_on", {"ticks_per_second": rate}),
         window=bank.window_spec(training=False),
         precision=bank.precision,
-        seed=int(config.get("seed") or 0),
+        seed=stored.call(_whole, "seed", {"value": config.get("seed") or 0}),
         bank_threshold=_threshold(stored, {**data, **trained}),
-        bank_backbone=trained.get("bank_backbone"),
+        bank_backbone=_digest(stored, trained.get("bank_backbone")),
         actions=_names(trained, labels, num_columns),
         loss=loss,
     )
@@ -112,6 +114,19 @@ def _replaced(settings: ClipSettings, keys: Mapping[str, Any]) -> ClipSettings:
     except TypeError as error:
         names = ", ".join(field.name for field in fields(ClipSettings))
         raise InputError(f"clips has {', '.join(map(str, keys))}, expected some of {names} ({error}).") from error
+
+
+def _whole(value: Any) -> int:
+    return int(value)
+
+
+def _digest(stored: StoredObjects, value: Any) -> str | None:
+    """Read a digest; "unknown" of an imported bank is None."""
+    if value in (None, "unknown"):
+        return None
+    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+        raise InputError(f"{stored.source}: trained_on.bank_backbone is {value!r:.50}, expected 64 hexadecimal digits.")
+    return value
 
 
 def _threshold(stored: StoredObjects, section: Mapping[str, Any]) -> float:

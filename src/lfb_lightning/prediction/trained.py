@@ -87,12 +87,12 @@ def memory_of(trained: Trained, given: Trained | None) -> tuple[Trained, str | N
         )
     wanted = trained.recipe.bank_backbone
     found = state_digest(memory.detector.backbone)
-    if wanted not in (None, "unknown", found):
+    if wanted not in (None, found):
         raise InputError(
-            f"checkpoint {trained.path} was trained on a bank of backbone {str(wanted)[:12]}, but that of {memory.path} is "
+            f"checkpoint {trained.path} was trained on a bank of backbone {wanted[:12]}, but that of {memory.path} is "
             f"{found[:12]}; give bank_ckpt_path=<the checkpoint that the bank was extracted with>."
         )
-    if wanted in (None, "unknown") and given is None:
+    if wanted is None and given is None:
         return memory, (
             f"checkpoint {trained.path} does not say which backbone made the bank that it was trained on: its own makes it "
             "here. If that bank was extracted with another checkpoint, give bank_ckpt_path=<it>."

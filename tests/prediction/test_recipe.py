@@ -1,0 +1,94 @@
+"""What a checkpoint says of clips, windows and names is data: it is understood, or refused in one line."""
+
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.prediction.recipe import read_recipe
+from tests.prediction.conftest import BANK, DATA
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-3, 10**12), st.floats(), st.text(max_size=12)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.one_of(st.text(max_size=8), st.integers(0, 99)), inner, max_size=3),
+    ),
+    max_leaves=6,
+)
+TRAINED = {"actions": {1: "walk"}, "ticks_per_second": "2", "bank_threshold": 0.5, "bank_backbone": "0" * 64}
+SOUND = {
+    "data": DATA,
+    "bank": BANK,
+    "trained_on": TRAINED,
+    "seed": 3,
+    "loss": {"_target_": "lfb_lightning.models.MultiLabelLoss"},
+}
+PATHS = [
+    ("seed",),
+    *((name,) for name in SOUND),
+    *((name, key) for name in ("data", "bank", "trained_on") for key in SOUND[name]),
+]
+
+
+def read(config):
+    return read_recipe(config, source="checkpoint x", num_columns=6)
+
+
+def test_what_it_says_is_taken():
+    recipe = read(SOUND)
+    assert (recipe.clips.num_frames, recipe.seed, recipe.bank_threshold, dict(recipe.actions)) == (
+        4,
+        3,
+        0.5,
+        {1: "walk"},
+    )
+    assert (recipe.window.slots, recipe.precision, recipe.reach) == (36, "fp32", 6)
+    assert recipe.bank_backbone == "0" * 64
+
+
+@settings(max_examples=300, deadline=None)
+@given(path=st.sampled_from(PATHS), value=VALUES)
+def test_anything_else_is_refused_in_one_line(path, value):
+    config = {name: dict(part) if isinstance(part, dict) else part for name, part in SOUND.items()}
+    node = config
+    for name in path[:-1]:
+        node = node[name]
+    node[path[-1]] = value
+    with one_line_or_nothing():
+        recipe = read(config)
+        assert all(isinstance(name, str) for name in recipe.actions.values())
+        assert recipe.reach >= 0
+
+
+@contextlib.contextmanager
+def one_line_or_nothing():
+    said = ""
+    try:
+        yield
+    except InputError as error:
+        said = str(error)
+    assert len(said.splitlines()) <= 1
+    assert said == "" or said.startswith("checkpoint x")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("bank", "slots", 3_000_000_000, "expected at most 1,000,000 slots"),
+        ("bank", "window_seconds", 10**12, "expected at most 1,000,000 slots"),
+        ("data", "num_frames", 10**12, "num_frames is 1000000000000"),
+    ],
+)
+def test_no_size_is_trusted(section, key, value, message):
+    with pytest.raises(InputError, match=message):
+        read({**SOUND, section: {**SOUND[section], key: value}})
+
+
+def test_nothing_is_built_but_a_loss():
+    with pytest.raises(InputError, match="not part of what a file may name"):
+        read({**SOUND, "loss": {"_target_": "pandas.read_pickle", "filepath_or_buffer": "x"}})
+    with pytest.raises(InputError, match="nothing is built in bank"):
+        read({**SOUND, "bank": {**BANK, "precision": {"_target_": "os.system", "command": "true"}}})
