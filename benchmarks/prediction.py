@@ -149,6 +149,11 @@ def measure_time(folder: Path, *, seconds: int, rounds: int, video: Path | None)
     for _ in range(rounds):
         for name, work in parts.items():
             taken[name].append(seconds_of(work))
+        print(
+            "wall, CPU:",
+            *(f"{name} {pairs[-1][0]:.2f}, {pairs[-1][1]:.2f};" for name, pairs in taken.items()),
+            flush=True,
+        )
     print(
         f"| {number} s of {video.name}, {sum(map(len, boxes.values()))} persons | wall s, median | CPU s, median |\n|---|---|---|"
     )
