@@ -133,14 +133,17 @@ class Prediction:
         """
         return pictures.save_page(Path(folder), self, threshold=threshold)
 
-    def save_overlay(self, path: str | Path, *, threshold: float = 0.5) -> None:
+    def save_overlay(self, path: str | Path, *, threshold: float = 0.5) -> Sequence[str]:
         """Write the video with boxes, tracks and actions drawn into it.
 
         Args:
             path: The file, an mp4.
             threshold: Score from which an action is drawn.
+
+        Returns:
+            A line for each thing that is missing in it: pictures behind a damaged place, or sound.
         """
-        pictures.save_overlay(Path(path), self, threshold=threshold)
+        return pictures.save_overlay(Path(path), self, threshold=threshold).problems
 
     def draw(
         self, frame: UInt8[np.ndarray, "H W 3"], second: float, *, threshold: float = 0.5
