@@ -19,7 +19,7 @@ _LEAST_SHOWN = 0.05  # actions with a lower score both without and with memory a
 
 
 def save_explanation(
-    path: str | Path, prediction: Prediction, *, second: float, track: int, title: str | None = None
+    path: str | Path, prediction: Prediction, *, second: float | int, track: int, title: str | None = None
 ) -> None:
     """Draw why a person was given their actions: the mean attention of the layers over the window, with its thumbnails.
 
