@@ -18,7 +18,7 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
-TRAINED = {"actions": {1: "walk"}, "ticks_per_second": "2", "bank_threshold": 0.5, "bank_backbone": "0" * 64}
+TRAINED = {"actions": {1: "walk"}, "ticks_per_second": "2", "bank_backbone": "0" * 64}
 SOUND = {
     "data": DATA,
     "bank": BANK,

@@ -90,9 +90,7 @@ def _trained_on(datamodule: ActionDataModule) -> dict[str, Any]:
         "actions": {int(column): str(name) for column, name in (columns.names or {}).items()},
         "has_background": columns.has_background,
         "ticks_per_second": str(split.clock.ticks_per_second),
-        "bank_threshold": float(split.bank_threshold),
         "bank_backbone": None if bank is None else bank.backbone_digest,
-        "bank_entries": None if bank is None else bank.entries,
     }
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
-from lfb_lightning.prediction.prediction import Prediction
 from lfb_lightning.video import VideoFile
 from lfb_lightning.viz.attention_strip import draw_attention_strip
 from lfb_lightning.viz.style import VERMILION
+
+if TYPE_CHECKING:
+    from lfb_lightning.prediction.prediction import Prediction
 
 _OUTLINED = 0.05  # attention from which a person is outlined in the strip
 _LEAST_SHOWN = 0.05  # actions with a lower score both without and with memory are left out
 
 
 def save_explanation(
-    path: str | Path, prediction: Prediction, *, second: float, track: int, title: str | None = None
+    path: str | Path, prediction: Prediction, *, second: float | int, track: int, title: str | None = None
 ) -> None:
     """Draw why a person was given their actions: the mean attention of the layers over the window, with its thumbnails.
 

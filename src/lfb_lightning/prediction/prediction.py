@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from lfb_lightning.clock import Clock
-from lfb_lightning.prediction import documents, pictures
+from lfb_lightning.prediction import documents, explaining, pictures
 from lfb_lightning.prediction.observed import Glimpses
 from lfb_lightning.prediction.scoring import Attention
 from lfb_lightning.video.protocol import VideoProperties
@@ -144,6 +144,19 @@ class Prediction:
             A line for each thing that is missing in it: pictures behind a damaged place, or sound.
         """
         return pictures.save_overlay(Path(path), self, threshold=threshold).problems
+
+    def save_why(self, path: str | Path, *, second: float | int, track: int) -> None:
+        """Draw one decision: the person, the scores without and with memory, and the attention over the window's seconds.
+
+        Args:
+            path: The file to write; its ending names the form.
+            second: The moment; the nearest one is taken.
+            track: The person.
+
+        Raises:
+            ValueError: The prediction has no attention, or the person is not there at that moment.
+        """
+        explaining.save_explanation(path, self, second=second, track=track)
 
     def draw(
         self, frame: UInt8[np.ndarray, "H W 3"], second: float, *, threshold: float = 0.5

@@ -34,7 +34,6 @@ class Recipe:
         window: The part of the bank around each moment.
         precision: In which the bank keeps features.
         seed: Of windows that are a random choice.
-        bank_threshold: Least confidence of the persons in the bank that it was trained with.
         bank_backbone: Digest of the backbone that made that bank; None where nothing says so.
         actions: Names by score column; columns without a name are no actions.
         loss: Makes scores of logits.
@@ -45,7 +44,6 @@ class Recipe:
     window: WindowSpec
     precision: str
     seed: int
-    bank_threshold: float
     bank_backbone: str | None
     actions: Mapping[int, str]
     loss: Loss
@@ -93,7 +91,6 @@ def read_recipe(
         window=bank.window_spec(training=False),
         precision=bank.precision,
         seed=stored.call(_whole, "seed", {"value": config.get("seed") or 0}),
-        bank_threshold=_threshold(stored, {**data, **trained}),
         bank_backbone=_digest(stored, trained.get("bank_backbone")),
         actions=_names(trained, labels, num_columns),
         loss=loss,
@@ -127,13 +124,6 @@ def _digest(stored: StoredObjects, value: Any) -> str | None:
     if not isinstance(value, str) or not _DIGEST.fullmatch(value):
         raise InputError(f"{stored.source}: trained_on.bank_backbone is {value!r:.50}, expected 64 hexadecimal digits.")
     return value
-
-
-def _threshold(stored: StoredObjects, section: Mapping[str, Any]) -> float:
-    value = section.get("bank_threshold", 0.0)
-    if not isinstance(value, int | float):
-        raise InputError(f"{stored.source}: bank_threshold is {value!r:.50}, expected a number.")
-    return float(value)
 
 
 def _names(trained: Mapping[str, Any], labels: str | Path | None, num_columns: int) -> dict[int, str]:
