@@ -51,12 +51,12 @@ def gather(
     Args:
         stretches: In order; each as long as the windows reach at least, but for the last one.
         scorers: What scores, and behind it what it is compared with, if anything.
-        video: As `Prediction` has it, as all that follow.
-        video_id: The same.
-        properties: The same.
-        model: The same.
-        window: The same.
-        compared: The same.
+        video: The file.
+        video_id: Its name in tables.
+        properties: Its length, rate and size.
+        model: What scores, in a line.
+        window: Seconds that the memory reaches before and after a moment; None without memory.
+        compared: What it is compared with, in a line; None without that.
     """
     recipe = scorers[0].recipe
     thumbnails = Thumbnails()
