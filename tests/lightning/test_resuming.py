@@ -112,7 +112,7 @@ def undisturbed(pipeline, console):
 
 
 def stopped(command, folder, run_dir, how):
-    """Start, wait for the second epoch's first periodic checkpoint, send a signal; returns status and output."""
+    """Start, wait for a checkpoint early in the second epoch of 29 steps, send a signal; returns status and output."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "lfb_lightning.cli.train", *command],
@@ -124,8 +124,8 @@ def stopped(command, folder, run_dir, how):
         text=True,
     )
     last = run_dir / "checkpoints" / "last.ckpt"
-    until = time.monotonic() + 120
-    while not (last.is_file() and weights_of(run_dir)["global_step"] >= 25):
+    until = time.monotonic() + 300
+    while not (last.is_file() and weights_of(run_dir)["global_step"] >= 35):
         assert time.monotonic() < until
         assert process.poll() is None, process.stdout.read()
         time.sleep(0.02)
