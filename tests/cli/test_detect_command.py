@@ -198,6 +198,45 @@ def test_other_settings_do_not_go_on_in_the_same_folder(whole, colors, mini_dir)
     assert again.status == 0
 
 
+def test_another_folders_persons_are_not_taken_for_a_video_of_the_same_name(colors, mini_dir, tmp_path):
+    for folder, name in (("a", "mini-val-000"), ("b", "mini-val-001")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(mini_dir / "videos" / f"{name}.mp4", tmp_path / folder / "x.mp4")
+    for place in ("videos=a", "videos=a/x.mp4", f"videos={tmp_path / 'a'}"):  # one folder, however it is named
+        assert run("detect", place, *colors, folder=tmp_path).status == 0
+    first = (tmp_path / "proposals.csv").read_bytes()
+    for place in ("videos=b", "videos=b/x.mp4"):
+        refused = run("detect", place, *colors, folder=tmp_path)
+        assert f"its videos were made with folder {str(tmp_path / 'a')!r}, now it is" in refused.message
+    assert (tmp_path / "proposals.csv").read_bytes() == first
+    assert run("detect", "videos=b", *colors, "out=b.csv", folder=tmp_path).status == 0
+    assert (tmp_path / "b.csv").read_bytes() != first
+
+
+def test_another_data_sets_videos_are_not_taken_for_the_same(mini_dir, tmp_path):
+    command = ["data=mini_ava", f"paths.data_dir={mini_dir}", "split=val", "persons=none"]
+    assert run("detect", *command, folder=tmp_path).status == 0
+    shutil.copytree(mini_dir / "videos", tmp_path / "others")
+    refused = run("detect", *command, "data.video_dir=others", folder=tmp_path)
+    assert f"now it is {str(tmp_path / 'others')!r}" in refused.message
+
+
+def test_a_video_that_was_replaced_is_detected_again(whole, colors, mini_dir, tmp_path):
+    (tmp_path / "videos").mkdir()
+    for name in ("mini-val-000", "mini-val-001"):
+        shutil.copy2(mini_dir / "videos" / f"{name}.mp4", tmp_path / "videos")
+    assert run("detect", "videos=videos", *colors, folder=tmp_path).status == 0
+    kept = tmp_path / "proposals.csv.parts" / "mini-val-001.csv"
+    made = kept.stat().st_mtime_ns
+    shutil.copy(mini_dir / "videos" / "mini-train-000.mp4", tmp_path / "videos" / "mini-val-000.mp4")
+    assert run("detect", "videos=videos", *colors, folder=tmp_path).status == 0
+    rows = whole.read_text().splitlines()
+    wanted = [row.replace("mini-train-000", "mini-val-000") for row in rows if row.startswith("mini-train-000,")]
+    wanted += [row for row in rows if row.startswith("mini-val-001,")]
+    assert (tmp_path / "proposals.csv").read_text().splitlines() == wanted
+    assert kept.stat().st_mtime_ns == made
+
+
 def test_nobody_found_is_said_and_no_error(colors, mini_dir, tmp_path):
     video = mini_dir / "videos" / "mini-val-000.mp4"
     done = run("detect", f"videos={video}", *colors, "persons.threshold=0.99", folder=tmp_path)

@@ -31,7 +31,7 @@ from lfb_lightning.persons.detecting import (
     detect_here,
     detect_on_workers,
 )
-from lfb_lightning.persons.moments import Moments, moments_of_folder, step_of_rate
+from lfb_lightning.persons.moments import Moments, folder_of, moments_of_folder, step_of_rate
 from lfb_lightning.persons.part_files import PartFiles
 from lfb_lightning.structures import VideoFailure
 
@@ -51,11 +51,11 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
     moments = _moments(cfg)
     mine = shard(moments.video_ids, cfg.shard)
     default = "proposals.csv" if cfg.videos is not None else f"{cfg.split}_proposals.csv"
-    parts = PartFiles(Path(cfg.out or default))
+    parts = PartFiles(Path(cfg.out or default), moments.stamp)
     section = OmegaConf.to_container(cfg.persons, resolve=True)
     assert isinstance(section, dict)
     source = make_source(section)
-    parts.open({"persons": source.describe(), "moments": describe_moments(moments)})
+    parts.open({"folder": _folder(cfg), "persons": source.describe(), "moments": describe_moments(moments)})
     todo = [name for name in mine if not parts.is_finished(name)]
     if not cfg.num_workers:
         events = detect_here(VideoDetection(source, moments, parts, cfg.batch_size), todo)
@@ -114,6 +114,14 @@ def describe_moments(moments: Moments) -> dict[str, Any]:
         "step": moments.step,
         "keyframes": "whole videos" if whole else hashlib.sha256(content.encode()).hexdigest(),
     }
+
+
+def _folder(cfg: DictConfig) -> str | None:
+    """Name the folder of the videos in full: ids, such as file names, are often the same in two folders."""
+    if cfg.videos is None:
+        folder = cfg.data.get("video_dir")
+        return None if folder is None else str(Path(folder).resolve())
+    return str(folder_of(Path(cfg.videos)).resolve())
 
 
 def _moments(cfg: DictConfig) -> Moments:
@@ -180,8 +188,7 @@ def _next_command(out: Path, moments: Moments, cfg: DictConfig) -> str:
     least = cfg.persons.get("threshold", 0.5)
     uses = [f"data.{use}_threshold={least:g}" for use in ("train", "eval", "bank")]
     if cfg.videos is not None:
-        folder = Path(cfg.videos)
-        folder = folder.parent if folder.is_file() else folder
+        folder = folder_of(Path(cfg.videos))
         origin = float(cfg.origin_second)
         clock = [f"data.origin_second={origin}", f"data.first_second={math.floor(origin)}"]
         known = ["data=ava_custom", f"data.video_dir={folder}", *clock, "splits=[test]"]

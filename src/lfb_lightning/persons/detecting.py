@@ -86,11 +86,12 @@ class VideoDetection:
             yield Taken(video_id)
             return
         try:
+            stamp = self.moments.stamp(video_id)
             found: list[tuple[int, Proposals]] = []
             for batch, total in self._batches(video_id):
                 found += batch
                 yield Share(len(found) / total)
-            self.parts.write(video_id, self.moments.clock, found)
+            self.parts.write(video_id, self.moments.clock, found, stamp=stamp)
             yield Finished(video_id, len(found))
         except InputError as error:
             self.parts.fail(video_id, str(error))

@@ -35,6 +35,13 @@ class Moments:
         """Ids of all videos, sorted."""
         return sorted(self.ticks)
 
+    def stamp(self, video_id: str) -> str:
+        """Give what changes when a video's file is replaced; nothing if it cannot be found."""
+        try:
+            return stamp_of(self.open_video(video_id))
+        except InputError:
+            return ""
+
     def of(self, video_id: str, video: Video) -> Sequence[int]:
         """List the moments of a video.
 
@@ -57,6 +64,16 @@ class Moments:
         return range(first, max(first + 1, math.ceil((origin + Fraction(seconds)) * rate)), self.step)
 
 
+def stamp_of(video: Video) -> str:
+    """Give what changes when a video's file is replaced, its size and time; nothing if it has no file, or it is away."""
+    path = getattr(video, "path", None)
+    try:
+        status = Path(path).stat() if path is not None else None
+    except OSError:
+        status = None
+    return f"{status.st_size} bytes, changed {status.st_mtime_ns}" if status else ""
+
+
 def step_of_rate(rate: str | int | float, clock: Clock) -> int:
     """Compute how many ticks lie between moments of a rate.
 
@@ -76,6 +93,11 @@ def step_of_rate(rate: str | int | float, clock: Clock) -> int:
     return int(clock.ticks_per_second / per_second)
 
 
+def folder_of(place: Path) -> Path:
+    """Give the folder that a place is, or that a video file lies in."""
+    return place.parent if place.is_file() else place
+
+
 def moments_of_folder(place: Path, rate: str | int | float, origin: float) -> Moments:
     """Look at the whole of every video in a folder.
 
@@ -93,7 +115,7 @@ def moments_of_folder(place: Path, rate: str | int | float, origin: float) -> Mo
     per_second = exact(rate, "detection_rate")
     if per_second <= 0:
         raise InputError(f"detection_rate is {rate}, expected moments per second, more than 0.")
-    root = place.parent if place.is_file() else place
+    root = folder_of(place)
     if not root.is_dir():
         raise InputError(f"videos {place}: no such folder or file.")
     found = [place] if place.is_file() else sorted(place.rglob("*"))

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.structures import Proposals
 
 _SETTINGS = "settings.json"
+_MADE_FROM = "# made from: "  # the first line of each video's file, which is not merged
 
 
 class PartFiles:
@@ -25,10 +26,12 @@ class PartFiles:
 
     Args:
         out: The csv; the folder's name is this and `.parts`.
+        stamp: Gives what changes when a video is replaced, or nothing if it is not there any more; see `Moments.stamp`.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, stamp: Callable[[str], str]) -> None:
         self.out = out
+        self._stamp = stamp
         self.folder = out.with_name(f"{out.name}.parts")
 
     def path(self, video_id: str) -> Path:
@@ -36,8 +39,14 @@ class PartFiles:
         return self._file(video_id, ".csv")
 
     def is_finished(self, video_id: str) -> bool:
-        """Tell whether a video's file is there."""
-        return self.path(video_id).is_file()
+        """Tell whether a video's file is there, and was made from the video as it is now."""
+        try:
+            with self.path(video_id).open("rb") as part:
+                made_from = part.readline().decode().strip()
+        except FileNotFoundError:
+            return False
+        now = self._stamp(video_id)
+        return not now or made_from == f"{_MADE_FROM}{now}"
 
     def open(self, settings: Mapping[str, Any]) -> None:
         """Make the folder, or go on in it.
@@ -68,15 +77,17 @@ class PartFiles:
                 "another out=FILE.csv, or delete the folder."
             )
 
-    def write(self, video_id: str, clock: Clock, moments: Iterable[tuple[int, Proposals]]) -> None:
+    def write(self, video_id: str, clock: Clock, moments: Iterable[tuple[int, Proposals]], *, stamp: str) -> None:
         """Write the persons of a finished video durably.
 
         Args:
             video_id: The video.
             clock: What the moments count.
             moments: Each moment's tick with its persons, ascending.
+            stamp: The video's stamp before it was read.
         """
         text = io.StringIO()
+        text.write(f"{_MADE_FROM}{stamp}\n")
         rows = csv.writer(text, lineterminator="\n")
         for tick, persons in moments:
             for box, score in zip(persons.boxes.tolist(), persons.scores.tolist(), strict=True):
@@ -103,8 +114,9 @@ class PartFiles:
         with durable_file(self.out) as merged:
             for name in filter(self.is_finished, video_ids):
                 with self.path(name).open("rb") as part:
+                    begin = len(part.readline())
                     rows += sum(1 for _ in part)
-                    part.seek(0)
+                    part.seek(begin)
                     shutil.copyfileobj(part, merged)
         return rows
 
