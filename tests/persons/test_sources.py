@@ -69,6 +69,10 @@ def test_given_boxes_are_those_of_the_nearest_tick_by_the_files_clock(boxes_file
 def test_given_boxes_are_found_by_the_videos_name(boxes_file):
     source = GivenBoxes(proposals=boxes_file)
     assert [len(source.find([FRAMES[0]], [902.0], name)[0]) for name in ("w", "sport/w", "w.mp4")] == [1, 1, 1]
+    assert len(source.find([FRAMES[0]], [902.0], "sport/w.MKV")[0]) == 1
+    for other in ("w.1", "w.1.mp4"):
+        with pytest.raises(InputError, match=f"no boxes for video {other}; there"):
+            source.find([FRAMES[0]], [902.0], other)
     with pytest.raises(InputError, match=r"no boxes for video x; there are some for v, w\. Name the video"):
         source.find([FRAMES[0]], [902.0], "x")
     with pytest.raises(InputError, match=r"persons\.proposals is not set"):

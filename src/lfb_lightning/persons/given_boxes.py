@@ -17,6 +17,7 @@ from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.persons.keeping import Keeping
 from lfb_lightning.structures import Keyframe, Proposals
+from lfb_lightning.video.library import ENDINGS
 
 
 class GivenBoxes:
@@ -63,7 +64,7 @@ class GivenBoxes:
         Args:
             frames: Not looked at.
             seconds: Each finds the boxes of the tick at most half a tick away; of two equally near, the later one's.
-            video_id: As in the file; with a folder or an ending too many, what is left without them.
+            video_id: As in the file; with a folder or a video's ending too many, what is left without them.
 
         Raises:
             InputError: The file has no boxes for this video at all.
@@ -86,7 +87,9 @@ class GivenBoxes:
         return {"source": "given boxes", "digest": digest.hexdigest()} | clock | self._keeping.describe()
 
     def _named(self, video_id: str) -> str:
-        for name in (video_id, Path(video_id).name, Path(video_id).stem):
+        path = Path(video_id)
+        stem = path.stem if path.suffix.lower() in ENDINGS else path.name  # `clip.1` is another video than `clip`
+        for name in (video_id, path.name, stem):
             if name in self._ids:
                 return name
         there = ", ".join(self._ids[:3]) + (", ..." if len(self._ids) > 3 else "")
