@@ -9,7 +9,14 @@ import torch
 from torchvision.models import detection, get_model
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.persons import GivenBoxes, HuggingfacePersons, PersonSource, TorchvisionPersons, WholeFrame
+from lfb_lightning.persons import (
+    BoxesBySecond,
+    GivenBoxes,
+    HuggingfacePersons,
+    PersonSource,
+    TorchvisionPersons,
+    WholeFrame,
+)
 from lfb_lightning.persons.keeping import Keeping
 
 FRAMES = [np.random.default_rng(number).integers(0, 256, (48, 80, 3), np.uint8) for number in range(2)]
@@ -87,6 +94,36 @@ def test_given_boxes_say_what_they_are(boxes_file, tmp_path):
     other = GivenBoxes(proposals=str(tmp_path / "other.csv")).describe()
     assert first["digest"] != other["digest"]
     assert first == GivenBoxes(proposals=boxes_file).describe()
+
+
+def test_boxes_by_second():
+    source = BoxesBySecond({2: [[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1]], 0.5: np.array([[0, 0, 0.5, 1]]), 3: []})
+    assert isinstance(source, PersonSource)
+    found = source.find([FRAMES[0]] * 4, [0.5, 1.0, 2.04, 3.0], "v")
+    rows = [persons.boxes.tolist() for persons in found]
+    assert rows == [[[0, 0, 0.5, 1]], [], [[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1]], []]
+    assert [len(persons) for persons in BoxesBySecond({}).find([FRAMES[0]], [0.0], "v")] == [0]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ({1: [[0.1, 0.1, 0.2, 0.2, 0.9]] * 4}, r"boxes of second 1: shape \[4, 5\], expected \[P, 4\]"),
+        ({1: [0.1, 0.1, 0.2, 0.2]}, r"boxes of second 1: shape \[4\], expected \[P, 4\]"),
+        ({1: None}, r"boxes of second 1: shape \[\], expected"),
+        ({1: [[0.1, 0.1, 0.2, 0.2], [0.1, 0.2]]}, r"boxes of second 1: expected rows of four numbers"),
+        ({1: [["a", "b", "c", "d"]]}, r"boxes of second 1: expected rows of four numbers"),
+        ({1: [[0.1, 0.1, float("nan"), 0.2]]}, r"boxes of second 1: \[0.1, 0.1, nan, 0.2\], expected x1, y1"),
+        ([[0.1, 0.1, 0.2, 0.2]], "boxes are a list, expected a mapping"),
+        ({float("nan"): []}, "boxes of second nan, expected a number of seconds"),
+        ({1: [], float("inf"): []}, "boxes of second inf, expected a number of seconds"),
+        ({"first": []}, "boxes of second first, expected a number of seconds"),
+        ({1: [], None: []}, "boxes of second None, expected a number of seconds"),
+    ],
+)
+def test_boxes_by_second_that_are_none_are_one_line(boxes, message):
+    with pytest.raises(InputError, match=message):
+        BoxesBySecond(boxes)
 
 
 SMALL = "ssdlite320_mobilenet_v3_large"
@@ -181,6 +218,8 @@ def test_wrong_weights_and_devices_are_one_line(weights, tmp_path):
         TorchvisionPersons(model=SMALL, weights=str(tmp_path / "text.pth"), device="cpu")
     with pytest.raises(InputError, match=r"persons\.device is abacus, which is not there"):
         TorchvisionPersons(model=SMALL, weights=str(weights), device="abacus")
+    with pytest.raises(InputError, match=r"persons\.device is meta, which is not there \(.+\); take cpu"):
+        TorchvisionPersons(model=SMALL, weights=str(weights), device="meta")
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,12 +24,17 @@ class BoxesBySecond:
             no persons.
 
     Raises:
-        InputError: A box is none, or lies outside of the picture.
+        InputError: That is no mapping of seconds, or a box is none or lies outside of the picture.
     """
 
     def __init__(self, boxes: Mapping[Any, Any]) -> None:
-        self._seconds = np.array(sorted(boxes), dtype=np.float64)
-        self._boxes = [_checked(second, boxes[second]) for second in sorted(boxes)]
+        if not isinstance(boxes, Mapping):
+            raise InputError(
+                f"boxes are a {type(boxes).__name__}, expected a mapping: {{second: [[x1, y1, x2, y2], ...]}}."
+            )
+        known = sorted(((_second(key), entry) for key, entry in boxes.items()), key=lambda item: item[0])
+        self._seconds = np.array([second for second, _ in known], dtype=np.float64)
+        self._boxes = [_checked(second, entry) for second, entry in known]
 
     def find(
         self, frames: Sequence[UInt8[np.ndarray, "H W 3"]], seconds: Sequence[float], video_id: str
@@ -49,12 +55,32 @@ class BoxesBySecond:
         return self._boxes[nearest] if near else np.zeros((0, 4))
 
 
-def _checked(second: Any, boxes: Any) -> np.ndarray:
-    array = np.array(boxes, dtype=np.float64).reshape(-1, 4) if len(boxes) else np.zeros((0, 4))
+def _second(key: Any) -> float:
+    try:
+        second = float(key)
+    except (TypeError, ValueError, OverflowError):
+        second = math.nan
+    if not math.isfinite(second):
+        raise InputError(f"boxes of second {str(key)[:40]}, expected a number of seconds since the first frame.")
+    return second
+
+
+def _checked(second: float, boxes: Any) -> np.ndarray:
+    try:
+        array = np.array(boxes, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:  # rows of unequal length, or no numbers
+        raise InputError(f"boxes of second {second:g}: expected rows of four numbers: x1, y1, x2, y2.") from error
+    if array.shape == (0,):
+        return np.zeros((0, 4))
+    if array.ndim != 2 or array.shape[1] != 4:
+        shape = list(array.shape)
+        raise InputError(
+            f"boxes of second {second:g}: shape {shape}, expected [P, 4]: a row x1, y1, x2, y2 per person."
+        )
     good = (array >= 0).all(axis=1) & (array <= 1).all(axis=1) & (array[:, 2:] > array[:, :2]).all(axis=1)
     if not good.all():
         raise InputError(
-            f"boxes of second {second}: {array[~good][0].tolist()}, expected x1, y1, x2, y2 within 0..1: divide pixels by "
+            f"boxes of second {second:g}: {array[~good][0].tolist()}, expected x1, y1, x2, y2 within 0..1: divide pixels by "
             "width and height."
         )
     return array
