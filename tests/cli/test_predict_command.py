@@ -76,10 +76,13 @@ def test_a_folder_of_videos_loses_none_for_a_bad_one(pipeline, tmp_path):
     shutil.copy(second, tmp_path / "videos" / "also.mp4")
     (tmp_path / "videos" / "cut.mp4").write_bytes(first.read_bytes()[:5000])
     (tmp_path / "videos" / "notes.txt").write_text("not a video")
+    (tmp_path / "videos" / "._good.mp4").write_text("what a Mac leaves")
+    shutil.copy(first, os.fsencode(tmp_path / "videos") + b"/caf\xe9.mp4")
     arguments = [f"video={tmp_path / 'videos'}", f"ckpt_path={pipeline.checkpoint}", "persons=none", "out=shown"]
     done = predict(*arguments, folder=tmp_path)
     assert done.status == 1
-    assert "2 of 3 videos predicted" in done.stdout
+    assert "2 of 4 videos predicted" in done.stdout
+    assert "its name is not UTF-8; rename it" in done.stdout
     assert "not predicted: " in done.stdout
     assert "cut.mp4" in done.stdout
     files = ["detections.csv", "detections.json", "overlay.mp4", "page.html", "prediction.json", "video.mp4"]
@@ -133,6 +136,14 @@ def test_killed_it_goes_on(pipeline, tmp_path, start):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["video=~nouser/v.mp4"], "video is ~nouser/v.mp4: there is no such home directory"),
+        (["video=a/**.mp4"], "no such file or folder, and no"),
+        (["video=v.mp4", "bank.threshold=nan", "persons=none"], "bank.threshold is nan, expected a number of 0 to 1"),
+        (["video=v.mp4", "bank.threshold=abc", "persons=none"], "bank.threshold is abc, expected a number of 0 to 1"),
+        (["video=v.mp4", "+bank.treshold=0.9", "persons=none"], "bank.treshold"),
+        (["video=v.mp4", "threshold=nan", "persons=none"], "threshold is nan, expected 0 to 1"),
+        (["video=v.mp4", "detection_rate=inf", "persons=none"], "detection_rate is inf, expected more than 0"),
+        (["video=video.mp4", "out=.", "persons=none"], "would be written over it"),
         (["video=nowhere.mp4"], "video nowhere.mp4: no such file or folder"),
         ([], "video is not set: give a video file, a folder of videos, or a pattern"),
         (["video=.", "persons=onnx"], "the folder has no file with one of the endings"),
@@ -145,11 +156,23 @@ def test_killed_it_goes_on(pipeline, tmp_path, start):
     ],
 )
 def test_mistakes_are_one_line(arguments, message, pipeline, tmp_path):
-    shutil.copy(sorted((pipeline.mini_dir / "videos").glob("mini-val-*"))[0], tmp_path / "v.mp4") if any(
-        "v.mp4" in one for one in arguments
-    ) else None
+    for name in ("v.mp4", "video.mp4"):
+        if f"video={name}" in arguments:
+            shutil.copy(sorted((pipeline.mini_dir / "videos").glob("mini-val-*"))[0], tmp_path / name)
     checkpoint = [] if any(one.startswith("ckpt_path") for one in arguments) else [f"ckpt_path={pipeline.checkpoint}"]
     done = predict(*arguments, *checkpoint, folder=tmp_path)
     assert done.status == 1
     assert message in done.message
     assert len(done.message.splitlines()) == 1
+
+
+def test_a_bank_gathers_the_videos_of_several_commands(pipeline, tmp_path):
+    videos = sorted((pipeline.mini_dir / "videos").glob("mini-val-*"))[:2]
+    arguments = [f"ckpt_path={pipeline.checkpoint}", "persons=none", "overlay=false", "page=false", "bank.dir=kept"]
+    for video in videos:
+        done = predict(f"video={video}", *arguments, f"out={video.stem}", folder=tmp_path)
+        assert done.status == 0, done.stderr
+    assert sorted(FeatureBank.open(tmp_path / "kept" / "videos").videos) == [video.stem for video in videos]
+    other = predict(f"video={videos[0]}", *arguments, f"out={videos[1].stem}", folder=tmp_path)
+    assert other.status == 1
+    assert "holds the results of" in other.message

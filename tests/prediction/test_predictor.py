@@ -7,16 +7,20 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from lfb_lightning.bank import BankRows, FeatureBank, WindowSpec
+from lfb_lightning.bank import BankRows, FeatureBank, WindowSpec, finish_bank
 from lfb_lightning.boxes import rois_from_boxes
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.safetensors_header import read_safetensors_header
 from lfb_lightning.models import load_detector
 from lfb_lightning.prediction import LFBPredictor
 from lfb_lightning.prediction import predictor as module
+from lfb_lightning.prediction.keeping import bank_writer, keep_video
 from lfb_lightning.structures import Keyframe
 from lfb_lightning.video import VideoFile
+from tests.prediction.conftest import DATA
 
 CLIPS = ClipSettings(num_frames=4, frame_stride=4, fps=25.0, eval_short_side=64)
 
@@ -252,3 +256,101 @@ def test_the_tables_say_what_the_prediction_says(checkpoint, video, walkers, tmp
     assert last["box"] == pytest.approx(made.boxes[-1].tolist(), abs=1e-6)
     assert last["without"]["1"] == pytest.approx(float(made.without[-1, 1]), abs=1e-6) or made.without[-1, 1] < 0.2
     assert [seen for seen, _ in last["attention"][1]["rows"]] == made.attention.rows[-1, 1].tolist()
+
+
+def test_moments_lie_a_step_apart(checkpoint, video, walkers):
+    fine = checkpoint("none", seed=5, data={**DATA, "ticks_per_second": 100, "key_step": 50})
+    made = LFBPredictor.from_checkpoint(fine, persons=walkers, detection_rate=4)(video)
+    assert made.ticks.tolist() == list(range(0, 2000, 50))
+    assert made.seconds == [number / 2 for number in range(40)]
+    assert sorted(set(made.glimpses.seconds.tolist()))[:3] == [0.25, 0.75, 1.25]
+    usual = LFBPredictor.from_checkpoint(checkpoint("none", seed=5), persons=walkers)(video)
+    np.testing.assert_array_equal(made.scores, usual.scores)
+
+
+def test_weights_that_are_not_finite_are_refused(checkpoint, video, walkers):
+    predictor = LFBPredictor.from_checkpoint(checkpoint("nl", seed=1), persons=walkers)
+    torch.nn.init.constant_(predictor.trained.detector.head.weight, float("nan"))
+    with pytest.raises(InputError, match="scores are not finite"):
+        predictor(video)
+
+
+def test_boxes_have_no_journal(checkpoint, video, walkers, tmp_path):
+    predictor = LFBPredictor.from_checkpoint(checkpoint("none", seed=5), persons=walkers)
+    with pytest.raises(ValueError, match="give boxes or a journal"):
+        predictor(video, boxes={}, journal=predictor.journal(video, tmp_path))
+
+
+class Heard:
+    def __init__(self):
+        self.seconds = []
+
+    def link(self, second, boxes, scores):
+        self.seconds.append(second)
+        return np.arange(len(boxes))
+
+
+def test_a_linker_hears_of_moments_without_persons_again(
+    checkpoint, video, walkers, short_stretches, tmp_path, monkeypatch
+):
+    predictor = LFBPredictor.from_checkpoint(checkpoint("none", seed=5), persons=walkers, detection_rate=6)
+    journal = predictor.journal(video, tmp_path / "kept")
+    heard = Heard()
+    monkeypatch.setattr(predictor.tracking, "begin", lambda aspect: heard)
+    predictor(video, journal=journal)
+    whole, heard.seconds = heard.seconds, []
+    assert len(whole) == 120
+    predictor(video, journal=journal)
+    assert heard.seconds == whole
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda tensors: tensors.pop("boxes"),
+        lambda tensors: tensors.pop("thumbnail_bytes"),
+        lambda tensors: tensors.update(moment=tensors["moment"] + 100),
+        lambda tensors: tensors.update(boxes=tensors["boxes"][:, :2].contiguous()),
+        lambda tensors: tensors.update(scores=tensors["scores"][1:]),
+        lambda tensors: tensors.update({"features.0": tensors["features.0"][1:]}),
+        lambda tensors: tensors.update({"glimpses.boxes": torch.zeros(3, 4)}),
+        lambda tensors: tensors.update(thumbnails=torch.zeros(2, 2)),
+    ],
+)
+def test_a_spoilt_journal_is_observed_again(checkpoint, video, walkers, short_stretches, tmp_path, spoil):
+    predictor = LFBPredictor.from_checkpoint(checkpoint("none", seed=5), persons=walkers)
+    journal = predictor.journal(video, tmp_path / "kept")
+    expected = predictor(video, journal=journal)
+    path = tmp_path / "kept" / "stretch-000000.safetensors"
+    metadata, tensors = dict(read_safetensors_header(path)[0]), load_file(path)
+    spoil(tensors)
+    save_file(tensors, path, metadata)
+    walkers.asked.clear()
+    made = predictor(video, journal=journal)
+    assert len(walkers.asked) in (0, 40)
+    np.testing.assert_array_equal(made.scores, expected.scores)
+
+
+@pytest.mark.parametrize("name", ["overlay.mp4", "video.mp4"])
+def test_a_video_is_never_written_over(checkpoint, video, walkers, tmp_path, name):
+    own = tmp_path / name
+    own.write_bytes(video.read_bytes())
+    made = LFBPredictor.from_checkpoint(checkpoint("none", seed=5), persons=walkers)(own)
+    with pytest.raises(InputError, match="would be written over it"):
+        made.save_page(tmp_path) if name == "video.mp4" else made.save_overlay(own)
+    assert own.read_bytes() == video.read_bytes()
+
+
+def test_a_kept_bank_has_the_clock_of_its_reader(checkpoint, video, walkers, tmp_path):
+    memory = checkpoint("none", seed=3, data={**DATA, "ticks_per_second": 1})
+    predictor = LFBPredictor.from_checkpoint(checkpoint("nl", seed=1), bank_checkpoint=memory, persons=walkers)
+    journal = predictor.journal(video, tmp_path / "kept")
+    predictor(video, journal=journal)
+    writer = bank_writer(
+        tmp_path, predictor.memory, clock=predictor.trained.recipe.clock, precision="fp32", bank_threshold=0.8
+    )
+    keep_video(writer, "v", journal.stored(), look=predictor.bank_look, bank_threshold=0.8)
+    finish_bank(writer.folder, writer.provenance, ["v"])
+    bank = FeatureBank.open(tmp_path / "videos")
+    assert bank.clock.ticks_per_second == 2
+    assert bank.timestamps("v").tolist() == [tick for tick in range(40) if len(walkers.at(tick / 2))]  # one of the two

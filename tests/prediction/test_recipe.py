@@ -73,7 +73,10 @@ def one_line_or_nothing():
     ("section", "key", "value", "message"),
     [
         ("bank", "slots", 3_000_000_000, "expected at most 1,000,000 slots"),
-        ("bank", "window_seconds", 10**12, "expected at most 1,000,000 slots"),
+        ("bank", "window_seconds", 10**12, "a bank window of 8,000,000 seconds or more"),
+        ("bank", "window_before", 10**30, "a bank window of 8,000,000 seconds or more"),
+        ("data", "key_step", 0, "key_step is 0, expected a whole number"),
+        ("trained_on", "ticks_per_second", 100_000, "asks 100000 times per second"),
         ("data", "num_frames", 10**12, "num_frames is 1000000000000"),
     ],
 )
@@ -87,3 +90,12 @@ def test_nothing_is_built_but_a_loss():
         read({**SOUND, "loss": {"_target_": "pandas.read_pickle", "filepath_or_buffer": "x"}})
     with pytest.raises(InputError, match="nothing is built in bank"):
         read({**SOUND, "bank": {**BANK, "precision": {"_target_": "os.system", "command": "true"}}})
+
+
+def test_names_can_be_drawn_written_and_told_apart():
+    names = {1: "walk\n\x1b[2J", 2: "eat", 3: "eat", 4: "\ud800", 5: "", "x": "none", 77: "beyond"}
+    recipe = read({**SOUND, "trained_on": {**TRAINED, "actions": names}})
+    assert recipe.actions == {1: "walk ?[2J", 2: "eat (2)", 3: "eat (3)", 4: "?", 5: "action 5"}
+    for useless in ({}, {"x": "y"}, {99: "z"}, [1]):
+        recipe = read({**SOUND, "trained_on": {**TRAINED, "actions": useless}})
+        assert recipe.actions == {column: f"action {column}" for column in range(1, 6)}

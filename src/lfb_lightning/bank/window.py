@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from lfb_lightning.clock import Clock
+from lfb_lightning.clock import SECOND_LIMIT, Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 
@@ -58,6 +58,8 @@ class WindowSpec:
                 f"a bank window of {self.slots} slots, {self.per_tick} per tick, from {self.before} s before a key frame to "
                 f"{self.after} s after it; slots, features per tick and length must be at least 1, 1 and 0."
             )
+        if not all(-SECOND_LIMIT < float(side) < SECOND_LIMIT for side in (self.before, self.after)):
+            raise InputError(f"a bank window of {SECOND_LIMIT:,} seconds or more; expected less.")
         if self.slots > _MOST_SLOTS:
             raise InputError(f"a bank window of {self.slots} slots, expected at most {_MOST_SLOTS:,} slots.")
         if self.layout == "grid" and self.slots % self.per_tick:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lfb_lightning.bank import BankWriter, finish_bank
+from lfb_lightning.bank.layout import SUFFIX, video_id_of
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.building import build, required_checkpoint
+from lfb_lightning.cli.predict_videos import find_videos, result_folders, typed_path, video_id
 from lfb_lightning.cli.sections import plain
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError, one_line
@@ -23,7 +24,6 @@ from lfb_lightning.prediction import LFBPredictor, Prediction
 from lfb_lightning.prediction.keeping import bank_writer, keep_video
 from lfb_lightning.prediction.outputs import Outputs
 from lfb_lightning.prediction.trained import Trained, load_trained
-from lfb_lightning.video.library import ENDINGS
 
 _JOURNAL = ".unfinished"
 
@@ -47,7 +47,7 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
     outputs = Outputs(
         overlay=cfg.overlay, page=cfg.page, threshold=float(cfg.threshold), least_score=float(cfg.least_score)
     )
-    folders = _folders(videos, cfg.out)
+    folders = result_folders(videos, cfg.out)
     keeper = _keeper(cfg, predictor)
     failed: dict[Path, str] = {}
     console = Console(stderr=True)
@@ -65,39 +65,13 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
             )
             raise
     if keeper is not None:
-        finish_bank(keeper.folder, keeper.provenance, *_banked(folders, failed))
+        finish_bank(keeper.folder, keeper.provenance, *_banked(keeper, folders, failed))
         print(f"bank: {keeper.folder}")
     if len(videos) > 1:
         print(f"{len(videos) - len(failed)} of {len(videos)} videos predicted")
         for video, reason in failed.items():
             print(f"not predicted: {video}: {reason}")
     return 1 if failed else 0
-
-
-def find_videos(text: str | None) -> list[Path]:
-    """List the videos that a file, a folder or a pattern names, in order of their names.
-
-    Args:
-        text: What the user typed for `video`.
-
-    Raises:
-        InputError: There are none.
-    """
-    if text is None:
-        raise InputError("video is not set: give a video file, a folder of videos, or a pattern: video='clips/*.mp4'.")
-    path = Path(text).expanduser()
-    if path.is_dir():
-        found = sorted(one for one in path.iterdir() if one.suffix.lower() in ENDINGS and one.is_file())
-        if not found:
-            raise InputError(f"video {text}: the folder has no file with one of the endings {', '.join(ENDINGS)}.")
-        return found
-    if path.is_file():
-        return [path]
-    root = Path(path.anchor)
-    found = sorted(one for one in root.glob(str(path.relative_to(root))) if one.is_file())
-    if not found:
-        raise InputError(f"video {text}: no such file or folder, and no file fits it as a pattern.")
-    return found
 
 
 def _predictor(cfg: DictConfig) -> LFBPredictor:
@@ -118,44 +92,43 @@ def _predictor(cfg: DictConfig) -> LFBPredictor:
         persons=build(cfg.persons),
         device=cfg.device,
         batch_size=cfg.batch_size,
-        bank_threshold=float(cfg.bank.threshold),
+        bank_threshold=_bank_threshold(cfg),
         attention=cfg.attention,
         detection_rate=cfg.detection_rate,
         linker=cfg.linker,
     )
 
 
-def _folders(videos: list[Path], out: str | None) -> dict[Path, Path]:
-    """Choose the folder of each video: its name below `out`, with its ending where two have one name."""
-    if len(videos) == 1:
-        return {videos[0]: Path("predictions") / videos[0].stem if out is None else Path(out).expanduser()}
-    root = Path("predictions" if out is None else out).expanduser()
-    stems = Counter(video.stem.casefold() for video in videos)
-    folders = {video: root / (video.stem if stems[video.stem.casefold()] == 1 else video.name) for video in videos}
-    if len(set(folders.values())) < len(folders):
-        raise InputError("video: several of the files have the same name; give each folder of them its own out.")
-    return folders
-
-
 def _keeper(cfg: DictConfig, predictor: LFBPredictor) -> BankWriter | None:
     if cfg.bank.dir is None:
         return None
     return bank_writer(
-        Path(cfg.bank.dir).expanduser(),
+        typed_path(str(cfg.bank.dir), "bank.dir"),
         predictor.memory,
+        clock=predictor.trained.recipe.clock,
         precision=predictor.trained.recipe.precision,
-        bank_threshold=float(cfg.bank.threshold),
+        bank_threshold=_bank_threshold(cfg),
     )
 
 
-def _video_id(video: Path, folder: Path) -> str:
-    """Name a video as its folder is named where two have one name."""
-    return folder.name if folder.name == video.name else video.stem
+def _bank_threshold(cfg: DictConfig) -> float:
+    unknown = set(cfg.bank) - {"dir", "threshold"}
+    if unknown:
+        raise InputError(f"bank.{min(map(str, unknown))}: unknown key, expected bank.dir or bank.threshold.")
+    value = cfg.bank.threshold
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(f"bank.threshold is {value}, expected a number of 0 to 1.")
+    return float(value)
 
 
-def _banked(folders: Mapping[Path, Path], failed: Mapping[Path, str]) -> tuple[list[str], dict[str, str]]:
-    ids = {video: _video_id(video, folder) for video, folder in folders.items()}
-    return list(ids.values()), {ids[video]: reason for video, reason in failed.items()}
+def _banked(
+    keeper: BankWriter, folders: Mapping[Path, Path], failed: Mapping[Path, str]
+) -> tuple[list[str], dict[str, str]]:
+    """List the videos of a bank, those of earlier commands included, and why some of this one's are not in it."""
+    reasons = {folders[video].name: reason for video, reason in failed.items()}
+    done = {video_id(video, folder) for video, folder in folders.items() if video not in failed}
+    earlier = {video_id_of(path) for path in keeper.folder.glob(f"*{SUFFIX}")}
+    return sorted(earlier | done | set(reasons)), reasons
 
 
 def _predict_one(
@@ -166,12 +139,13 @@ def _predict_one(
     keeper: BankWriter | None,
     console: Console,
 ) -> None:
-    video_id = _video_id(video, folder)
+    name = video_id(video, folder)
+    outputs.refuse_folder(folder, video)
     lock = RunLock(folder, key="out")
     try:
         journal = predictor.journal(video, folder / _JOURNAL)
         made_by = {**journal.made_by, **predictor.describe()}
-        if outputs.is_complete(folder, made_by) and (keeper is None or keeper.is_finished(video_id)):
+        if outputs.is_complete(folder, made_by) and (keeper is None or keeper.is_finished(name)):
             print(f"{folder}: was there")
             return
         columns = (
@@ -186,7 +160,7 @@ def _predict_one(
             moments = bar.add_task(f"{video.name}: seconds seen", total=None)
             prediction = predictor(
                 video,
-                video_id=video_id,
+                video_id=name,
                 journal=journal,
                 progress=lambda done, total: bar.update(moments, completed=done, total=total),
             )
@@ -197,7 +171,7 @@ def _predict_one(
             bar.update(drawn, completed=max(1, round(prediction.properties.seconds)))
         if keeper is not None:
             keep_video(
-                keeper, video_id, journal.stored(), look=predictor.bank_look, bank_threshold=predictor.bank_threshold
+                keeper, name, journal.stored(), look=predictor.bank_look, bank_threshold=predictor.bank_threshold
             )
         outputs.finish(folder, made_by, _summary(prediction))
         journal.remove()
@@ -208,7 +182,7 @@ def _predict_one(
 
 def _summary(prediction: Prediction) -> dict[str, Any]:
     return {
-        "video": str(prediction.video),
+        "video": str(prediction.video.resolve()),
         "moments": len(prediction.ticks),
         "persons": len(prediction.moment),
         "tracks": len(set(prediction.tracks.tolist())),

@@ -18,8 +18,10 @@ from safetensors.torch import load, save
 from lfb_lightning.files.durable import remove_abandoned, write_durably
 from lfb_lightning.files.safetensors_header import read_safetensors_header
 from lfb_lightning.prediction.observed import Glimpses, Observed
+from lfb_lightning.version import __version__
 
 _DIGEST = "made_by"
+_LAYOUT = 1  # of the files
 
 
 class Journal:
@@ -33,7 +35,8 @@ class Journal:
     def __init__(self, folder: Path, made_by: Mapping[str, Any]) -> None:
         self.folder = folder
         self.made_by = made_by
-        self._digest = hashlib.sha256(json.dumps(made_by, sort_keys=True, default=str).encode()).hexdigest()
+        content = json.dumps([_LAYOUT, __version__, made_by], sort_keys=True, default=str)
+        self._digest = hashlib.sha256(content.encode()).hexdigest()
 
     def stored(self) -> Iterator[Observed]:
         """Give the stretches that are there, from the first one up to the first that is missing."""
@@ -95,19 +98,38 @@ class Journal:
         return self.folder / f"stretch-{number:06d}.safetensors"
 
     def _read(self, path: Path) -> Observed | None:
+        """Read a stretch; None for one that is missing, cut off, or not as `store` writes it: it is observed again."""
         try:
             metadata, _ = read_safetensors_header(path)
-            if metadata.get(_DIGEST) != self._digest:
-                return None
-            tensors = load(path.read_bytes())
-        except (OSError, ValueError, SafetensorError):  # missing, or cut off: it is observed again
+            return _restored(load(path.read_bytes())) if metadata.get(_DIGEST) == self._digest else None
+        except (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, SafetensorError):
             return None
-        lengths = np.cumsum([0, *tensors.pop("thumbnail_bytes").tolist()])
-        pictures = tensors.pop("thumbnails").to(torch.uint8).numpy().tobytes()
-        looks = sum(name.startswith("features.") for name in tensors)
-        return Observed(
-            **{name: tensors[name].numpy() for name in ("ticks", "moment", "boxes", "scores", "tracks")},
-            features=[tensors[f"features.{look}"] for look in range(looks)],
-            glimpses=Glimpses(**{field.name: tensors[f"glimpses.{field.name}"].numpy() for field in fields(Glimpses)}),
-            thumbnails=[pictures[low:high] for low, high in pairwise(lengths)],
-        )
+
+
+def _restored(tensors: dict[str, torch.Tensor]) -> Observed:
+    """Make an observation of a file's tensors; raises ValueError where they do not fit each other."""
+    rows = {name: tensors[name].numpy() for name in ("moment", "boxes", "scores", "tracks")}
+    glimpses = Glimpses(**{field.name: tensors[f"glimpses.{field.name}"].numpy() for field in fields(Glimpses)})
+    lengths = np.cumsum([0, *tensors["thumbnail_bytes"].tolist()])
+    pictures = tensors["thumbnails"].to(torch.uint8).numpy().tobytes()
+    looks = sum(name.startswith("features.") for name in tensors)
+    observed = Observed(
+        ticks=tensors["ticks"].numpy(),
+        **rows,
+        features=[tensors[f"features.{look}"] for look in range(looks)],
+        glimpses=glimpses,
+        thumbnails=[pictures[low:high] for low, high in pairwise(lengths)],
+    )
+    moments, number = len(observed.ticks), len(observed.moment)
+    persons = (*rows.values(), *(part.numpy() for part in observed.features))
+    whole = (
+        len(observed.thumbnails) == moments
+        and all(len(part) == number for part in persons)
+        and len({len(getattr(glimpses, field.name)) for field in fields(Glimpses)}) == 1
+        and observed.boxes.shape == (number, 4)
+        and glimpses.boxes.shape[1:] == (4,)
+        and (number == 0 or 0 <= observed.moment.min() <= observed.moment.max() < moments)
+    )
+    if not whole:
+        raise ValueError("the tensors of the stretch do not fit each other")
+    return observed

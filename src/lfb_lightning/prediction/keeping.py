@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lfb_lightning.bank import BankWriter, Provenance
+from lfb_lightning.clock import Clock
 from lfb_lightning.models import state_digest
-from lfb_lightning.prediction.observed import Observed, joined
+from lfb_lightning.prediction.observed import Observed
 from lfb_lightning.prediction.trained import Trained
 from lfb_lightning.version import __version__
 
 SPLIT = "videos"
 
 
-def bank_writer(folder: Path, memory: Trained, *, precision: str, bank_threshold: float) -> BankWriter:
+def bank_writer(folder: Path, memory: Trained, *, clock: Clock, precision: str, bank_threshold: float) -> BankWriter:
     """Make what writes the bank of predicted videos.
 
     Args:
         folder: `bank.dir`; the bank is its sub-folder `videos`.
         memory: The detector whose backbone makes the features.
+        clock: What the rows' timestamps count.
         precision: In which they are kept.
         bank_threshold: Least confidence of the persons in it.
     """
@@ -37,7 +40,7 @@ def bank_writer(folder: Path, memory: Trained, *, precision: str, bank_threshold
         keyframes="every_second",
         score_threshold=bank_threshold,
         split=SPLIT,
-        ticks_per_second=str(recipe.clock.ticks_per_second),
+        ticks_per_second=str(clock.ticks_per_second),
         package_version=__version__,
     )
     return BankWriter(folder / SPLIT, made)
@@ -55,12 +58,17 @@ def keep_video(
         look: Which of the features are the bank's.
         bank_threshold: Least confidence of the persons in it.
     """
-    whole = joined(list(stretches))
-    kept = torch.from_numpy(whole.scores >= bank_threshold)
+    ticks, boxes, scores, features = [], [], [], []
+    for observed in stretches:
+        kept = np.flatnonzero(observed.scores >= bank_threshold)
+        ticks.append(observed.row_ticks[kept])
+        boxes.append(observed.boxes[kept])
+        scores.append(observed.scores[kept])
+        features.append(observed.features[look][torch.from_numpy(kept)])
     writer.write(
         video_id,
-        timestamps=torch.from_numpy(whole.row_ticks)[kept],
-        boxes=torch.from_numpy(whole.boxes)[kept],
-        scores=torch.from_numpy(whole.scores)[kept],
-        features=whole.features[look][kept],
+        timestamps=torch.from_numpy(np.concatenate(ticks)),
+        boxes=torch.from_numpy(np.concatenate(boxes)),
+        scores=torch.from_numpy(np.concatenate(scores)),
+        features=torch.cat(features),
     )

@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Int64, UInt8
 from PIL import Image
 
-from lfb_lightning.clock import Clock
 from lfb_lightning.persons import PersonSource
 from lfb_lightning.prediction.looks import ClipRows, Look
+from lfb_lightning.prediction.moments import Moments
 from lfb_lightning.prediction.observed import Glimpses, Observed, joined
 from lfb_lightning.prediction.tracks import Linker
 from lfb_lightning.structures import Proposals
@@ -38,12 +38,11 @@ def observe(
     ticks: Sequence[int],
     *,
     video_id: str,
-    clock: Clock,
+    moments: Moments,
     end: float,
     looks: Sequence[Look],
     persons: PersonSource,
     linker: Linker,
-    detections_per_tick: int,
     stretch: int,
     batch_size: int,
     device: torch.device,
@@ -54,12 +53,11 @@ def observe(
         video: Where the frames come from.
         ticks: The scored moments, ascending.
         video_id: How the source of persons calls the video.
-        clock: What ticks count; the video begins at its origin.
+        moments: The grid that they are on, and when persons are looked for in between.
         end: Second at which the video ends.
         looks: What looks at the clips.
         persons: What finds the persons.
         linker: What links them to tracks; it has seen the moments before `ticks`.
-        detections_per_tick: How often persons are looked for from one tick to the next.
         stretch: Scored moments of a yielded part, the last one aside.
         batch_size: Scored moments that are computed together.
         device: Where to compute.
@@ -72,10 +70,14 @@ def observe(
     """
     if len(ticks) == 0:
         return
-    groups = [_moments(tick, clock, detections_per_tick, end) for tick in ticks]
-    moments = [moment for group in groups for moment in group]
-    rows = ClipRows([one.second for one in moments], looks, [one.tick is not None for one in moments])
-    frames = enumerate(video.stream(rows.times, reach=moments[-1].second))
+    groups = [
+        [_Moment(second, None if place else tick) for place, second in enumerate(seconds)]
+        for tick in ticks
+        for seconds in [moments.seconds_from(tick, end)]
+    ]
+    every = [moment for group in groups for moment in group]
+    rows = ClipRows([one.second for one in every], looks, [one.tick is not None for one in every])
+    frames = enumerate(video.stream(rows.times, reach=every[-1].second))
     for begin in range(0, len(groups), stretch):
         parts = []
         here = groups[begin : begin + stretch]
@@ -94,13 +96,6 @@ def observe(
             ]
             parts.append(_part(batch, found, tracks, features, shown))
         yield joined(parts)
-
-
-def _moments(tick: int, clock: Clock, detections: int, end: float) -> list[_Moment]:
-    """List a tick and the moments up to the next one at which persons are looked for."""
-    begin, step = clock.seconds_in_video(tick), float(1 / (clock.ticks_per_second * detections))
-    between = [_Moment(begin + step * number, None) for number in range(1, detections)]
-    return [_Moment(begin, tick), *(one for one in between if one.second < end)]
 
 
 def _at(values: Sequence[Any], places: Sequence[int]) -> list[Any]:

@@ -14,6 +14,7 @@ from lfb_lightning.files.durable import write_json
 from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.prediction import pictures
 from lfb_lightning.prediction.prediction import Prediction
+from lfb_lightning.viz.overlay_video import refuse_source
 
 _RECORD = "prediction.json"
 _CSV, _JSON, _OVERLAY = "detections.csv", "detections.json", "overlay.mp4"
@@ -73,16 +74,23 @@ class Outputs:
             *([pictures.PAGE, pictures.PAGE_VIDEO] if self.page else []),
         ]
 
+    def __post_init__(self) -> None:
+        for name in ("threshold", "least_score"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 0 to 1.")
+
+    def refuse_folder(self, folder: Path, video: Path) -> None:
+        """Raise InputError where results would be written over a video, or over those of another one."""
+        refuse_source(video, *(folder / name for name in self.names()))
+        other = self._record(folder).get("video")
+        if other is not None and other != str(video.resolve()):
+            raise InputError(f"{folder} holds the results of {other}: choose another out for {video}.")
+
     def is_complete(self, folder: Path, made_by: Mapping[str, Any]) -> bool:
         """Say whether a folder has all files, made by the same as is asked for now."""
-        path = folder / _RECORD
-        if not path.is_file():
-            return False
-        try:
-            found = read_json_object(path, what="prediction", remedy="delete it")
-        except InputError:
-            return False
-        return found.get("made_by") == self._digest(made_by) and all((folder / name).is_file() for name in self.names())
+        return self._record(folder).get("made_by") == self._digest(made_by) and all(
+            (folder / name).is_file() for name in self.names()
+        )
 
     def finish(self, folder: Path, made_by: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
         """Record that a folder is complete.
@@ -93,6 +101,13 @@ class Outputs:
             summary: Plain data for whoever opens the record.
         """
         write_json(folder / _RECORD, {**summary, "files": self.names(), "made_by": self._digest(made_by)})
+
+    def _record(self, folder: Path) -> Mapping[str, Any]:
+        path = folder / _RECORD
+        try:
+            return read_json_object(path, what="prediction", remedy="delete it") if path.is_file() else {}
+        except InputError:
+            return {}  # it is written anew
 
     def _digest(self, made_by: Mapping[str, Any]) -> str:
         content = json.dumps([made_by, asdict(self)], sort_keys=True, default=str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from lfb_lightning.persons.torch_device import chosen_device
 from lfb_lightning.prediction.gathering import counted, gather
 from lfb_lightning.prediction.journal import Journal
 from lfb_lightning.prediction.looks import Looks
+from lfb_lightning.prediction.moments import Moments
 from lfb_lightning.prediction.observed import Observed
 from lfb_lightning.prediction.observing import observe
 from lfb_lightning.prediction.prediction import Prediction
@@ -70,7 +70,8 @@ class LFBPredictor:
         self.persons = persons
         self.batch_size = batch_size
         self.bank_threshold = bank_threshold
-        self.tracking = Tracking(linker, detection_rate, trained.recipe.clock.ticks_per_second)
+        self.tracking = Tracking(linker, detection_rate, trained.recipe.moments_per_second)
+        self.moments = Moments(trained.recipe.clock, trained.recipe.step, self.tracking.per_tick)
         self.notes: list[str] = []
         self._looks = Looks(self.device)
         self._scorers = [
@@ -79,7 +80,7 @@ class LFBPredictor:
             if one is not None
         ]
         self._stretch = max(_STRETCH, *(scorer.recipe.reach for scorer in self._scorers))
-        asked = [(one.recipe.actions, one.recipe.clock) for one in (trained, compare or trained)]
+        asked = [(one.recipe.actions, one.recipe.clock, one.recipe.step) for one in (trained, compare or trained)]
         if asked[0] != asked[1]:
             raise InputError(
                 f"checkpoints {trained.path} and {compare and compare.path} have other actions or moments; compare what has "
@@ -138,9 +139,11 @@ class LFBPredictor:
         Raises:
             InputError: The video cannot be read, or the persons cannot be found; the message names the file.
         """
+        if boxes is not None and journal is not None:
+            raise ValueError("a journal is of the persons that are looked for: give boxes or a journal")
         path = Path(video)
         properties = VideoFile(path).properties()
-        ticks = self._ticks(properties)
+        ticks = self.moments.ticks(properties.seconds)
         name = path.stem if video_id is None else video_id
         persons = self._persons() if boxes is None else BoxesBySecond(boxes)
         stretches = self._observe(path, name, properties, ticks, persons, journal)
@@ -168,12 +171,12 @@ class LFBPredictor:
         """
         path = Path(video)
         properties = VideoFile(path).properties()
-        status = path.stat()
+        ticks, status = self.moments.ticks(properties.seconds), path.stat()
         made_by = {
             "video": [str(path.resolve()), status.st_size, status.st_mtime_ns],
             "looks": self._looks.digests,
             "persons": self._persons().describe(),
-            "moments": [len(self._ticks(properties)), self._stretch, str(self.trained.recipe.clock)],
+            "moments": [len(ticks), self._stretch, str(self.moments)],
             "tracks": self.tracking.describe(),
         }
         return Journal(Path(folder), made_by)
@@ -190,10 +193,6 @@ class LFBPredictor:
     def bank_look(self) -> int:
         """Which of an observation's features are the bank's."""
         return self._scorers[0].bank
-
-    def _ticks(self, properties: VideoProperties) -> Sequence[int]:
-        """The moments of a video: every tick of the clock while it lasts."""
-        return range(max(1, math.ceil(properties.seconds * self.trained.recipe.clock.ticks_per_second)))
 
     def _scorer(self, trained: Trained, bank: Trained | None, bank_threshold: float, listed: int) -> Scorer:
         memory, note = memory_of(trained, bank)
@@ -220,28 +219,26 @@ class LFBPredictor:
     ) -> Iterator[Observed]:
         """Give the stretches of a video: those that the journal has, then those that are observed now."""
         linker = self.tracking.begin(properties.width / properties.height)
-        clock = self.trained.recipe.clock
 
         def observe_rest(done: int) -> Iterator[Observed]:
             return observe(
                 VideoFile(path),
                 ticks[done:],
                 video_id=video_id,
-                clock=clock,
-                looks=self._looks.each,
+                moments=self.moments,
                 end=properties.seconds,
+                looks=self._looks.each,
                 persons=persons,
                 linker=linker,
-                detections_per_tick=self.tracking.per_tick,
                 stretch=self._stretch,
                 batch_size=self.batch_size,
                 device=self.device,
             )
 
-        return (
-            observe_rest(0)
-            if journal is None
-            else journal.complete(observe_rest, replay=lambda kept: replay(linker, kept, clock.seconds_in_video))
+        if journal is None:
+            return observe_rest(0)
+        return journal.complete(
+            observe_rest, replay=lambda kept: replay(linker, kept, self.moments, properties.seconds)
         )
 
     def _persons(self) -> PersonSource:

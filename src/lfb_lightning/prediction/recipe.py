@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,14 @@ from lfb_lightning.ava.label_map import read_label_map
 from lfb_lightning.bank import BankConfig, WindowSpec
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.clock import Clock
-from lfb_lightning.errors import InputError
+from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.models import Loss, MultiLabelLoss
 from lfb_lightning.models.checkpoint import LOSSES
 from lfb_lightning.models.stored_objects import StoredObjects
 
 _AVA_COLUMNS = 81
 _DIGEST = re.compile("[0-9a-f]{64}")
+_MOST_PER_SECOND = 1000
 _OLD_NAMES = {"train_colour_jitter": "train_color_jitter"}
 
 
@@ -31,6 +34,7 @@ class Recipe:
     Args:
         clips: How clips are cut, resized and normalized.
         clock: The ticks at which it is asked, and at which its bank has rows; they begin with the video.
+        step: Ticks from one moment to the next.
         window: The part of the bank around each moment.
         precision: In which the bank keeps features.
         seed: Of windows that are a random choice.
@@ -41,6 +45,7 @@ class Recipe:
 
     clips: ClipSettings
     clock: Clock
+    step: int
     window: WindowSpec
     precision: str
     seed: int
@@ -49,9 +54,14 @@ class Recipe:
     loss: Loss
 
     @property
+    def moments_per_second(self) -> Fraction:
+        """How often per second the detector is asked."""
+        return self.clock.ticks_per_second / self.step
+
+    @property
     def reach(self) -> int:
-        """Ticks that the window reaches to either side at most."""
-        return math.ceil(max(self.window.before, self.window.after, 0) * self.clock.ticks_per_second)
+        """Moments that the window reaches to either side at most."""
+        return math.ceil(max(self.window.before, self.window.after, 0) * self.moments_per_second)
 
 
 def read_recipe(
@@ -85,9 +95,11 @@ def read_recipe(
     bank: BankConfig = stored.call(BankConfig, "bank", {"dir": "", **_plain_section(stored, config, "bank")})
     rate = trained.get("ticks_per_second", data.get("ticks_per_second", 1))
     loss: Loss = MultiLabelLoss() if config.get("loss") is None else stored.build(config["loss"], "loss", LOSSES)
+    clock: Clock = stored.call(Clock.parse, "trained_on", {"ticks_per_second": rate})
     return Recipe(
         clips=_replaced(stored.call(ClipSettings, "data", own), clips or {}),
-        clock=stored.call(Clock.parse, "trained_on", {"ticks_per_second": rate}),
+        clock=clock,
+        step=_step(stored, data.get("key_step", 1), clock),
         window=bank.window_spec(training=False),
         precision=bank.precision,
         seed=stored.call(_whole, "seed", {"value": config.get("seed") or 0}),
@@ -113,6 +125,17 @@ def _replaced(settings: ClipSettings, keys: Mapping[str, Any]) -> ClipSettings:
         raise InputError(f"clips has {', '.join(map(str, keys))}, expected some of {names} ({error}).") from error
 
 
+def _step(stored: StoredObjects, value: Any, clock: Clock) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{stored.source}: data.key_step is {value!r:.50}, expected a whole number of at least 1.")
+    if clock.ticks_per_second / value > _MOST_PER_SECOND:
+        raise InputError(
+            f"{stored.source}: asks {float(clock.ticks_per_second / value):g} times per second (data.ticks_per_second, "
+            f"data.key_step), expected at most {_MOST_PER_SECOND}."
+        )
+    return value
+
+
 def _whole(value: Any) -> int:
     return int(value)
 
@@ -135,15 +158,22 @@ def _names(trained: Mapping[str, Any], labels: str | Path | None, num_columns: i
                 f"label map {labels}: its largest id is {label_map.num_columns - 1}, but the detector has "
                 f"{num_columns} score columns."
             )
-        return dict(label_map.names)
+        return _shown(label_map.names)
     stated = trained.get("actions")
-    if isinstance(stated, dict) and stated:
-        return {
-            int(column): str(name)
-            for column, name in stated.items()
-            if isinstance(column, int) and 0 <= column < num_columns
+    if isinstance(stated, dict):
+        known = {
+            column: name for column, name in stated.items() if isinstance(column, int) and 0 <= column < num_columns
         }
+        if known:
+            return _shown(known)
     if num_columns == _AVA_COLUMNS:
-        return dict(ava_action_names())
+        return ava_action_names()
     first = 1 if trained.get("has_background", True) else 0
     return {column: f"action {column}" for column in range(first, num_columns)}
+
+
+def _shown(names: Mapping[int, Any]) -> dict[int, str]:
+    """Make names that can be drawn, written and told apart: printable, in one line, with the id where two are alike."""
+    clean = {column: one_line(str(name)).strip() or f"action {column}" for column, name in names.items()}
+    count = Counter(clean.values())
+    return {column: name if count[name] == 1 else f"{name} ({column})" for column, name in clean.items()}

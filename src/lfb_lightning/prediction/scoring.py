@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lfb_lightning.bank import BankRows, FeatureBank
 from lfb_lightning.bank.window import window_generator
+from lfb_lightning.errors import InputError
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.prediction.observed import Observed, joined
 from lfb_lightning.prediction.recipe import Recipe
@@ -94,6 +95,11 @@ class Scorer:
             if attention is not None:
                 weights, empty, rows = attention
                 attentions.append(_listed(weights, empty, rows[clip_of_row.numpy()], kept + first_row, self.listed))
+        if not all(np.isfinite(part).all() for part in scores):
+            raise InputError(
+                f"video {video_id}: the detector's scores are not finite: its weights, or the bank's features in "
+                f"{self.recipe.precision}, are broken; check the checkpoint."
+            )
         if not scores:
             return Scored(np.zeros((0, self.detector.num_classes), np.float32), None)
         return Scored(np.concatenate(scores), joined_attention(attentions))

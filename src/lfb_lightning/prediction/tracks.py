@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,8 +10,10 @@ from jaxtyping import Float64, Int64
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.persons import PersonLinker, TrackersLinker
-from lfb_lightning.prediction.observed import Glimpses, Observed
+from lfb_lightning.prediction.moments import Moments
+from lfb_lightning.prediction.observed import Observed
 
+_MOST_PER_SECOND = 1000
 LINKERS = ("own", "trackers")
 
 
@@ -33,7 +34,7 @@ class Tracking:
     Args:
         linker: "own" links by how far persons move; "trackers" by that package, from 5 moments per second on.
         detection_rate: How often per second persons are looked for; None: at the scored moments only.
-        ticks_per_second: Scored moments per second.
+        moments_per_second: Scored moments per second.
 
     Attributes:
         per_tick: How often persons are looked for from one scored moment to the next.
@@ -42,12 +43,16 @@ class Tracking:
         InputError: There is no such linker, or the rate is no multiple of the scored moments' or too low for it.
     """
 
-    def __init__(self, linker: str, detection_rate: float | int | None, ticks_per_second: Fraction) -> None:
+    def __init__(self, linker: str, detection_rate: float | int | None, moments_per_second: Fraction) -> None:
         if linker not in LINKERS:
             raise InputError(f"linker is {linker!r}, expected one of {', '.join(LINKERS)}.")
-        least = float(ticks_per_second)
+        least = float(moments_per_second)
         self._linker = linker
         self._rate = least if detection_rate is None else float(detection_rate)
+        if not 0 < self._rate <= _MOST_PER_SECOND:
+            raise InputError(
+                f"detection_rate is {detection_rate}, expected more than 0 and at most {_MOST_PER_SECOND}."
+            )
         self.per_tick = round(self._rate / least)
         if self.per_tick < 1 or abs(self.per_tick * least - self._rate) > 1e-6 * self._rate:
             raise InputError(
@@ -64,18 +69,20 @@ class Tracking:
         return [self._linker, self.per_tick]
 
 
-def replay(linker: Linker, observed: Observed, seconds: Callable[[int], float]) -> None:
+def replay(linker: Linker, observed: Observed, moments: Moments, end: float) -> None:
     """Show a linker what it has linked before, so that it goes on from there.
 
     Args:
         linker: A new one, or one that has seen what was before.
         observed: What it has linked.
-        seconds: Gives the second of a tick.
+        moments: When persons were looked for.
+        end: Second at which the video ends.
     """
     glimpses = observed.glimpses
-    seen: list[tuple[float, Observed | Glimpses, np.ndarray]] = [
-        (seconds(int(tick)), observed, observed.moment == number) for number, tick in enumerate(observed.ticks)
-    ]
-    seen += [(float(second), glimpses, glimpses.seconds == second) for second in np.unique(glimpses.seconds)]
-    for second, source, here in sorted(seen, key=lambda one: one[0]):
-        linker.link(second, source.boxes[here], source.scores[here])
+    for number, tick in enumerate(observed.ticks):
+        first, *others = moments.seconds_from(int(tick), end)
+        here = observed.moment == number
+        linker.link(first, observed.boxes[here], observed.scores[here])
+        for second in others:
+            there = glimpses.seconds == second
+            linker.link(second, glimpses.boxes[there], glimpses.scores[there])

@@ -64,6 +64,7 @@ def write_overlay_video(
         ValueError: The moments do not ascend.
     """
     source = Path(source)
+    refuse_source(source, out, page_video)
     if page_video is not None and copy_for_browsers(source, Path(page_video)) is not None:
         page_video = None
     return _write(
@@ -85,9 +86,17 @@ def write_page_video(
         InputError: As in `write_overlay_video`.
     """
     source, out = Path(source), Path(out)
+    refuse_source(source, out)
     if (copied := copy_for_browsers(source, out)) is not None:
         return WrittenVideo(frames=copied.frames, seconds=copied.seconds, copied=True, problems=copied.problems)
     return _write(source, overlay=None, plain=out, progress=progress)
+
+
+def refuse_source(source: str | Path, *outs: str | Path | None) -> None:
+    """Raise InputError where a file that is about to be written is the video that is read."""
+    for out in outs:
+        if out is not None and Path(out).exists() and Path(out).samefile(source):
+            raise InputError(f"video {source}: the results would be written over it; choose another place for them.")
 
 
 class _Output:

@@ -1,0 +1,96 @@
+"""Which videos `lfb-predict` was asked for, and the folder of each one's results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.video.library import ENDINGS
+
+
+def find_videos(text: str | None) -> list[Path]:
+    """List the videos that a file, a folder or a pattern names, in order of their names.
+
+    Args:
+        text: What the user typed for `video`.
+
+    Raises:
+        InputError: There are none.
+    """
+    if text is None:
+        raise InputError("video is not set: give a video file, a folder of videos, or a pattern: video='clips/*.mp4'.")
+    path = typed_path(text, "video")
+    if path.is_dir():
+        found = sorted(filter(_is_video, path.iterdir()))
+        if not found:
+            raise InputError(f"video {text}: the folder has no file with one of the endings {', '.join(ENDINGS)}.")
+        return found
+    if path.is_file():
+        return [path]
+    root = Path(path.anchor)
+    try:
+        found = sorted(filter(_is_video, root.glob(str(path.relative_to(root)))))
+    except ValueError as error:
+        raise InputError(f"video {text}: no such file or folder, and no pattern ({error}).") from error
+    if not found:
+        raise InputError(f"video {text}: no such file or folder, and no video fits it as a pattern.")
+    return found
+
+
+def result_folders(videos: list[Path], out: str | None) -> dict[Path, Path]:
+    """Choose the folder of each video: `out`, or of several videos its name below, with its ending where two have one name.
+
+    Args:
+        videos: At least one.
+        out: What the user typed for it; None: below `predictions`.
+
+    Raises:
+        InputError: Two videos would have one folder.
+    """
+    if len(videos) == 1:
+        return {videos[0]: Path("predictions") / videos[0].stem if out is None else typed_path(out, "out")}
+    root = typed_path("predictions" if out is None else out, "out")
+    stems = Counter(video.stem.casefold() for video in videos)
+    folders = {video: root / (video.stem if stems[video.stem.casefold()] == 1 else video.name) for video in videos}
+    if len(set(folders.values())) < len(folders):
+        raise InputError("video: several of the files have the same name; give each folder of them its own out.")
+    return folders
+
+
+def video_id(video: Path, folder: Path) -> str:
+    """Name a video in tables as its folder is named where two have one name.
+
+    Args:
+        video: The video.
+        folder: The folder of its results.
+
+    Raises:
+        InputError: Its name is no text.
+    """
+    try:
+        str(video).encode()
+    except UnicodeEncodeError as error:
+        shown = str(video).encode(errors="replace").decode()
+        raise InputError(f"video {shown}: its name is not UTF-8; rename it.") from error
+    return folder.name if folder.name == video.name else video.stem
+
+
+def typed_path(text: str, key: str) -> Path:
+    """Read a path that the user typed, `~` included.
+
+    Args:
+        text: The path.
+        key: Its key, for the message.
+
+    Raises:
+        InputError: There is no such home directory.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{key} is {text}: there is no such home directory.") from error
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
