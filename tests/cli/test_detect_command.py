@@ -237,6 +237,47 @@ def test_a_video_that_was_replaced_is_detected_again(whole, colors, mini_dir, tm
     assert kept.stat().st_mtime_ns == made
 
 
+def test_files_whose_names_are_no_ids_are_named_and_the_others_are_done(mini_dir, tmp_path):
+    video = mini_dir / "videos" / "mini-val-000.mp4"
+    (tmp_path / "lat").mkdir()
+    latin = os.fsdecode(b"caf\xe9.mp4")
+    long = "\N{SNOWMAN}" * 80  # 240 bytes, nine characters each in a part's name
+    for name in ("good.mp4", latin, f"{long}.mp4"):
+        shutil.copy(video, tmp_path / "lat" / name)
+    done = run("detect", "videos=lat", "persons=none", folder=tmp_path)
+    assert done.status == 1
+    assert "Traceback" not in done.stderr
+    assert "wrote proposals.csv: 20 persons in 1 videos, 2 failed" in done.stdout
+    assert "no proposals of caf?: video caf?: the bytes of its name are not UTF-8; rename the file." in done.stdout
+    assert f"no proposals of {long}: video id '{long}' makes a file name of 720 characters" in done.stdout
+    assert {row.split(",")[0] for row in (tmp_path / "proposals.csv").read_text().splitlines()} == {"good"}
+    alone = run("detect", f"videos=lat/{long}.mp4", "persons=none", "out=alone.csv", folder=tmp_path)
+    assert "makes a file name of 720 characters" in alone.message
+
+
+def test_the_next_command_uses_the_moments_that_were_looked_at(mini_dir, tmp_path):
+    video = mini_dir / "videos" / "mini-val-000.mp4"
+    arguments = [f"videos={video}", "persons=none", "detection_rate=0.3", "origin_second=901.5"]
+    done = run("detect", *arguments, folder=tmp_path)
+    _, _, *typed = shlex.split(next(line for line in done.stdout.splitlines() if line.startswith("next: ")))
+    values = dict(text.removeprefix("data.").split("=", 1) for text in typed)
+    step, rate, first = int(values["key_step"]), int(values["ticks_per_second"]), int(values["first_second"])
+    used = {f"{tick / rate:.6f}" for tick in range(first * rate, 1000 * rate, step)}
+    written = [row.split(",")[1] for row in (tmp_path / "proposals.csv").read_text().splitlines()]
+    assert written == ["903.333333", "906.666667", "910.000000", "913.333333", "916.666667", "920.000000"]
+    assert set(written) <= used
+    checked = run("check", *typed, "videos=false", folder=tmp_path)
+    assert checked.status == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("origin", ["1e12", "-8000000"])
+def test_an_origin_that_is_no_second_of_a_video_is_refused(origin, mini_dir, tmp_path):
+    refused = run("detect", f"videos={mini_dir / 'videos'}", "persons=none", f"origin_second={origin}", folder=tmp_path)
+    assert refused.status == 1
+    assert f"origin_second is {float(origin):g}, expected a second of less than 8000000." in refused.message
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nobody_found_is_said_and_no_error(colors, mini_dir, tmp_path):
     video = mini_dir / "videos" / "mini-val-000.mp4"
     done = run("detect", f"videos={video}", *colors, "persons.threshold=0.99", folder=tmp_path)

@@ -70,7 +70,7 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
             f"asked to stop: {parts.folder} keeps the finished videos; the same command does the rest", file=sys.stderr
         )
         raise
-    failed = _merge(parts, moments, cfg) or failed
+    failed |= _merge(parts, moments, cfg)
     for name, reason in failed.items():
         print(f"no proposals of {name}: {reason}")
     return 1 if failed else 0
@@ -173,9 +173,11 @@ def _merge(parts: PartFiles, moments: Moments, cfg: DictConfig) -> dict[str, str
             f"{parts.folder}: {len(names) - len(left)} of {len(names)} videos done; {len(taken)} in the hands of other runs, "
             f"{len(free)} not begun. The run that finishes the last one writes {parts.out}."
         )
-        return {}
+        return dict(moments.refused)
     rows = parts.merge(names)
-    print(f"wrote {parts.out}: {rows} persons in {len(names) - len(failures)} videos, {len(failures)} failed")
+    done = len(names) - len(failures)
+    failures |= moments.refused
+    print(f"wrote {parts.out}: {rows} persons in {done} videos, {len(failures)} failed")
     if not rows:
         print("nobody was found: is persons.threshold too high, or is the detector given what it expects?")
     print(f"parts of the videos, which may be deleted now: {parts.folder}")
@@ -190,7 +192,10 @@ def _next_command(out: Path, moments: Moments, cfg: DictConfig) -> str:
     if cfg.videos is not None:
         folder = folder_of(Path(cfg.videos))
         origin = float(cfg.origin_second)
-        clock = [f"data.origin_second={origin}", f"data.first_second={math.floor(origin)}"]
+        first = math.floor(origin / moments.step) * moments.step  # of its multiples, as those of the moments
+        clock = [f"data.origin_second={origin}", f"data.first_second={first}"]
+        if moments.step != 1:
+            clock.append(f"data.key_step={moments.step}")
         known = ["data=ava_custom", f"data.video_dir={folder}", *clock, "splits=[test]"]
         if moments.clock.ticks_per_second != 1:
             known.append(f"data.ticks_per_second={moments.clock.ticks_per_second}")

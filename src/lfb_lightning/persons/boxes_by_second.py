@@ -20,14 +20,14 @@ class BoxesBySecond:
     """Gives the persons whose boxes are known by second: a `PersonSource`.
 
     Args:
-        boxes: Normalized xyxy boxes `[P, 4]`, lists or arrays, by second since the first frame. A second that is missing has
-            no persons.
+        boxes: A mapping of seconds since the first frame to normalized xyxy boxes `[P, 4]`, lists or arrays. A second that
+            is missing has no persons.
 
     Raises:
         InputError: That is no mapping of seconds, or a box is none or lies outside of the picture.
     """
 
-    def __init__(self, boxes: Mapping[Any, Any]) -> None:
+    def __init__(self, boxes: Any) -> None:
         if not isinstance(boxes, Mapping):
             raise InputError(
                 f"boxes are a {type(boxes).__name__}, expected a mapping: {{second: [[x1, y1, x2, y2], ...]}}."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from lfb_lightning.bank.layout import file_name
 from lfb_lightning.clock import Clock, exact
-from lfb_lightning.errors import InputError
+from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.video import Video, VideoLibrary
 from lfb_lightning.video.library import ENDINGS
 
@@ -23,12 +24,14 @@ class Moments:
         clock: What the moments' ticks count.
         ticks: The ticks of each video, ascending; None: every `step` ticks from its first frame to its last.
         step: Ticks from one moment to the next, where a whole video is looked at.
+        refused: The reasons why files that are there are none of the videos, by printable names.
     """
 
     open_video: Callable[[str], Video]
     clock: Clock
     ticks: Mapping[str, Sequence[int] | None]
     step: int = 1
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def video_ids(self) -> list[str]:
@@ -98,7 +101,7 @@ def folder_of(place: Path) -> Path:
     return place.parent if place.is_file() else place
 
 
-def moments_of_folder(place: Path, rate: str | int | float, origin: float) -> Moments:
+def moments_of_folder(place: Path, rate: str | int | float, origin: int | float) -> Moments:
     """Look at the whole of every video in a folder.
 
     Args:
@@ -110,7 +113,7 @@ def moments_of_folder(place: Path, rate: str | int | float, origin: float) -> Mo
         The moments, with ids that are file names without ending: `sport/v_01` for a file in a folder.
 
     Raises:
-        InputError: There is no video, or the rate is none.
+        InputError: There is no video, the rate is none, or the timestamp is out of bounds.
     """
     per_second = exact(rate, "detection_rate")
     if per_second <= 0:
@@ -121,7 +124,25 @@ def moments_of_folder(place: Path, rate: str | int | float, origin: float) -> Mo
     found = [place] if place.is_file() else sorted(place.rglob("*"))
     names = [path.relative_to(root) for path in found if path.suffix.lower() in ENDINGS and path.is_file()]
     ids = {str(name.with_suffix("")) for name in names if not any(part.startswith(".") for part in name.parts)}
+    refused = {one_line(name): reason for name in ids if (reason := _why_no_id(name))}
+    ids = {name for name in ids if not _why_no_id(name)}
     if not ids:
-        raise InputError(f"videos {place}: no video with one of the endings {', '.join(ENDINGS)}.")
+        nothing = f"videos {place}: no video with one of the endings {', '.join(ENDINGS)}."
+        raise InputError(next(iter(refused.values()), nothing))
     clock = Clock(Fraction(per_second.numerator), exact(origin, "origin_second"))
-    return Moments(VideoLibrary(root).open, clock, dict.fromkeys(sorted(ids)), step=per_second.denominator)
+    limit = clock.seconds(clock.tick_limit)
+    if abs(clock.origin) >= limit:
+        raise InputError(f"origin_second is {origin:g}, expected a second of less than {float(limit):.0f}.")
+    videos = dict.fromkeys(sorted(ids))
+    return Moments(VideoLibrary(root).open, clock, videos, step=per_second.denominator, refused=refused)
+
+
+def _why_no_id(name: str) -> str | None:
+    """Say why a file's name cannot be an id of a bank or a csv; None if it can."""
+    try:
+        file_name(name)
+    except UnicodeEncodeError:
+        return f"video {one_line(name)}: the bytes of its name are not UTF-8; rename the file."
+    except InputError as error:
+        return str(error)
+    return None
