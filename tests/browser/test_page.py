@@ -12,9 +12,7 @@ from PIL import Image
 
 from lfb_lightning.viz.overlay_video import write_page_video
 from lfb_lightning.viz.page import Page, PageAttention, PageRow, write_page
-
-websocket = pytest.importorskip("websocket", reason="the browsers' driver needs websocket-client")
-from tests.browser import driver  # noqa: E402 - it imports websocket
+from tests.browser import driver
 
 pytestmark = pytest.mark.slow
 SECONDS, WIDTH, HEIGHT = 8, 320, 180

@@ -174,7 +174,7 @@ REAL = SHARED / "models" / "person_nanodet_g_416.onnx"
 CLIP = SHARED / "video" / "sports2d_demo.mp4"
 
 
-@pytest.mark.skipif(not (REAL.is_file() and CLIP.is_file()), reason="the real detector is not at hand")
+@pytest.mark.skipif(not (REAL.is_file() and CLIP.is_file()), reason="the originals are not beside the project")
 def test_a_real_detector_equals_itself_run_by_hand_as_its_page_says():
     import onnxruntime
 

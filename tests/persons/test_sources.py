@@ -225,7 +225,8 @@ def test_wrong_weights_and_devices_are_one_line(weights, tmp_path):
 @pytest.fixture(scope="module")
 def yolos(tmp_path_factory):
     """A tiny object detector of random weights with its image processor, as `save_pretrained` writes them."""
-    transformers = pytest.importorskip("transformers")
+    import transformers  # takes seconds
+
     torch.manual_seed(0)
     config = transformers.YolosConfig(
         hidden_size=32,
