@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float, Float64
 
 from lfb_lightning.clock import Clock
 from lfb_lightning.datasets.checks.findings import SplitReport
@@ -157,7 +157,7 @@ class StoredLabels(Protocol):
         """
         ...
 
-    def stored_scored(self, scores: Float64[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
+    def stored_scored(self, scores: Float[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
         """Choose the stored regions that are scored in evaluation.
 
         Args:

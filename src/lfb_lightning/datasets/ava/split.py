@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float, Float64
 
 from lfb_lightning.boxes import iou_matrix
 from lfb_lightning.clock import Clock
@@ -165,7 +165,7 @@ class AvaSplit:
         """
         return self._match(self.tables.annotations[keyframe], boxes)
 
-    def stored_scored(self, scores: Float64[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
+    def stored_scored(self, scores: Float[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
         """Choose the bank's persons with a score of at least `eval_threshold`."""
         return scores >= self.data.eval_threshold
 
