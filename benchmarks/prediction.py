@@ -120,7 +120,7 @@ def seconds_of(work: Callable[[], Any]) -> tuple[float, float]:
 
 def measure_time(folder: Path, *, seconds: int, rounds: int, video: Path | None) -> None:
     torch.set_num_threads(2)
-    video = video or write_h264(folder / "video.mp4", width=640, height=360, seconds=seconds)
+    video = video or write_h264(folder / "source.mp4", width=640, height=360, seconds=seconds)
     predictor = LFBPredictor.from_checkpoint(
         write_checkpoint(folder / "r50.ckpt", R50, latent=512, short_side=256), device="cpu"
     )
