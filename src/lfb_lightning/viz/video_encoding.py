@@ -92,6 +92,7 @@ class PictureEncoder:
         self._stream = container.add_stream("libx264", rate=rate, options=_OPTIONS | key_pictures)
         codec, source = self._stream.codec_context, video.stream.codec_context
         codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
+        codec.thread_type, codec.thread_count = "FRAME", 2  # a fixed number, since the bytes depend on it
         self._unit = codec.time_base = video.time_base  # so that time stamps stay what they are
         if (aspect := source.sample_aspect_ratio) is not None and aspect > 0:
             codec.sample_aspect_ratio = 1 / aspect if first.orientation.swaps_sides else aspect
