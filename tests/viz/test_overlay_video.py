@@ -149,7 +149,7 @@ def test_pictures_that_browsers_play_are_copied(tmp_path, ending):
     [("libx264", "yuv444p", (64, 48)), ("libx265", "yuv420p", (64, 48)), ("ffv1", "yuv420p", (1600, 900))],
 )
 def test_other_pictures_are_encoded_for_the_page(tmp_path, codec, pixels, size):
-    options = {"x265-params": "log-level=none"} if codec == "libx265" else None
+    options = {"x265-params": "log-level=none:bframes=0:frame-threads=1"} if codec == "libx265" else None
     source = write_video(tmp_path / "in.mkv", seconds=[0, 0.04], codec=codec, pixels=pixels, size=size, options=options)
     write_overlay_video(source, tmp_path / "out.mp4", [], page_video=tmp_path / "page.mp4")
     with av.open(str(tmp_path / "page.mp4")) as container:
