@@ -79,12 +79,16 @@ def test_a_folder_of_videos_loses_none_for_a_bad_one(pipeline, tmp_path):
     (tmp_path / "videos" / "._good.mp4").write_text("what a Mac leaves")
     shutil.copy(first, os.fsencode(tmp_path / "videos") + b"/caf\xe9.mp4")
     arguments = [f"video={tmp_path / 'videos'}", f"ckpt_path={pipeline.checkpoint}", "persons=none", "out=shown"]
+    arguments += ["bank.dir=kept"]
     done = predict(*arguments, folder=tmp_path)
     assert done.status == 1
     assert "2 of 4 videos predicted" in done.stdout
     assert "its name is not UTF-8; rename it" in done.stdout
     assert "not predicted: " in done.stdout
     assert "cut.mp4" in done.stdout
+    kept = FeatureBank.open(tmp_path / "kept" / "videos")
+    assert sorted(kept.videos) == ["also", "good"]
+    assert sorted(kept.manifest.failed) == ["caf?", "cut"]
     files = ["detections.csv", "detections.json", "overlay.mp4", "page.html", "prediction.json", "video.mp4"]
     for name in ("also", "good"):
         shown = sorted(path.name for path in (tmp_path / "shown" / name).iterdir() if not path.name.startswith("."))

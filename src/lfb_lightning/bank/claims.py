@@ -26,11 +26,11 @@ class SharedFolder(Protocol):
 
     @property
     def folder(self) -> Path:
-        """The folder."""
+        """Where the videos' files and the claims on them lie."""
         ...
 
     def path(self, video_id: str) -> Path:
-        """Return a video's file."""
+        """Return the path at which a video's file is, or will be once it is finished."""
         ...
 
     def is_finished(self, video_id: str) -> bool:

@@ -61,7 +61,9 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
             console.print(f"failed: {failed[video]}", style="red", highlight=False, markup=False, soft_wrap=True)
         except SystemExit:
             console.print(
-                f"asked to stop: {folder} keeps what was seen of {video}; the same command goes on", markup=False
+                f"asked to stop: {folder} keeps what was seen of {video}; the same command goes on",
+                markup=False,
+                soft_wrap=True,
             )
             raise
     if keeper is not None:
@@ -125,7 +127,7 @@ def _banked(
     keeper: BankWriter, folders: Mapping[Path, Path], failed: Mapping[Path, str]
 ) -> tuple[list[str], dict[str, str]]:
     """List the videos of a bank, those of earlier commands included, and why some of this one's are not in it."""
-    reasons = {folders[video].name: reason for video, reason in failed.items()}
+    reasons = {one_line(folders[video].name): reason for video, reason in failed.items()}
     done = {video_id(video, folder) for video, folder in folders.items() if video not in failed}
     earlier = {video_id_of(path) for path in keeper.folder.glob(f"*{SUFFIX}")}
     return sorted(earlier | done | set(reasons)), reasons

@@ -57,7 +57,7 @@ class ActionSplit(Protocol):
 
     @property
     def name(self) -> str:
-        """Name of the split."""
+        """Which split it is, such as train or val: the name of its folder in a bank."""
         ...
 
     def columns(self) -> ScoreColumns:

@@ -25,8 +25,8 @@ def chosen_device(name: str | None, *, key: str = "persons.device") -> torch.dev
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
     try:
         device = torch.device(name)
-        torch.empty(0, device=device).cpu()  # `meta` makes tensors and has none
-    except (RuntimeError, AssertionError) as error:  # with NotImplementedError
+        torch.empty(0, device=device).cpu()  # of `meta`, tensors can be made but not read
+    except (RuntimeError, AssertionError) as error:  # NotImplementedError is a RuntimeError
         raise InputError(
             f"{key} is {name}, which is not there ({str(error).splitlines()[0][:120]}); take cpu."
         ) from error

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lfb_lightning.errors import InputError
+from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.prediction import pictures
@@ -84,7 +84,7 @@ class Outputs:
         refuse_source(video, *(folder / name for name in self.names()))
         other = self._record(folder).get("video")
         if other is not None and other != str(video.resolve()):
-            raise InputError(f"{folder} holds the results of {other}: choose another out for {video}.")
+            raise InputError(f"{folder} holds the results of {one_line(str(other))}: choose another out for {video}.")
 
     def is_complete(self, folder: Path, made_by: Mapping[str, Any]) -> bool:
         """Say whether a folder has all files, made by the same as is asked for now."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lfb_lightning.errors import InputError
 from lfb_lightning.models import state_digest
 from lfb_lightning.persons import BoxesBySecond, PersonSource, TorchvisionPersons
 from lfb_lightning.persons.torch_device import chosen_device
@@ -19,7 +18,7 @@ from lfb_lightning.prediction.observing import observe
 from lfb_lightning.prediction.prediction import Prediction
 from lfb_lightning.prediction.scoring import Scorer
 from lfb_lightning.prediction.tracks import Tracking, replay
-from lfb_lightning.prediction.trained import Trained, load_trained, memory_of
+from lfb_lightning.prediction.trained import Trained, load_trained, memory_of, refuse_incomparable
 from lfb_lightning.video import VideoFile
 from lfb_lightning.video.protocol import VideoProperties
 
@@ -80,12 +79,8 @@ class LFBPredictor:
             if one is not None
         ]
         self._stretch = max(_STRETCH, *(scorer.recipe.reach for scorer in self._scorers))
-        asked = [(one.recipe.actions, one.recipe.clock, one.recipe.step) for one in (trained, compare or trained)]
-        if asked[0] != asked[1]:
-            raise InputError(
-                f"checkpoints {trained.path} and {compare and compare.path} have other actions or moments; compare what has "
-                "the same."
-            )
+        if compare is not None:
+            refuse_incomparable(trained, compare)
 
     @classmethod
     def from_checkpoint(

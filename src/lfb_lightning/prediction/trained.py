@@ -98,3 +98,13 @@ def memory_of(trained: Trained, given: Trained | None) -> tuple[Trained, str | N
             "here. If that bank was extracted with another checkpoint, give bank_ckpt_path=<it>."
         )
     return memory, None
+
+
+def refuse_incomparable(trained: Trained, other: Trained) -> None:
+    """Raise InputError unless two detectors score the same actions at the same moments."""
+    ours, theirs = trained.recipe, other.recipe
+    if (ours.actions, ours.clock, ours.step) != (theirs.actions, theirs.clock, theirs.step):
+        raise InputError(
+            f"checkpoint {other.path} scores other actions, or at other moments, than {trained.path}: the two cannot be "
+            "compared; set compare to a detector of the same data."
+        )

@@ -44,7 +44,7 @@ class StepClock(Profiler):
             self._began[action_name] = self._now()
 
     def stop(self, action_name: str) -> None:
-        """End an action."""
+        """End an action, and add its time to the part of a step that it is."""
         part = _part(action_name)
         if part is not None and action_name in self._began:
             self._seconds[part] += self._now() - self._began.pop(action_name)

@@ -52,7 +52,7 @@ class StepTiming(Callback):
             trainer.profiler = self.clock  # type: ignore[attr-defined]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin to count."""
+        """Begin to count: what was before the first step belongs to none."""
         self.clock.take()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

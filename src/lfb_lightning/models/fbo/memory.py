@@ -54,15 +54,15 @@ class DenseMemory:
         )
 
     def grouped(self, persons: Float[Tensor, "R D"]) -> Float[Tensor, "R 1 D"]:
-        """Lay the persons out by group."""
+        """Lay the persons' features out by group, so that one product attends for all groups."""
         return persons[:, None]
 
     def ungrouped(self, grouped: Float[Tensor, "R 1 D"]) -> Float[Tensor, "R D"]:
-        """Undo `grouped`."""
+        """Lay features out by person again, which `grouped` has laid out by group."""
         return grouped[:, 0]
 
     def attention(self, layers: list[Tensor]) -> Attention:
-        """Say which slots the layers' weights, `[G, P, M]` each, went to."""
+        """Say which slots of the window the layers' weights, `[R, 1, S]` each, went to."""
         weights = torch.cat(layers, dim=1) * self.exists[:, None, None]
         filled = self.filled[:, None]
         return Attention(weights=weights * filled, empty=(weights * ~filled).sum(dim=2))
@@ -120,16 +120,16 @@ class PackedMemory:
         )
 
     def grouped(self, persons: Float[Tensor, "R D"]) -> Float[Tensor, "B P D"]:
-        """See `DenseMemory`."""
+        """Lay the persons' features out by clip, zero where a clip has fewer than P persons."""
         flat = persons.new_zeros(len(self.mask) * self.most_persons, persons.shape[1])
         return flat.index_copy(0, self.place, persons).view(len(self.mask), self.most_persons, persons.shape[1])
 
     def ungrouped(self, grouped: Float[Tensor, "B P D"]) -> Float[Tensor, "R D"]:
-        """See `DenseMemory`."""
+        """Lay features out by person again, which `grouped` has laid out by clip."""
         return grouped.flatten(0, 1)[self.place]
 
     def attention(self, layers: list[Tensor]) -> Attention:
-        """See `DenseMemory`."""
+        """Say which slots of the window the layers' weights, `[B, P, M]` each, went to."""
         weights = (
             torch.stack([self.ungrouped(layer) for layer in layers], dim=1) * self.exists[:, None, None]
         )  # [R, L, M]

@@ -32,7 +32,7 @@ class FBONone(nn.Module):
     def forward(
         self, short_term: Float[Tensor, "R C"], window: BankWindow | None, clip_of_roi: Int[Tensor, " R"]
     ) -> Float[Tensor, "R 0"]:
-        """Return no features."""
+        """Return a feature of no channels for each person."""
         return short_term[:, :0]
 
 
