@@ -14,13 +14,26 @@ from matplotlib.patches import FancyBboxPatch
 INK, QUIET, PAPER, LINE = "#1f2933", "#64748b", "#ffffff", "#cbd5e1"
 SHORT, LONG, SEAM = "#2563eb", "#0d9488", "#f59e0b"  # short-term path, long-term path, what a user may replace
 FLOORS = [
-    ("5", "commands", [("cli/", "the only floor that imports Hydra", 5.0)]),
+    ("6", "commands", [("cli/", "the only floor that imports Hydra", 5.0)]),
+    ("5", "at work", [("live/", "a camera's actions, second by second", 5.0), ("doctor/", "the machine's state", 5.0)]),
     (
         "4",
         "running",
-        [("lightning/", "modules, data modules, callbacks", 5.4), ("prediction/", "one's own video", 3.4)],
+        [
+            ("lightning/", "modules, data modules, callbacks", 4.4),
+            ("prediction/", "one's own video", 3.2),
+            ("reporting/", "runs as a page", 3.2),
+        ],
     ),
-    ("3", "data and pictures", [("datasets/", "AVA, your own, the checks", 5.4), ("viz/", "charts, the page", 3.4)]),
+    (
+        "3",
+        "data and pictures",
+        [
+            ("datasets/", "AVA, your own, the checks", 4.8),
+            ("viz/", "charts, the page", 3.0),
+            ("exporting/", "safetensors, ONNX, torch.export", 3.6),
+        ],
+    ),
     (
         "2",
         "reading and scoring",
@@ -169,10 +182,10 @@ def draw_floors(axes: Axes) -> None:
                 seam(axes, right - size / 2, y + 0.54, label, size)
                 right -= size + 0.08
             x += width
-    seam(axes, 0.82, 0.38, "Seam", 0.66)
+    seam(axes, 0.82, -0.64, "Seam", 0.66)
     axes.text(
         1.3,
-        0.38,
+        -0.64,
         "a protocol that your own class can fulfill, without a change in this package",
         fontsize=9,
         color=QUIET,
@@ -183,9 +196,9 @@ def draw_floors(axes: Axes) -> None:
 def main(path: Path) -> None:
     """Write the picture, in the form that the file's ending names."""
     mpl.rcParams.update({"font.family": "DejaVu Sans", "svg.hashsalt": "lfb"})
-    figure = Figure(figsize=(12.8, 11.2))
+    figure = Figure(figsize=(12.8, 12.0))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, 16), ylim=(0, 14))
+    axes.set(xlim=(0, 16), ylim=(-1, 14))
     axes.set_axis_off()
     draw_pipeline(axes)
     draw_floors(axes)

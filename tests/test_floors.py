@@ -30,9 +30,13 @@ FLOOR |= {
     "converters": 2,
     "datasets": 3,
     "viz": 3,
+    "exporting": 3,
     "lightning": 4,
     "prediction": 4,
-    "cli": 5,
+    "reporting": 4,
+    "live": 5,
+    "doctor": 5,
+    "cli": 6,
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__init__")
 
