@@ -115,7 +115,8 @@ def _open_regular(path: Path) -> Iterator[BufferedReader]:
 def _jpeg(file: BufferedReader | BytesIO, name: str, remedy: str) -> Iterator[JpegImageFile]:
     """Read a picture's header; unlike `Image.open`, no other format and no picture of hundreds of megabytes is accepted."""
     try:
-        with JpegImageFile(file) as image:
+        image = JpegImageFile(file)
+        with image:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 raise InputError(f"{name}: {width}x{height} pixels, expected at most {MOST_PIXELS:,}; make it smaller.")
