@@ -184,7 +184,7 @@ def test_launcher_makes_the_jobs_that_hydra_makes(launcher, options, console, sh
     assert list(table["steps"]) == [2, 2]
     for number, kind in enumerate(("avg", "max")):  # side by side, each with its own words
         job = tmp_path / launcher / str(number)
-        assert f"best checkpoint {job}" in (job / "output.txt").read_text()
+        assert f"run folder: {job}" in (job / "output.txt").read_text()
         assert f"fbo={kind}" in (job / "job.json").read_text()
 
 

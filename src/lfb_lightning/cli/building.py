@@ -19,6 +19,7 @@ from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.datasets import ScoreColumns
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning import ActionDataModule, DetectionTask
+from lfb_lightning.lightning.known_messages import hush_known_messages
 from lfb_lightning.models import ActionDetector, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
@@ -32,6 +33,7 @@ def settle_process(cfg: DictConfig) -> None:
     """Set seeds, threads and arithmetic of this process; to be called before anything is computed."""
     if not 0 <= cfg.seed < 2**32:
         raise InputError(f"seed is {cfg.seed}, expected 0 to {2**32 - 1}.")
+    hush_known_messages()
     seed_everything(cfg.seed, workers=True, verbose=False)
     if cfg.num_threads is not None:
         torch.set_num_threads(cfg.num_threads)

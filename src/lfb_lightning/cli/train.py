@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -18,12 +18,12 @@ from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import build, build_detection, settle_process
 from lfb_lightning.cli.sections import Sections, refuse_unloadable
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
+from lfb_lightning.cli.training_end import is_summed_up, write_summary
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.durable import write_json
-from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.files.plain_yaml import write_plain
-from lfb_lightning.lightning import ActionDataModule, DetectionTask
+from lfb_lightning.lightning import ActionDataModule
+from lfb_lightning.lightning.callbacks.best_evaluation import BestEvaluation
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
 from lfb_lightning.lightning.callbacks.resuming import Resuming
 from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
@@ -31,7 +31,6 @@ from lfb_lightning.lightning.modules.detection import logged_figures
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.loading import load_backbone, start_from
 
-_METRICS = "metrics.json"
 _MAIN_FIGURE = "main_figure"  # what a callback of conf/ monitors that is for any data set
 _log = logging.getLogger(__name__)
 
@@ -63,7 +62,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
     splits = [datamodule.split(name) for name in ("train", "val")]
     fingerprints = FrameFingerprint(splits, datamodule.clips.sampling)
-    callbacks = [*build_callbacks(cfg), fingerprints, StepSeeds(cfg.seed)]
+    best = BestEvaluation()
+    callbacks = [*build_callbacks(cfg), best, fingerprints, StepSeeds(cfg.seed)]
     _settle_monitors(callbacks, logged_figures(task.evaluator))
     resumed = _resume_path(cfg, run_dir)
     resuming = None if resumed is None else Resuming(resumed)
@@ -74,10 +74,10 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     naming = resuming.naming_the_file() if resuming is not None else nullcontext()
     with telling_misconfiguration(cfg), naming:
         trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
-    if task.figures is None and resumed is not None and not _is_summed_up(run_dir, trainer.global_step):
+    if task.figures is None and resumed is not None and not is_summed_up(run_dir, trainer.global_step):
         trainer.validate(task, datamodule, verbose=False)  # it had been killed between its last step and its summary
-    if trainer.is_global_zero and (task.figures is not None or not _is_summed_up(run_dir, trainer.global_step)):
-        _write_summary(trainer, task, run_dir)
+    if trainer.is_global_zero and (task.figures is not None or not is_summed_up(run_dir, trainer.global_step)):
+        write_summary(trainer, task, best, run_dir)
     return 0
 
 
@@ -108,12 +108,6 @@ def _settle_monitors(callbacks: list[Callback], figures: list[str]) -> None:
             raise InputError(f"{kind}.monitor is {callback.monitor}, expected one of {', '.join(figures)}.")
 
 
-def _is_summed_up(run_dir: Path, steps: int) -> bool:
-    """Say whether the run has ended before, so that nothing is left to train."""
-    path = run_dir / _METRICS
-    return path.is_file() and read_json_object(path, what="metrics", remedy="delete it").get("steps") == steps
-
-
 @rank_zero_only
 def _keep_earlier_log(run_dir: Path) -> None:
     """Put the csv log of the run's earlier part aside: the logger begins its file anew."""
@@ -136,21 +130,6 @@ def _resume_path(cfg: DictConfig, run_dir: Path) -> str | None:
             "hydra.run.dir=<run> ckpt_path=last."
         )
     return str(path)
-
-
-def _write_summary(trainer: Trainer, task: DetectionTask, run_dir: Path) -> None:
-    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    summary: dict[str, object] = {"logged": logged, "epochs": trainer.current_epoch, "steps": trainer.global_step}
-    summary["skipped_steps"] = task.skipped_steps
-    checkpoint = trainer.checkpoint_callback
-    if isinstance(checkpoint, ModelCheckpoint):
-        summary["best_checkpoint"] = checkpoint.best_model_path
-        best, figure = checkpoint.best_model_score, checkpoint.monitor or task.evaluator.figures[0]
-        summary[f"best_{figure.removeprefix('val/')}"] = None if best is None else float(best)
-    if task.figures is not None:
-        summary |= task.summary()
-    write_json(run_dir / _METRICS, summary)
-    _log.info("run folder %s; best checkpoint %s", run_dir, summary.get("best_checkpoint"))
 
 
 def main() -> None:
