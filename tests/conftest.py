@@ -85,12 +85,10 @@ class Pipeline:
 
 
 @pytest.fixture(scope="session")
-def pipeline(tmp_path_factory, console, mini_dir):
+def pipeline(tmp_path_factory, here, mini_dir):
     made = Pipeline(tmp_path_factory.mktemp("pipeline"), mini_dir)
-    console("train", *made.overrides, "fbo=none", "trainer.max_epochs=1", f"hydra.run.dir={made.run_dir}")
+    here("train", *made.overrides, "fbo=none", "trainer.max_epochs=1", f"hydra.run.dir={made.run_dir}")
     for split in ("train", "val"):
         run_dir = made.folder / f"extract_{split}"
-        console(
-            "extract", *made.overrides, f"split={split}", f"ckpt_path={made.checkpoint}", f"hydra.run.dir={run_dir}"
-        )
+        here("extract", *made.overrides, f"split={split}", f"ckpt_path={made.checkpoint}", f"hydra.run.dir={run_dir}")
     return made

@@ -1,22 +1,21 @@
-"""The log on the terminal: plain lines, which a progress bar makes room for."""
+"""The log on the terminal: plain lines, for which a progress bar makes room."""
 
 from __future__ import annotations
 
 import logging
-import sys
-from typing import Any
+
+from rich import get_console
 
 
-class ConsoleHandler(logging.StreamHandler):
-    """Writes to what is `sys.stdout` at that moment: while a progress bar is drawn, that prints above the bar."""
+class ConsoleHandler(logging.Handler):
+    """Prints by the console that also draws the progress bar: above the bar while there is one, and unbroken."""
 
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> Any:
-        """Give the standard output as it is now."""
-        return sys.stdout
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        try:
+            get_console().print(self.format(record), soft_wrap=True, markup=False, highlight=False, emoji=False)
+        except Exception:
+            self.handleError(record)
 
 
 class PlainLines(logging.Formatter):

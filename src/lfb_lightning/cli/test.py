@@ -14,6 +14,7 @@ from lfb_lightning.cli.building import (
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.class_table import class_table
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
@@ -31,12 +32,15 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     detector = load_detector(checkpoint, trusted_packages(cfg))
     config_text = write_config(sections.content(), run_dir)
     task, datamodule = build_detection(sections, detector, config_text, split=cfg.split)
+    task.tested = {"checkpoint": str(checkpoint), "split": cfg.split}
     fingerprints = FrameFingerprint([datamodule.split(cfg.split)], datamodule.clips.sampling)
     trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints, StopAtOnce()], logging_on=False)
     with telling_misconfiguration(cfg):
         trainer.test(task, datamodule, verbose=False)
     if trainer.is_global_zero:
         if task.figures:
+            for line in class_table({"test": task.summary()}):
+                _log.info("%s", line)
             _log.info("%s", ", ".join(f"{name} {value:.4f}" for name, value in task.figures.items()))
         else:
             figure = task.evaluator.figures[0]

@@ -11,6 +11,7 @@ from typing import Any
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from lfb_lightning.cli.class_table import class_table, shown
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.lightning import DetectionTask
@@ -63,32 +64,9 @@ def write_summary(trainer: Trainer, task: DetectionTask, best: BestEvaluation, r
     if task.figures is not None:
         summary |= task.summary()
     write_json(run_dir / _METRICS, summary)
-    for line in [*class_table(summary), *_ending(summary, run_dir, reads_bank=task.detector.reads_bank)]:
+    columns = {"best": summary["best"], "last": summary} if "best" in summary else {"last": summary}
+    for line in [*class_table(columns), *_ending(summary, run_dir, reads_bank=task.detector.reads_bank)]:
         _log.info("%s", line)
-
-
-def class_table(summary: Mapping[str, Any]) -> list[str]:
-    """Make lines with the AP of each class that has truth, of the best checkpoint and of the last one.
-
-    Args:
-        summary: The content of `metrics.json`; without AP per class there is no table.
-    """
-    last, best = summary.get("per_class"), summary.get("best", {}).get("per_class", {})
-    if not last:
-        return []
-    counts, names = summary.get("num_ground_truth", {}), summary.get("names", {})
-    shown = sorted((key for key in last if counts.get(key, 1)), key=lambda key: (len(key), key))
-    width = max((len(str(names.get(key, key))) for key in shown), default=0)
-    width = min(max(width, len("class")), 44)
-    lines = [f"{'class':{width}}  {'boxes':>7}  {'AP best':>8}  {'AP last':>8}"]
-    for key in shown:
-        name = str(names.get(key, key))[:width]
-        lines.append(f"{name:{width}}  {counts.get(key, ''):>7}  {_number(best.get(key)):>8}  {_number(last[key]):>8}")
-    return lines
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
 
 
 def _ending(summary: Mapping[str, Any], run_dir: Path, *, reads_bank: bool) -> list[str]:
@@ -96,10 +74,10 @@ def _ending(summary: Mapping[str, Any], run_dir: Path, *, reads_bank: bool) -> l
     figure = summary.get("main_figure", "")
     lines = []
     if best_path:
-        reached = "" if best is None else f"{figure} {_number(best.get(figure))} of epoch {best['epoch']}: "
+        reached = "" if best is None else f"{figure} {shown(best.get(figure))} of epoch {best['epoch']}: "
         lines.append(f"best checkpoint: {reached}{best_path}")
     if summary["checkpoint"]:
-        reached = f"{figure} {_number(summary.get(figure))} of epoch {summary['epochs']}: "
+        reached = f"{figure} {shown(summary.get(figure))} of epoch {summary['epochs']}: "
         lines.append(f"last checkpoint: {reached}{summary['checkpoint']}")
     lines.append(f"run folder: {run_dir} (config.yaml, metrics.json, logs)")
     if best_path:

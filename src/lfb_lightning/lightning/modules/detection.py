@@ -79,6 +79,7 @@ class DetectionTask(LightningModule):
         self.skipped_steps = 0
         self.result_files: list[Path] = []  # of the last test, on the first process
         self.figures: Mapping[str, float] | None = None  # of the last evaluation; None before the first
+        self.tested: Mapping[str, Any] = {}  # what a test's figures belong to, for its `metrics.json`
         self._gradients = StepGradients()
         self._to_restore: RunningStatistics | None = None
 
@@ -166,7 +167,7 @@ class DetectionTask(LightningModule):
         if self.trainer.is_global_zero:
             folder = Path(self.trainer.default_root_dir)
             self.result_files = [*self.evaluator.write(folder)]
-            write_json(folder / "metrics.json", self.summary())
+            write_json(folder / "metrics.json", {**self.summary(), **self.tested})
 
     def summary(self) -> dict[str, Any]:
         """Describe the last evaluation for `metrics.json`, with the name of the figure by which runs are compared."""
