@@ -102,5 +102,5 @@ def _scale(boxes: Sequence[Sequence[float]], shown: dict[str, Any]) -> tuple[flo
     bottom = max((max(box[1], box[3]) for box in boxes), default=1.0)
     if max(right, bottom) <= 2:
         return 1.0, 1.0, 1.0, 1.0
-    width, height = shown["width"] or right, shown["height"] or bottom
+    width, height = float(shown["width"] or right), float(shown["height"] or bottom)
     return width, height, width, height

@@ -95,7 +95,7 @@ def sources_of_run(config: Mapping[str, Any] | None) -> Sources:
         frames=section["source"] if section.get("source") in ("video", "frames", "cache") else None,
         origin_second=number("origin_second", AVA_ORIGIN),
         fps=number("fps", AVA_FPS),
-        first_frame_number=int(number("first_frame_number", 1)),
+        first_frame_number=int(number("first_frame_number", 1.0)),
         frame_prefix=prefix if isinstance(prefix, str) else None,
     )
 

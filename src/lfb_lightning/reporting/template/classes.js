@@ -86,7 +86,14 @@ function classLine(row) {
   return line;
 }
 
+function aboutClasses() {
+  const judged = classes.filter((row) => row.truth).length, run = lastComparable();
+  const words = `${judged} with labels${judged < classes.length ? `, ${classes.length - judged} without` : ""}`;
+  byId("classes-about").replaceChildren(words, ...(run === undefined ? [] : ["; difference: ", runName(run), " minus ", runName(0)]));
+}
+
 function drawClassList() {
+  aboutClasses();
   const table = make("table", "classes"), head = make("tr"), rows = sorted();
   const names = Object.keys(COLUMNS).filter((name) => name !== "difference" || lastComparable() !== undefined);
   head.append(...names.map(headCell));
@@ -155,8 +162,6 @@ function drawClasses() {
   byId("classes").hidden = !classes.length;
   document.querySelector('nav a[href="#classes"]').hidden = !classes.length;
   if (!classes.length) return;
-  const judged = classes.filter((row) => row.truth).length;
-  byId("classes-about").textContent = `${judged} with labels${judged < classes.length ? `, ${classes.length - judged} without` : ""}`;
   byId("class-filter").addEventListener("input", drawClassList);
   chosenClass = sorted()[0];
 }

@@ -82,7 +82,8 @@ function verdict(run) {
   if (found.interval) {
     const sure = found.interval[0] > 0 || found.interval[1] < 0;
     parts.push(` (95 % interval over ${whole(found.videos)} videos: ${signed(found.interval[0])} to ${signed(found.interval[1])}; better in ${percent(found.better)} of the draws)`);
-    parts.push(make("span", "quiet", sure ? " – not chance in the choice of videos." : " – could be chance in the choice of videos."));
+    const rough = found.videos < 10 ? "; so few videos make it a rough one" : "";
+    parts.push(make("span", "quiet", sure ? ` – the interval leaves out 0${rough}.` : ` – the interval holds 0: it could be the choice of videos${rough}.`));
   } else if (found.reason) parts.push(make("span", "quiet", ` (${found.reason})`));
   return parts;
 }
