@@ -1,7 +1,8 @@
 """Files of a tiny result whose figures are computed by hand, run folders around it, and the data of a written page.
 
-Result `first` finds, of three labels of class 1, two at scores 0.9 and 0.5; of one of class 2, that one at 0.6, below a false 0.8;
-of one of class 4 none; class 3 has no label. So AP is 2/3, 1/2, none, 0. Result `second` finds that of class 4 too, at 0.9.
+Result `first` finds, of three labels of class 1, two at scores 0.9 and 0.5; of one of class 2, that one at 0.6, below a
+false 0.8; of one of class 4 none; class 3 has no label. So AP is 2/3, 1/2, none, 0. Result `second` finds that of class 4
+too, at 0.9.
 """
 
 import json

@@ -51,7 +51,7 @@ def test_a_training_run(tmp_path):
     }
     assert run["epochs"] == [[20, 1], [40, 2]]
     assert dict(run["config"])["data.fps"] == "30.0"
-    assert [(row["id"], row["runs"][0]["ap"]) for row in data["classes"]] == [("1", 0.5), ("2", 0.25), ("3", None), ("4", 0.375)]  # fmt: skip
+    assert {row["id"]: row["runs"][0]["ap"] for row in data["classes"]} == {"1": 0.5, "2": 0.25, "3": None, "4": 0.375}
     assert data["groups"] == [{"name": "own group", "ids": [], "runs": [0.375]}]
     assert data["frames"] == [None]
 
@@ -62,7 +62,7 @@ def test_a_killed_run_is_read_as_far_as_it_goes(tmp_path):
     data = reported(tmp_path, run)
     assert curves(data["runs"][0])["train/loss_step"] == ([9, 29], [0.8, 0.5])
     assert data["runs"][0]["score"] is None
-    assert "1 lines of logs/metrics.csv are no whole rows" in data["runs"][0]["notes"][0]
+    assert "1 line is incomplete in logs/metrics.csv" in data["runs"][0]["notes"][0]
     assert data["classes"] == []
 
 
@@ -102,7 +102,10 @@ def test_a_test_run_is_judged_by_what_its_configuration_names(tmp_path):
     assert data["runs"][0]["score"] == pytest.approx(7 / 18)
     assert data["runs"][0]["notes"] == []
     assert facts(data["runs"][0])["key frames"] == 3
-    assert [(group["name"], group["runs"]) for group in data["groups"]] == [("some", [pytest.approx(7 / 12)]), ("rest", [0.0])]  # fmt: skip
+    assert {group["name"]: group["runs"] for group in data["groups"]} == {
+        "some": [pytest.approx(7 / 12)],
+        "rest": [0.0],
+    }
     (run / "metrics.json").write_text(json.dumps({"mAP": 0.9}))
     assert "metrics.json says mAP 0.900000" in reported(tmp_path, run)["runs"][0]["notes"][0]
 
@@ -166,7 +169,7 @@ def test_a_sweep_is_its_jobs_named_by_what_differs(tmp_path):
 @pytest.mark.parametrize("name", ["missing", "empty"])
 def test_what_is_no_run_is_refused(tmp_path, name):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="expected (one|a folder) that"):
+    with pytest.raises(InputError, match=r"expected (one|a folder) that"):
         write_report(tmp_path / "r.html", runs=[tmp_path / name])
     with pytest.raises(InputError, match="nothing to report"):
         write_report(tmp_path / "r.html")

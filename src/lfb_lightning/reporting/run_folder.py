@@ -90,11 +90,13 @@ def read_run(name: str, path: Path) -> RunFolder:
     if record and record.get("status") != 0:
         notes.append("The sweep says that this job has not ended well.")
     if log is not None and log.damaged:
+        several = "line is" if log.damaged == 1 else "lines are"
         notes.append(
-            f"{log.damaged} lines of logs/metrics.csv are no whole rows: the run was killed or is still running."
+            f"{log.damaged} {several} incomplete in logs/metrics.csv: the run was killed, or is still running."
         )
     if log is not None and log.not_finite:
-        notes.append(f"{log.not_finite} logged values are NaN or infinite; the curves have gaps there.")
+        values = "1 logged value is" if log.not_finite == 1 else f"{log.not_finite} logged values are"
+        notes.append(f"{values} NaN or infinite; the curves have gaps there.")
     results = path / RESULTS
     return RunFolder(
         name=name,
