@@ -86,8 +86,14 @@ function lineChart({ title, height = 190, xRange, yRange, format = short, xForma
     return place < 0 ? null : line.y[place];
   }
 
+  // Whether a line has values around a place: a run that ended long before has nothing to say there.
+  function covers(line, where) {
+    const [first, last] = [line.x[0], line.x[line.x.length - 1]], step = (last - first) / Math.max(line.x.length - 1, 1);
+    return where >= first - step && where <= last + step;
+  }
+
   function words(where) {
-    const values = lines.filter((line) => line.x.length).map((line) => [line, valueAt(line, where)]);
+    const values = lines.filter((line) => line.x.length && covers(line, where)).map((line) => [line, valueAt(line, where)]);
     return values.map(([line, value]) => [line, value === null ? "no number" : format(value)]);
   }
 

@@ -79,7 +79,7 @@ function classLine(row) {
   line.append(head, apCell(row));
   if (lastComparable() !== undefined) {
     const change = differenceOf(row);
-    line.append(make("td", `number ${change === null ? "" : change < 0 ? "down" : "up"}`, signed(change)));
+    line.append(make("td", `number ${direction(change)}`, signed(change)));
   }
   line.append(make("td", "number", whole(row.truth)));
   line.append(make("td", "number column-detections", whole(COLUMNS.detections.value(row))));

@@ -37,7 +37,7 @@ function mainPanels() {
 }
 
 function addPanel(parent, title, names) {
-  const chart = lineChart({ title });
+  const chart = lineChart({ title, xFormat: (value) => (Number.isInteger(value) ? whole(value) : value.toFixed(2)) });
   parent.append(chart.figure);
   panels.push({ chart, names });
 }

@@ -59,7 +59,7 @@ function cardOf(card) {
   const element = make("article", "card"), shown = stage(card), head = make("p", "card-head");
   const video = text("bdi", "video", card.video);
   video.title = card.video.slice(0, 500);
-  head.append(video, make("span", "quiet", `${short(card.second)} s`), make("b", "", card.gain === undefined ? signedShort(card.score) : `${signedShort(card.gain)}`));
+  head.append(video, make("span", "quiet", `${Number(card.second.toFixed(3))} s`), make("b", "", card.gain === undefined ? signedShort(card.score) : `${signedShort(card.gain)}`));
   element.append(shown, head);
   const picture = data.pictures[card.picture];
   const boxes = shown.querySelectorAll(".box");

@@ -11,6 +11,9 @@ const score = (value) => (value === null || value === undefined ? "–" : value.
 const whole = (value) => (value === null || value === undefined ? "–" : String(value).replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009"));
 const signed = (value) => (value === null || value === undefined ? "–" : `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`);
 
+// What rounds to nothing has no direction.
+const direction = (value) => (value === null || Math.abs(value) < 5e-5 ? "" : value < 0 ? "down" : "up");
+
 function short(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
@@ -76,9 +79,9 @@ function oneRun(run) {
 
 function verdict(run) {
   const found = data.compared[run];
-  if (!found) return [make("span", "quiet", "the others are held against it")];
+  if (!found) return [make("span", "quiet", "the one that the others are held against")];
   if (!found.comparable) return [make("span", "quiet", `not comparable: ${found.reason}`)];
-  const parts = [make("b", found.difference < 0 ? "down" : "up", signed(found.difference))];
+  const parts = [make("b", direction(found.difference), signed(found.difference))];
   if (found.interval) {
     const sure = found.interval[0] > 0 || found.interval[1] < 0;
     parts.push(` (95 % interval over ${whole(found.videos)} videos: ${signed(found.interval[0])} to ${signed(found.interval[1])}; better in ${percent(found.better)} of the draws)`);
