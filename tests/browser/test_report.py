@@ -98,7 +98,7 @@ def test_the_figures_are_shown(browser, pages):
     pages.open(browser, "one.html")
     assert text(browser, ".tile.main b") == "0.3889"
     assert browser.run(CLASS_IDS) == [1, 2, 4, 3]
-    assert browser.run(APS) == [["0.6667"], ["0.5000"], ["0.0000"], ["no labels"]]
+    assert browser.run(APS) == [["0.6667"], ["0.5000"], ["0.0000"], [NOTHING]]
     assert "AP 0.6667; 2 of 3 labels found by 2 detections" in text(browser, "#class-detail")
     assert browser.run("document.querySelectorAll('.choose')[1].textContent") == NAMES[2]
     assert browser.run(CARDS) == [["v", f"{MINUS}0.03", True, 2], ["w", "+0.00", False, 1], ["v", "+0.50", True, 1]]
@@ -117,7 +117,7 @@ def test_runs_are_held_against_the_first(browser, pages):
     verdicts = browser.run("[...document.querySelectorAll('.verdict p')].map((line) => line.textContent)")
     assert "+0.3333 (95 % interval over 2 videos: +0.0000 to +1.0000; better in" in verdicts[1]
     assert "the interval holds 0" in verdicts[1]
-    assert f"{MINUS}0.0139 (no interval, since trained has no detections" in verdicts[2]
+    assert f"{MINUS}0.0139 (no interval, since it has no stored detections" in verdicts[2]
     assert browser.run("document.querySelectorAll('.plot').length") == 4  # loss, mAP, learning rate, precision
 
 

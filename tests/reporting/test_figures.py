@@ -163,4 +163,4 @@ def test_other_ground_truth_is_said_and_not_subtracted(tmp_path):
     assert found[0]["difference"] is None
     assert found[1]["interval"] is not None
     assert found[2]["difference"] == pytest.approx(0.375 - 7 / 18)
-    assert "trained has no detections" in found[2]["reason"]
+    assert "it has no stored detections" in found[2]["reason"]

@@ -44,7 +44,7 @@ def compare_subjects(first: Subject, second: Subject, num_videos: int, *, resamp
     """
     one, two = first.evaluation, second.evaluation
     if one is not None and two is not None:
-        if one.digest != two.digest:
+        if one.truth_digest() != two.truth_digest():
             return Compared(comparable=False, reason="it was judged by another ground truth or other classes")
         judged = {video for ranked in one.ranked for video in np.unique(ranked.truth_videos).tolist()}
         if not judged:
@@ -55,11 +55,11 @@ def compare_subjects(first: Subject, second: Subject, num_videos: int, *, resamp
         return Compared(comparable=False, reason="they have no figure in common")
     if _counts(first) != _counts(second):
         return Compared(comparable=False, reason="it was judged by another ground truth or other classes")
-    lacking = first if one is None else second
+    lacking = "the first" if one is None else "it"
     return Compared(
         comparable=True,
         difference=second.score - first.score,
-        reason=f"no interval, since {lacking.name} has no detections to draw videos from",
+        reason=f"no interval, since {lacking} has no stored detections",
     )
 
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lfb_lightning.reporting.cards import Cards
 from lfb_lightning.reporting.class_table import class_table, group_table
 from lfb_lightning.reporting.comparison import Compared
@@ -70,7 +72,7 @@ def _facts(subject: Subject) -> list[list[Any]]:
         facts.append(["best epoch", epoch])
     if evaluation is not None:
         facts.append(["classes", sum(count > 0 for count in evaluation.result.num_ground_truth.values())])
-        facts.append(["key frames", len(set(evaluation.truth.frames.tolist()))])
+        facts.append(["key frames", len(np.unique(evaluation.truth.frames))])
         facts.append(["labels", len(evaluation.truth)])
         facts.append(["detections", len(evaluation.found)])
     for name in ("epochs", "steps", "skipped_steps"):

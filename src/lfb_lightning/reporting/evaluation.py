@@ -33,7 +33,7 @@ class Evaluation:
         found: The detections that count.
         is_true: Whether each of `found` is a true positive.
         keys: Each keyframe, by its number in `truth` and `found`: the video's number x 2^44 + 2^43 + microseconds.
-        digest: Equal for two results that were judged by the same ground truth and classes.
+        annotated: The keys of the key frames that were annotated, with or without a person.
     """
 
     names: Mapping[int, str]
@@ -44,7 +44,18 @@ class Evaluation:
     found: BoxRows
     is_true: Bool[np.ndarray, " N"]
     keys: Int64[np.ndarray, " F"]
-    digest: str
+    annotated: Int64[np.ndarray, " A"]
+
+    def truth_digest(self) -> str:
+        """Digest what the result was judged by, classes and ground truth, whatever the order of its rows."""
+        truth, keys = self.truth, self.keys
+        boxes = truth.boxes[truth.box_of_row].view(np.int64)
+        columns = np.column_stack([keys[truth.frames], truth.classes, boxes])
+        ordered = np.ascontiguousarray(columns[np.lexsort(columns.T[::-1])])
+        digest = hashlib.blake2b(repr(sorted(self.names.items())).encode("utf-8", "replace"), digest_size=16)
+        digest.update(np.sort(self.annotated).tobytes())
+        digest.update(ordered.tobytes())
+        return digest.hexdigest()
 
 
 class Evaluator:
@@ -97,7 +108,7 @@ class Evaluator:
             found=found,
             is_true=is_true,
             keys=rows.keys,
-            digest=_digest(truth, rows.keys, rows.annotated_frames, label_map.names),
+            annotated=rows.keys[rows.annotated_frames],
         )
 
     def video_id(self, key: int) -> str:
@@ -117,13 +128,3 @@ def _result(ranked: Sequence[RankedClass]) -> FrameAP:
         {one.action_id: len(one.scores) for one in ranked},
         {one.action_id: int(one.is_true.sum()) for one in ranked},
     )
-
-
-def _digest(truth: BoxRows, keys: np.ndarray, annotated: np.ndarray, names: Mapping[int, str]) -> str:
-    """Digest the ground truth, whatever the order of its rows."""
-    columns = np.column_stack([keys[truth.frames], truth.classes, truth.boxes[truth.box_of_row].view(np.int64)])
-    ordered = np.ascontiguousarray(columns[np.lexsort(columns.T[::-1])])
-    digest = hashlib.blake2b(repr(sorted(names.items())).encode("utf-8", "replace"), digest_size=16)
-    digest.update(np.sort(keys[annotated]).tobytes())
-    digest.update(ordered.tobytes())
-    return digest.hexdigest()

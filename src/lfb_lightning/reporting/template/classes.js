@@ -56,7 +56,7 @@ function apCell(row) {
     const line = make("span", "ap"), meter = make("span", "meter"), fill = make("i", colorOf(run)), value = apOf(row, run);
     fill.style.width = `${100 * (value ?? 0)}%`;
     meter.append(fill);
-    line.append(meter, make("span", "number", value === null ? (row.truth ? "–" : "no labels") : value.toFixed(4)));
+    line.append(meter, make("span", "number", score(value)));
     cell.append(line);
   }
   return cell;

@@ -18,7 +18,7 @@ function short(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e6) return String(value);
-  return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  return size >= 1e5 || size < 1e-3 ? value.toExponential(2).replace(/\.?0+e/, "e") : String(Number(value.toPrecision(4)));
 }
 
 function text(tag, className, words) {
@@ -128,7 +128,7 @@ function manyRuns() {
 
 function drawSummary() {
   byId("summary").replaceChildren(...(several ? manyRuns() : oneRun(runs[0])));
-  byId("title").textContent = data.title;
+  byId("title").replaceChildren(...runs.slice(0, 4).flatMap((run, place) => [place ? " · " : "", text("bdi", "", run.name)]), runs.length > 4 ? " …" : "");
   const what = several ? `${runs.length} runs, held against the first` : KINDS[runs[0].kind];
   byId("about").textContent = `lfb-report of ${what} · lfb-lightning ${data.version}`;
 }
