@@ -10,7 +10,7 @@ from PIL import Image
 from lfb_lightning.errors import InputError
 from lfb_lightning.reporting.sources import Sources
 
-_SIDE, _QUALITY = 448, 72  # about 20 kB
+_SIDE, _QUALITY = 448, 72
 NO_FOLDER = "it is not known where the videos are; say videos=FOLDER"
 
 
