@@ -82,6 +82,7 @@ def test_library_use_loads_neither_lightning_nor_hydra(room):
     ("command", "unwanted"),
     [
         ("eval", ["torch", "pytorch_lightning"]),  # their start takes longer than evaluating two million rows
+        ("report", ["torch", "pytorch_lightning"]),
         ("bank", ["pytorch_lightning"]),
         ("import_weights", ["pytorch_lightning"]),
         ("detect", ["pytorch_lightning", "onnxruntime", "transformers", "trackers"]),  # each process of it loads it

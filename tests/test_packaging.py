@@ -55,6 +55,7 @@ def test_wheel_has_no_tests_and_is_typed(built):
     names = zipfile.ZipFile(built[0]).namelist()
     assert "lfb_lightning/py.typed" in names
     assert "lfb_lightning/viz/page/template/page.html" in names
+    assert "lfb_lightning/reporting/template/report.html" in names
     assert not [name for name in names if name.startswith("tests/")]
 
 

@@ -24,7 +24,8 @@ def random_rows(seed, noise):
     truth = BoxRows(frames, classes, np.arange(len(frames), dtype=float), np.arange(len(frames)), boxes)
     moved = boxes + rng.normal(0, noise, boxes.shape)
     found = BoxRows(frames, classes, np.round(rng.random(len(frames)), 1), np.arange(len(frames)), moved)
-    return NumberedRows(truth, found, np.unique(frames), np.repeat(np.arange(NUM_VIDEOS), FRAMES))
+    videos = np.repeat(np.arange(NUM_VIDEOS), FRAMES)
+    return NumberedRows(truth, found, np.unique(frames), videos, np.arange(NUM_VIDEOS * FRAMES))
 
 
 def repeated(rows, table, weights):

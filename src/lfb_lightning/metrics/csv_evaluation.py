@@ -24,12 +24,14 @@ class NumberedRows:
         detections: The detected rows.
         annotated_frames: The numbers of the keyframes that were annotated, with or without a person, `[A]`.
         videos: The number of each keyframe's video, `[F]`.
+        keys: Each keyframe as `EvaluationTable` has it, with the number of its video, `[F]`.
     """
 
     ground_truth: BoxRows
     detections: BoxRows
     annotated_frames: Int[np.ndarray, " A"]
     videos: Int[np.ndarray, " F"]
+    keys: Int[np.ndarray, " F"]
 
 
 def number_frames(
@@ -62,7 +64,7 @@ def number_frames(
         truth = truth.select(~np.isin(truth.frames, dropped))
         found = found.select(~np.isin(found.frames, dropped))
         annotated = annotated[~np.isin(annotated, dropped)]
-    return NumberedRows(truth, found, annotated, keys // KEYS_PER_VIDEO)
+    return NumberedRows(truth, found, annotated, keys // KEYS_PER_VIDEO, keys)
 
 
 def evaluate_csv(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
+from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.csv_evaluation import NumberedRows
 from lfb_lightning.metrics.frame_ap import Protocol, assign, precision_recall
 
@@ -61,8 +62,27 @@ def rank(rows: NumberedRows, action_ids: list[int], *, protocol: Protocol) -> It
     truth, found, is_true = assign(
         rows.ground_truth, rows.detections, action_ids, protocol=protocol, annotated_frames=rows.annotated_frames
     )
+    yield from rank_assigned(truth, found, is_true, rows.videos, action_ids)
+
+
+def rank_assigned(
+    truth: BoxRows,
+    found: BoxRows,
+    is_true: Bool[np.ndarray, " N"],
+    videos: Int[np.ndarray, " F"],
+    action_ids: list[int],
+) -> Iterator[RankedClass]:
+    """Rank detections that `assign` has judged; see `rank`.
+
+    Args:
+        truth: The ground truth that counts.
+        found: The detections that count.
+        is_true: Whether each of them is a true positive, `[N]`.
+        videos: The number of each keyframe's video, `[F]`.
+        action_ids: The classes that are evaluated.
+    """
     for key in action_ids:
         mine = np.flatnonzero(found.classes == key)
         mine = mine[np.argsort(-found.scores[mine], kind="stable")]
-        truth_videos = rows.videos[truth.frames[truth.classes == key]]
-        yield RankedClass(key, found.scores[mine], is_true[mine], rows.videos[found.frames[mine]], truth_videos)
+        truth_videos = videos[truth.frames[truth.classes == key]]
+        yield RankedClass(key, found.scores[mine], is_true[mine], videos[found.frames[mine]], truth_videos)

@@ -1,1 +1,5 @@
-"""Training and test runs as one page."""
+"""Training and test runs, and result files of any tool, as one page: curves, classes, key frames, configuration."""
+
+from lfb_lightning.reporting.report import write_report
+
+__all__ = ["write_report"]

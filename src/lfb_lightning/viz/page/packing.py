@@ -6,7 +6,6 @@ Shares and scores are 16-bit integers (0 is 0, 65,535 is 1), which is finer than
 from __future__ import annotations
 
 import base64
-import json
 from array import array
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lfb_lightning.viz.page.data import Page, PageAttention
+from lfb_lightning.viz.page.document import embedded_json
 
 _ONE = 65_535
 _ROUNDING = 0.01  # of half-precision weights
@@ -50,8 +50,7 @@ def pack_page(page: Page) -> str:
             "jpeg": [base64.b64encode(jpeg).decode() for _, jpeg in page.thumbnails],
         },
     }
-    text = json.dumps(content, allow_nan=False, separators=(",", ":"))  # all ASCII: any script, even broken names
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return embedded_json(content)
 
 
 def _rows(page: Page) -> dict[str, Any]:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import re
-from importlib import resources
 from pathlib import Path
 
-from lfb_lightning.files.durable import write_durably
 from lfb_lightning.viz.page.data import Page
+from lfb_lightning.viz.page.document import shared_part, template_part, write_document
 from lfb_lightning.viz.page.packing import pack_page
 
 _SCRIPTS = ("data.js", "persons.js", "labels.js", "stage.js", "timeline.js", "attention.js", "details.js", "main.js")
@@ -27,30 +22,16 @@ def write_page(path: str | Path, page: Page) -> None:
         InputError: The file cannot be written.
         ValueError: An index of the page is outside of what it refers to, a number is not finite, or times do not ascend.
     """
-    style = _part("page.css")
-    script = '(() => {\n"use strict";\n' + "\n".join(map(_part, _SCRIPTS)) + "})();\n"
-    parts = {
-        "policy": _policy(style, script),
-        "title": html.escape(page.title),
-        "style": style,
-        "data": pack_page(page),
-        "script": script,
-    }
-    # In one pass, so that nothing in a title or a name is taken for a place to fill.
-    content = re.sub(r"@(policy|title|style|data|script)@", lambda match: parts[match[1]], _part("page.html"))
-    write_durably(Path(path), content.encode("utf-8", "replace"))
-
-
-def _policy(style: str, script: str) -> str:
-    """Allow this script and this style only, pictures inside the page, and a video beside it."""
-    style_hash, script_hash = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
-    )
-    return (
-        f"default-src 'none'; script-src 'sha256-{script_hash}'; style-src 'sha256-{style_hash}'; img-src data:; "
-        "media-src 'self' file:; base-uri 'none'; form-action 'none'"
+    write_document(
+        Path(path),
+        title=page.title,
+        template=_part("page.html"),
+        styles=[shared_part("look.css"), _part("page.css")],
+        scripts=[shared_part("elements.js"), *map(_part, _SCRIPTS)],
+        data=pack_page(page),
+        media="'self' file:",
     )
 
 
 def _part(name: str) -> str:
-    return resources.files("lfb_lightning.viz.page").joinpath("template").joinpath(name).read_text("utf-8")
+    return template_part("lfb_lightning.viz.page", "template", name)

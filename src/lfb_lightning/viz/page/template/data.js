@@ -1,24 +1,6 @@
 // The page's data, unpacked: columns per row (a row is one person at one moment), and rows by moment and by person.
 
-const ONE = 65535;
 const LONGEST_STEP = 2.5; // seconds; video_persons.py has the same
-const data = JSON.parse(document.getElementById("data").textContent);
-
-function bytes(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
-}
-const wide = (text) => new Uint32Array(bytes(text));
-const shares = (text) => new Uint16Array(bytes(text));
-
-function pairs(packed) {
-  const end = wide(packed.end), index = wide(packed.index), share = shares(packed.share);
-  return (place) => {
-    const list = [];
-    for (let at = place ? end[place - 1] : 0; at < end[place]; at++) list.push([index[at], share[at] / ONE]);
-    return list;
-  };
-}
-
 const moments = data.moments;
 const rowMoment = wide(data.rows.moment);
 const rowTrack = wide(data.rows.track);
@@ -58,23 +40,6 @@ for (let row = 0; row < data.rows.count; row++) {
 }
 for (const rows of byTrack.values()) rows.sort((one, two) => rowMoment[one] - rowMoment[two]);
 
-// The index of the last of ascending values that is not above a value; -1 if all are.
-function lastUpTo(values, value) {
-  let low = 0, high = values.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (values[middle] <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-function nearest(values, value) {
-  const before = lastUpTo(values, value);
-  if (before < 0) return values.length ? 0 : -1;
-  return before + 1 < values.length && values[before + 1] - value < value - values[before] ? before + 1 : before;
-}
-
 // Half of the step between two moments, for which the earlier or the later one stands.
 function hold(early) {
   if (early < 0 || moments.length < 2) return 0.5;
@@ -94,15 +59,6 @@ function clock(second, digits = 0) {
   const hours = Math.floor(whole / 3600), minutes = Math.floor((whole % 3600) / 60);
   const rest = (whole % 60).toFixed(digits).padStart(digits ? 3 + digits : 2, "0");
   return (hours ? `${hours}:${String(minutes).padStart(2, "0")}` : `${minutes}`) + `:${rest}`;
-}
-
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
-
-function make(tag, className, text) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
-  return element;
 }
 
 function name(action) {

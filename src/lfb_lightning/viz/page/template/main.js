@@ -1,6 +1,5 @@
 // The page's own time, what is selected, and the controls.
 
-const byId = (id) => document.getElementById(id);
 const seek = byId("seek");
 let running = false; // the clock of our own, without a video
 let lastTick = 0;

@@ -1,0 +1,63 @@
+"""`lfb-report`: training and test runs, and results of any tool, as one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from omegaconf import DictConfig, OmegaConf
+
+from lfb_lightning.cli.app import launch
+from lfb_lightning.errors import InputError
+from lfb_lightning.metrics.frame_ap import Protocol
+from lfb_lightning.reporting import write_report
+
+_FILES = ("truth", "labels", "excluded", "videos")
+_PAGE = "report.html"
+
+
+def report(cfg: DictConfig, run_dir: Path) -> int:
+    """Write the report that is configured; returns the exit status 0."""
+    if cfg.protocol not in get_args(Protocol):
+        raise InputError(f"protocol is {cfg.protocol!r}, expected one of {', '.join(get_args(Protocol))}.")
+    runs, results = _listed(cfg, "run"), _listed(cfg, "results")
+    typed = {name: None if cfg[name] is None else Path(cfg[name]) for name in _FILES}
+    out = Path(cfg.out) if cfg.out is not None else _default_place(runs, results)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: its folder cannot be made ({error.strerror}).") from error
+    write_report(
+        out,
+        runs=runs,
+        results=results,
+        sources={**typed, "origin_second": cfg.origin_second, "fps": cfg.fps},
+        protocol=cfg.protocol,
+        pictures=cfg.pictures,
+        resamples=cfg.resamples,
+        seed=cfg.seed,
+        progress=lambda text: print(text, flush=True),
+    )
+    print(f"wrote {out}")
+    return 0
+
+
+def _listed(cfg: DictConfig, key: str) -> list[str]:
+    """Return a path or a list of paths as a list."""
+    value = OmegaConf.to_container(cfg, resolve=True)[key]  # type: ignore[index, call-overload]
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def _default_place(runs: Sequence[str], results: Sequence[str]) -> Path:
+    """Return where a report goes: into the folder of the only run, else into the working directory."""
+    return Path(runs[0], _PAGE) if len(runs) == 1 and not results and Path(runs[0]).is_dir() else Path(_PAGE)
+
+
+def main() -> None:
+    """Run `lfb-report` with the arguments that the user typed."""
+    launch("report", report)
+
+
+if __name__ == "__main__":
+    main()
