@@ -17,7 +17,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.video.container import open_video
 from lfb_lightning.video.first_frame import first_frame
 from lfb_lightning.video.live_source import LiveSource, open_live
-from lfb_lightning.video.orientation import orientation_of
+from lfb_lightning.video.orientation import Orientation, orientation_of
 from lfb_lightning.video.timed_frames import timed_frames
 
 _LONGEST_JUMP = 10.0  # seconds between two frames, above which time stamps are believed no more
@@ -210,10 +210,15 @@ class _ToRGB:
         self._name = name
         self._reformatter = VideoReformatter()
         self._size: tuple[int, int] | None = None  # as shown
+        self._stored: tuple[int, int, int] | None = None
+        self._orientation = Orientation()
 
     def later(self, frame: av.VideoFrame) -> Callable[[], UInt8[np.ndarray, "H W 3"]]:
         """Prepare a conversion, since most frames are not needed."""
-        orientation = orientation_of(frame, self._name)
+        # A frame whose display matrix PyAV has shown is in a circle of references: it would stay until these are collected.
+        if (stored := (frame.width, frame.height, frame.rotation)) != self._stored:
+            self._stored, self._orientation = stored, orientation_of(frame, self._name)
+        orientation = self._orientation
         if self._size is None:
             self._size = (frame.height, frame.width) if orientation.swaps_sides else (frame.width, frame.height)
         width, height = self._size[::-1] if orientation.swaps_sides else self._size

@@ -42,7 +42,7 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "http": {"max_redirects": "0"},
     "https": {"max_redirects": "0"},
 }
-_LOOK = {"analyzeduration": "1000000", "fflags": "nobuffer"}  # microseconds; longer looks delay everything that follows
+_LOOK = {"analyzeduration": "1000000"}  # microseconds that are looked at before the first frame is given
 _CAMERAS = {"linux": "video4linux2,v4l2", "darwin": "avfoundation", "win32": "dshow"}
 _CAMERA = re.compile(r"camera:(.+)|(/dev/video\d+)")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
@@ -76,7 +76,7 @@ class LiveSource:
         """
         if camera := _CAMERA.fullmatch(text):
             return _camera(text, camera[1], camera[2])
-        if text == "-" or text.startswith("pipe:"):
+        if text in ("-", "pipe:", "pipe:0"):
             return cls(name="standard input", url="pipe:0", kind="pipe", options=_guard("pipe"))
         if scheme := _SCHEME.match(text):
             return _network(text, scheme[1].lower())
