@@ -21,6 +21,7 @@ from lfb_lightning.live import LiveRecognizer, LiveSettings, LiveSummary
 from lfb_lightning.live.lines import LineWriter
 from lfb_lightning.live.preview import Picture
 from lfb_lightning.live.preview_page import PreviewPage
+from lfb_lightning.live.preview_window import PreviewWindow
 from lfb_lightning.prediction import LFBPredictor
 from lfb_lightning.prediction.causal import note_of_causal
 
@@ -120,6 +121,10 @@ def _preview(cfg: DictConfig) -> Iterator[Picture | None]:
         yield None
         return
     picture = Picture(threshold=float(cfg.threshold))
+    if cfg.preview == "window":
+        with closing(PreviewWindow(picture)):
+            yield picture
+        return
     with closing(PreviewPage(picture, host=cfg.preview_host, port=cfg.preview_port)) as page:
         _say(f"preview: {page.address}")
         if not page.is_private:

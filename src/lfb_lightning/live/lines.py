@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from typing import Any, TextIO
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,6 +16,19 @@ FORMAT = "lfb-lightning live"
 VERSION = 1
 
 
+@runtime_checkable
+class TextFile(Protocol):
+    """What text is written to."""
+
+    def write(self, text: str, /) -> object:
+        """Write it."""
+        ...
+
+    def flush(self) -> object:
+        """Let it be there at once."""
+        ...
+
+
 class LineWriter:
     """Writes a line when a source begins, one per moment, and one when it ends; each is there at once.
 
@@ -25,7 +38,7 @@ class LineWriter:
         least_score: Scores below it are left out.
     """
 
-    def __init__(self, file: TextIO, recognizer: LiveRecognizer, *, least_score: float) -> None:
+    def __init__(self, file: TextFile, recognizer: LiveRecognizer, *, least_score: float) -> None:
         self._file = file
         self._recognizer = recognizer
         self._least_score = least_score

@@ -14,6 +14,7 @@ from lfb_lightning.live.preview import Picture
 _MOST_VIEWERS = 8
 _BOUNDARY = "picture"
 _WAIT_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
 _GIVE_UP_SECONDS = 10.0  # a viewer that takes nothing for so long is let go
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -58,7 +59,9 @@ class PreviewPage:
                 "preview_port, or 0 for any that is free."
             ) from error
         self.host, self.port = host, int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, name="serves-preview", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK_SECONDS,), name="serves-preview", daemon=True
+        )
         self._thread.start()
 
     @property

@@ -105,7 +105,7 @@ class LiveRecognizer:
         samplings = [look.clips.sampling for look in predictor.looks]
         schedule = Schedule(predictor.moments, samplings, end=self.settings.end)
         lossless = self.settings.speed == "max"
-        self.ring = ClipRing(schedule, late=None if lossless else self.settings.late, stop=self._stop)
+        self.ring = ClipRing(schedule, late=None if lossless else float(self.settings.late), stop=self._stop)
         name = Path(self.source.url).stem if self.source.kind == "file" else "live"
         self.recognition = Recognition(
             predictor, predictor.person_source(), schedule=schedule, ring=self.ring, source_id=name
@@ -115,7 +115,7 @@ class LiveRecognizer:
             self.source,
             real_time=not lossless,
             loop=self.settings.loop,
-            timeout=self.settings.timeout,
+            timeout=float(self.settings.timeout),
             reconnects=self.settings.reconnects,
             report=report,
             stop=self._stop,

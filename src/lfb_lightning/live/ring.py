@@ -18,6 +18,7 @@ from lfb_lightning.video.live_frames import LiveFrame
 
 _MOST_WAITING = 4  # tasks that wait where nothing is left out
 _LOOK_SECONDS = 0.2
+_PATIENCE_BETWEEN = 0.25  # of what a moment may wait, for looking for persons between moments: it is left out first
 
 
 @dataclass(slots=True, eq=False)
@@ -212,7 +213,8 @@ class ClipRing:
                 continue
             few = self._finished or len(self._ready) <= self._most_ready
             in_vain = one.task.scores and one.task.tick in self._without_persons
-            if few and now <= one.due + self._late and not in_vain:
+            patience = self._late * (_PATIENCE_BETWEEN if one.task.tick is None else 1)
+            if few and now <= one.due + patience and not in_vain:
                 return
             self._ready.remove(one)
             self._give_up(one)

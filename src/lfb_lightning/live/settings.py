@@ -33,11 +33,11 @@ class LiveSettings:
         InputError: A value is out of its range; the message names the key.
     """
 
-    duration: float | None = None
+    duration: float | int | None = None
     speed: Literal["real", "max"] = "real"
     loop: bool = False
-    late: float = 2.0
-    timeout: float = 10.0
+    late: float | int = 0.5
+    timeout: float | int = 10.0
     reconnects: int = 5
 
     def __post_init__(self) -> None:
@@ -51,4 +51,4 @@ class LiveSettings:
     @property
     def end(self) -> float:
         """The second of the source before which moments are scored."""
-        return _MOST_SECONDS if self.duration is None else self.duration
+        return _MOST_SECONDS if self.duration is None else float(self.duration)
