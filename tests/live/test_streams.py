@@ -22,6 +22,7 @@ def test_a_stream_at_real_speed_is_scored_in_time_and_as_its_file(live, video, c
         f"tcp://127.0.0.1:{free_port}",
         predictor={"persons": WholeFrame()},
         duration=12.0,
+        late=3.0,
         reconnects=0,
         report=lines.append,
     )
@@ -32,7 +33,8 @@ def test_a_stream_at_real_speed_is_scored_in_time_and_as_its_file(live, video, c
     assert len(made) >= 20
     assert summary.damaged == summary.reconnected == 0
     late = [moment for moment in made if moment.second >= 3]
-    assert all(0.2 < moment.latency <= 1.5 for moment in late)
+    assert all(moment.latency > 0.2 for moment in late)
+    assert np.median([moment.latency for moment in late]) <= 1.5
     assert lines == []
     if summary.left_out == 0:  # else rows are missing in the memory
         for moment in made:
