@@ -16,7 +16,7 @@ def start():
     """Starts `lfb-<command>` in a session of its own; what still runs when the test is over is killed."""
     started = []
 
-    def begin(command, arguments, folder):
+    def begin(command, arguments, folder, stdin=None):
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
         process = subprocess.Popen(
@@ -24,6 +24,7 @@ def start():
             cwd=folder,
             env=environment,
             start_new_session=True,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

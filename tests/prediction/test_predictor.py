@@ -33,7 +33,7 @@ def features(detector, video, second, boxes):
         return detector.short_term_features(clip[None], rois_from_boxes([rois]))
 
 
-def by_hand(video, walkers, *, detector, memory, bank_threshold=0.0):
+def by_hand(video, walkers, *, detector, memory, bank_threshold=0.0, after=Fraction(5, 2)):
     """Scores of every person, moment by moment (20 seconds, 2 ticks each), and the row of the video in each slot."""
     found = {tick: walkers.at(tick / 2) for tick in range(40)}
     ticks = np.repeat(list(found), [len(one) for one in found.values()])
@@ -47,7 +47,7 @@ def by_hand(video, walkers, *, detector, memory, bank_threshold=0.0):
         channels=stored.shape[1],
         ticks_per_second=2,
     )
-    spec = WindowSpec(before=3, after=Fraction(5, 2), slots=36, per_tick=3)
+    spec = WindowSpec(before=3, after=after, slots=36, per_tick=3)
     result = []
     for tick, short_term in own.items():
         window = bank.windows([Keyframe("v", tick)], spec)

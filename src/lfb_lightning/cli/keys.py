@@ -83,6 +83,12 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
     "predict": {
         "paths": Mapping[str, str],
         "video": _Path,
+        "source": _Path,
+        "window": Literal["causal"] | None,
+        "preview": Literal["http", "window"] | None,
+        "preview_host": str,
+        "preview_port": _Count,
+        "live": Mapping[str, Any],
         "ckpt_path": _Path,
         "bank_ckpt_path": _Path,
         "compare": _Path,

@@ -15,12 +15,14 @@ from lfb_lightning.bank import BankWriter, finish_bank
 from lfb_lightning.bank.layout import SUFFIX, video_id_of
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.building import build, required_checkpoint
+from lfb_lightning.cli.predict_live import predict_live, refuse_with_source
 from lfb_lightning.cli.predict_videos import find_videos, result_folders, typed_path, video_id
 from lfb_lightning.cli.sections import plain
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.files.run_lock import RunLock
 from lfb_lightning.prediction import LFBPredictor, Prediction
+from lfb_lightning.prediction.causal import causal
 from lfb_lightning.prediction.keeping import bank_writer, keep_video
 from lfb_lightning.prediction.outputs import Outputs
 from lfb_lightning.prediction.trained import Trained, load_trained
@@ -40,6 +42,9 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
     """
     if cfg.num_threads is not None:
         torch.set_num_threads(cfg.num_threads)
+    if cfg.source is not None:
+        refuse_with_source(cfg)
+        return predict_live(cfg, _predictor(cfg))
     videos = find_videos(cfg.video)
     predictor = _predictor(cfg)
     for note in predictor.notes:
@@ -83,7 +88,8 @@ def _predictor(cfg: DictConfig) -> LFBPredictor:
     def loaded(path: str | Path | None) -> Trained | None:
         if path is None:
             return None
-        return load_trained(path, labels=cfg.labels, clips=clips, trusted_packages=trusted)
+        trained = load_trained(path, labels=cfg.labels, clips=clips, trusted_packages=trusted)
+        return causal(trained) if cfg.window == "causal" and cfg.source is None else trained
 
     trained = loaded(required_checkpoint(cfg))
     assert trained is not None

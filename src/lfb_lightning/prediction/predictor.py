@@ -43,6 +43,8 @@ class LFBPredictor:
     Attributes:
         memory: The detector whose backbone makes the bank.
         notes: Lines that whoever reads the results should know.
+        looks: What looks at the clips, each backbone once.
+        scorers: What scores, and behind it what it is compared with, if anything.
 
     Raises:
         InputError: The detectors do not fit each other.
@@ -73,7 +75,8 @@ class LFBPredictor:
         self.moments = Moments(trained.recipe.clock, trained.recipe.step, self.tracking.per_tick)
         self.notes: list[str] = []
         self._looks = Looks(self.device)
-        self._scorers = [
+        self.looks = self._looks.each
+        self.scorers = self._scorers = [
             self._scorer(one, bank, bank_threshold, listed)
             for one, listed in ((trained, attention), (compare, 0))
             if one is not None
@@ -140,7 +143,7 @@ class LFBPredictor:
         properties = VideoFile(path).properties()
         ticks = self.moments.ticks(properties.seconds)
         name = path.stem if video_id is None else video_id
-        persons = self._persons() if boxes is None else BoxesBySecond(boxes)
+        persons = self.person_source() if boxes is None else BoxesBySecond(boxes)
         stretches = self._observe(path, name, properties, ticks, persons, journal)
         window = self.trained.recipe.window
         return gather(
@@ -170,7 +173,7 @@ class LFBPredictor:
         made_by = {
             "video": [str(path.resolve()), status.st_size, status.st_mtime_ns],
             "looks": self._looks.digests,
-            "persons": self._persons().describe(),
+            "persons": self.person_source().describe(),
             "moments": [len(ticks), self._stretch, str(self.moments)],
             "tracks": self.tracking.describe(),
         }
@@ -236,7 +239,8 @@ class LFBPredictor:
             observe_rest, replay=lambda kept: replay(linker, kept, self.moments, properties.seconds)
         )
 
-    def _persons(self) -> PersonSource:
+    def person_source(self) -> PersonSource:
+        """Give what finds the persons."""
         if self.persons is None:
             self.persons = TorchvisionPersons(device=str(self.device))
         return self.persons

@@ -38,7 +38,7 @@ FORMATS = (
 MOST_PIXELS = 1 << 24  # 16.8 million: a 5.7K panorama (5760 x 2880) still fits
 MOST_CLIP_BYTES = 1_600_000_000
 _CONTAINER_OPTIONS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
-_DECODER_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
+DECODER_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
 _DAMAGE = (av.FFmpegError, ValueError, OverflowError, ZeroDivisionError, MemoryError)  # PyAV on mutated files
 
 
@@ -88,10 +88,10 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
     try:
         with av.open(
             f"file:{path}",  # without the prefix a name such as `concat:a` would choose another protocol
-            options=_CONTAINER_OPTIONS | _DECODER_OPTIONS,
+            options=_CONTAINER_OPTIONS | DECODER_OPTIONS,
             metadata_errors="replace",
         ) as container:
-            yield _moving_pictures(container, path)
+            yield OpenVideo(path, container, *moving_pictures(container, str(path)))
     except InputError:
         raise
     except av.ArgumentError as error:
@@ -110,23 +110,35 @@ def why_unreadable(path: Path, error: BaseException) -> str:
     return f"cannot be decoded ({getattr(error, 'strerror', None) or error or type(error).__name__})"
 
 
-def _moving_pictures(container: av.container.InputContainer, path: Path) -> OpenVideo:
+def moving_pictures(container: av.container.InputContainer, name: str) -> tuple[av.VideoStream, Fraction]:
+    """Find the first stream of moving pictures, which is not a cover picture, and set it up for decoding in one thread.
+
+    Args:
+        container: PyAV's open container.
+        name: The video, for messages.
+
+    Returns:
+        The stream, and the unit of its time stamps in seconds.
+
+    Raises:
+        InputError: There is none, or its pictures are too large.
+    """
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
-        raise InputError(f"video {path}: holds no video stream.")
+        raise InputError(f"video {name}: holds no video stream.")
     stream = streams[0]
     if stream.codec_context is None:
-        raise InputError(f"video {path}: there is no decoder for its video stream; convert it to H.264.")
+        raise InputError(f"video {name}: there is no decoder for its video stream; convert it to H.264.")
     if not stream.time_base:
-        raise InputError(f"video {path}: its header states no unit of time; it is damaged.")
+        raise InputError(f"video {name}: its header states no unit of time; it is damaged.")
     if (pixels := stream.width * stream.height) > MOST_PIXELS:
         raise InputError(
-            f"video {path}: pictures of {stream.width} x {stream.height} are more than {MOST_PIXELS:,} pixels "
+            f"video {name}: pictures of {stream.width} x {stream.height} are more than {MOST_PIXELS:,} pixels "
             f"({pixels:,}); scale it down: `ffmpeg -i IN -vf scale=-2:1080 OUT`."
         )
     stream.codec_context.thread_count = 1
-    stream.codec_context.options = _DECODER_OPTIONS
-    return OpenVideo(path, container, stream, stream.time_base)
+    stream.codec_context.options = DECODER_OPTIONS
+    return stream, stream.time_base
 
 
 def refuse_large_clip(path: Path, frames: int, width: int, height: int) -> None:
