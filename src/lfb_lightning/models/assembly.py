@@ -7,7 +7,8 @@ from collections.abc import Callable
 from torch import nn
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.detector import ActionDetector, required_attribute
+from lfb_lightning.models.attributes import required_attribute
+from lfb_lightning.models.detector import ActionDetector
 
 
 def assemble_detector(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, cast, overload
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lfb_lightning.errors import InputError
+from lfb_lightning.models.attributes import required_attribute
 from lfb_lightning.models.digest import state_digest
 from lfb_lightning.structures import Attention, BankWindow
 
@@ -28,9 +30,14 @@ class ActionDetector(nn.Module):
         bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
 
+    Attributes:
+        stored_config: The configuration that it was loaded with, plain data; None: it was not loaded.
+
     Raises:
         InputError: The backbone or the FBO lacks an attribute that it is asked for.
     """
+
+    stored_config: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -63,6 +70,46 @@ class ActionDetector(nn.Module):
         if frozen_backbone:
             backbone.requires_grad_(False)
         self.train()  # Lightning trains modules in the mode that it finds them in
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, *, revision: str | None = None, trusted_packages: Sequence[str] = ()
+    ) -> ActionDetector:
+        """Load a detector that `save_pretrained` or `lfb-export format=safetensors` has written.
+
+        Args:
+            name: Its folder, or `organization/name` of the Hugging Face Hub, which is fetched unless it is in the cache.
+            revision: The hub's branch, tag or commit.
+            trusted_packages: Packages whose own classes and functions it may name too.
+
+        Raises:
+            InputError: It cannot be found or loaded.
+        """
+        from lfb_lightning.models.hub import local_folder
+        from lfb_lightning.models.loading import load_detector  # it imports this file
+
+        return load_detector(local_folder(name, revision), trusted_packages)
+
+    def save_pretrained(
+        self, folder: str | Path, *, config: Mapping[str, Any] | None = None, overwrite: bool = False
+    ) -> Path:
+        """Write the detector as a folder of `model.safetensors` and `config.json`, which `from_pretrained` reads.
+
+        Args:
+            folder: Where to; it is returned.
+            config: What it is rebuilt with, `{"model": {"_target_": ...}, ...}`, with `license` and `notes` if there are any;
+                None: that with which it was loaded.
+            overwrite: Whether an earlier export in the folder is replaced.
+
+        Raises:
+            InputError: The folder is not empty, or cannot be written.
+        """
+        from lfb_lightning.models.pretrained import save_folder
+
+        config = self.stored_config if config is None else config
+        if config is None:
+            raise ValueError('this detector was built and not loaded: give save_pretrained config={"model": ...}')
+        return save_folder(folder, self, config, overwrite=overwrite)
 
     @property
     def reads_bank(self) -> bool:
@@ -196,15 +243,3 @@ class ActionDetector(nn.Module):
         if self.frozen_backbone:
             self.backbone.eval()
         return self
-
-
-def required_attribute(part: nn.Module, name: str, *, of: str, least: int) -> int:
-    """Read a whole number that a part of a detector must have as an attribute; raises InputError where it has none."""
-    value = getattr(part, name, None)
-    if not isinstance(value, int) or value < least:
-        found = "has no" if value is None else f"has {value!r:.40} as"
-        raise InputError(
-            f"model.{of}: {type(part).__name__} {found} {name}, expected a whole number of at least {least}; "
-            f"set self.{name} in its __init__ (docs/models.md)."
-        )
-    return value

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.exporting import open_detector
 from lfb_lightning.models import InferenceDetector
-from lfb_lightning.models.loading import load_with_config
 from lfb_lightning.prediction.recipe import Recipe, read_recipe
 
 
@@ -43,7 +43,7 @@ def load_trained(
     """Load a detector with its recipe.
 
     Args:
-        path: A checkpoint that `load_detector` reads.
+        path: A checkpoint that `load_detector` reads, or a folder of `lfb-export`.
         labels: A label map to take the actions' names from; None: the checkpoint's.
         clips: Keys of `ClipSettings` that replace the checkpoint's.
         trusted_packages: Packages whose classes the checkpoint may name.
@@ -51,7 +51,7 @@ def load_trained(
     Raises:
         InputError: It cannot be loaded, or says something that does not fit.
     """
-    detector, config = load_with_config(path, trusted_packages)
+    detector, config = open_detector(path, trusted_packages)
     recipe = read_recipe(
         config,
         source=f"checkpoint {path}",
