@@ -29,18 +29,25 @@ EXPORT = """
 import sys
 from pathlib import Path
 
-from lfb_lightning.exporting import export_detector
 from lfb_lightning.exporting.onnx_writing import write_onnx
 from lfb_lightning.exporting.programs import programs
 from lfb_lightning.exporting.tracing import trace
-from lfb_lightning.models.loading import load_with_config
+from lfb_lightning.models import load_detector
+from tests.cli.in_process import run
+
+def export(*arguments):
+    done = run("export", f"ckpt_path={checkpoint}", *arguments, folder=checkpoint.parent)
+    assert done.status == 0, done.stderr
+    return done.stdout
 
 for checkpoint in sorted(Path(sys.argv[1]).glob("*.ckpt")):
-    detector, config = load_with_config(checkpoint)
     folder = checkpoint.with_suffix("")
     if checkpoint.stem in ("nl", "none"):
-        export_detector(detector, config, folder, format="onnx")
+        checkpoint.with_suffix(".txt").write_text(export("format=onnx", f"out={folder}"))
+        if checkpoint.stem == "nl":
+            export("format=torch_export", f"out={checkpoint.with_suffix('.pt2')}")
     else:  # the features are computed as with the others
+        detector = load_detector(checkpoint)
         (scores,) = (one for one in programs(detector) if one.name == "scores")
         folder.mkdir()
         write_onnx(scores, trace(scores, num_frames=4, height=64, width=64), folder / "scores.onnx")
