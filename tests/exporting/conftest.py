@@ -29,10 +29,12 @@ EXPORT = """
 import sys
 from pathlib import Path
 
+from torch import nn
+
 from lfb_lightning.exporting.onnx_writing import write_onnx
 from lfb_lightning.exporting.programs import programs
-from lfb_lightning.exporting.tracing import trace
-from lfb_lightning.models import load_detector
+from lfb_lightning.exporting.tracing import axes_of, fixed_sizes, trace
+from lfb_lightning.models import load_detector, ActionDetector, FBONone, GlobalMean
 from tests.cli.in_process import run
 
 def export(*arguments):
@@ -51,6 +53,23 @@ for checkpoint in sorted(Path(sys.argv[1]).glob("*.ckpt")):
         (scores,) = (one for one in programs(detector) if one.name == "scores")
         folder.mkdir()
         write_onnx(scores, trace(scores, num_frames=4, height=64, width=64), folder / "scores.onnx")
+
+
+class FourFrames(nn.Module):
+    out_channels, stride = 3, 1
+
+    def __init__(self):
+        super().__init__()
+        self.over_time = nn.Linear(4, 2)
+
+    def forward(self, clips):
+        return self.over_time(clips.movedim(2, 4)).movedim(4, 2)
+
+
+detector = ActionDetector(backbone=FourFrames(), roi_features=GlobalMean(), fbo=FBONone(), num_classes=2).eval()
+features = programs(detector)[0]
+axes = axes_of(features, trace(features, num_frames=4, height=64, width=80))
+print(axes, fixed_sizes(axes, features))
 """
 
 
@@ -85,4 +104,5 @@ def onnx_folders(checkpoints):
         [sys.executable, "-c", EXPORT, str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    (folder / "fixed.txt").write_text(done.stdout)
     return {name: path.with_suffix("") for name, path in checkpoints.items()}

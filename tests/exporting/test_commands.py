@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lfb_lightning.bank import BankConfig
+from lfb_lightning.bank import BankConfig, FeatureBank
 from lfb_lightning.cli.building import take_clips
 from lfb_lightning.cli.sections import adopt
 from lfb_lightning.errors import InputError
@@ -58,10 +58,17 @@ def test_predict_runs_on_the_exported_folder(checkpoints, onnx_folders, video, t
             "page=false",
             "least_score=0",
             f"out={tmp_path / name}",
+            f"bank.dir={tmp_path / 'banks' / name}",
             folder=tmp_path,
         )
         assert done.status == 0, done.stderr
         found[name] = pd.read_csv(tmp_path / name / "detections.csv", header=None)
+    banks = {name: FeatureBank.open(tmp_path / "banks" / name / "videos") for name in found}
+    one, other = (bank.read_video(video.stem) for bank in banks.values())
+    np.testing.assert_allclose(one.features.float(), other.features.float(), atol=1e-4)
+    digests = [bank.manifest.provenance for bank in banks.values()]
+    assert digests[0].backbone_digest == digests[1].backbone_digest
+    assert digests[0].checkpoint_digest != digests[1].checkpoint_digest
     assert len(found["onnx"]) > 50
     np.testing.assert_array_equal(found["onnx"][[0, 1, 2, 3, 4, 5, 6]], found["torch"][[0, 1, 2, 3, 4, 5, 6]])
     np.testing.assert_allclose(found["onnx"][7], found["torch"][7], atol=1e-4)

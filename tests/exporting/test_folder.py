@@ -112,6 +112,7 @@ def nested(depth):
         ({"format": "pickle"}, "was not written by lfb-export"),
         ({"format_version": 9}, "is of version 9, this package .* reads version 1"),
         ({"notes": nested(40)}, "nested more than 32 levels"),
+        ({"notes": nested(900)}, "nested"),
         ({"notes": "x" * (1 << 20)}, "expected at most 1048576"),
         ({"format": "onnx"}, "exported as onnx, whose weights are not read"),
     ],
@@ -202,6 +203,10 @@ def test_a_detector_of_the_hub_is_read_from_its_cache_without_network(folder, tm
 def test_only_a_name_of_the_hub_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "best.ckpt").touch()
+    with pytest.raises(InputError, match="is a file, expected a detector's folder"):
+        local_folder("runs/best.ckpt")
     for name in ("nothing", "../up", "/abs/olute", "a/b/c", "https://x.y/z", "a/.."):
         with pytest.raises(InputError, match="no such folder, and no name of the hub"):
             local_folder(name)

@@ -172,3 +172,8 @@ def test_files_of_two_exports_do_not_run_together(onnx_folders, tmp_path):
     (folder / "scores.onnx").unlink()
     with pytest.raises(InputError, match=r"scores\.onnx: no such file"):
         open_detector(folder)
+
+
+def test_a_backbone_that_fixes_a_size_is_exported_with_it(onnx_folders):
+    axes = {"clips": ["clips", 3, 4, "height", "width"], "rois": ["persons", 5]}
+    assert (onnx_folders["nl"].parent / "fixed.txt").read_text() == f"{axes} {{'frames': 4}}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,8 +69,8 @@ class OnnxDetector:
         return self._fbo_name
 
     def digest(self) -> str:
-        """Give the digests of the files, which decide logits to the last bit."""
-        return " ".join(self._digests.values())
+        """Compute a digest of the files, which decide logits to the last bit."""
+        return hashlib.sha256(" ".join(self._digests.values()).encode()).hexdigest()
 
     def backbone_digest(self) -> str:
         """Give the digest of the backbone's weights, as it was exported."""

@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 
 from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.exporting.programs import Program
+from lfb_lightning.exporting.tracing import axes_of
 from lfb_lightning.files.durable import write_durably
 
 OPSET = 20
@@ -58,15 +59,16 @@ def write_onnx(program: Program, traced: ExportedProgram, path: Path) -> None:
                 output_names=list(program.outputs),
                 verbose=False,
             )
+            assert made is not None
+            model: Any = made.model_proto
     except Exception as error:  # torch.onnx's own classes, one for each stage, and those of the packages below it
         raise InputError(
             f"{path}: torch.onnx could not translate the detector ({type(error).__name__}: {one_line(str(error))[:300]}); "
             "format=safetensors and format=torch_export need no translation."
         ) from error
-    assert made is not None
-    model: Any = made.model_proto
     _forget_origins(model)
-    for values, named in ((model.graph.input, program.inputs), (model.graph.output, program.outputs)):
+    inputs = axes_of(program, traced)
+    for values, named in ((model.graph.input, inputs), (model.graph.output, program.outputs)):
         _name_axes(values, list(named.values()))
     if (size := model.ByteSize()) > _LARGEST:
         raise InputError(f"{path}: would have {size} bytes, more than an ONNX file can hold; use format=torch_export.")
@@ -79,7 +81,9 @@ def _name_axes(values: Sequence[Any], axes: Sequence[Sequence[str | int]]) -> No
     for value, names in zip(values, axes, strict=True):
         for place, name in enumerate(names):
             dimension = value.type.tensor_type.shape.dim[place]
-            if isinstance(name, str) and not dimension.HasField("dim_value"):
+            if isinstance(name, int):
+                dimension.dim_value = name
+            elif not dimension.HasField("dim_value"):
                 dimension.dim_param = name
 
 

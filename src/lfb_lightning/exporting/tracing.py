@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.exporting.programs import ALWAYS_FREE, Program, Sizes, example
@@ -54,7 +55,7 @@ def axes_of(program: Program, traced: ExportedProgram) -> dict[str, list[str | i
     placeholders = _inputs(traced)
     for name, axes in program.inputs.items():
         shape = placeholders[name]
-        found[name] = [axis if not isinstance(size, int) else size for axis, size in zip(axes, shape, strict=True)]
+        found[name] = [int(size) if is_concrete_int(size) else axis for axis, size in zip(axes, shape, strict=True)]
     return found
 
 

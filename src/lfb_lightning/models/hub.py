@@ -22,12 +22,16 @@ def local_folder(name: str | Path, revision: str | None = None) -> Path:
         A folder of this machine.
 
     Raises:
-        InputError: There is no such folder and it is no name of the hub's, huggingface_hub is not installed, or it could not
-            fetch it.
+        InputError: It is a file, there is no such folder and it is no name of the hub's, huggingface_hub is not installed, or
+            it could not fetch it.
     """
     folder = Path(name)
     if folder.is_dir():
         return folder
+    if folder.exists():
+        raise InputError(
+            f"checkpoint {name}: is a file, expected a detector's folder; load_detector reads checkpoints."
+        )
     if not _NAME.fullmatch(str(name)):
         raise InputError(f"checkpoint {name}: no such folder, and no name of the hub, which is organization/name.")
     try:

@@ -64,7 +64,7 @@ def read_folder_config(folder: str | Path) -> dict[str, Any]:
             f"checkpoint {path}: is of version {config.get('format_version')!r:.40}, this package ({__version__}) reads "
             f"version {_VERSION}; install the one that wrote it."
         )
-    if _depth(config) > _DEEPEST:
+    if _is_deeper(config, _DEEPEST):
         raise InputError(f"checkpoint {path}: is nested more than {_DEEPEST} levels deep; it is damaged.")
     return _with_whole_columns(config)
 
@@ -162,12 +162,15 @@ def write_folder_config(folder: Path, config: Mapping[str, Any], *, format: str,
     """
     head = {"made_by": _MAKER, "format": format, "format_version": _VERSION, "package_version": __version__}
     content = json.dumps({**head, **portable(config), **more}, indent=1, ensure_ascii=False)
-    write_durably(folder / CONFIG, f"{content}\n".encode())
+    write_durably(folder / CONFIG, f"{content}\n".encode(errors="replace"))  # half a surrogate pair has no UTF-8
 
 
-def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, inner), default=0) if isinstance(value, dict | list) else 0
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether containers are nested in more than so many levels."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
 def _with_whole_columns(config: dict[str, Any]) -> dict[str, Any]:
