@@ -10,6 +10,7 @@ import torch
 from onnx import TensorProto, helper
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.exporting.comparing import sizes_to_compare
 from lfb_lightning.exporting.onnx_file import OnnxFile
 from lfb_lightning.models import load_detector
 from lfb_lightning.structures import BankWindow
@@ -177,3 +178,8 @@ def test_files_of_two_exports_do_not_run_together(onnx_folders, tmp_path):
 def test_a_backbone_that_fixes_a_size_is_exported_with_it(onnx_folders):
     axes = {"clips": ["clips", 3, 4, "height", "width"], "rois": ["persons", 5]}
     assert (onnx_folders["nl"].parent / "fixed.txt").read_text() == f"{axes} {{'frames': 4}}\n"
+
+
+def test_programs_are_compared_at_lengths_that_the_detector_can_take():
+    assert {one.frames for one in sizes_to_compare({}, 8)} == {8, 16}  # a backbone may attend to groups of 8 frames
+    assert {one.frames for one in sizes_to_compare({"frames": 8}, 8)} == {8}

@@ -71,14 +71,15 @@ def export_detector(
     files: dict[str, float] = {}
     fixed: dict[str, int] = {}
     described: dict[str, Any] = {}
+    num_frames = _frames(config)
     for program in programs(detector.eval()):
         path = folder / f"{program.name}.{ending}"
         progress(f"{path}: tracing, writing, comparing")
-        traced = trace(program, num_frames=_frames(config), height=_HEIGHT, width=_WIDTH)
+        traced = trace(program, num_frames=num_frames, height=_HEIGHT, width=_WIDTH)
         axes = axes_of(program, traced)
         only = fixed_sizes(axes, program)
         run = write(program, traced, path)
-        files[path.name] = largest_difference(program, run, only)
+        files[path.name] = largest_difference(program, run, only, num_frames)
         fixed |= only
         described[path.name] = {
             "inputs": {name: list(one) for name, one in axes.items()},
