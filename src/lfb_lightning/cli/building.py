@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 
 from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.data_section import Data
 from lfb_lightning.cli.sections import Sections, adopt
 from lfb_lightning.cli.trust import trusted_packages
+from lfb_lightning.clips import ClipSettings
 from lfb_lightning.datasets import ScoreColumns
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning import ActionDataModule, DetectionTask
@@ -23,8 +25,11 @@ from lfb_lightning.lightning.known_messages import hush_known_messages
 from lfb_lightning.models import ActionDetector, state_digest
 from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.models.loading import read_any
+from lfb_lightning.models.stored_objects import StoredObjects
 from lfb_lightning.processes import is_first_rank
 
+# What decides a clip's pixels, except for the frame rate, which is the data's own.
+_CLIPS = ("num_frames", "frame_stride", "frame_shift", "eval_short_side", "resize", "mean", "std")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -136,10 +141,13 @@ def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bo
     """
     path = required_checkpoint(cfg)
     stored, _ = read_any(path)
+    overrides = list(HydraConfig.get().overrides.task)
+    if "data" in names and "data" not in stored and stored.get("made_by") is not None:
+        take_clips(cfg, stored, overrides, source=f"checkpoint {path}")
     sections = adopt(
         cfg,
         stored,
-        list(HydraConfig.get().overrides.task),
+        overrides,
         names,
         source=f"checkpoint {path}",
         trusted_packages=trusted_packages(cfg),
@@ -148,6 +156,28 @@ def adopt_checkpoint(cfg: DictConfig, names: tuple[str, ...], *, writes_bank: bo
     if is_first_rank() and (differences := sections.differences()):
         _log.info("as in the run that wrote %s: %s", path, "; ".join(differences))
     return sections
+
+
+def take_clips(cfg: DictConfig, stored: Mapping[str, Any], overrides: Collection[str], *, source: str) -> None:
+    """Cut the clips of the composed data set as a folder of `lfb-export` says, except for what is typed.
+
+    Args:
+        cfg: The composed configuration, whose section `data` is changed.
+        stored: The folder's configuration, which is data.
+        overrides: The command line's.
+        source: How messages call the folder.
+    """
+    objects = StoredObjects(source=source)
+    section = stored.get("clips") or {}
+    own = {name: value for name, value in objects.plain(section, "clips").items() if name in _CLIPS}
+    settings: ClipSettings = objects.call(ClipSettings, "clips", own)
+    typed = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
+    taken = {name: getattr(settings, name) for name in own if f"data.{name}" not in typed}
+    changed = {name: value for name, value in taken.items() if cfg.data.get(name) != value}
+    for name, value in changed.items():
+        OmegaConf.update(cfg, f"data.{name}", value, force_add=True)
+    if is_first_rank() and changed:
+        _log.info("as %s was trained: %s", source, ", ".join(f"data.{name}={value}" for name, value in changed.items()))
 
 
 def required_checkpoint(cfg: DictConfig) -> Path:

@@ -109,6 +109,15 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "trusted_packages": Sequence[str],
     },
     "import": {"src": _Path, "out": _Path, "strict": bool},
+    "export": {
+        "ckpt_path": _Path,
+        "format": Literal["safetensors", "onnx", "torch_export"],
+        "out": _Path,
+        "overwrite": bool,
+        "license": str | None,
+        "notes": str | None,
+        "trusted_packages": Sequence[str],
+    },
     "bank": _BANK,
 }
 

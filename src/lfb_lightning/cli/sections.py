@@ -143,9 +143,12 @@ def adopt(
         chosen = name in typed
         if name not in stored or (chosen and name != "bank"):
             continue
+        section, composed = stored[name], plain(cfg[name])
+        if name == "bank" and isinstance(section, dict) and "dir" not in section:
+            section = {**composed, **section}  # of lfb-export, which keeps nothing of a bank but its windows
         kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
         keys = [*kept, *(key.removeprefix(f"{name}.") for key in typed if key.startswith(f"{name}."))]
-        adopted[name] = _typed_over(stored[name], plain(cfg[name]), keys)
+        adopted[name] = _typed_over(section, composed, keys)
     objects = StoredObjects(source=source, trusted_packages=tuple(trusted_packages), typed=_TypedTargets(typed))
     return Sections(cfg, adopted, objects)
 

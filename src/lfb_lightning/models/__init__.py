@@ -4,11 +4,14 @@ clips [B,3,T,H,W] -> backbone -> [B,C,T,h,w] -> region features -> short-term [R
                                                                  bank window -> FBO --+
 """
 
+from lfb_lightning.models.assembly import assemble_detector
 from lfb_lightning.models.backbones import Backbone, LayeredBackbone, ResNet3d
 from lfb_lightning.models.block_loss import Block, BlockLoss
-from lfb_lightning.models.checkpoint import build_detector, state_digest
-from lfb_lightning.models.detector import ActionDetector, assemble_detector
+from lfb_lightning.models.checkpoint import build_detector
+from lfb_lightning.models.detector import ActionDetector
+from lfb_lightning.models.digest import state_digest
 from lfb_lightning.models.fbo import FBO, FBOAvg, FBOMax, FBONone, FBONonLocal
+from lfb_lightning.models.inference import InferenceDetector
 from lfb_lightning.models.loading import load_detector
 from lfb_lightning.models.losses import Loss, MultiLabelLoss, SingleLabelLoss
 from lfb_lightning.models.regions import GlobalMean, RegionFeatures, RoIFeatures
@@ -24,6 +27,7 @@ __all__ = [
     "FBONonLocal",
     "FBONone",
     "GlobalMean",
+    "InferenceDetector",
     "LayeredBackbone",
     "Loss",
     "MultiLabelLoss",

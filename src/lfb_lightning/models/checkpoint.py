@@ -6,8 +6,7 @@ A checkpoint holds the run's resolved configuration as YAML text under `hyper_pa
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,19 @@ from torch import nn
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import read_plain_mapping
 from lfb_lightning.files.torch_file import is_torch_file, read_torch
+from lfb_lightning.models.assembly import assemble_detector
 from lfb_lightning.models.backbones import ResNet3d
 from lfb_lightning.models.block_loss import Block, BlockLoss
-from lfb_lightning.models.detector import ActionDetector, assemble_detector
+from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.fbo import FBONonLocal
 from lfb_lightning.models.losses import MultiLabelLoss, SingleLabelLoss
 from lfb_lightning.models.regions import GlobalMean, RoIFeatures
 from lfb_lightning.models.stored_objects import FBOS, StoredObjects, named
 
 # What a stored configuration may name beside the classes of trusted packages (docs/security.md).
-DETECTOR_PARTS = {
+DETECTOR_PARTS: dict[str, Callable[..., Any]] = {
     **named(assemble_detector, ActionDetector, ResNet3d, RoIFeatures, GlobalMean, *FBOS),
+    "lfb_lightning.models.detector.assemble_detector": assemble_detector,  # where it stood earlier in 0.1
     "lfb_lightning.models.resnet3d.ResNet3d": ResNet3d,  # modules of 0.1
     "lfb_lightning.models.roi_features.RoIFeatures": RoIFeatures,
     "lfb_lightning.models.fbo_nonlocal.FBONonLocal": FBONonLocal,
@@ -130,15 +131,3 @@ def load_weights(module: nn.Module, weights: dict[str, torch.Tensor], path: str 
         module.load_state_dict(weights)
     except RuntimeError as error:  # of another layout or kind than a dense tensor of numbers
         raise InputError(f"checkpoint {path}: {' '.join(str(error).split())[:300]}") from error
-
-
-def state_digest(module: nn.Module) -> str:
-    """Compute the SHA-256 of a module's state: names, shapes, dtypes and values.
-
-    It is equal for equal weights, wherever they came from; banks keep it to tell which backbone made them.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, cast, overload
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lfb_lightning.errors import InputError
+from lfb_lightning.models.attributes import required_attribute
+from lfb_lightning.models.digest import state_digest
 from lfb_lightning.structures import Attention, BankWindow
 
 
@@ -28,9 +30,14 @@ class ActionDetector(nn.Module):
         bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
 
+    Attributes:
+        stored_config: The configuration that it was loaded with, plain data; None: it was not loaded.
+
     Raises:
         InputError: The backbone or the FBO lacks an attribute that it is asked for.
     """
+
+    stored_config: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -47,22 +54,62 @@ class ActionDetector(nn.Module):
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}, expected the largest action id plus one")
-        self.channels = _attribute(backbone, "out_channels", of="backbone", least=1)
+        self.channels = required_attribute(backbone, "out_channels", of="backbone", least=1)
         self.bank_channels = self.channels if bank_channels is None else bank_channels
         self.bank_name = bank_name
-        self.stride = _attribute(backbone, "stride", of="backbone", least=1)
+        self.stride = required_attribute(backbone, "stride", of="backbone", least=1)
         self.backbone = backbone
         self.roi_features = roi_features
         self.fbo = fbo
         self.num_classes = num_classes
         self.frozen_backbone = frozen_backbone
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(self.channels + _attribute(fbo, "out_channels", of="fbo", least=0), num_classes)
+        self.head = nn.Linear(self.channels + required_attribute(fbo, "out_channels", of="fbo", least=0), num_classes)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
         if frozen_backbone:
             backbone.requires_grad_(False)
         self.train()  # Lightning trains modules in the mode that it finds them in
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, *, revision: str | None = None, trusted_packages: Sequence[str] = ()
+    ) -> ActionDetector:
+        """Load a detector that `save_pretrained` or `lfb-export format=safetensors` has written.
+
+        Args:
+            name: Its folder, or `organization/name` of the Hugging Face Hub, which is fetched unless it is in the cache.
+            revision: The hub's branch, tag or commit.
+            trusted_packages: Packages whose own classes and functions it may name too.
+
+        Raises:
+            InputError: It cannot be found or loaded.
+        """
+        from lfb_lightning.models.hub import local_folder
+        from lfb_lightning.models.loading import load_detector  # it imports this file
+
+        return load_detector(local_folder(name, revision), trusted_packages)
+
+    def save_pretrained(
+        self, folder: str | Path, *, config: Mapping[str, Any] | None = None, overwrite: bool = False
+    ) -> Path:
+        """Write the detector as a folder of `model.safetensors` and `config.json`, which `from_pretrained` reads.
+
+        Args:
+            folder: Where to; it is returned.
+            config: What it is rebuilt with, `{"model": {"_target_": ...}, ...}`, with `license` and `notes` if there are any;
+                None: that with which it was loaded.
+            overwrite: Whether an earlier export in the folder is replaced.
+
+        Raises:
+            InputError: The folder is not empty, or cannot be written.
+        """
+        from lfb_lightning.models.pretrained import save_folder
+
+        config = self.stored_config if config is None else config
+        if config is None:
+            raise ValueError('this detector was built and not loaded: give save_pretrained config={"model": ...}')
+        return save_folder(folder, self, config, overwrite=overwrite)
 
     @property
     def reads_bank(self) -> bool:
@@ -93,6 +140,25 @@ class ActionDetector(nn.Module):
         """Describe the backbone's architecture in a line: its own `describe()`, or the name of its class."""
         describe = getattr(self.backbone, "describe", None)
         return str(describe()) if callable(describe) else type(self.backbone).__name__
+
+    @property
+    def fbo_name(self) -> str:
+        """How results call what reads the bank: the name of the FBO's class."""
+        return type(self.fbo).__name__
+
+    def digest(self) -> str:
+        """Compute the digest of all weights."""
+        return state_digest(self)
+
+    def backbone_digest(self) -> str:
+        """Compute the digest of the backbone's weights, by which a bank says what made it."""
+        return state_digest(self.backbone)
+
+    def describe_features(self) -> str:
+        """State everything that decides the short-term features of given clips: detectors that say the same see the same."""
+        pooling = {name: value for name, value in vars(self.roi_features).items() if not name.startswith("_")}
+        parts = [self.backbone_digest(), self.describe_backbone(), state_digest(self.roi_features)]
+        return " ".join(map(str, [*parts, type(self.roi_features), pooling]))
 
     def short_term_features(
         self, clips: Float[Tensor, "B 3 T H W"], rois: Float[Tensor, "R 5"]
@@ -177,63 +243,3 @@ class ActionDetector(nn.Module):
         if self.frozen_backbone:
             self.backbone.eval()
         return self
-
-
-def assemble_detector(
-    *,
-    backbone: nn.Module,
-    roi_features: nn.Module,
-    fbo: Callable[..., nn.Module],
-    num_classes: int,
-    dropout: float = 0.3,
-    frozen_backbone: bool = False,
-    bank_channels: int | None = None,
-    bank_name: str | None = None,
-    backbone_weights: str | None = None,
-) -> ActionDetector:
-    """Build a detector whose FBO is made for the backbone's width.
-
-    Args:
-        backbone: A module that is a `Backbone`.
-        roi_features: A module that is a `RegionFeatures`.
-        fbo: The FBO's constructor. It is called with `channels=`, and with `bank_channels=` where that is not None.
-        num_classes: Score columns: the largest action id plus one.
-        dropout: Probability, before the head.
-        frozen_backbone: Whether the backbone stays as loaded.
-        bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
-        bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
-        backbone_weights: The file that `lfb-train` loads the backbone from. It is a key of the model so that it works for
-            any backbone, and is not read here: rebuilding a detector from a checkpoint opens no other file.
-
-    Raises:
-        InputError: The backbone or the FBO lacks an attribute that it is asked for.
-    """
-    widths = {"channels": _attribute(backbone, "out_channels", of="backbone", least=1)}
-    if bank_channels is not None:
-        if bank_channels < 1:
-            raise InputError(
-                f"model.bank_channels is {bank_channels}, expected at least 1, or null for the detector's."
-            )
-        widths["bank_channels"] = bank_channels
-    return ActionDetector(
-        backbone=backbone,
-        roi_features=roi_features,
-        fbo=fbo(**widths),
-        num_classes=num_classes,
-        dropout=dropout,
-        frozen_backbone=frozen_backbone,
-        bank_channels=bank_channels,
-        bank_name=bank_name,
-    )
-
-
-def _attribute(part: nn.Module, name: str, *, of: str, least: int) -> int:
-    """Read a whole number that a part of the detector has as an attribute; InputError where it has none."""
-    value = getattr(part, name, None)
-    if not isinstance(value, int) or value < least:
-        found = "has no" if value is None else f"has {value!r:.40} as"
-        raise InputError(
-            f"model.{of}: {type(part).__name__} {found} {name}, expected a whole number of at least {least}; "
-            f"set self.{name} in its __init__ (docs/models.md)."
-        )
-    return value

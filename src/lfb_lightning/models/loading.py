@@ -14,6 +14,7 @@ from lfb_lightning.models.checkpoint import ForeignCheckpointError, build_detect
 from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.imports import import_weights
 from lfb_lightning.models.parameter_limit import no_larger_than
+from lfb_lightning.models.pretrained import read_folder
 
 
 def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> ActionDetector:
@@ -23,7 +24,7 @@ def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> Act
     said beside them. The file is data: it chooses among the modules of `lfb_lightning.models` (docs/security.md).
 
     Args:
-        path: The checkpoint.
+        path: The checkpoint, or a folder of `lfb-export format=safetensors`.
         trusted_packages: Packages whose own classes and functions the checkpoint may name too, such as `["my_package"]`.
 
     Returns:
@@ -58,11 +59,12 @@ def load_with_config(path: str | Path, trusted_packages: Sequence[str] = ()) -> 
     with no_larger_than(weights, source=source):
         detector = build_detector(config.get("model"), source=source, trusted_packages=trusted_packages)
     load_weights(detector, weights, path)
+    detector.stored_config = config
     return detector.eval(), config
 
 
 def read_any(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Read a checkpoint of ours, or one that can be imported.
+    """Read a checkpoint of ours, a detector's folder, or a file that can be imported.
 
     Returns:
         Its configuration as plain data, and the detector's weights by name.
@@ -70,6 +72,8 @@ def read_any(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]
     Raises:
         InputError: The file is missing, damaged, or of no known make.
     """
+    if Path(path).is_dir():
+        return read_folder(path)
     try:
         return read_checkpoint(path)
     except ForeignCheckpointError:

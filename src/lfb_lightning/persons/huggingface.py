@@ -42,7 +42,7 @@ class HuggingfacePersons:
         min_height: float = 0.0,
         device: str | None = None,
     ) -> None:
-        from lfb_lightning.models.checkpoint import state_digest
+        from lfb_lightning.models.digest import state_digest
         from lfb_lightning.persons.torch_device import chosen_device
 
         if model is None:

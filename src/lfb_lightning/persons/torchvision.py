@@ -54,7 +54,7 @@ class TorchvisionPersons:
     ) -> None:
         from torchvision.models import get_model
 
-        from lfb_lightning.models.checkpoint import state_digest
+        from lfb_lightning.models.digest import state_digest
         from lfb_lightning.persons.torch_device import chosen_device
 
         self._keeping = Keeping(threshold, max_persons, min_height)

@@ -10,7 +10,6 @@ import torch
 
 from lfb_lightning.bank import BankWriter, Provenance
 from lfb_lightning.clock import Clock
-from lfb_lightning.models import state_digest
 from lfb_lightning.prediction.observed import Observed
 from lfb_lightning.prediction.trained import Trained
 from lfb_lightning.version import __version__
@@ -30,8 +29,8 @@ def bank_writer(folder: Path, memory: Trained, *, clock: Clock, precision: str, 
     """
     detector, recipe = memory.detector, memory.recipe
     made = Provenance(
-        checkpoint_digest=state_digest(detector),
-        backbone_digest=state_digest(detector.backbone),
+        checkpoint_digest=detector.digest(),
+        backbone_digest=detector.backbone_digest(),
         backbone=detector.describe_backbone(),
         channels=detector.channels,
         precision=precision,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lfb_lightning.clips import ClipSettings, collate
 from lfb_lightning.clips.normalize import normalize
-from lfb_lightning.models import ActionDetector, state_digest
+from lfb_lightning.models import InferenceDetector
 from lfb_lightning.structures import Keyframe, Proposals, Sample
 
 
@@ -29,7 +29,7 @@ class Look:
         clips: How its clips are cut, resized and normalized.
     """
 
-    detector: ActionDetector
+    detector: InferenceDetector
     clips: ClipSettings
 
     @torch.inference_mode()
@@ -71,16 +71,14 @@ class Looks:
         self.each: list[Look] = []
         self.digests: list[str] = []
 
-    def number_of(self, detector: ActionDetector, clips: ClipSettings) -> int:
+    def number_of(self, detector: InferenceDetector, clips: ClipSettings) -> int:
         """Give the number of the look of a detector's backbone; detectors that see the same have one.
 
         Args:
             detector: Whose backbone looks.
             clips: How its clips are made.
         """
-        pooling = {name: value for name, value in vars(detector.roi_features).items() if not name.startswith("_")}
-        parts = [state_digest(detector.backbone), detector.describe_backbone(), state_digest(detector.roi_features)]
-        digest = " ".join(map(str, [*parts, type(detector.roi_features), pooling, clips]))
+        digest = f"{detector.describe_features()} {clips}"
         if digest not in self.digests:
             self.digests.append(digest)
             self.each.append(Look(detector.to(self.device), clips))

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lfb_lightning.models import state_digest
 from lfb_lightning.persons import BoxesBySecond, PersonSource, TorchvisionPersons
 from lfb_lightning.persons.torch_device import chosen_device
 from lfb_lightning.prediction.gathering import counted, gather
@@ -182,7 +181,7 @@ class LFBPredictor:
     def describe(self) -> dict[str, Any]:
         """State what decides scores beside what a journal says: heads, windows, the bank's threshold."""
         return {
-            "detectors": [state_digest(scorer.detector) for scorer in self._scorers],
+            "detectors": [scorer.detector.digest() for scorer in self._scorers],
             "recipes": [str(scorer.recipe) for scorer in self._scorers],
             "bank": [[scorer.bank, scorer.bank_threshold, scorer.listed] for scorer in self._scorers],
         }

@@ -14,7 +14,7 @@ from torch import Tensor
 from lfb_lightning.bank import BankRows, FeatureBank
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.errors import InputError
-from lfb_lightning.models import ActionDetector
+from lfb_lightning.models import InferenceDetector
 from lfb_lightning.prediction.observed import Observed, joined
 from lfb_lightning.prediction.recipe import Recipe
 from lfb_lightning.structures import Keyframe
@@ -59,7 +59,7 @@ class Scorer:
         listed: Rows that an attention lists; 0: no attention.
     """
 
-    detector: ActionDetector
+    detector: InferenceDetector
     recipe: Recipe
     own: int
     bank: int

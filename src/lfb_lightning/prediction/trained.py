@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models import ActionDetector, state_digest
-from lfb_lightning.models.loading import load_with_config
+from lfb_lightning.exporting import open_detector
+from lfb_lightning.models import InferenceDetector
 from lfb_lightning.prediction.recipe import Recipe, read_recipe
 
 
@@ -23,14 +23,14 @@ class Trained:
         path: The checkpoint that it is from.
     """
 
-    detector: ActionDetector
+    detector: InferenceDetector
     recipe: Recipe
     path: str
 
     @property
     def name(self) -> str:
         """How results call it: the checkpoint's place and what reads the bank."""
-        return f"{'/'.join(Path(self.path).parts[-3:])} ({type(self.detector.fbo).__name__})"
+        return f"{'/'.join(Path(self.path).parts[-3:])} ({self.detector.fbo_name})"
 
 
 def load_trained(
@@ -43,7 +43,7 @@ def load_trained(
     """Load a detector with its recipe.
 
     Args:
-        path: A checkpoint that `load_detector` reads.
+        path: A checkpoint that `load_detector` reads, or a folder of `lfb-export`.
         labels: A label map to take the actions' names from; None: the checkpoint's.
         clips: Keys of `ClipSettings` that replace the checkpoint's.
         trusted_packages: Packages whose classes the checkpoint may name.
@@ -51,7 +51,7 @@ def load_trained(
     Raises:
         InputError: It cannot be loaded, or says something that does not fit.
     """
-    detector, config = load_with_config(path, trusted_packages)
+    detector, config = open_detector(path, trusted_packages)
     recipe = read_recipe(
         config,
         source=f"checkpoint {path}",
@@ -86,7 +86,7 @@ def memory_of(trained: Trained, given: Trained | None) -> tuple[Trained, str | N
             f"bank of {detector.bank_channels}; give bank_ckpt_path=<the checkpoint that its bank was extracted with>."
         )
     wanted = trained.recipe.bank_backbone
-    found = state_digest(memory.detector.backbone)
+    found = memory.detector.backbone_digest()
     if wanted not in (None, found):
         raise InputError(
             f"checkpoint {trained.path} was trained on a bank of backbone {wanted[:12]}, but that of {memory.path} is "

@@ -1,0 +1,183 @@
+"""A detector as a folder that can be passed on: `config.json`, and `model.safetensors` or exported programs beside it.
+
+The folder is data as checkpoints are (docs/security.md): the configuration is plain values, what it names is looked up in
+the tables of `checkpoint`, and the sizes of tensors are compared with the file before any is made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import remove_abandoned, write_durably
+from lfb_lightning.files.json_file import read_json_object
+from lfb_lightning.files.safetensors_header import read_safetensors_header
+from lfb_lightning.models.digest import state_digest
+from lfb_lightning.models.portable import portable
+from lfb_lightning.version import __version__
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+FORMATS = ("safetensors", "onnx", "torch_export")
+PROGRAMS = ("features", "scores", "detector")
+_OURS = {CONFIG, WEIGHTS, *(f"{name}.{ending}" for name in PROGRAMS for ending in ("onnx", "pt2"))}
+_MAKER = "lfb-lightning"
+_VERSION = 1
+_LARGEST_CONFIG = 1 << 20  # bytes; that of a detector of AVA has 5,000
+_DEEPEST = 32
+
+
+def read_folder_config(folder: str | Path) -> dict[str, Any]:
+    """Read the configuration of a detector's folder, which is plain data.
+
+    Returns:
+        What a checkpoint's configuration has, and `format`: one of `FORMATS`.
+
+    Raises:
+        InputError: The folder has none, or it is not as `save_pretrained` and `lfb-export` write it.
+    """
+    folder = Path(folder)
+    path = folder / CONFIG
+    if not path.is_file():
+        raise InputError(
+            f"checkpoint {folder}: a folder without {CONFIG}; expected a file, or a folder that lfb-export has written "
+            "(of a run's folder, give checkpoints/best.ckpt)."
+        )
+    if (size := path.stat().st_size) > _LARGEST_CONFIG:
+        raise InputError(f"checkpoint {path}: has {size} bytes, expected at most {_LARGEST_CONFIG}; it is damaged.")
+    config = read_json_object(path, what="checkpoint")
+    if config.get("made_by") != _MAKER or config.get("format") not in FORMATS:
+        raise InputError(
+            f"checkpoint {path}: was not written by lfb-export (made_by {config.get('made_by')!r:.40}, format "
+            f"{config.get('format')!r:.40}), expected {_MAKER} and one of {', '.join(FORMATS)}."
+        )
+    if config.get("format_version") != _VERSION:
+        raise InputError(
+            f"checkpoint {path}: is of version {config.get('format_version')!r:.40}, this package ({__version__}) reads "
+            f"version {_VERSION}; install the one that wrote it."
+        )
+    if _is_deeper(config, _DEEPEST):
+        raise InputError(f"checkpoint {path}: is nested more than {_DEEPEST} levels deep; it is damaged.")
+    return _with_whole_columns(config)
+
+
+def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Read the configuration and the weights of a folder of the format `safetensors`.
+
+    Raises:
+        InputError: Something is missing, damaged, or the folder is of another format.
+    """
+    folder = Path(folder)
+    config = read_folder_config(folder)
+    if config["format"] != "safetensors":
+        raise InputError(
+            f"checkpoint {folder}: is a detector exported as {config['format']}, whose weights are not read; export it with "
+            "format=safetensors for this."
+        )
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise InputError(f"checkpoint {path}: no such file, although {CONFIG} is there; copy the folder again.")
+    try:
+        _, spans = read_safetensors_header(path)
+        end = min((span.begin for span in spans.values()), default=0)
+        for name, span in sorted(spans.items(), key=lambda entry: (entry[1].begin, entry[1].end)):
+            if span.begin != end:
+                raise ValueError(f"its {name!r:.80} does not begin where the tensor before it ends")
+            end = span.end
+        return config, load_file(path)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(f"checkpoint {path}: cannot be read ({error}); copy the folder again.") from error
+
+
+def save_folder(folder: str | Path, detector: nn.Module, config: Mapping[str, Any], *, overwrite: bool = False) -> Path:
+    """Write a detector's weights and configuration as a folder of the format `safetensors`.
+
+    Args:
+        folder: Where to.
+        detector: Whose weights are written, bit for bit.
+        config: What it is rebuilt with, as a checkpoint has it; `portable` chooses what is written of it.
+        overwrite: Whether a folder that holds an export already is replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: The folder has something in it, or cannot be written.
+    """
+    folder = prepare_folder(folder, overwrite=overwrite)
+    weights = {name: value.detach().cpu().clone().contiguous() for name, value in detector.state_dict().items()}
+    write_durably(folder / WEIGHTS, save(weights, metadata={"format": "pt"}))
+    write_folder_config(folder, config, format="safetensors", weights_digest=state_digest(detector))
+    return folder
+
+
+def prepare_folder(folder: str | Path, *, overwrite: bool) -> Path:
+    """Make the folder of an export, without a configuration, which is written last.
+
+    Args:
+        folder: Where to.
+        overwrite: Whether the files of an earlier export are removed; those of one that did not come to its end always are,
+            and any others are left alone.
+
+    Raises:
+        InputError: There is something in it that may not be replaced, or it cannot be made.
+    """
+    folder = Path(folder)
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"out={folder}: is a file, expected a folder to write into.")
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(folder)
+        there = {path.name for path in folder.iterdir()}
+        is_unfinished = CONFIG not in there and there <= _OURS
+        if there and not is_unfinished:
+            if not overwrite:
+                raise InputError(f"out={folder}: is not empty; give another folder, or replace it with overwrite=true.")
+            read_folder_config(folder)  # files that lie in any other folder are nobody's to remove
+        for name in [CONFIG, *sorted(there & _OURS)]:  # the configuration first: without it, the folder is unfinished
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"out={folder}: cannot be written ({error.strerror or error}).") from error
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"out={folder}: cannot be written (no permission).")
+    return folder
+
+
+def write_folder_config(folder: Path, config: Mapping[str, Any], *, format: str, **more: Any) -> None:
+    """Write `config.json`: what is portable of a configuration, and what the format adds.
+
+    Args:
+        folder: The export's folder.
+        config: The detector's configuration.
+        format: One of `FORMATS`.
+        **more: Further sections, plain data.
+    """
+    head = {"made_by": _MAKER, "format": format, "format_version": _VERSION, "package_version": __version__}
+    content = json.dumps({**head, **portable(config), **more}, indent=1, ensure_ascii=False)
+    write_durably(folder / CONFIG, f"{content}\n".encode(errors="replace"))  # half a surrogate pair has no UTF-8
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether containers are nested in more than so many levels."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
+
+
+def _with_whole_columns(config: dict[str, Any]) -> dict[str, Any]:
+    """Turn the score columns of `trained_on.actions` into numbers again, which JSON has as text."""
+    trained = config.get("trained_on")
+    actions = trained.get("actions") if isinstance(trained, dict) else None
+    if not isinstance(trained, dict) or not isinstance(actions, dict):
+        return config
+    columns = {int(key) if key.isdecimal() and len(key) < 10 else key: name for key, name in actions.items()}
+    return {**config, "trained_on": {**trained, "actions": columns}}
