@@ -70,13 +70,13 @@ class LoggedPictures(Callback):
         self,
         trainer: Trainer,
         pl_module: DetectionTask,
-        outputs: Detections,
+        outputs: Detections | None,
         batch: ClipBatch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the detections of key frames that will be drawn: those whose names have the smallest checksums."""
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or outputs is None:  # a task of one's own may give nothing
             return
         for place, keyframe in enumerate(batch.keyframes):
             rank = crc32(str(keyframe).encode())
