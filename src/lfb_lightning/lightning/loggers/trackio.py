@@ -21,6 +21,8 @@ _FOLDER = "TRACKIO_DIR"  # read by trackio when it is imported
 class TrackioLogger(Logger):
     """Logs numbers, pictures and files to Trackio, in `<run_dir>/trackio` unless the variable `TRACKIO_DIR` is set.
 
+    Trackio reads that variable once per process: later runs of a process are beside the first one's.
+
     Args:
         run_dir: The run folder.
         ckpt_path: What training resumes from; with it, the newest run of this name goes on.
