@@ -4,7 +4,7 @@ import pytest
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.lightning.loggers.services import _wandb_id, mlflow_logger, name_of, wandb_logger
+from lfb_lightning.lightning.loggers.services import _wandb_id, goes_on, mlflow_logger, name_of, wandb_logger
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,21 @@ def test_the_newest_wandb_run_of_a_folder_goes_on(tmp_path):
     for name in [*names, "offline-run-20260103_000000-my-own_id", "run-20270101_000000-" + "x" * 200]:
         (folder / name).mkdir(parents=True)
     assert _wandb_id(tmp_path) == "my-own_id"
+
+
+def test_only_a_run_that_is_resumed_goes_on(tmp_path):
+    """Every job of a sweep has ckpt_path=auto, and its folder may have been emptied since."""
+    assert [goes_on(tmp_path, path) for path in (None, "auto", "last", "other.ckpt")] == [False, False, True, True]
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    assert [goes_on(tmp_path, path) for path in (None, "auto")] == [False, True]
+
+
+def test_a_repeated_mlflow_run_goes_on_in_its_store_and_a_new_one_begins(tmp_path):
+    first = mlflow_logger(run_dir=str(tmp_path / "a'b c"))
+    again = mlflow_logger(run_dir=str(tmp_path / "a'b c"))
+    resumed = mlflow_logger(run_dir=str(tmp_path / "a'b c"), ckpt_path="last")
+    assert first.run_id != again.run_id == resumed.run_id
 
 
 @pytest.mark.parametrize("make", [wandb_logger, mlflow_logger])

@@ -64,7 +64,7 @@ def wandb_logger(
         name=name or name_of(run_dir),
         save_dir=run_dir,
         offline=offline,
-        id=_wandb_id(Path(run_dir)) if ckpt_path is not None else None,
+        id=_wandb_id(Path(run_dir)) if goes_on(run_dir, ckpt_path) else None,
         project=project,
         log_model=log_model,
         entity=entity,
@@ -117,7 +117,7 @@ def mlflow_logger(
         tags={_FOLDER_TAG: folder},
         log_model=log_model,
         artifact_location=None if uri else f"{Path(run_dir).absolute()}/mlartifacts",
-        run_id=_mlflow_id(uri or local, project, folder) if ckpt_path is not None else None,
+        run_id=_mlflow_id(uri or local, project, folder) if goes_on(run_dir, ckpt_path) else None,
     )
     _begin(logger, "mlflow")
     return logger
@@ -127,6 +127,11 @@ def name_of(run_dir: str | Path) -> str:
     """Name a run after its folder: the last part, and the one before for a sweep's job, whose folder is a number."""
     path = Path(run_dir).absolute()
     return f"{path.parent.name}-{path.name}" if path.name.isdecimal() else path.name
+
+
+def goes_on(run_dir: str | Path, ckpt_path: str | None) -> bool:
+    """Tell whether training resumes; `auto`, which every sweep's job has, only does where there is a checkpoint."""
+    return ckpt_path is not None and (ckpt_path != "auto" or (Path(run_dir) / "checkpoints" / "last.ckpt").is_file())
 
 
 def require(extra: str, packages: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 
-from lfb_lightning.lightning.loggers.services import PROJECT, name_of, require
+from lfb_lightning.lightning.loggers.services import PROJECT, goes_on, name_of, require
 
 _FOLDER = "TRACKIO_DIR"  # read by trackio when it is imported
 
@@ -52,7 +52,7 @@ class TrackioLogger(Logger):
         self._run_name = name or name_of(run_dir)
         self._group = group
         self._space_id = space_id
-        self._goes_on = ckpt_path is not None
+        self._goes_on = goes_on(run_dir, ckpt_path)
         self._config: dict[str, Any] = {}
         self._run: Any = None
 
