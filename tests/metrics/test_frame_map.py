@@ -74,3 +74,16 @@ def test_without_truth_there_are_detections_and_no_map():
     assert isinstance(metric.annotations, Annotations)
     assert metric.annotations.keyframes == []
     assert isinstance(metric.annotations.rows, pd.DataFrame)
+
+
+def test_the_curve_of_each_class_with_truth(tmp_path):
+    rows = "v,902,0.1,0.1,0.5,0.5,1,0\nv,903,0.1,0.1,0.5,0.5,1,0\nv,904,0.1,0.1,0.5,0.5,1,0\n"
+    metric = FrameMeanAP(truth(tmp_path, rows))
+    moments = [Keyframe("v", 902), Keyframe("v", 903), Keyframe("v", 904)]
+    metric.update(batch(moments, [RIGHT, WRONG, RIGHT], [[0.9, 0.1], [0.8, 0.1], [0.7, 0.1]]))
+    metric.compute()
+    assert metric.result.curves.keys() == {1}
+    precision, recall = metric.result.curves[1]
+    assert precision.tolist() == [1.0, 2 / 3]
+    assert recall.tolist() == [1 / 3, 2 / 3]
+    assert metric.result.per_class[1] == pytest.approx(1 / 3 + 1 / 3 * 2 / 3)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float64
 
 from lfb_lightning.structures import Detections
 
@@ -45,4 +48,29 @@ class Evaluator(Protocol):
         Returns:
             Their paths.
         """
+        ...
+
+
+class PrecisionRecall(NamedTuple):
+    """The precision-recall curve of a class.
+
+    Args:
+        name: The class, for people.
+        ap: Average precision, 0 to 1.
+        precision: At each threshold, from the highest down.
+        recall: The same of recall.
+    """
+
+    name: str
+    ap: float
+    precision: Float64[np.ndarray, " K"]
+    recall: Float64[np.ndarray, " K"]
+
+
+@runtime_checkable
+class Curves(Protocol):
+    """What an evaluator may offer too: curves to be drawn at the end of a training."""
+
+    def curves(self) -> Sequence[PrecisionRecall]:
+        """Give the curves of the last evaluation, the best class first; none where the split has no truth."""
         ...

@@ -12,7 +12,7 @@ value here is the lowest that it can print, and it is the same everywhere.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,7 @@ from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.frame_cap import keep_best
 
 Protocol = Literal["official", "official_2019", "official_2018"]
+Curve = tuple[Float64[np.ndarray, " K"], Float64[np.ndarray, " K"]]
 IOU_THRESHOLD = 0.5
 _CAP = {"official": 50, "official_2019": 50, "official_2018": None}
 
@@ -36,12 +37,14 @@ class FrameAP:
         num_ground_truth: Annotated boxes of each class.
         num_detections: Detections of each class that the protocol counts.
         num_true_positives: How many of those are true positives.
+        curves: Precision and recall of each class with ground truth, as `precision_recall` gives them.
     """
 
     per_class: dict[int, float]
     num_ground_truth: dict[int, int]
     num_detections: dict[int, int]
     num_true_positives: dict[int, int]
+    curves: dict[int, Curve] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def mean(self) -> float:
@@ -196,27 +199,26 @@ def _average_precisions(
     order = np.argsort(detections.classes, kind="stable")
     classes = detections.classes[order]
     per_class, num_truth, num_detections, num_true = {}, {}, {}, {}
+    curves: dict[int, Curve] = {}
     for key in action_ids:
         low, high = np.searchsorted(classes, [key, key + 1])
         rows = order[low:high]
         positives = int((ground_truth.classes == key).sum())
         num_truth[key], num_detections[key] = positives, len(rows)
         num_true[key] = int(is_true[rows].sum())
-        per_class[key] = average_precision(detections.scores[rows], is_true[rows], positives)
-    return FrameAP(per_class, num_truth, num_detections, num_true)
+        if positives:
+            curves[key] = precision_recall(detections.scores[rows], is_true[rows], positives)
+        per_class[key] = average_precision(*curves[key]) if positives else float("nan")
+    return FrameAP(per_class, num_truth, num_detections, num_true, curves)
 
 
-def average_precision(scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarray, " N"], num_positives: int) -> float:
+def average_precision(precision: Float64[np.ndarray, " K"], recall: Float64[np.ndarray, " K"]) -> float:
     """Compute the area under the interpolated precision-recall curve.
 
     Args:
-        scores: Confidences of one class's detections, in any order, `[N]`.
-        is_true: Whether each detection is a true positive, `[N]`.
-        num_positives: How many ground-truth boxes there are; without any, the result is NaN.
+        precision: At each threshold, from the highest down, `[K]`.
+        recall: The same of recall, `[K]`.
     """
-    if num_positives == 0:
-        return float("nan")
-    precision, recall = precision_recall(scores, is_true, num_positives)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * envelope))
 

@@ -13,6 +13,7 @@ from lfb_lightning.datasets.ava.tables import AvaTables
 from lfb_lightning.metrics import FrameAP, FrameMeanAP
 from lfb_lightning.metrics.collected_rows import video_hash
 from lfb_lightning.metrics.description import describe_result
+from lfb_lightning.metrics.evaluator import PrecisionRecall
 from lfb_lightning.structures import Detections
 
 
@@ -65,6 +66,13 @@ class AvaEvaluator(nn.Module):
                 "no_mAP_because": f"annotations {self._tables.path(self._tables.data.annotations)}: no such file",
             }
         return describe_result(self._result, self._groups, self._tables.label_map.names)
+
+    def curves(self) -> Sequence[PrecisionRecall]:
+        """Give the curve of each action with annotated boxes, the best first."""
+        assert self._result is not None
+        found, names = self._result, self._tables.label_map.names
+        best_first = sorted(found.curves, key=lambda action_id: -found.per_class[action_id])
+        return [PrecisionRecall(names[one], found.per_class[one], *found.curves[one]) for one in best_first]
 
     def write(self, folder: Path) -> Sequence[Path]:
         """Write `results.csv`, in the form of AVA's challenge."""

@@ -145,9 +145,9 @@ class DetectionTask(LightningModule):
                 dist.broadcast(buffer, 0)
             model.require_forward_param_sync = False
 
-    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
-        """Collect the scores of a batch."""
-        self._collect(batch)
+    def validation_step(self, batch: ClipBatch, batch_index: int) -> Detections:  # type: ignore[override]
+        """Collect the scores of a batch, and give them to callbacks."""
+        return self._collect(batch)
 
     def test_step(self, batch: ClipBatch | ViewBatch, batch_index: int) -> None:
         """Collect the scores of a batch, averaged over the views if there are several."""
@@ -214,11 +214,13 @@ class DetectionTask(LightningModule):
         if here or self.trainer.is_global_zero:
             _log.warning("%s: the step is left out", text)
 
-    def _collect(self, batch: ClipBatch) -> None:
-        self._add(batch, self.loss.scores(self(batch)))
+    def _collect(self, batch: ClipBatch) -> Detections:
+        return self._add(batch, self.loss.scores(self(batch)))
 
-    def _add(self, batch: ClipBatch, scores: Tensor) -> None:
-        self.evaluator.update(Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores, batch.items))
+    def _add(self, batch: ClipBatch, scores: Tensor) -> Detections:
+        detections = Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores, batch.items)
+        self.evaluator.update(detections)
+        return detections
 
     def _evaluate(self, stage: str) -> None:
         self.figures = self.evaluator.compute()
