@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 JOBS = {"train": "train", "test": "test", "extract": "extract", "cache": "cache", "check": "check"}
 JOBS |= {"eval": "evaluate_files", "import_weights": "import_file", "predict": "predict", "detect": "detect"}
+JOBS |= {"doctor": "doctor"}
 STAND_INS = {"data=...": "data=ava_custom", "experiment=...": "experiment=ava_original"}
 STAND_INS |= {"experiment=NAME": "experiment=ava_original", "fbo.dropout=...": "fbo.dropout=0.1"}
 NOT_OURS = {"multilabel=False", "use_half_precision=True", "weights_only=True", "return_attention=True"}  # arguments
@@ -110,6 +111,7 @@ def test_override_is_one_of_some_command(text, composed):
         (name, []) for name in ("train", "extract", "predict", "detect", "cache", "check", "eval", "import_weights")
     ]
     attempts += [("bank", [action, *needed]) for action, needed in actions.items()]
+    attempts += [("doctor", [])]
     attempts += [("detect", [f"persons={source}"]) for source in ("boxes", "onnx")]
     told = []
     for command, before in attempts:
