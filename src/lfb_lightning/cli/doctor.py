@@ -62,10 +62,20 @@ def doctor(settings: Settings, as_json: bool) -> int:
     return 1 if count(sections, "problem") else 0
 
 
+def _answer(arguments: Sequence[str]) -> str | None:
+    """Answer a question for help or the version; also where the files of the help cannot be read."""
+    try:
+        from lfb_lightning.cli.help.answers import answer_command
+
+        return answer_command("doctor", arguments)
+    except (ImportError, OSError):
+        return _USAGE if {"--help", "-h"} & set(arguments) else None
+
+
 def main() -> None:
     """Run `lfb-doctor` with the arguments that the user typed."""
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        print(f"{__doc__}\n\nUsage: {_USAGE}")
+    if (text := _answer(sys.argv[1:])) is not None:
+        print(text)
         return
     try:
         settings, as_json = parse(sys.argv[1:])
