@@ -40,7 +40,8 @@ def docs_examples():
     for path in sorted((ROOT / "docs").glob("*.md")):
         blocks = re.findall(r"```\w*\n(.*?)```", path.read_text(), re.DOTALL)
         spans = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL))
-        lines = [line for block in blocks for line in block.splitlines() if line.startswith("lfb-")]
+        lines = [re.sub(r"^lfb (?!completion)(?=\w)", "lfb-", line) for block in blocks for line in block.splitlines()]
+        lines = [line for line in lines if line.startswith("lfb-") and not line.startswith("lfb-train: ")]  # a message
         for text in [*lines, *(" ".join(span.split()) for span in spans)]:
             text = re.sub(r"^torchrun .* -m lfb_lightning.cli.train|^sbatch .*scripts/train.slurm", "lfb-train", text)
             if text.startswith("lfb-") or _OVERRIDES.fullmatch(text):
