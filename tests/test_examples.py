@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 JOBS = {"train": "train", "test": "test", "extract": "extract", "cache": "cache", "check": "check"}
 JOBS |= {"eval": "evaluate_files", "import_weights": "import_file", "predict": "predict", "detect": "detect"}
-JOBS |= {"report": "report", "export": "export"}
+JOBS |= {"report": "report", "export": "export", "doctor": "doctor"}
 STAND_INS = {"data=...": "data=ava_custom", "experiment=...": "experiment=ava_original"}
 STAND_INS |= {"experiment=NAME": "experiment=ava_original", "fbo.dropout=...": "fbo.dropout=0.1"}
 NOT_OURS = {"multilabel=False", "use_half_precision=True", "weights_only=True", "return_attention=True"}  # arguments
@@ -40,7 +40,8 @@ def docs_examples():
     for path in sorted((ROOT / "docs").glob("*.md")):
         blocks = re.findall(r"```\w*\n(.*?)```", path.read_text(), re.DOTALL)
         spans = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL))
-        lines = [line for block in blocks for line in block.splitlines() if line.startswith("lfb-")]
+        lines = [re.sub(r"^lfb (?!completion)(?=\w)", "lfb-", line) for block in blocks for line in block.splitlines()]
+        lines = [line for line in lines if line.startswith("lfb-") and not line.startswith("lfb-train: ")]  # a message
         for text in [*lines, *(" ".join(span.split()) for span in spans)]:
             text = re.sub(r"^torchrun .* -m lfb_lightning.cli.train|^sbatch .*scripts/train.slurm", "lfb-train", text)
             if text.startswith("lfb-") or _OVERRIDES.fullmatch(text):
@@ -115,6 +116,7 @@ def test_override_is_one_of_some_command(text, composed):
         )
     ]
     attempts += [("bank", [action, *needed]) for action, needed in actions.items()]
+    attempts += [("doctor", [])]
     attempts += [("detect", [f"persons={source}"]) for source in ("boxes", "onnx")]
     told = []
     for command, before in attempts:

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from lfb_lightning.cli.arguments import prepare
 from lfb_lightning.cli.checking import check_config
 from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.cli.help.answers import answer_command
 from lfb_lightning.cli.mistakes import explain
 from lfb_lightning.cli.sweep_job import run_sweep_job
 from lfb_lightning.cli.trust import trusted_packages
@@ -46,6 +47,9 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
         config_name: The name of its configuration in `conf/`; by default the command's name.
     """
     config_name = config_name or command
+    if (text := answer_command(command, sys.argv[1:])) is not None:
+        print(text)
+        sys.exit(0)
     follow_starter()
     end_when_asked()
     logging.raiseExceptions = (
@@ -57,10 +61,11 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
     statuses: list[int] = []
     at_work = False
     failure: Exception | None = None
+    split: object = None
 
     @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)
     def main(cfg: DictConfig) -> float | None:
-        nonlocal at_work, failure
+        nonlocal at_work, failure, split
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             at_work = True
@@ -71,6 +76,7 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
             if "trusted_packages" in cfg:
                 trusted_packages(cfg)  # before their classes are looked up
             check_config(cfg, command)
+            split = cfg.get("split")
             at_work = True
             with _naming_full_disk():
                 statuses.append(job(cfg, run_dir))
@@ -89,7 +95,7 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
         if wants_traceback or (at_work and not _is_users(error)):
             wait_for_first_rank()
             raise
-        print(f"lfb-{command}: {explain(error, command, config_name)}", file=sys.stderr)
+        print(f"lfb-{command}: {explain(error, command, config_name, split=split)}", file=sys.stderr)
         sys.exit(_BAD_INPUT)
     except BaseException:
         wait_for_first_rank()

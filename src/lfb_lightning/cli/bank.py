@@ -18,6 +18,8 @@ from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.bank.summary import summarize
 from lfb_lightning.bank.verify import verify
 from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.help.answers import answer_command
+from lfb_lightning.cli.help.commands import near
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
@@ -188,11 +190,13 @@ def _complete(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Run `lfb-bank` with the arguments that the user typed."""
+    if (text := answer_command("bank", sys.argv[1:])) is not None:
+        print(text)
+        return
     action = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else None
-    if action is None and {"--help", "-h"} & set(sys.argv):
-        action = "inspect"  # their help is one
     if action not in ACTIONS:
-        named = "no action" if action is None else f"unknown action '{action}'"
+        meant = f", did you mean {' or '.join(found)}?" if (found := near(action or "", ACTIONS)) else ""
+        named = "no action" if action is None else f"unknown action '{action}'{meant}"
         print(
             f"lfb-bank: {named}, expected lfb-bank {'|'.join(ACTIONS)} key=value ...; see lfb-bank --help",
             file=sys.stderr,

@@ -108,6 +108,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "num_threads": _Positive | None,
         "trusted_packages": Sequence[str],
     },
+    "doctor": {"paths": Mapping[str, str], "json": bool, "self_test": bool},
     "import": {"src": _Path, "out": _Path, "strict": bool},
     "export": {
         "ckpt_path": _Path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import hydra
 from hydra.errors import InstantiationException, MissingConfigException
@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.cli.help.commands import near
 from lfb_lightning.cli.keys import RENAMED
 from lfb_lightning.errors import InputError
 
@@ -23,22 +24,26 @@ _PLUGIN_EXTRAS = {
     "hydra/sweeper/optuna": "search",
 }
 _FULL_KEY = re.compile(r"^\s*full_key: (\S+)", re.MULTILINE)
+_NO_OPTION = re.compile(r"Could not find '([^']+)/([^'/]+)'")
+_AVAILABLE = re.compile(r"^\t(\S+)$", re.MULTILINE)
+_SPLITS = ("train", "val", "test")
 _UNKNOWN = re.compile(r"Could not (?:override|delete from config\.) '([^']+)'")
 
 
-def explain(error: BaseException, command: str, config_name: str) -> str:
+def explain(error: BaseException, command: str, config_name: str, *, split: object = None) -> str:
     """Explain in one line what went wrong while a configuration was composed, read or built.
 
     Args:
         error: What was raised. Among it and its causes, the first that a user can mend is explained.
         command: The command's name, `train` for `lfb-train`.
         config_name: Its configuration, whose keys are suggested in place of an unknown one.
+        split: The split of the data that is worked on, which is named if what went wrong is that it is not there.
     """
     causes = list(_causes(error))
     message = str(error).strip()
     for cause in causes:
         if isinstance(cause, InputError):
-            return str(cause)
+            return f"{_unknown_split(split, str(cause))}{cause}"
     for name, extra in _PLUGIN_EXTRAS.items():
         if f"'{name}'" in message:
             return f"{name} is an optional part: pip install 'lfb-lightning[{extra}]'."
@@ -48,6 +53,8 @@ def explain(error: BaseException, command: str, config_name: str) -> str:
     if isinstance(error, InstantiationException):
         return f"{_full_key(message) or 'configuration'}: {_one_line(str(causes[-1]))}"
     if isinstance(error, MissingConfigException):  # the other lines list Hydra's own folders
+        if missing := _NO_OPTION.search(message):
+            return _unknown_option(missing[1], missing[2], _AVAILABLE.findall(message))
         return _one_line(message.split("Config search path:")[0])
     if unknown := _UNKNOWN.match(message):
         return _unknown_key(unknown[1], command, config_name)
@@ -92,6 +99,24 @@ def _unknown_key(key: str, command: str, config_name: str) -> str:
     near = near or difflib.get_close_matches(key, keys)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"unknown option '{key}': {hint}{prints}; one that is not there is added with a plus sign, +{key}=VALUE."
+
+
+def _unknown_option(group: str, option: str, options: list[str]) -> str:
+    meant = _meant(option, options)
+    advice = "." if meant else "; --config-dir adds a folder of your own."
+    return f"{group}={option}: no such option{meant} ({', '.join(options) or 'the group has none'}){advice}"
+
+
+def _unknown_split(split: object, message: str) -> str:
+    """Say first that there is no such split, if its name is not a usual one and a file with it in its name is missing."""
+    if not isinstance(split, str) or split in _SPLITS or split not in message or "no such file" not in message:
+        return ""
+    return f"split={split}: no such split{_meant(split, _SPLITS)} ({', '.join(_SPLITS)}): "
+
+
+def _meant(word: str, words: Sequence[str]) -> str:
+    meant = near(word, words)
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 
 def _all_keys(config_name: str) -> list[str]:

@@ -208,17 +208,22 @@ def _average_precisions(
         num_true[key] = int(is_true[rows].sum())
         if positives:
             curves[key] = precision_recall(detections.scores[rows], is_true[rows], positives)
-        per_class[key] = average_precision(*curves[key]) if positives else float("nan")
+        per_class[key] = _area(*curves[key]) if positives else float("nan")
     return FrameAP(per_class, num_truth, num_detections, num_true, curves)
 
 
-def average_precision(precision: Float64[np.ndarray, " K"], recall: Float64[np.ndarray, " K"]) -> float:
-    """Compute the area under the interpolated precision-recall curve.
+def average_precision(scores: Float64[np.ndarray, " N"], is_true: Bool[np.ndarray, " N"], num_positives: int) -> float:
+    """Compute the area under the interpolated precision-recall curve of a class.
 
     Args:
-        precision: At each threshold, from the highest down, `[K]`.
-        recall: The same of recall, `[K]`.
+        scores: Confidences of its detections, in any order, `[N]`.
+        is_true: Whether each detection is a true positive, `[N]`.
+        num_positives: How many ground-truth boxes there are; without any, the result is NaN.
     """
+    return _area(*precision_recall(scores, is_true, num_positives)) if num_positives else float("nan")
+
+
+def _area(precision: Float64[np.ndarray, " K"], recall: Float64[np.ndarray, " K"]) -> float:
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * envelope))
 
