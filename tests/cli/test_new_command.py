@@ -29,7 +29,7 @@ def rows_of(folder, split):
 
 def test_ten_example_rows_are_read_and_every_box_is_a_proposal(tmp_path):
     done = new(tmp_path, "fencing")
-    assert done.stdout.splitlines()[-1].endswith("lfb-check --config-dir conf data=fencing")
+    assert done.stdout.splitlines()[-1] == "next: cd fencing && lfb-check --config-dir conf data=fencing"
     folder = tmp_path / "fencing"
     tables = {split: rows_of(folder, split) for split in ("train", "val")}
     assert sum(len(table.rows) for table in tables.values()) == 10
@@ -90,7 +90,7 @@ def test_a_csv_is_split_by_the_hash_of_its_videos(tmp_path, clips):
     assert {keyframe.video_id for keyframe in rows_of(folder, "val").keyframes} == {expected}
     assert len(rows_of(folder, "train").keyframes) == 10
     assert read_label_map(folder / "annotations" / "action_list.pbtxt").names == {1: "run", 2: "sit"}
-    assert f"val: 2 rows, 1 videos: {expected}" in done.stdout
+    assert f"val: 2 rows in {expected}\n" in done.stdout
     checked = run("check", "--config-dir", "conf", "data=gym", folder=folder)
     assert checked.status == 0, checked.stdout
     assert json.loads((folder / "check" / "check.json").read_text())["splits"]["train"]["videos_found"] == 5

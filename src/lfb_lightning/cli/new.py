@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -57,10 +58,11 @@ def new(cfg: DictConfig, run_dir: Path) -> int:
     for split, rows in project.rows.items():
         videos = sorted({keyframe.video_id for keyframe, *_ in rows})
         more = f" and {len(videos) - 5} more" if len(videos) > 5 else ""
-        print(f"{split}: {len(rows)} rows, {len(videos)} videos: {', '.join(videos[:5])}{more}")
-    print(f"wrote {folder}; {folder / 'README.md'} has the commands. Next:")
-    put = "put your videos into videos/, your rows into annotations/, then "
-    print(f"cd {folder}; {put if cfg['from'] is None else ''}lfb-check --config-dir conf data={name}")
+        print(f"{split}: {len(rows)} rows in {', '.join(videos[:5])}{more}")
+    print(f"wrote {folder}; {folder / 'README.md'} has all commands, to be typed in that folder")
+    if cfg["from"] is None:
+        print("replace the ten rows by yours, and put your videos into videos/")
+    print(f"next: cd {shlex.quote(str(folder))} && lfb-check --config-dir conf data={name}")
     return 0
 
 
