@@ -13,6 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.next_command import command_on_this_data
 from lfb_lightning.cli.sections import Sections
 from lfb_lightning.clips import ClipSampling
@@ -37,6 +38,7 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
     Returns:
         The exit status: 1 if there are errors, else 0.
     """
+    provide_data(cfg)
     data = Sections(cfg).data()
     dataset, sampling = data.dataset, data.clips.sampling
     out = Path(cfg.out)

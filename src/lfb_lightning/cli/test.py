@@ -14,6 +14,7 @@ from lfb_lightning.cli.building import (
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 def test(cfg: DictConfig, run_dir: Path) -> int:
     """Test as configured; returns the exit status."""
+    provide_data(cfg)
     settle_process(cfg)
     checkpoint = required_checkpoint(cfg)
     sections = adopt_checkpoint(cfg, ("data", "bank", "task", "loss"))

@@ -16,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import build, build_detection, settle_process
+from lfb_lightning.cli.first_data import provide_data, refuse_without_data
 from lfb_lightning.cli.sections import Sections, refuse_unloadable
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
@@ -46,6 +47,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     Returns:
         The exit status.
     """
+    provide_data(cfg)
+    refuse_without_data(cfg)
     settle_process(cfg)
     refuse_unloadable(cfg, trusted_packages(cfg))
     if cfg.model.get("num_classes", 1) is None:
