@@ -89,7 +89,7 @@ def test_the_page_is_true(folder, monkeypatch):
 def test_the_page_walks_the_whole_path():
     names = [command.split()[0] for command, _ in steps()]
     assert [name for name in names if name.startswith("lfb-")] == [
-        "lfb-new", "lfb-check", "lfb-train", "lfb-extract", "lfb-extract", "lfb-train", "lfb-test", "lfb-predict",
+        "lfb-new", "lfb-check", "lfb-train", "lfb-train", "lfb-extract", "lfb-extract", "lfb-train", "lfb-test", "lfb-predict",
     ]  # fmt: skip
 
 
