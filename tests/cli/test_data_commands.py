@@ -2,7 +2,9 @@
 
 import json
 import pickle
+import re
 import shutil
+from collections import Counter
 
 import av
 import pytest
@@ -22,6 +24,16 @@ def test_check_says_what_is_there_and_exits_with_0(console, mini_dir, tmp_path):
     assert len(content["fingerprints"]["train"]["probes"]) == 8
     for split in ("train", "val"):
         assert (tmp_path / "check" / f"contact_sheet_{split}.png").read_bytes().startswith(b"\x89PNG")
+    assert content["splits"]["val"]["keyframes_with_proposals"] == 1.0
+    assert re.search(r"keyframes_with_proposals *│ *100\.0% │ *100\.0% │", done.stdout)
+    rows = [line.split(",") for line in (mini_dir / "mini_ava_val.csv").read_text().splitlines()]
+    shown = Counter(int(row[6]) for row in rows)  # a person has one row per action
+    assert {int(name.split()[0]): count for name, count in content["classes"]["val"].items()} == {
+        action: shown[action] for action in range(1, 15)
+    }
+    assert re.search(rf"9 show a disc *│ *\d+ │ *{shown[9]} │", done.stdout)
+    typed = f"experiment=mini_ava data.last_second=920 paths.data_dir={mini_dir}"
+    assert done.stdout.splitlines()[-1] == f"next: lfb-train {typed} fbo=none hydra.run.dir=runs/baseline"
 
 
 def test_check_exits_with_1_and_a_remedy(console, mini_dir, tmp_path):
@@ -32,6 +44,7 @@ def test_check_exits_with_1_and_a_remedy(console, mini_dir, tmp_path):
     assert any("no video was found at all" in what for what in errors)
     assert any("mini_ava_test_proposals.pkl: no such file" in what for what in errors)
     assert "Traceback" not in done.stderr
+    assert "next:" not in done.stdout
     assert all(finding["remedy"] for finding in findings)
 
 

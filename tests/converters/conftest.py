@@ -41,7 +41,7 @@ def convert(tmp_path, capsys):
     def run(form, contents, *options):
         folder = tmp_path / f"call_{next(calls)}"
         folder.mkdir()
-        ending = {"cvat": "xml", "boxes": "csv"}.get(form, "json")
+        ending = {"cvat": "xml", "boxes": "csv", "csv": "csv"}.get(form, "json")
         paths = []
         for letter, content in zip("abcdef", [contents] if isinstance(contents, str) else contents, strict=False):
             paths.append(folder / f"{letter}.{ending}")

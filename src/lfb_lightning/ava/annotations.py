@@ -77,6 +77,11 @@ class Annotations:
         return self._tables[0]
 
     @property
+    def persons_by_action(self) -> Int64[np.ndarray, " A"]:
+        """Count the persons that show each action, by its id."""
+        return self._tables[1].sum(axis=0)
+
+    @property
     def persons(self) -> KeyframeRows:
         """Which rows of `boxes` are a keyframe's."""
         return self._tables[2]

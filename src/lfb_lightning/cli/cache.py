@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.sections import Sections
 from lfb_lightning.datasets import Cacheable
 from lfb_lightning.datasets.frame_cache import CacheRecipe, make_cache
@@ -26,6 +27,7 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
     Returns:
         The exit status: 1 if a video failed, else 0.
     """
+    provide_data(cfg)
     data = Sections(cfg).data()
     dataset = data.dataset
     if not isinstance(dataset, Cacheable):

@@ -13,6 +13,8 @@ from rich.progress import track
 from rich.table import Table
 
 from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.first_data import provide_data
+from lfb_lightning.cli.next_command import command_on_this_data
 from lfb_lightning.cli.sections import Sections
 from lfb_lightning.clips import ClipSampling
 from lfb_lightning.datasets import Cacheable, Checkable
@@ -36,6 +38,7 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
     Returns:
         The exit status: 1 if there are errors, else 0.
     """
+    provide_data(cfg)
     data = Sections(cfg).data()
     dataset, sampling = data.dataset, data.clips.sampling
     out = Path(cfg.out)
@@ -78,15 +81,20 @@ def check(cfg: DictConfig, run_dir: Path) -> int:
             if sheet := _draw(split, sampling, out / f"contact_sheet_{name}.png", cfg.fingerprint_probes):
                 written.append(sheet)
     _print(console, reports)
+    _print_classes(console, reports)
+    _print_findings(console, reports)
     findings = [finding for report in reports for finding in report.findings]
     content = {
         "version": __version__,
         "splits": {report.split: report.figures for report in reports},
+        "classes": {report.split: report.classes for report in reports},
         "findings": [asdict(finding) for finding in findings],
         "fingerprints": fingerprints,
     }
     write_json(out / "check.json", content)
     print("\n".join(f"wrote {path}" for path in [out / "check.json", *written]))
+    if all(finding.level == "note" for finding in findings):
+        print(f"next: {command_on_this_data('lfb-train', 'fbo=none', 'hydra.run.dir=runs/baseline')}")
     return 1 if any(finding.level == "error" for finding in findings) else 0
 
 
@@ -112,6 +120,22 @@ def _print(console: Console, reports: list[SplitReport]) -> None:
     for name in dict.fromkeys(name for report in reports for name in report.figures):
         table.add_row(name, *(escape(_text(report.figures.get(name))) for report in reports))
     console.print(table)
+
+
+def _print_classes(console: Console, reports: list[SplitReport]) -> None:
+    names = dict.fromkeys(name for report in reports for name in report.classes)
+    if not names:
+        return
+    table = Table(title="persons who show an action", title_justify="left")
+    table.add_column("")
+    for report in reports:
+        table.add_column(report.split, justify="right")
+    for name in names:
+        table.add_row(escape(name), *(_text(report.classes.get(name)) for report in reports))
+    console.print(table)
+
+
+def _print_findings(console: Console, reports: list[SplitReport]) -> None:
     for report in reports:
         for finding in report.findings:
             color = {"error": "red", "warning": "yellow", "note": "cyan"}[finding.level]
@@ -123,7 +147,7 @@ def _print(console: Console, reports: list[SplitReport]) -> None:
 
 def _text(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}" if type(value) is float else str(value)
     if isinstance(value, dict):
         return ", ".join(f"{key} {_text(entry)}" for key, entry in list(value.items())[:4]) or "none"
     if isinstance(value, list | tuple):

@@ -16,6 +16,7 @@ from lfb_lightning.cli.building import (
     settle_process,
 )
 from lfb_lightning.cli.data_section import Data
+from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.datasets import ActionSplit
@@ -33,6 +34,7 @@ _log = logging.getLogger(__name__)
 
 def extract(cfg: DictConfig, run_dir: Path) -> int:
     """Extract as configured; returns the exit status: 1 if a video failed."""
+    provide_data(cfg)
     settle_process(cfg)
     checkpoint = required_checkpoint(cfg)
     sections = adopt_checkpoint(cfg, ("data", "bank"), writes_bank=True)

@@ -15,6 +15,7 @@ from lfb_lightning.cli.building import (
     settle_process,
 )
 from lfb_lightning.cli.class_table import class_table
+from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 def test(cfg: DictConfig, run_dir: Path) -> int:
     """Test as configured; returns the exit status."""
+    provide_data(cfg)
     settle_process(cfg)
     checkpoint = required_checkpoint(cfg)
     sections = adopt_checkpoint(cfg, ("data", "bank", "task", "loss"))

@@ -16,6 +16,8 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import build, build_detection, settle_process
+from lfb_lightning.cli.first_data import provide_data, refuse_without_data
+from lfb_lightning.cli.overfit import overfit
 from lfb_lightning.cli.sections import Sections, refuse_unloadable
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.training_end import is_summed_up, write_summary
@@ -45,6 +47,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     Returns:
         The exit status.
     """
+    provide_data(cfg)
+    refuse_without_data(cfg)
     settle_process(cfg)
     refuse_unloadable(cfg, trusted_packages(cfg))
     if cfg.model.get("num_classes", 1) is None:
@@ -60,6 +64,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     if detector.needs_bank_statistics:
         manifest = datamodule.bank("train").manifest
         detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
+    if cfg.get("overfit") is not None:
+        return overfit(cfg, run_dir, task, datamodule)
     splits = [datamodule.split(name) for name in ("train", "val")]
     fingerprints = FrameFingerprint(splits, datamodule.clips.sampling)
     best = BestEvaluation()

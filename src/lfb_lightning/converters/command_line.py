@@ -7,6 +7,7 @@ Forms:
   coco          COCO's JSON whose images are frames of videos (video_id and frame_id, or --frame-name)
   label-studio  Label Studio's JSON export of video tracks (videorectangle)
   via           VGG Image Annotator's JSON, version 3 (videos, pictures) and 2 (pictures); needs --size
+  csv           a csv of boxes with their actions (video_id,second,x1,y1,x2,y2,action,person), or one of AVA's form
   boxes         a csv of person boxes, which becomes proposals.csv
 
 OUT gets annotations.csv and action_list.pbtxt (boxes: proposals.csv); check them with `lfb-check data=ava_custom`. A key
@@ -18,27 +19,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from lfb_lightning.ava.label_map import read_label_map
-from lfb_lightning.converters.annotated_box import AnnotatedBox, Notes
+from lfb_lightning.converters.annotated_box import Notes
 from lfb_lightning.converters.boxes_csv import PROPOSALS, write_proposals
 from lfb_lightning.converters.clock import Clock, parse_rate
-from lfb_lightning.converters.coco import read_coco
-from lfb_lightning.converters.cvat import read_cvat
-from lfb_lightning.converters.label_studio import read_label_studio
+from lfb_lightning.converters.forms import READERS, refuse_unreadable
 from lfb_lightning.converters.options import Options, checked_video_id, parse_frame_name, parse_size
 from lfb_lightning.converters.tables import ANNOTATIONS, LABEL_MAP, Tables, tables_of, write_tables
-from lfb_lightning.converters.via import read_via
 from lfb_lightning.errors import InputError, one_line
-from lfb_lightning.files.zip_records import is_zip
 
 _PROGRAM = "annotations_to_ava"
 _BAD_INPUT = 1
-Reader = Callable[[Path, Options, Notes], Iterator[AnnotatedBox]]
-_READERS: dict[str, Reader] = {"cvat": read_cvat, "coco": read_coco, "label-studio": read_label_studio, "via": read_via}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,11 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(given)
     notes = Notes()
     try:
-        for path in parsed.files:
-            if not path.is_file():
-                raise InputError(f"{path}: no such file.")
-            if is_zip(path):
-                raise InputError(f"{path}: a zip archive; unpack it and give the annotation file in it.")
+        refuse_unreadable(parsed.files)
         print(_convert(parsed, _options(parsed), notes))
     except InputError as error:
         print(f"{_PROGRAM}: {error}", file=sys.stderr)
@@ -72,7 +63,7 @@ def _convert(parsed: argparse.Namespace, options: Options, notes: Notes) -> str:
     if parsed.form == "boxes":
         count = write_proposals(parsed.files, parsed.out, options, notes)
         return f"{count} boxes: {parsed.out / PROPOSALS}"
-    reader = _READERS[parsed.form]
+    reader = READERS[parsed.form]
     known = {} if parsed.label_map is None else read_label_map(parsed.label_map).names
     tables = tables_of((box for path in parsed.files for box in reader(path, options, notes)), known, notes)
     if not tables.rows:
@@ -132,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_PROGRAM, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("form", choices=(*_READERS, "boxes"))
+    parser.add_argument("form", choices=(*READERS, "boxes"))
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
     add = parser.add_argument

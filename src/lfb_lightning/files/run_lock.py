@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -55,6 +57,19 @@ class RunLock:
         with self._file:
             self._file.seek(0)
             return self._file.read(_LONGEST_TEXT).decode(errors="replace").strip() or "another process"
+
+
+@contextmanager
+def waiting_lock(path: Path) -> Iterator[None]:
+    """Hold a POSIX lock on a file, for which other processes wait; on a file system without locks, nobody waits.
+
+    Args:
+        path: The file, which is made if it does not exist, and stays.
+    """
+    with path.open("a+b") as file:
+        with suppress(OSError):
+            fcntl.lockf(file, fcntl.LOCK_EX)
+        yield
 
 
 def _lock(file: BinaryIO) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lfb_lightning.viz.style import GREEN, ORANGE, SMALL, legend_below, say_empt
 from lfb_lightning.viz.style import title as set_title
 
 _WIDTH = 3.6  # inches, of a tile
+_NARROWEST, _LINES = 0.8, 4  # of a name: inches, lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,14 @@ class Tile:
         frame: The keyframe, RGB.
         annotated: Annotated boxes, corners as fractions of the picture, `[P, 4]`.
         proposed: Proposed boxes in the same form, `[Q, 4]`.
+        names: What is written into each annotated box; none, or one for each.
     """
 
     caption: str
     frame: UInt8[np.ndarray, "H W 3"]
     annotated: Float64[np.ndarray, "P 4"]
     proposed: Float64[np.ndarray, "Q 4"]
+    names: Sequence[str] = ()
 
 
 @styled
@@ -73,4 +77,8 @@ def draw_contact_sheet(path: str | Path, tiles: list[Tile], *, title: str, colum
             for x1, y1, x2, y2 in boxes.tolist():
                 corner, size = (x1 * width, y1 * height), ((x2 - x1) * width, (y2 - y1) * height)
                 axis.add_patch(Rectangle(corner, *size, fill=False, edgecolor=color, linestyle=style, linewidth=1.6))
+        for (x1, y1, x2, _), name in zip(tile.annotated.tolist(), tile.names, strict=False):
+            text = wrapped(name, max((x2 - x1) * _WIDTH, _NARROWEST), SMALL, lines=_LINES)
+            place = {"x": x1 * width, "y": y1 * height, "va": "top", "clip_on": True}
+            axis.text(s=text, **place, fontsize=SMALL, color="white", bbox={"facecolor": GREEN, "lw": 0, "pad": 1.0})
     save_figure(figure, path, dpi=110)

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float64
 
 from lfb_lightning.boxes import iou_matrix
 from lfb_lightning.datasets.ava.tables import AvaTables
-from lfb_lightning.datasets.checks.findings import SplitReport
+from lfb_lightning.datasets.checks.findings import Share, SplitReport
 
 _SLACK = 0.001  # of a box edge outside the picture: the files round to three decimals
 _FEW_PROPOSALS, _LOW_RECALL = 0.9, 0.8
@@ -60,6 +60,8 @@ def _check_annotations(split: AvaTables, report: SplitReport) -> None:
         "excluded_videos": len({keyframe.video_id for keyframe in split.excluded}),
         "annotation_rows_excluded": len(raw.rows) - len(annotations.rows),
     }
+    counts = annotations.persons_by_action
+    report.classes = {f"{key} {split.label_map.names[key]}": int(counts[key]) for key in ids}
     path = split.path(split.data.annotations)
     if len(annotations.keyframes) and not used.any():
         seconds = annotations.persons.timestamps
@@ -109,8 +111,8 @@ def _check_proposals(split: AvaTables, report: SplitReport) -> None:
     found = _found_at_half(split, thresholds["evaluation"])
     with_persons = split.annotations.persons.counts > 0
     annotated = split.annotations.persons.found_in_table(table.persons)[with_persons]
-    report.figures |= {"keyframes_with_proposals": float(annotated.mean()) if len(annotated) else 0.0}
-    report.figures |= {"proposal_recall_at_0.5": float(found.mean()) if len(found) else 0.0}
+    report.figures |= {"keyframes_with_proposals": Share(annotated.mean() if len(annotated) else 0.0)}
+    report.figures |= {"proposal_recall_at_0.5": Share(found.mean() if len(found) else 0.0)}
     if len(annotated) and annotated.mean() < _FEW_PROPOSALS:
         keyframes = split.annotations.persons.select(with_persons)
         example = keyframes[int(np.argmin(annotated))]
@@ -122,7 +124,7 @@ def _check_proposals(split: AvaTables, report: SplitReport) -> None:
     if len(found) and found.mean() < _LOW_RECALL:
         report.warn(
             f"{path}: proposals find {found.mean():.1%} of the annotated persons (IoU 0.5, scores from "
-            f"{thresholds['evaluation']}); FAIR's for AVA find about 94 %",
+            f"{thresholds['evaluation']}); FAIR's for AVA find about 94%",
             "no mAP can be higher; lower data.eval_threshold, or see whether boxes are normalized x1,y1,x2,y2",
         )
 

@@ -26,13 +26,29 @@ class Finding:
     remedy: str
 
 
+class Share(float):
+    """A share of a whole, among the figures of a report: 0.939 in a file, 93.9% for people."""
+
+    def __str__(self) -> str:
+        """Write it in percent."""
+        return f"{float(self):.1%}"
+
+
 @dataclass(slots=True)
 class SplitReport:
-    """What a check says of a split: figures by name, and findings."""
+    """What a check says of a split.
+
+    Args:
+        split: Its name.
+        figures: Numbers, texts and lists by name. A `Share` is shown in percent.
+        findings: What is wrong, or may be.
+        classes: How often each action is shown, by its name; empty where the data set does not count them.
+    """
 
     split: str
     figures: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    classes: dict[str, int] = field(default_factory=dict)
 
     def add(self, level: Level, what: str, remedy: str) -> None:
         """Add a finding."""

@@ -1,0 +1,82 @@
+"""What a command does where there is no data: generate mini-AVA if that was chosen, else say where data is to be had."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import Progress
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.files.run_lock import waiting_lock
+from lfb_lightning.mini_ava import MiniAVA, generate
+
+RECIPE = MiniAVA()
+_MINI_AVA = "mini_ava"
+_AVA = ("ava_v2_1", "ava_v2_2")
+_STAMP, _LOCK = "mini_ava.json", ".generating.lock"
+
+
+def provide_data(cfg: DictConfig) -> None:
+    """Generate mini-AVA in `paths.data_dir` where `data=mini_ava` was chosen and it is not there.
+
+    Other ranks, and other runs, wait until it is whole. What was begun and not finished is made anew.
+
+    Raises:
+        InputError: The folder holds something else, or cannot be written.
+    """
+    folder = Path(cfg.paths.data_dir)
+    if _chosen() != _MINI_AVA or (folder / _STAMP).is_file():
+        return
+    try:
+        there = [path.name for path in folder.iterdir()] if folder.exists() else []
+    except OSError as error:
+        raise InputError(f"paths.data_dir={folder}: cannot be read ({error.strerror}).") from error
+    if _LOCK not in there:
+        if any(name.startswith(_MINI_AVA) for name in there):
+            return  # tables that somebody has put there: whether they will do is said where they are read
+        if there:
+            raise InputError(
+                f"data=mini_ava: {folder} holds {there[0]} and no mini-AVA; choose another one, paths.data_dir=FOLDER."
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with waiting_lock(folder / _LOCK):
+            if not (folder / _STAMP).is_file():
+                _generate(folder)
+    except OSError as error:
+        raise InputError(f"paths.data_dir={folder}: cannot be written ({error.strerror or error}).") from error
+
+
+def refuse_without_data(cfg: DictConfig) -> None:
+    """Raise InputError where AVA was chosen and its folder is not there, with what there is to do for a newcomer."""
+    folder = Path(cfg.paths.data_dir)
+    if _chosen() not in _AVA or folder.exists() or not str(cfg.data.annotations).startswith(str(cfg.paths.data_dir)):
+        return
+    raise InputError(
+        f"there is no folder {folder} (paths.data_dir), where data={_chosen()} is looked for. To see everything work on "
+        "generated videos: `bash scripts/quickstart.sh`, or `lfb-train experiment=mini_ava fbo=none`, which generates "
+        "data=mini_ava; to begin with videos of your own: `lfb-new NAME`; to fetch AVA: `python scripts/ava/download.py -h`."
+    )
+
+
+def _chosen() -> str | None:
+    """Name the option of the group `data`."""
+    return HydraConfig.get().runtime.choices.get("data")
+
+
+def _generate(folder: Path) -> None:
+    number = RECIPE.num_train + RECIPE.num_val
+    print(f"data=mini_ava: {folder} has no mini-AVA yet; its {number} videos are generated now", file=sys.stderr)
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("mini-AVA: videos", total=number)
+        generate(
+            folder,
+            RECIPE,
+            processes=os.cpu_count() or 1,
+            on_video=lambda done, total: progress.update(task, completed=done, total=total),
+        )
