@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 from pytorch_lightning import Callback, Trainer
 
-from lfb_lightning.files.plain_yaml import read_plain_mapping
 from lfb_lightning.lightning.datamodules.action_data import ActionDataModule
-from lfb_lightning.lightning.loggers.media import log_config, log_picture
+from lfb_lightning.lightning.loggers.media import going_on, log_picture
 from lfb_lightning.lightning.modules.detection import DetectionTask
 from lfb_lightning.metrics.evaluator import Curves
 from lfb_lightning.structures import ClipBatch, Detections, Keyframe
 
-_log = logging.getLogger(__name__)
 FOLDER = "pictures"
 
 
 class LoggedPictures(Callback):
-    """Draws the first training batch, some validated key frames and precision-recall curves, and logs the configuration.
+    """Draws the first training batch, some validated key frames and precision-recall curves.
 
     The pictures are files in `<run>/pictures`, and go to every logger that `log_picture` knows. The batch is the first that
     this process trains on; the rest is drawn at the end of training, from the last validation. The first process alone
@@ -43,14 +39,6 @@ class LoggedPictures(Callback):
         self.threshold = threshold
         self._batch_is_drawn = False
         self._chosen: list[tuple[int, Keyframe, Detections]] = []
-
-    def on_fit_start(self, trainer: Trainer, pl_module: DetectionTask) -> None:  # type: ignore[override]
-        """Log the configuration, if the command has written it."""
-        path = Path(trainer.default_root_dir) / "config.yaml"
-        if trainer.is_global_zero and path.is_file():
-            for logger in trainer.loggers:
-                with _going_on(f"{path.name} in {type(logger).__name__}"):
-                    log_config(logger, path, read_plain_mapping(path.read_text(), source=str(path)))
 
     def on_train_batch_end(  # type: ignore[override]
         self, trainer: Trainer, pl_module: DetectionTask, outputs: Any, batch: ClipBatch, batch_idx: int
@@ -103,21 +91,12 @@ class LoggedPictures(Callback):
 
     def _draw(self, trainer: Trainer, name: str, draw: Callable[[Path], None]) -> None:
         path = Path(trainer.default_root_dir) / FOLDER / f"{name}.png"
-        with _going_on(f"picture {path}"):
+        with going_on(f"picture {path}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             draw(path)
             for logger in trainer.loggers:
-                with _going_on(f"picture {name} in {type(logger).__name__}"):
+                with going_on(f"picture {name} in {type(logger).__name__}"):
                     log_picture(logger, f"{FOLDER}/{name}", path, trainer.global_step)
-
-
-@contextmanager
-def _going_on(what: str) -> Iterator[None]:
-    """Turn whatever is raised into a warning: hours of training are worth more than a picture."""
-    try:
-        yield
-    except Exception as error:
-        _log.warning("%s is left out: %s", what, " ".join(f"{type(error).__name__}: {error}".split())[:300])
 
 
 def _data(trainer: Trainer) -> ActionDataModule:

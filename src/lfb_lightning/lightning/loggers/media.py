@@ -6,7 +6,9 @@ with `log_picture.register(MyLogger)`, which takes a function of the same argume
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from PIL import Image
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from lfb_lightning.lightning.loggers.trackio import TrackioLogger
+
+_log = logging.getLogger(__name__)
 
 
 @singledispatch
@@ -84,3 +88,16 @@ def _(logger: TrackioLogger, name: str, path: Path, step: int) -> None:
 def _(logger: TrackioLogger, path: Path, content: Mapping[str, Any]) -> None:
     logger.log_hyperparams(dict(content))
     logger.experiment.log_artifact(path, name=path.stem, type="config")
+
+
+@contextmanager
+def going_on(what: str) -> Iterator[None]:
+    """Turn whatever is raised into a warning: hours of training are worth more than a picture.
+
+    Args:
+        what: What is being logged, for the warning.
+    """
+    try:
+        yield
+    except Exception as error:
+        _log.warning("%s is left out: %s", what, " ".join(f"{type(error).__name__}: {error}".split())[:300])
