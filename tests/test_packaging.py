@@ -59,10 +59,15 @@ def test_wheel_has_no_tests_and_is_typed(built):
     assert not [name for name in names if name.startswith("tests/")]
 
 
-@pytest.mark.parametrize("command", ["lfb-train", "lfb-extract", "lfb-test"])
+@pytest.mark.parametrize("command", ["lfb-train", "lfb-extract", "lfb-test", "lfb train"])
 def test_installed_command_finds_its_configuration(installed, command, tmp_path):
+    program, *words = command.split()
     run = subprocess.run(
-        [str(installed / "bin" / command), "--cfg", "job"], cwd=tmp_path, capture_output=True, text=True, check=True
+        [str(installed / "bin" / program), *words, "--cfg", "job"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert yaml.safe_load(run.stdout)["bank"]["precision"] == "fp16"
     where = subprocess.run(

@@ -15,6 +15,7 @@ from lfb_lightning.doctor import Section, Settings, examine, ok
 from lfb_lightning.doctor.report import anonymous, document, section_text
 
 CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+CALLED = "import sys; sys.argv[0] = 'lfb-doctor'; from lfb_lightning.cli.entry import main; main()"
 HANG = "import time; time.sleep(60)"
 
 
@@ -68,15 +69,15 @@ def test_home_user_and_machine_are_not_told(monkeypatch):
 
 
 def test_the_command_without_torch_has_status_1_and_no_home_path(tmp_path):
-    """The whole command, in an environment whose torch, Lightning and Hydra cannot be imported."""
+    """The whole command, in an environment whose torch, Lightning, Hydra and YAML cannot be imported."""
     broken = tmp_path / "broken"
     broken.mkdir()
-    for name in ("torch", "torchvision", "pytorch_lightning", "hydra"):
+    for name in ("torch", "torchvision", "pytorch_lightning", "hydra", "yaml"):
         (broken / f"{name}.py").write_text("raise ImportError('broken on purpose')")
     source = str(Path(__file__).parents[2] / "src")
     environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join([str(broken), source])}
     done = subprocess.run(
-        [sys.executable, "-m", "lfb_lightning.cli.doctor", "json=true"],
+        [sys.executable, "-c", CALLED, "json=true"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -91,7 +92,7 @@ def test_the_command_without_torch_has_status_1_and_no_home_path(tmp_path):
     assert len(told) == 12
     bad = [line["what"] for line in told["packages"] if line["status"] == "problem"]
     blocked = {"hydra-core", "pytorch-lightning", "torch", "torchvision"}
-    assert {text.split()[0] for text in bad} == blocked | {"torchmetrics"}  # which imports torch
+    assert {text.split()[0] for text in bad} == blocked | {"torchmetrics", "omegaconf"}  # which import them
     assert all("broken on purpose" in text for text in bad)
     # Reading a video needs no torch.
     assert [line["status"] for line in told["self test"]] == ["ok", "ok", "problem", "problem"]

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from lfb_lightning.cli.conf_dir import conf_dir
 
 _PREFIX = "lfb_"
@@ -58,6 +56,8 @@ class Command:
 
     def help(self) -> dict[str, str]:
         """Return the command's help text: `header`, `template`, `footer`."""
+        import yaml  # here, since lfb-doctor starts without it
+
         content = yaml.safe_load(_help_file(self.name).read_text(encoding="utf-8"))
         return {str(name): str(text) for name, text in content.items()}
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PACKAGE = re.compile(r"^# *@package +(\S+)")
 _COMMENT = re.compile(r"\s+# ?(.*)$")
 
@@ -77,22 +74,24 @@ def first_comment(path: Path) -> str:
 
 def read(path: Path) -> ConfigFile:
     """Read a configuration file; one that is no YAML has no keys, and Hydra says why when it is used."""
+    import yaml  # here, since lfb-doctor starts without it
+
     text = path.read_text(encoding="utf-8", errors="replace")
     package = next((found[1] for line in text.splitlines()[:5] if (found := _PACKAGE.match(line))), "")
     try:
-        root = yaml.compose(text, Loader=_LOADER)
+        root: Any = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
         root = None
-    entries = root.value if isinstance(root, yaml.MappingNode) else []
+    entries = root.value if root is not None and root.id == "mapping" else []
     lines = text.splitlines()
     choices: list[Choice] = []
     bases: list[str] = []
     for key, value in entries:
-        if key.value == "defaults" and isinstance(value, yaml.SequenceNode):
+        if key.value == "defaults" and value.id == "sequence":
             for entry in value.value:
-                if isinstance(entry, yaml.ScalarNode):
+                if entry.id == "scalar":
                     bases.append(entry.value)
-                elif isinstance(entry, yaml.MappingNode) and entry.value:
+                elif entry.id == "mapping" and entry.value:
                     choices.append(_choice(entry, lines))
     keys = [pair for pair in entries if pair[0].value not in ("defaults", "hydra")]
     return ConfigFile(
@@ -104,7 +103,7 @@ def read(path: Path) -> ConfigFile:
     )
 
 
-def _choice(entry: yaml.MappingNode, lines: list[str]) -> Choice:
+def _choice(entry: Any, lines: list[str]) -> Choice:
     group, option = entry.value[0]
     name = "" if option.tag == "tag:yaml.org,2002:null" else option.value
     return Choice(group=group.value, option=str(name), meaning=_beside(lines, option))
@@ -113,7 +112,7 @@ def _choice(entry: yaml.MappingNode, lines: list[str]) -> Choice:
 def _keys(pairs: list[tuple[Any, Any]], prefix: str, lines: list[str]) -> Iterator[Key]:
     for key, value in pairs:
         name = f"{prefix}{key.value}"
-        if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
+        if value.id == "mapping" and value.value and not value.flow_style:
             beside = _COMMENT.search(lines[key.end_mark.line][key.end_mark.column :])
             yield Key(name=name, value="", meaning="" if beside is None else beside[1])
             yield from _keys(value.value, f"{name}.", lines)
