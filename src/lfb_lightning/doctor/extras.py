@@ -18,7 +18,11 @@ PURPOSES: Mapping[str, str] = {
     "onnx": "persons from an ONNX model: persons=onnx",
     "huggingface": "persons from Hugging Face's hub: persons=huggingface",
     "trackers": "track ids at several moments per second: linker=trackers",
-    "export": "models as ONNX files: lfb-export format=onnx",
+    "export": "detectors as ONNX files: lfb-export format=onnx",
+    "hub": "detectors from the Hugging Face Hub: ActionDetector.from_pretrained",
+    "wandb": "figures and pictures in Weights & Biases: logger=wandb",
+    "mlflow": "figures and pictures in MLflow: logger=mlflow",
+    "trackio": "figures and pictures in Trackio: logger=trackio",
 }
 _FOR_DEVELOPERS = ("dev",)
 _MODULE_PREFIXES = {"hydra-": "hydra_plugins."}  # plugins are found in this package of Hydra's
