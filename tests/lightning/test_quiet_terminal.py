@@ -6,6 +6,7 @@ import logging
 import os
 import pty
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -85,7 +86,10 @@ def test_each_number_belongs_to_its_checkpoint(pipeline, here, tmp_path):
     assert best["mAP"] == pytest.approx(metrics["best_mAP"], abs=1e-6)
     assert f"best checkpoint: mAP {best['mAP']:.4f} of epoch {best['epoch']}: {best['checkpoint']}" in said
     assert re.search(r"^epoch 2/3  loss \d\.\d{4}  mAP \d\.\d{4}", said, re.MULTILINE)
-    assert f"next: lfb-extract split=train ckpt_path={best['checkpoint']}" in said
+    (following,) = re.findall(r"^next: (lfb-extract .*)   # and split=val$", said, re.MULTILINE)
+    words = shlex.split(following)
+    assert {"split=train", f"ckpt_path={best['checkpoint']}", f"bank.dir={pipeline.bank_dir}"} <= set(words)
+    here(words[0].removeprefix("lfb-"), *words[1:], f"bank.dir={tmp_path / 'bank'}", "--cfg", "job")
 
 
 @pytest.mark.slow

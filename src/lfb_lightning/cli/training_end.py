@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lfb_lightning.cli.class_table import class_table, shown
+from lfb_lightning.cli.next_command import command_on_this_data
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.lightning import DetectionTask
@@ -81,7 +82,15 @@ def _ending(summary: Mapping[str, Any], run_dir: Path, *, reads_bank: bool) -> l
         lines.append(f"last checkpoint: {reached}{summary['checkpoint']}")
     lines.append(f"run folder: {run_dir} (config.yaml, metrics.json, logs)")
     if best_path:
-        argument = shlex.quote(f"ckpt_path={best_path}")
-        command = f"lfb-test {argument}" if reads_bank else f"lfb-extract split=train {argument}   # and split=val"
-        lines.append(f"next: {command}")
+        lines.append(f"next: {_next_command(str(best_path), reads_bank=reads_bank)}")
     return lines
+
+
+def _next_command(checkpoint: str, *, reads_bank: bool) -> str:
+    """Write what follows: a test of a detector that reads a bank, the bank of one that does not."""
+    typed = HydraConfig.get().overrides.task
+    own = [one for one in typed if one.startswith(("trusted_packages", *(() if reads_bank else ("bank=", "bank."))))]
+    if reads_bank:
+        return command_on_this_data("lfb-test", *own, f"ckpt_path={checkpoint}")
+    made = command_on_this_data("lfb-extract", *own, "split=train", f"ckpt_path={checkpoint}")
+    return f"{made}   # and split=val"
