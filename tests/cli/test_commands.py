@@ -81,11 +81,11 @@ def test_lfb_detector_trains_end_to_end_and_is_tested_from_its_checkpoint_alone(
     assert len(columns[1]) == 4
 
 
-def test_frozen_training_reads_no_video(pipeline, console, tmp_path):
+def test_frozen_training_reads_no_video(pipeline, here, tmp_path):
     overrides = [*pipeline.overrides, "experiment=mini_ava_lfb", f"data.video_dir={tmp_path / 'none'}"]
     overrides.remove("experiment=mini_ava")
     run_dir = tmp_path / "run"
-    console(
+    here(
         "train",
         *overrides,
         "fbo=max",
@@ -96,7 +96,7 @@ def test_frozen_training_reads_no_video(pipeline, console, tmp_path):
     trained, baseline = load_detector(run_dir / "checkpoints" / "best.ckpt"), load_detector(pipeline.checkpoint)
     for name, value in baseline.backbone.state_dict().items():
         assert torch.equal(trained.backbone.state_dict()[name], value), name
-    other = console("train", *overrides, "fbo=max", "seed=5", f"hydra.run.dir={tmp_path / 'other'}", fails=True)
+    other = here("train", *overrides, "fbo=max", "seed=5", f"hydra.run.dir={tmp_path / 'other'}", fails=True)
     assert "backbone" in other.stderr
     assert "Traceback" not in other.stderr
 
@@ -137,10 +137,10 @@ def test_extraction_resumes_and_ends_byte_identical(pipeline, console, tmp_path)
     assert "compute_precision: '32' there, 'bf16-mixed' here" in refused.stderr
 
 
-def test_failed_video_is_listed_and_the_status_says_so(pipeline, console, tmp_path):
+def test_failed_video_is_listed_and_the_status_says_so(pipeline, here, tmp_path):
     shutil.copytree(pipeline.mini_dir / "videos", tmp_path / "videos")
     (tmp_path / "videos" / "mini-val-001.mp4").unlink()
-    done = console(
+    done = here(
         "extract",
         "split=val",
         f"ckpt_path={pipeline.checkpoint}",
@@ -155,41 +155,41 @@ def test_failed_video_is_listed_and_the_status_says_so(pipeline, console, tmp_pa
     assert sorted(bank.videos) == ["mini-val-000", "mini-val-002"]
 
 
-def failure(console, command, *overrides):
-    done = console(command, *overrides, fails=True)
+def failure(here, command, *overrides):
+    done = here(command, *overrides, fails=True)
     assert "Traceback" not in done.stderr, done.stderr
     return done.stderr
 
 
-def test_mistakes_get_one_clear_message(pipeline, console, tmp_path):
+def test_mistakes_get_one_clear_message(pipeline, here, tmp_path):
     run = f"hydra.run.dir={tmp_path / 'run'}"
-    near = failure(console, "train", "optim.lrr=1", run)
+    near = failure(here, "train", "optim.lrr=1", run)
     assert "unknown option 'optim.lrr'" in near
     assert "optim.lr" in near
-    group = failure(console, "train", "fbo=nll", run)
+    group = failure(here, "train", "fbo=nll", run)
     assert group == "lfb-train: fbo=nll: no such option; did you mean nl? (avg, max, nl, nl_small, none).\n"
-    split = failure(console, "detect", *pipeline.overrides[1:2], "data=mini_ava", "persons=none", "split=vall")
+    split = failure(here, "detect", *pipeline.overrides[1:2], "data=mini_ava", "persons=none", "split=vall")
     assert split.startswith("lfb-detect: split=vall: no such split; did you mean val? (train, val, test): annotations ")
-    assert "lfb-train fbo=none" in failure(console, "extract", "split=val", run)
-    assert "lfb-train fbo=none" in failure(console, "test", run)
+    assert "lfb-train fbo=none" in failure(here, "extract", "split=val", run)
+    assert "lfb-train fbo=none" in failure(here, "test", run)
     without_bank = [value for value in pipeline.overrides if not value.startswith("bank.dir")]
-    missing = failure(console, "train", *without_bank, f"bank.dir={tmp_path / 'none'}", "fbo=nl", run)
+    missing = failure(here, "train", *without_bank, f"bank.dir={tmp_path / 'none'}", "fbo=nl", run)
     assert "lfb-extract split=train" in missing
-    frozen = failure(console, "train", *pipeline.overrides, "fbo=nl", "data.short_term=bank", run)
+    frozen = failure(here, "train", *pipeline.overrides, "fbo=nl", "data.short_term=bank", run)
     assert "model.frozen_backbone=true" in frozen
 
 
-def test_help_config_and_defaults_are_readable(console):
-    text = console("train", "--help").stdout
+def test_help_config_and_defaults_are_readable(here):
+    text = here("train", "--help").stdout
     assert "lfb-train fbo=nl trainer.devices=8" in text
     assert "  fbo=" in text
-    assert yaml.safe_load(console("train", "--cfg", "job", "fbo=avg").stdout)["fbo"]["mask_padding"] is False
-    assert "bank" in console("extract", "--info", "defaults").stdout
+    assert yaml.safe_load(here("train", "--cfg", "job", "fbo=avg").stdout)["fbo"]["mask_padding"] is False
+    assert "bank" in here("extract", "--info", "defaults").stdout
 
 
-def test_another_bank_precision_leaves_the_windows_of_the_training_run(pipeline, console, lfb_run, tmp_path):
+def test_another_bank_precision_leaves_the_windows_of_the_training_run(pipeline, here, lfb_run, tmp_path):
     bank = f"bank.dir={pipeline.bank_dir}"
-    console("test", f"ckpt_path={lfb_run}/checkpoints/best.ckpt", "bank=fp32", bank, f"hydra.run.dir={tmp_path}")
+    here("test", f"ckpt_path={lfb_run}/checkpoints/best.ckpt", "bank=fp32", bank, f"hydra.run.dir={tmp_path}")
     trained, tested = (yaml.safe_load((run / "config.yaml").read_text())["bank"] for run in (lfb_run, tmp_path))
     assert tested == {**trained, "precision": "fp32"}
     assert trained["window_seconds"] == 16  # not the group's own 60
@@ -202,7 +202,7 @@ def test_users_add_their_own_groups(pipeline, console, tmp_path):
     assert yaml.safe_load(done.stdout)["fbo"]["latent_channels"] == 8
 
 
-def test_backbone_weights_start_training(pipeline, console, tmp_path):
+def test_backbone_weights_start_training(pipeline, here, tmp_path):
     arguments = [
         *pipeline.overrides,
         "fbo=none",
@@ -211,13 +211,13 @@ def test_backbone_weights_start_training(pipeline, console, tmp_path):
         "trainer.limit_train_batches=1",
     ]
     arguments += ["optim=sgd", "backbone.freeze_batch_norm=true", f"backbone.weights={pipeline.checkpoint}"]
-    console("train", *arguments, f"hydra.run.dir={tmp_path}")
+    here("train", *arguments, f"hydra.run.dir={tmp_path}")
     trained, start = load_detector(tmp_path / "checkpoints" / "last.ckpt"), load_detector(pipeline.checkpoint)
     for name, value in start.backbone.state_dict().items():
         assert torch.equal(trained.backbone.state_dict()[name], value), name
 
 
-def test_half_precision_compute_trains(pipeline, console, tmp_path):
+def test_half_precision_compute_trains(pipeline, here, tmp_path):
     arguments = [*pipeline.overrides, "fbo=nl", "fbo.latent_channels=16", "trainer.precision=bf16-mixed", "seed=1"]
-    console("train", *arguments, "trainer.max_epochs=1", "trainer.limit_train_batches=5", f"hydra.run.dir={tmp_path}")
+    here("train", *arguments, "trainer.max_epochs=1", "trainer.limit_train_batches=5", f"hydra.run.dir={tmp_path}")
     assert 0 < metrics_of(tmp_path)["logged"]["train/loss"] < 1

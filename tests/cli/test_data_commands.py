@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 MINI = ["data=mini_ava", "data.last_second=920"]
 
 
-def test_check_says_what_is_there_and_exits_with_0(console, mini_dir, tmp_path):
-    done = console("check", *MINI, f"paths.data_dir={mini_dir}", f"out={tmp_path / 'check'}")
+def test_check_says_what_is_there_and_exits_with_0(here, mini_dir, tmp_path):
+    done = here("check", *MINI, f"paths.data_dir={mini_dir}", f"out={tmp_path / 'check'}")
     assert "nothing is wrong" in done.stdout
     content = json.loads((tmp_path / "check" / "check.json").read_text())
     assert content["findings"] == []
@@ -36,9 +36,9 @@ def test_check_says_what_is_there_and_exits_with_0(console, mini_dir, tmp_path):
     assert done.stdout.splitlines()[-1] == f"next: lfb-train {typed} fbo=none hydra.run.dir=runs/baseline"
 
 
-def test_check_exits_with_1_and_a_remedy(console, mini_dir, tmp_path):
+def test_check_exits_with_1_and_a_remedy(here, mini_dir, tmp_path):
     broken = [f"data.video_dir={tmp_path}", "data.excluded=null", "splits=[val,test]"]
-    done = console("check", *MINI, *broken, f"paths.data_dir={mini_dir}", f"out={tmp_path / 'check'}", fails=True)
+    done = here("check", *MINI, *broken, f"paths.data_dir={mini_dir}", f"out={tmp_path / 'check'}", fails=True)
     findings = json.loads((tmp_path / "check" / "check.json").read_text())["findings"]
     errors = [finding["what"] for finding in findings if finding["level"] == "error"]
     assert any("no video was found at all" in what for what in errors)
@@ -67,24 +67,24 @@ def test_training_reads_the_cache_and_every_run_keeps_its_fingerprint(console, m
     assert all("sha256" in probe for probe in probes["val"]["probes"].values())
 
 
-def test_a_test_averages_over_views(console, pipeline, tmp_path):
+def test_a_test_averages_over_views(here, pipeline, tmp_path):
     plain, several = tmp_path / "plain", tmp_path / "several"
     settings = [*pipeline.overrides, f"ckpt_path={pipeline.checkpoint}"]
-    console("test", *settings, f"hydra.run.dir={plain}")
+    here("test", *settings, f"hydra.run.dir={plain}")
     views = ["data.test_scales=[96,112]", "data.test_flip=true", "data.test_crops=3"]
-    console("test", *settings, *views, f"hydra.run.dir={several}")
+    here("test", *settings, *views, f"hydra.run.dir={several}")
     rows = [(folder / "results.csv").read_text().splitlines() for folder in (plain, several)]
     keys = [[line.rsplit(",", 1)[0] for line in lines] for lines in rows]
     assert keys[0] == keys[1]  # the same persons and boxes, other scores
     assert rows[0] != rows[1]
 
 
-def test_evaluation_draws_curves_and_compares(console, pipeline, tmp_path):
-    console("test", *pipeline.overrides, f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={tmp_path / 'run'}")
+def test_evaluation_draws_curves_and_compares(here, pipeline, tmp_path):
+    here("test", *pipeline.overrides, f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={tmp_path / 'run'}")
     results = tmp_path / "run" / "results.csv"
     half = tmp_path / "half.csv"
     half.write_text("\n".join(results.read_text().splitlines()[::2]))
-    done = console(
+    done = here(
         "eval",
         f"detections={results}",
         f"annotations={pipeline.mini_dir / 'mini_ava_val.csv'}",
@@ -119,10 +119,10 @@ def moved(mini_dir, tmp_path_factory):
     return folder
 
 
-def test_ids_with_a_folder_and_endings_in_capitals_give_the_same_bank_and_scores(console, pipeline, moved, tmp_path):
+def test_ids_with_a_folder_and_endings_in_capitals_give_the_same_bank_and_scores(here, pipeline, moved, tmp_path):
     shared = [f"ckpt_path={pipeline.checkpoint}", *MINI, "data.num_workers=0"]
-    here = [f"paths.data_dir={moved}", f"bank.dir={tmp_path / 'bank'}"]
-    console("extract", *shared, *here, "split=val", f"hydra.run.dir={tmp_path / 'extract'}")
+    moved_data = [f"paths.data_dir={moved}", f"bank.dir={tmp_path / 'bank'}"]
+    here("extract", *shared, *moved_data, "split=val", f"hydra.run.dir={tmp_path / 'extract'}")
     bank, plain = FeatureBank.open(tmp_path / "bank" / "val"), FeatureBank.open(pipeline.bank_dir / "val")
     assert sorted(bank.videos) == [f"sport/{name}" for name in sorted(plain.videos)]
     assert [path.name for path in (tmp_path / "bank" / "val").glob("*000*")] == ["sport%2Fmini-val-000.safetensors"]
@@ -133,21 +133,21 @@ def test_ids_with_a_folder_and_endings_in_capitals_give_the_same_bank_and_scores
         ]
         assert windows[0].mask.any()
         assert windows[0].features.equal(windows[1].features)
-    console("test", *shared, *here, f"hydra.run.dir={tmp_path / 'moved'}")
-    console("test", *shared, f"paths.data_dir={pipeline.mini_dir}", f"hydra.run.dir={tmp_path / 'plain'}")
+    here("test", *shared, *moved_data, f"hydra.run.dir={tmp_path / 'moved'}")
+    here("test", *shared, f"paths.data_dir={pipeline.mini_dir}", f"hydra.run.dir={tmp_path / 'plain'}")
     results = [(tmp_path / name / "results.csv").read_text() for name in ("moved", "plain")]
     assert results[0] == "".join(f"sport/{line}" for line in results[1].splitlines(keepends=True))
 
 
-def test_the_cache_keeps_class_folders_and_no_link_leads_out_of_it(console, moved, tmp_path):
+def test_the_cache_keeps_class_folders_and_no_link_leads_out_of_it(here, moved, tmp_path):
     cache = tmp_path / "cache"
     settings = [*MINI, f"paths.data_dir={moved}", f"data.cache_dir={cache}", "num_workers=0", "splits=[val]"]
-    assert "3 videos cached" in console("cache", *settings).stdout
+    assert "3 videos cached" in here("cache", *settings).stdout
     assert (cache / "sport" / "mini-val-000.frames").is_file()
     shutil.rmtree(cache / "sport")
     (tmp_path / "elsewhere").mkdir()
     (cache / "sport").symlink_to(tmp_path / "elsewhere")
-    refused = console("cache", *settings, fails=True)
+    refused = here("cache", *settings, fails=True)
     assert "is a link out of data.cache_dir" in refused.stdout
     assert "Traceback" not in refused.stderr
     assert list((tmp_path / "elsewhere").iterdir()) == []
@@ -164,14 +164,14 @@ def frames(mini_dir, tmp_path):
     return tmp_path / "frames"
 
 
-def test_an_unreadable_picture_fails_its_video_and_ends_training_with_a_line(console, mini_dir, frames, tmp_path):
+def test_an_unreadable_picture_fails_its_video_and_ends_training_with_a_line(here, mini_dir, frames, tmp_path):
     bad = frames / "mini-train-002" / "img_00101.jpg"
     bad.write_bytes(bad.read_bytes()[:300])
     settings = [f"paths.data_dir={mini_dir}", f"data.video_dir={frames}", "data.source=frames"]
-    cached = console("cache", *MINI, *settings, f"data.cache_dir={tmp_path / 'cache'}", "num_workers=0", fails=True)
+    cached = here("cache", *MINI, *settings, f"data.cache_dir={tmp_path / 'cache'}", "num_workers=0", fails=True)
     assert "8 videos cached, 0 there before, 1 failed" in cached.stdout
     assert f"not in the cache: mini-train-002: frame {bad}: cannot be read" in cached.stdout
     small = ["experiment=mini_ava", "data.last_second=920", "fbo=none", "trainer.max_epochs=1", "data.num_workers=1"]
-    done = console("train", *small, *settings, f"hydra.run.dir={tmp_path / 'run'}", fails=True)
+    done = here("train", *small, *settings, f"hydra.run.dir={tmp_path / 'run'}", fails=True)
     assert f"lfb-train: frame {bad}: cannot be read" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

@@ -158,17 +158,17 @@ def test_the_same_run_twice_and_with_other_workers_gives_equal_weights(pipeline,
     assert_equal_ends(undisturbed, tmp_path)
 
 
-def test_a_run_that_ended_with_an_epoch_goes_on_with_all_that_its_callbacks_know(pipeline, console, tmp_path):
+def test_a_run_that_ended_with_an_epoch_goes_on_with_all_that_its_callbacks_know(pipeline, here, tmp_path):
     # The first epoch's mAP is not bettered: after it the rate is zero.
     overrides = [*pipeline.overrides, "fbo=max", "data.batch_size=8", "callbacks=ema_early_stopping", "optim=sgd"]
     overrides += ["callbacks.ema.decay=0.0", "optim.lr=0.01", "optim.milestones=[1.0]", "optim.gamma=0.0"]
     overrides += ["optim.warmup_epochs=0", "callbacks.early_stopping.patience=2", "backbone.freeze_batch_norm=true"]
     overrides += [f"init_from={pipeline.checkpoint}"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    console("train", *overrides, "trainer.max_epochs=9", f"hydra.run.dir={whole}")
-    console("train", *overrides, "trainer.max_epochs=1", f"hydra.run.dir={parts}")
+    here("train", *overrides, "trainer.max_epochs=9", f"hydra.run.dir={whole}")
+    here("train", *overrides, "trainer.max_epochs=1", f"hydra.run.dir={parts}")
     again = [*overrides, "trainer.max_epochs=9", f"hydra.run.dir={parts}", "ckpt_path=auto"]
-    console("train", *again)
+    here("train", *again)
     assert_equal_ends(whole, parts)
     best = [torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] for run in (whole, parts)]
     assert best == [0, 0]
@@ -178,10 +178,10 @@ def test_a_run_that_ended_with_an_epoch_goes_on_with_all_that_its_callbacks_know
 
     before = (parts / "metrics.json").read_bytes()
     finished = [*overrides, "trainer.max_epochs=3", f"hydra.run.dir={parts}", "ckpt_path=auto"]
-    console("train", *finished)
+    here("train", *finished)
     assert (parts / "metrics.json").read_bytes() == before, "nothing was left to do"
     (parts / "metrics.json").unlink()  # as if it was killed before it had summed up
-    console("train", *finished)
+    here("train", *finished)
     made_up = json.loads((parts / "metrics.json").read_text())
     for name in ("mAP", "best_mAP", "steps", "groups"):
         assert made_up[name] == metrics[name], name
