@@ -144,7 +144,7 @@ def adopt(
         if name not in stored or (chosen and name != "bank"):
             continue
         section, composed = stored[name], plain(cfg[name])
-        if name == "bank" and isinstance(section, dict) and "dir" not in section:
+        if name == "bank" and "made_by" in stored and isinstance(section, dict):
             section = {**composed, **section}  # of lfb-export, which keeps nothing of a bank but its windows
         kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
         keys = [*kept, *(key.removeprefix(f"{name}.") for key in typed if key.startswith(f"{name}."))]
