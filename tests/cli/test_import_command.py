@@ -12,15 +12,15 @@ from tests.models.imports.test_layouts import SLOWONLY, detector, slowfast_name
 pytestmark = pytest.mark.slow
 
 
-def test_import_writes_a_checkpoint_and_reports(console, tmp_path):
+def test_import_writes_a_checkpoint_and_reports(here, tmp_path):
     source = golden.GOLDEN / "checkpoints" / "tiny_c4_1x_epoch_0.pth"
-    done = console("import_weights", f"src={source}", f"out={tmp_path / 'deep' / 'model.ckpt'}")
+    done = here("import_weights", f"src={source}", f"out={tmp_path / 'deep' / 'model.ckpt'}")
     assert "mmaction2: 320 renamed" in done.stdout
     assert load_detector(tmp_path / "deep" / "model.ckpt").num_classes == 81
-    assert not list(console.folder.glob("*.log"))
+    assert not list(here.folder.glob("*.log"))
 
 
-def test_a_checkpoint_of_mmaction2_writes_a_bank_directly(console, mini_dir, tmp_path):
+def test_a_checkpoint_of_mmaction2_writes_a_bank_directly(here, mini_dir, tmp_path):
     source = golden.GOLDEN / "checkpoints" / "tiny_c4_0x_epoch_1.pth"
     arguments = [
         "split=val",
@@ -29,16 +29,16 @@ def test_a_checkpoint_of_mmaction2_writes_a_bank_directly(console, mini_dir, tmp
         f"bank.dir={tmp_path}",
         f"ckpt_path={source}",
     ]
-    console("extract", *arguments, "data.last_second=905", "data.num_workers=0", f"hydra.run.dir={tmp_path / 'run'}")
+    here("extract", *arguments, "data.last_second=905", "data.num_workers=0", f"hydra.run.dir={tmp_path / 'run'}")
     bank = FeatureBank.open(tmp_path / "val")
     assert (bank.channels, bank.manifest.num_videos) == (128, 3)
     assert bank.manifest.num_rows > 10
 
 
-def test_import_says_what_is_wrong(console, tmp_path):
-    assert "src is not set" in console("import_weights", fails=True).stderr
+def test_import_says_what_is_wrong(here, tmp_path):
+    assert "src is not set" in here("import_weights", fails=True).stderr
     torch.save({"state_dict": {"encoder.weight": torch.zeros(2)}}, tmp_path / "other.pth")
-    failed = console("import_weights", f"src={tmp_path / 'other.pth'}", f"out={tmp_path / 'x.ckpt'}", fails=True)
+    failed = here("import_weights", f"src={tmp_path / 'other.pth'}", f"out={tmp_path / 'x.ckpt'}", fails=True)
     assert "no known layout" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert not (tmp_path / "x.ckpt").exists()
