@@ -66,7 +66,8 @@ def test_only_a_report_is_replaced(here, tmp_path):
     given = write_files(tmp_path)
     arguments = [f"results={tmp_path}/first.csv", *(f"{key}={path}" for key, path in given.items()), "pictures=0"]
     failed = here("report", *arguments, f"out={tmp_path}/first.csv", fails=True)
-    assert failed.message == f"lfb-report: out={tmp_path}/first.csv: is there already, and no report; give another file, or move that one."  # fmt: skip
+    said = "is there already, and no report; give another file, or move that one."
+    assert failed.message == f"lfb-report: out={tmp_path}/first.csv: {said}"
     assert (tmp_path / "first.csv").read_text() == FIRST
     for _ in range(2):
         here("report", *arguments, f"out={tmp_path}/r.html")

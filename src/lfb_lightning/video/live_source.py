@@ -85,7 +85,8 @@ class LiveSource:
             return _network(text, scheme[1].lower())
         path = Path(text).expanduser()
         if not path.is_file():
-            raise InputError(f"source {text}: no such file; expected {_EXPECTED}.")
+            what = "is no file" if path.exists() else "no such file"
+            raise InputError(f"source {text}: {what}; expected {_EXPECTED}.")
         return cls(name=text, url=str(path), kind="file")
 
 
