@@ -78,8 +78,8 @@ def sources_of_run(config: Mapping[str, Any] | None) -> Sources:
 
     def path(name: str) -> Path | None:
         value = section.get(name)
-        usable = isinstance(value, str) and value and "\0" not in value + split  # no file has that in its name
-        return Path(value.replace("{split}", split)) if usable else None
+        name = value.replace("{split}", split) if isinstance(value, str) else ""
+        return Path(name) if name and "\0" not in name else None  # no file has that in its name
 
     def number(name: str, default: float) -> float:
         value = section.get(name)
