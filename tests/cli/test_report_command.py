@@ -62,6 +62,17 @@ def test_where_the_page_goes(here, tmp_path):
     assert data_of(here.folder / "report.html")["title"] == "run · 0"
 
 
+def test_only_a_report_is_replaced(here, tmp_path):
+    given = write_files(tmp_path)
+    arguments = [f"results={tmp_path}/first.csv", *(f"{key}={path}" for key, path in given.items()), "pictures=0"]
+    failed = here("report", *arguments, f"out={tmp_path}/first.csv", fails=True)
+    said = "is there already, and no report; give another file, or move that one."
+    assert failed.message == f"lfb-report: out={tmp_path}/first.csv: {said}"
+    assert (tmp_path / "first.csv").read_text() == FIRST
+    for _ in range(2):
+        here("report", *arguments, f"out={tmp_path}/r.html")
+
+
 def test_results_of_any_tool(here, tmp_path):
     given = write_files(tmp_path)
     files = [f"{key}={path}" for key, path in given.items()]

@@ -84,10 +84,20 @@ def test_other_files_are_left_alone(checkpoints, tmp_path):
     detector.save_pretrained(made, overwrite=True)
     assert sorted(path.name for path in made.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     (made / "config.json").unlink()
-    (made / "README.md").unlink()
+    (made / "unfinished").touch()
     detector.save_pretrained(made)  # what a killed export has left
+    assert sorted(path.name for path in made.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     with pytest.raises(InputError, match="is a file"):
         detector.save_pretrained(made / "config.json")
+
+
+def test_weights_of_somebody_else_are_nobodys_to_remove(checkpoints, tmp_path):
+    """A folder of weights alone, as other tools write it, has the name of a file of ours and none of our exports."""
+    (tmp_path / "model.safetensors").write_bytes(b"weeks of training")
+    for overwrite in (False, True):
+        with pytest.raises(InputError):
+            load_detector(checkpoints["none"]).save_pretrained(tmp_path, overwrite=overwrite)
+    assert (tmp_path / "model.safetensors").read_bytes() == b"weeks of training"
 
 
 def change(folder, **sections):

@@ -10,6 +10,7 @@ import torch
 from onnx import TensorProto, helper
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.exporting import open_detector
 from lfb_lightning.exporting.comparing import sizes_to_compare
 from lfb_lightning.exporting.onnx_file import OnnxFile
 from lfb_lightning.models import load_detector
@@ -163,8 +164,6 @@ def test_other_inputs_operations_and_damaged_files_are_told_in_a_line(tmp_path, 
 
 
 def test_files_of_two_exports_do_not_run_together(onnx_folders, tmp_path):
-    from lfb_lightning.exporting import open_detector
-
     folder = tmp_path / "mixed"
     shutil.copytree(onnx_folders["nl"], folder)
     shutil.copy(onnx_folders["avg"] / "scores.onnx", folder / "scores.onnx")
@@ -183,3 +182,40 @@ def test_a_backbone_that_fixes_a_size_is_exported_with_it(onnx_folders):
 def test_programs_are_compared_at_lengths_that_the_detector_can_take():
     assert {one.frames for one in sizes_to_compare({}, 8)} == {8, 16}  # a backbone may attend to groups of 8 frames
     assert {one.frames for one in sizes_to_compare({"frames": 8}, 8)} == {8}
+
+
+def test_outputs_of_other_types_and_sizes_are_told_in_a_line(onnx_folders, tmp_path):
+    path = model_file(tmp_path / "a.onnx", operation="IsNaN")
+    model = onnx.load(path)
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.BOOL
+    onnx.save(model, path)
+    with pytest.raises(InputError, match=r"its output features is of type tensor\(bool\), expected tensor\(float\)"):
+        OnnxFile(path, inputs={"clips": 1}, outputs=["features"])
+
+    folder = tmp_path / "flat"
+    shutil.copytree(onnx_folders["nl"], folder)
+    model = onnx.load(folder / "scores.onnx")
+    (node,) = (one for one in model.graph.node if "attention" in one.output)
+    node.output[list(node.output).index("attention")] = "whole"
+    model.graph.initializer.append(helper.make_tensor("line", TensorProto.INT64, [1], [-1]))
+    model.graph.node.append(helper.make_node("Reshape", ["whole", "line"], ["attention"]))
+    model.graph.output[1].type.tensor_type.ClearField("shape")
+    onnx.save(model, folder / "scores.onnx")
+    detector = open_detector(folder)[0]
+    window = BankWindow(torch.zeros(1, 5, detector.bank_channels), torch.ones(1, 5, dtype=torch.bool))
+    with pytest.raises(InputError, match=r"made attention of shape \[20\], expected \[2, 'any', 5\]"):
+        detector.classify(torch.zeros(2, detector.channels), window, torch.zeros(2, dtype=torch.int64), True)
+
+
+def test_a_default_of_a_function_may_not_lie_in_another_file(tmp_path):
+    path = model_file(tmp_path / "a.onnx", location="beside.bin")
+    model = onnx.load(path, load_external_data=False)
+    value = model.graph.initializer.pop()
+    node = helper.make_node("Constant", [], ["b"])
+    node.attribute.add(name="value", ref_attr_name="value", type=onnx.AttributeProto.TENSOR)
+    function = helper.make_function("own", "Weight", [], ["b"], [node], [helper.make_opsetid("", 20)])
+    function.attribute_proto.append(helper.make_attribute("value", value))
+    model.functions.append(function)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match=r"'weight' lies in another file, which is not opened"):
+        OnnxFile(path, inputs={"clips": 1}, outputs=["features"])

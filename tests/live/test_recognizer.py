@@ -14,7 +14,7 @@ from lfb_lightning.prediction import LFBPredictor
 from lfb_lightning.prediction.causal import causal, note_of_causal
 from lfb_lightning.prediction.trained import load_trained
 from lfb_lightning.video import VideoFile
-from tests.prediction.conftest import BANK
+from tests.prediction.conftest import BANK, DATA
 from tests.prediction.test_predictor import by_hand
 
 CAUSAL = {**BANK, "placement": "causal", "window_before": 3, "window_after": 0, "slots": 21}
@@ -159,3 +159,8 @@ def test_a_network_source_is_neither_looped_nor_slowed_down(live):
         live("udp://127.0.0.1:9", speed="max")
     with pytest.raises(InputError, match=r"live.loop=true is for a file"):
         live("udp://127.0.0.1:9", loop=True)
+
+
+def test_clips_that_no_ring_can_hold_are_refused(live, checkpoint):
+    with pytest.raises(InputError, match=r"its clips.* are 1200 s long, expected at most 60 s"):
+        live("-", model=checkpoint("none", data={**DATA, "frame_stride": 10_000}))

@@ -164,3 +164,36 @@ def test_other_ground_truth_is_said_and_not_subtracted(tmp_path):
     assert found[1]["interval"] is not None
     assert found[2]["difference"] == pytest.approx(0.375 - 7 / 18)
     assert "it has no stored detections" in found[2]["reason"]
+
+
+def test_one_video_has_no_interval(tmp_path):
+    """Every draw of one video is that video: a point, which would claim to be sure."""
+    given = write_files(tmp_path)
+    given["truth"].write_text("".join(line for line in TRUTH.splitlines(keepends=True) if line.startswith("v")))
+    (tmp_path / "better.csv").write_text(FIRST.replace("0.8", "0.2"))
+    write_report(
+        tmp_path / "r.html", results=[tmp_path / "first.csv", tmp_path / "better.csv"], sources=given, resamples=5
+    )
+    data = data_of(tmp_path / "r.html")
+    found = data["compared"][1]
+    assert (found["difference"], found["interval"], found["better"], found["videos"]) == (0.25, None, None, 1)
+    assert found["reason"] == "no interval, since there is one video only"
+    assert data["changes"][1]["gained"]
+
+
+def test_a_picture_is_of_the_folder_of_its_run(tmp_path):
+    write_files(tmp_path)
+    write_videos(tmp_path / "videos")
+    runs = [
+        write_test_run(tmp_path / name, tmp_path, FIRST, video_dir=str(tmp_path / name)) for name in ("gone", "videos_")
+    ]
+    (tmp_path / "videos").rename(tmp_path / "videos_" / "v")
+    (tmp_path / "videos_" / "v" / "v.avi").rename(tmp_path / "videos_" / "v.avi")
+    (tmp_path / "videos_" / "v").rmdir()
+    write_report(tmp_path / "r.html", runs=runs, resamples=1)
+    data = data_of(tmp_path / "r.html")
+    shown = [
+        {data["pictures"][card["picture"]]["jpeg"] is None for card in lists["best"] if card["video"] == "v"}
+        for lists in data["frames"]
+    ]
+    assert shown == [{True}, {False}]

@@ -174,3 +174,15 @@ def test_what_is_no_run_is_refused(tmp_path, name):
     with pytest.raises(InputError, match="nothing to report"):
         write_report(tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
+
+
+def test_numbers_that_are_none_and_names_that_no_file_has(tmp_path):
+    """What a stored file says is data: each of these once was a traceback."""
+    run = write_training_run(tmp_path / "run", num_ground_truth={"1": float("nan"), "2": "many", "4": 1})
+    data = reported(tmp_path, run)
+    assert {row["id"]: row["truth"] for row in data["classes"]} == {"1": None, "2": None, "3": None, "4": 1}
+    write_files(tmp_path)
+    strange = {"first_frame_number": float("inf"), "fps": float("nan"), "video_dir": "nul\0", "frame_prefix": "nul\0"}
+    judged = reported(tmp_path, write_test_run(tmp_path / "test", tmp_path, FIRST, **strange))
+    assert judged["runs"][0]["judged"]
+    assert all(picture["jpeg"] is None for picture in judged["pictures"])

@@ -178,3 +178,24 @@ def test_a_pipe(mini_dir, monkeypatch):
     expected = list(LiveFrames(LiveSource.parse(str(video)), real_time=False))
     assert [round(frame.second, 6) for frame in frames] == [round(frame.second, 6) for frame in expected]
     assert (frames[77].picture() == expected[77].picture()).all()
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("rtsp://cam:s3cr:e@t@host/a@b", "rtsp://cam:***@host/a@b"),
+        ("rtsp://:s3cret@host/", "rtsp://:***@host/"),
+        ("http://cam:s3/cr#et@host/x", "http://cam:***@host/x"),  # not as it should be typed
+        ("http://host:80/a:b@c", "http://host:80/a:b@c"),
+        ("http://[::1]:80/a@c", "http://[::1]:80/a@c"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(typed, shown):
+    assert LiveSource.parse(typed).name == shown
+
+
+@pytest.mark.parametrize("typed", ["rtsp://cam:s3cret@/x", "srt://cam:s3cret@host/x", "rtsp://cam:s3cret@[::1/x"])
+def test_an_address_that_is_none_is_told_without_its_password(typed):
+    with pytest.raises(InputError, match=r"source \w+://cam:\*\*\*@") as raised:
+        LiveSource.parse(typed)
+    assert "s3cret" not in str(raised.value)

@@ -15,6 +15,7 @@ from lfb_lightning.reporting import write_report
 
 _FILES = ("truth", "labels", "excluded", "videos")
 _PAGE = "report.html"
+_MARK, _HEAD = b'<meta name="generator" content="lfb-report">', 2000  # bytes at the beginning of each report
 
 
 def report(cfg: DictConfig, run_dir: Path) -> int:
@@ -24,6 +25,7 @@ def report(cfg: DictConfig, run_dir: Path) -> int:
     runs, results = _listed(cfg, "run"), _listed(cfg, "results")
     typed = {name: None if cfg[name] is None else Path(cfg[name]) for name in _FILES}
     out = Path(cfg.out) if cfg.out is not None else _default_place(runs, results)
+    _refuse_other_files(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -52,6 +54,15 @@ def _listed(cfg: DictConfig, key: str) -> list[str]:
 def _default_place(runs: Sequence[str], results: Sequence[str]) -> Path:
     """Return where a report goes: into the folder of the only run, else into the working directory."""
     return Path(runs[0], _PAGE) if len(runs) == 1 and not results and Path(runs[0]).is_dir() else Path(_PAGE)
+
+
+def _refuse_other_files(out: Path) -> None:
+    """Raise InputError for a file that is no report: one of the user's, or a result csv that was typed in its place."""
+    if not out.is_file():
+        return
+    with out.open("rb") as file:
+        if _MARK not in file.read(_HEAD):
+            raise InputError(f"out={out}: is there already, and no report; give another file, or move that one.")
 
 
 def main() -> None:

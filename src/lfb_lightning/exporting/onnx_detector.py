@@ -116,14 +116,18 @@ class OnnxDetector:
             return scores
         if not self._attends:
             raise ValueError(f"return_attention: {self._fbo_name} has no attention; ask detector.attends first")
-        weights, empty = (torch.from_numpy(part).to(device) for part in attention)
+        whole = ((len(short_term), None, given[-1].shape[1]), (len(short_term), None))
+        named = zip(attention, ("attention", "attention_empty"), whole, strict=True)
+        weights, empty = (self._checked(part, name, expected).to(device) for part, name, expected in named)
         return scores, Attention(weights=weights, empty=empty)
 
-    def _checked(self, made: Any, name: str, expected: tuple[int, int]) -> Tensor:
-        if made.shape != expected:
+    def _checked(self, made: Any, name: str, expected: tuple[int | None, ...]) -> Tensor:
+        """Give what a program made as a tensor, if it has the expected sizes; None: any size."""
+        fits = len(made.shape) == len(expected)
+        if not fits or any(size not in (None, found) for size, found in zip(expected, made.shape, strict=True)):
             raise InputError(
-                f"checkpoint {self._folder}: made {name} of shape {list(made.shape)}, expected {list(expected)}; its "
-                "files are not of one export."
+                f"checkpoint {self._folder}: made {name} of shape {list(made.shape)}, expected "
+                f"{['any' if size is None else size for size in expected]}; its files are not of one export."
             )
         return torch.from_numpy(made)
 

@@ -54,6 +54,11 @@ class OnnxFile:
                 raise InputError(
                     f"checkpoint {path}: its input {name} is of type {kind}, expected {', '.join(_TYPES)}."
                 )
+        for one in self._session.get_outputs():
+            if one.type != "tensor(float)":
+                raise InputError(
+                    f"checkpoint {path}: its output {one.name} is of type {one.type}, expected tensor(float)."
+                )
         self._types = {name: _TYPES[kind] for name, (_, kind) in found.items()}
         self._outputs = list(outputs)
 
@@ -119,6 +124,7 @@ def _tensors(model: Any) -> Iterator[Any]:
     yield from _of_graph(model.graph, 0)
     for function in model.functions:
         yield from _of_nodes(function.node, 0)
+        yield from _of_attributes(function.attribute_proto, 0)  # defaults
     for information in model.training_info:
         yield from _of_graph(information.initialization, 0)
         yield from _of_graph(information.algorithm, 0)
@@ -135,10 +141,14 @@ def _of_graph(graph: Any, depth: int) -> Iterator[Any]:
 
 def _of_nodes(nodes: Any, depth: int) -> Iterator[Any]:
     for node in nodes:
-        for attribute in node.attribute:
-            yield attribute.t
-            yield from attribute.tensors
-            for sparse in [attribute.sparse_tensor, *attribute.sparse_tensors]:
-                yield from (sparse.values, sparse.indices)
-            for graph in [attribute.g, *attribute.graphs]:
-                yield from _of_graph(graph, depth + 1)
+        yield from _of_attributes(node.attribute, depth)
+
+
+def _of_attributes(attributes: Any, depth: int) -> Iterator[Any]:
+    for attribute in attributes:
+        yield attribute.t
+        yield from attribute.tensors
+        for sparse in [attribute.sparse_tensor, *attribute.sparse_tensors]:
+            yield from (sparse.values, sparse.indices)
+        for graph in [attribute.g, *attribute.graphs]:
+            yield from _of_graph(graph, depth + 1)

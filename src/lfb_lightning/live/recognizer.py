@@ -22,6 +22,7 @@ from lfb_lightning.video.live_frames import LiveFrames
 from lfb_lightning.video.live_source import LiveSource
 
 _JOIN_SECONDS = 2.0
+_LONGEST_CLIP = 60.0  # seconds
 
 
 @runtime_checkable
@@ -83,7 +84,7 @@ class LiveRecognizer:
         stop: Ends it when it is set, from any thread.
 
     Raises:
-        InputError: The source is none, or does not fit the settings.
+        InputError: The source is none or does not fit the settings, or the clips are too long to be held.
     """
 
     def __init__(
@@ -104,6 +105,12 @@ class LiveRecognizer:
         self._watcher = watcher
         samplings = [look.clips.sampling for look in predictor.looks]
         schedule = Schedule(predictor.moments, samplings, end=self.settings.end)
+        if not schedule.span <= _LONGEST_CLIP:  # a checkpoint says it, and the ring holds what is between
+            raise InputError(
+                f"checkpoint {predictor.trained.path}: its clips, or those of bank_ckpt_path or compare, are "
+                f"{schedule.span:g} s long, expected at most {_LONGEST_CLIP:g} s for live pictures; do clips.fps, "
+                "clips.num_frames and clips.frame_stride fit?"
+            )
         lossless = self.settings.speed == "max"
         self.ring = ClipRing(schedule, late=None if lossless else float(self.settings.late), stop=self._stop)
         name = Path(self.source.url).stem if self.source.kind == "file" else "live"

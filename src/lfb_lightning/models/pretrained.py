@@ -28,6 +28,7 @@ from lfb_lightning.version import __version__
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMATS = ("safetensors", "onnx", "torch_export")
 PROGRAMS = ("features", "scores", "detector")
+_UNFINISHED = "unfinished"  # says that what lies beside it is of an export that did not come to its end
 _OURS = {CONFIG, WEIGHTS, *(f"{name}.{ending}" for name in PROGRAMS for ending in ("onnx", "pt2"))}
 _MAKER = "lfb-lightning"
 _VERSION = 1
@@ -124,8 +125,8 @@ def prepare_folder(folder: str | Path, *, overwrite: bool) -> Path:
 
     Args:
         folder: Where to.
-        overwrite: Whether the files of an earlier export are removed; those of one that did not come to its end always are,
-            and any others are left alone.
+        overwrite: Whether the files of an earlier export are removed; those of one that did not come to its end, which the
+            file `unfinished` tells, always are, and any others are left alone.
 
     Raises:
         InputError: There is something in it that may not be replaced, or it cannot be made.
@@ -137,11 +138,12 @@ def prepare_folder(folder: str | Path, *, overwrite: bool) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         remove_abandoned(folder)
         there = {path.name for path in folder.iterdir()}
-        is_unfinished = CONFIG not in there and there <= _OURS
+        is_unfinished = CONFIG not in there and _UNFINISHED in there
         if there and not is_unfinished:
             if not overwrite:
                 raise InputError(f"out={folder}: is not empty; give another folder, or replace it with overwrite=true.")
             read_folder_config(folder)  # files that lie in any other folder are nobody's to remove
+        (folder / _UNFINISHED).touch()
         for name in [CONFIG, *sorted(there & _OURS)]:  # the configuration first: without it, the folder is unfinished
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
@@ -163,6 +165,7 @@ def write_folder_config(folder: Path, config: Mapping[str, Any], *, format: str,
     head = {"made_by": _MAKER, "format": format, "format_version": _VERSION, "package_version": __version__}
     content = json.dumps({**head, **portable(config), **more}, indent=1, ensure_ascii=False)
     write_durably(folder / CONFIG, f"{content}\n".encode(errors="replace"))  # half a surrogate pair has no UTF-8
+    (folder / _UNFINISHED).unlink(missing_ok=True)
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class Cards:
     def __init__(self, evaluator: Evaluator, number: int) -> None:
         self._evaluator = evaluator
         self._number = number
-        self._places: dict[tuple[str, float], int] = {}
+        self._places: dict[Hashable, int] = {}
         self.pictures: list[dict[str, Any]] = []
 
     def best_and_worst(self, subject: Subject) -> dict[str, Any] | None:
@@ -85,15 +85,17 @@ class Cards:
         }
 
     def _picture(self, subject: Subject, video: str, second: float) -> int:
-        if (video, second) not in self._places:
-            self._places[video, second] = len(self.pictures)
+        sources = subject.sources
+        key = video, second, sources.videos, sources.frames, sources.origin_second, sources.fps
+        if key not in self._places:
+            self._places[key] = len(self.pictures)
             try:
-                jpeg, width, height = picture(subject.sources, video, second)
+                jpeg, width, height = picture(sources, video, second)
                 shown = {"jpeg": base64.b64encode(jpeg).decode(), "width": width, "height": height}
             except InputError as error:
                 shown = {"jpeg": None, "width": None, "height": None, "why": str(error)}
             self.pictures.append(shown)
-        return self._places[video, second]
+        return self._places[key]
 
 
 def _scale(boxes: Sequence[Sequence[float]], shown: dict[str, Any]) -> tuple[float, float, float, float]:

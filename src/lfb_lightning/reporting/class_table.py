@@ -68,7 +68,12 @@ def _entries(subject: Subject) -> list[tuple[str, str, dict[str, Any]]]:
         (
             str(key),
             str(names.get(key, key)),
-            {"ap": as_number(value), "truth": truth.get(key), "detections": detections.get(key), "curve": None},
+            {
+                "ap": as_number(value),
+                "truth": _count(truth.get(key)),
+                "detections": _count(detections.get(key)),
+                "curve": None,
+            },
         )
         for key, value in _mapping(metrics, "per_class").items()
     ]
@@ -86,6 +91,11 @@ def _groups(subject: Subject) -> list[tuple[str, list[str], float | None]]:
         (str(name), [str(key) for key in known.get(str(name), ())], as_number(value))
         for name, value in _mapping(subject.metrics, "groups").items()
     ]
+
+
+def _count(value: object) -> int | None:
+    number = as_number(value)
+    return None if number is None else int(number)
 
 
 def _mapping(metrics: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ class Compared:
     Args:
         comparable: Whether both were judged by the same ground truth, as far as is known.
         difference: The main figure minus that of the first subject; None where it says nothing.
-        bootstrap: The interval of the difference over resampled videos; None without detections of both.
+        bootstrap: The interval of the difference over resampled videos; None without detections of both, or of one video.
         videos: How many videos were resampled.
         reason: Why there is no difference or no interval; empty if there are both.
     """
@@ -49,6 +49,13 @@ def compare_subjects(first: Subject, second: Subject, num_videos: int, *, resamp
         judged = {video for ranked in one.ranked for video in np.unique(ranked.truth_videos).tolist()}
         if not judged:
             return Compared(comparable=False, reason="there is no ground truth to compare on")
+        if len(judged) == 1:  # every draw is that video: the interval would be a point
+            return Compared(
+                comparable=True,
+                difference=two.result.mean - one.result.mean,
+                videos=1,
+                reason="no interval, since there is one video only",
+            )
         found = compare(list(one.ranked), list(two.ranked), num_videos, resamples=resamples, seed=seed)
         return Compared(comparable=True, difference=found.difference, bootstrap=found, videos=len(judged))
     if first.score is None or second.score is None or first.main_figure != second.main_figure:

@@ -26,7 +26,7 @@ def contents(title: str, subjects: Sequence[Subject], compared: Sequence[Compare
         cards: Makes the lists of key frames.
     """
     frames = [cards.best_and_worst(subject) for subject in subjects]
-    changes = [None, *(cards.changes(subjects[0], one) if beside.bootstrap else None
+    changes = [None, *(cards.changes(subjects[0], one) if beside.comparable else None
                        for one, beside in zip(subjects[1:], compared, strict=True))]  # fmt: skip
     return {
         "title": title,

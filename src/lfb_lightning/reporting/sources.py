@@ -6,6 +6,7 @@ written. The data set itself is not built, so a report needs no torch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,11 +78,12 @@ def sources_of_run(config: Mapping[str, Any] | None) -> Sources:
 
     def path(name: str) -> Path | None:
         value = section.get(name)
-        return Path(value.replace("{split}", split)) if isinstance(value, str) and value else None
+        name = value.replace("{split}", split) if isinstance(value, str) else ""
+        return Path(name) if name and "\0" not in name else None  # no file has that in its name
 
     def number(name: str, default: float) -> float:
         value = section.get(name)
-        return float(value) if isinstance(value, int | float) else default
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else default
 
     classes, groups, prefix = section.get("classes"), section.get("class_groups"), section.get("frame_prefix")
     cached = section.get("source") == "cache"

@@ -1,7 +1,8 @@
 """Where live pictures come from: a camera, an address in the network, a pipe, or a file that is played like one of them.
 
 Only the address that the user typed is opened. Each kind of source has a short list of protocols and containers, so that
-what comes through it (a playlist, a session description, a redirection) cannot make FFmpeg open a file or another address.
+what comes through it (a playlist, a session description, an HTTP redirection) cannot make FFmpeg open a file or another
+address; an RTSP server may name another RTSP server.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ _LOOK = {"analyzeduration": "1000000"}  # microseconds that are looked at before
 _CAMERAS = {"linux": "video4linux2,v4l2", "darwin": "avfoundation", "win32": "dshow"}
 _CAMERA = re.compile(r"camera:(.+)|(/dev/video\d+)")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+# Up to the last @ before the path, as addresses are read; else one that was typed with a / or # in it, and is no port.
+_PASSWORD = re.compile(r"^([^:]+://[^:/?#@\[]*):(?:[^/?#]*@|(?!\d+(?:[/?#]|$)).*@)")
 _EXPECTED = "camera:0, rtsp://, udp://, tcp://, http://, https://, - (standard input) or a file"
 
 
@@ -82,7 +85,8 @@ class LiveSource:
             return _network(text, scheme[1].lower())
         path = Path(text).expanduser()
         if not path.is_file():
-            raise InputError(f"source {text}: no such file; expected {_EXPECTED}.")
+            what = "is no file" if path.exists() else "no such file"
+            raise InputError(f"source {text}: {what}; expected {_EXPECTED}.")
         return cls(name=text, url=str(path), kind="file")
 
 
@@ -96,18 +100,15 @@ def _guard(scheme: str) -> dict[str, str]:
 
 
 def _network(text: str, scheme: str) -> LiveSource:
+    shown = _PASSWORD.sub(r"\1:***@", text, count=1)
     if scheme not in _PROTOCOLS or scheme == "pipe":
-        raise InputError(f"source {text}: {scheme}:// is not read; expected {_EXPECTED}.")
+        raise InputError(f"source {shown}: {scheme}:// is not read; expected {_EXPECTED}.")
     try:
-        parts = urlsplit(text)
-        host = parts.hostname
+        host = urlsplit(text).hostname
     except ValueError as error:
-        raise InputError(f"source {text}: is no address ({error}).") from error
+        raise InputError(f"source {shown}: is no address ({error}).") from error
     if not host and scheme != "udp":  # udp://:5000 listens
-        raise InputError(f"source {text}: names no host.")
-    shown = text
-    if parts.password is not None:
-        shown = text.replace(f":{parts.password}@", ":***@", 1)
+        raise InputError(f"source {shown}: names no host.")
     return LiveSource(
         name=shown,
         url=text,
