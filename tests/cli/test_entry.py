@@ -1,5 +1,6 @@
 """The one entry of all programs: which module it runs, with which arguments, and as what Lightning sees it."""
 
+import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -55,3 +56,13 @@ def test_what_is_no_command_is_one_line_and_status_1(arguments, ran, monkeypatch
         entry.main()
     assert end.value.code == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_reader_that_has_gone_is_no_traceback():
+    """As in `lfb train --help | head`; here nobody reads from the beginning."""
+    words = [sys.executable, "-m", "lfb_lightning.cli", "train", "--help"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), said) == (1, b"")

@@ -42,6 +42,19 @@ def test_ten_example_rows_are_read_and_every_box_is_a_proposal(tmp_path):
     assert (folder / "fencing_modules" / "__init__.py").read_text().startswith('"""')
 
 
+def test_example_rows_are_among_the_used_seconds_of_another_origin(tmp_path):
+    new(tmp_path, "fencing", "origin_second=900.5")
+    assert "first_second: 901 " in (tmp_path / "fencing/conf/data/fencing.yaml").read_text()
+    seconds = sorted({keyframe.timestamp for keyframe in rows_of(tmp_path / "fencing", "train").keyframes})
+    assert seconds == [903, 904, 905, 906, 907]
+
+
+@pytest.mark.parametrize("name", ["on", "No"])
+def test_a_name_that_configurations_cannot_be_chosen_by_is_refused(name, tmp_path):
+    assert "YAML" in new(tmp_path, name, status=1).stderr
+    assert not (tmp_path / name).exists()
+
+
 def test_its_commands_compose_in_its_folder(tmp_path):
     new(tmp_path, "fencing")
     folder = tmp_path / "fencing"

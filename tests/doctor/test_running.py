@@ -68,6 +68,17 @@ def test_home_user_and_machine_are_not_told(monkeypatch):
     assert "ada.l" not in section_text(section) + json.dumps(document([section]))
 
 
+def test_a_user_without_entry_and_home_is_told_the_report(monkeypatch):
+    """As in a container that is started with `--user 12345`."""
+
+    def no_entry(number):
+        raise KeyError(number)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", no_entry)
+    assert anonymous("a ~ in /home/b/c") == "a ~ in /home/b/c"
+
+
 def test_the_command_without_torch_has_status_1_and_no_home_path(tmp_path):
     """The whole command, in an environment whose torch, Lightning, Hydra and YAML cannot be imported."""
     broken = tmp_path / "broken"

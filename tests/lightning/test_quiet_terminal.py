@@ -93,6 +93,18 @@ def test_each_number_belongs_to_its_checkpoint(pipeline, here, tmp_path):
 
 
 @pytest.mark.slow
+def test_what_was_measured_earlier_is_not_said_of_later_weights(pipeline, here, tmp_path):
+    overrides = [*pipeline.overrides, "fbo=none", "trainer.limit_train_batches=1", "trainer.check_val_every_n_epoch=2"]
+    said = here("train", *overrides, "trainer.max_epochs=3", f"hydra.run.dir={tmp_path}").stdout
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert (metrics["epochs"], metrics["epoch"], metrics["step"], metrics["checkpoint"]) == (3, 2, 2, None)
+    lines = {line[:9]: line for line in said.splitlines()}
+    assert ["mAP" in lines[f"epoch {number}/3"] for number in (1, 2, 3)] == [False, True, False]
+    told = f"last checkpoint: not validated; the last validation: mAP {metrics['mAP']:.4f} of epoch 2: {tmp_path}"
+    assert told in said
+
+
+@pytest.mark.slow
 def test_the_best_of_an_earlier_part_of_the_run_is_remembered(pipeline, here, tmp_path):
     overrides = [*pipeline.overrides, "fbo=none", "backbone.freeze_batch_norm=true", "trainer.limit_train_batches=1"]
     overrides += ["optim.lr=0.0", f"hydra.run.dir={tmp_path}"]  # every epoch is as good as the first

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.cli.unread import ending_with_reader
 from lfb_lightning.doctor import Section, Settings, examine
 from lfb_lightning.doctor.report import count, document, section_text, verdict
 
@@ -57,8 +58,10 @@ def doctor(settings: Settings, as_json: bool) -> int:
     for section in examine(settings):
         sections.append(section)
         if not as_json:
-            print(section_text(section), flush=True)
-    print(json.dumps(document(sections), indent=1) if as_json else verdict(sections))
+            with ending_with_reader():
+                print(section_text(section))
+    with ending_with_reader():
+        print(json.dumps(document(sections), indent=1) if as_json else verdict(sections))
     return 1 if count(sections, "problem") else 0
 
 

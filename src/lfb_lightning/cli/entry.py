@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lfb_lightning.cli.help.answers import answer
 from lfb_lightning.cli.help.commands import Command
+from lfb_lightning.cli.unread import ending_with_reader
 
 _BAD_INPUT = 1
 
@@ -22,7 +23,8 @@ def main() -> None:
         print(f"lfb: {error}", file=sys.stderr)
         sys.exit(_BAD_INPUT)
     if text is not None:
-        print(text)
+        with ending_with_reader():
+            print(text)
         return
     name, *sys.argv[1:] = words
     module = import_module(Command(name).module)

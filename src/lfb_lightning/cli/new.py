@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig
 
 from lfb_lightning.ava.annotations import write_annotations
@@ -71,6 +72,8 @@ def _checked_name(name: Any) -> str:
         raise InputError("no name given, expected lfb-new NAME, such as lfb-new fencing.")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"name is {name!r}, expected a letter, then letters, digits, _ or -.")
+    if yaml.safe_load(name) != name:  # the configurations could not be chosen by it
+        raise InputError(f"name is {name}, which YAML reads as another value; choose another name.")
     for group in ("data", "experiment"):
         if (conf_dir() / group / f"{name}.yaml").exists():
             raise InputError(f"name is {name}, but {group}={name} is this package's own; choose another name.")
@@ -81,9 +84,10 @@ def _example_project(cfg: DictConfig, name: str) -> Project:
     for key in ("annotations", "label_map"):
         if cfg[key] is not None:
             raise InputError(f"{key} is given; say what wrote it: from={'|'.join(_FORMS)}.")
-    rows, names = example()
+    first = math.ceil(cfg.origin_second)
+    rows, names = example(first)
     video_dir = "videos" if cfg.videos is None else _video_dir(cfg.videos)
-    used = (math.floor(cfg.origin_second), math.floor(cfg.origin_second) + _EXAMPLE_SECONDS)
+    used = (first, first + _EXAMPLE_SECONDS)
     return Project(
         name=name, rows=rows, names=names, video_dir=video_dir, origin_second=float(cfg.origin_second), used=used
     )

@@ -73,13 +73,13 @@ class Project:
         return {path: text.format(**facts) for path, text in texts.items()} | persons
 
 
-def example() -> tuple[dict[str, list[Row]], dict[int, str]]:
-    """Make the ten example rows by split, and the example actions."""
+def example(first: int) -> tuple[dict[str, list[Row]], dict[int, str]]:
+    """Make the ten example rows by split, and the example actions; `first` is a video's first whole second."""
     rows: dict[str, list[Row]] = {"train": [], "val": []}
     for video_id, second, left, actions in _EXAMPLE:
         box = (left, 0.25, left + 0.2, 0.9)
         split = video_id.removeprefix("example_")
-        rows[split] += [(Keyframe(video_id, second), box, action, 0) for action in actions]
+        rows[split] += [(Keyframe(video_id, first + second), box, action, 0) for action in actions]
     return rows, dict(_EXAMPLE_NAMES)
 
 

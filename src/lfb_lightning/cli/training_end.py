@@ -36,20 +36,22 @@ def is_summed_up(run_dir: Path, steps: int) -> bool:
 def write_summary(trainer: Trainer, task: DetectionTask, best: BestEvaluation, run_dir: Path) -> None:
     """Write `metrics.json`, and tell what was reached, where it is, and what to do next.
 
-    At the top level of the file is what was measured last, on the weights of `checkpoint`; under `best` what was measured
-    on the best checkpoint, with its epoch and step.
+    At the top level of the file is what was measured last, with its epoch and step, on the weights of `checkpoint`, which
+    is null where training went on after the last validation; under `best` what was measured on the best checkpoint.
 
     Args:
         trainer: The trainer, when training has ended.
         task: What was trained.
-        best: What was measured on the best checkpoint.
+        best: What was measured on the best checkpoint, and when the last validation was.
         run_dir: The run folder.
     """
     logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
     summary: dict[str, Any] = {"logged": logged, "epochs": trainer.current_epoch, "steps": trainer.global_step}
     summary["skipped_steps"] = task.skipped_steps
     last = run_dir / "checkpoints" / "last.ckpt"
-    summary["checkpoint"] = str(last) if last.is_file() else None
+    is_of_last = best.last_step == trainer.global_step
+    summary["checkpoint"] = str(last) if last.is_file() and is_of_last else None
+    summary["epoch"], summary["step"] = best.last_epoch, best.last_step
     checkpoint = trainer.checkpoint_callback
     if isinstance(checkpoint, ModelCheckpoint):
         summary["best_checkpoint"] = checkpoint.best_model_path
@@ -66,20 +68,22 @@ def write_summary(trainer: Trainer, task: DetectionTask, best: BestEvaluation, r
         summary |= task.summary()
     write_json(run_dir / _METRICS, summary)
     columns = {"best": summary["best"], "last": summary} if "best" in summary else {"last": summary}
-    for line in [*class_table(columns), *_ending(summary, run_dir, reads_bank=task.detector.reads_bank)]:
+    for line in [*class_table(columns), *_ending(summary, run_dir, last, reads_bank=task.detector.reads_bank)]:
         _log.info("%s", line)
 
 
-def _ending(summary: Mapping[str, Any], run_dir: Path, *, reads_bank: bool) -> list[str]:
+def _ending(summary: Mapping[str, Any], run_dir: Path, last: Path, *, reads_bank: bool) -> list[str]:
     best_path, best = summary.get("best_checkpoint"), summary.get("best")
     figure = summary.get("main_figure", "")
     lines = []
     if best_path:
         reached = "" if best is None else f"{figure} {shown(best.get(figure))} of epoch {best['epoch']}: "
         lines.append(f"best checkpoint: {reached}{best_path}")
-    if summary["checkpoint"]:
-        reached = f"{figure} {shown(summary.get(figure))} of epoch {summary['epochs']}: "
-        lines.append(f"last checkpoint: {reached}{summary['checkpoint']}")
+    if last.is_file():
+        reached = f"{figure} {shown(summary.get(figure))} of epoch {summary['epoch']}" if figure else ""
+        if not summary["checkpoint"]:
+            reached = f"not validated{f'; the last validation: {reached}' if reached else ''}"
+        lines.append(f"last checkpoint: {reached}: {last}")
     lines.append(f"run folder: {run_dir} (config.yaml, metrics.json, logs)")
     if best_path:
         lines.append(f"next: {_next_command(str(best_path), reads_bank=reads_bank)}")

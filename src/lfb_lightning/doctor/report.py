@@ -59,7 +59,9 @@ def count(sections: Sequence[Section], status: str) -> int:
 
 def anonymous(text: str) -> str:
     """Take the home folder, the user's name as a part of a path, and the machine's name out of a text."""
-    homes = {os.path.expanduser("~"), str(Path.home().resolve())} - {"/", ""}  # noqa: PTH111
+    # Not Path.home(), which raises for a user without an entry and without HOME, as containers have them.
+    home = os.path.expanduser("~")  # noqa: PTH111
+    homes = {home, str(Path(home).resolve())} - {"/", ""} if home != "~" else set()
     for home in sorted(homes, key=len, reverse=True):
         text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
     for name, stands_for in ((_user(), "<user>"), (socket.gethostname(), "<host>")):

@@ -1,4 +1,4 @@
-"""Keeps what was measured on the best checkpoint, beside what was measured last."""
+"""Keeps what was measured on the best checkpoint, and when what was measured last was."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.trainer.states import TrainerFn
 
 from lfb_lightning.lightning.modules.detection import DetectionTask
 
@@ -21,24 +22,32 @@ class BestEvaluation(Callback):
         epoch: The epoch it belongs to, from 1.
         step: Optimizer steps until then.
         summary: What the evaluator said, for `metrics.json`.
+        last_epoch: The epoch that the last validation of this process belongs to, from 1; 0 before the first.
+        last_step: Optimizer steps until then.
     """
 
     def __init__(self) -> None:
         self.score: float | None = None
         self.epoch = self.step = 0
+        self.last_epoch = self.last_step = 0
         self.summary: Mapping[str, Any] = {}
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the summary if `ModelCheckpoint`, whose turn comes after this, will keep its file."""
+        if trainer.sanity_checking:
+            return
+        fitting = trainer.state.fn == TrainerFn.FITTING
+        # After the end, the current epoch is the number of those that are done.
+        self.last_epoch, self.last_step = trainer.current_epoch + fitting, trainer.global_step
         checkpoint = trainer.checkpoint_callback
-        if trainer.sanity_checking or not isinstance(checkpoint, ModelCheckpoint):
+        if not fitting or not isinstance(checkpoint, ModelCheckpoint):
             return
         value = trainer.callback_metrics.get(checkpoint.monitor or "")
         if value is None or math.isnan(value) or not isinstance(pl_module, DetectionTask):
             return
         before = checkpoint.best_model_score
         if before is None or (value > before if checkpoint.mode == "max" else value < before):
-            self.score, self.epoch, self.step = float(value), trainer.current_epoch + 1, trainer.global_step
+            self.score, self.epoch, self.step = float(value), self.last_epoch, self.last_step
             self.summary = pl_module.summary()
 
     def state_dict(self) -> dict[str, Any]:

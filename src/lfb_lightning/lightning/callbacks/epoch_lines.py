@@ -20,10 +20,16 @@ class EpochLines(Callback):
     def __init__(self) -> None:
         self._began = 0.0
         self._seconds: list[float] = []
+        self._is_validated = False
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the time."""
         self._began = time.monotonic()
+        self._is_validated = False
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that this epoch has figures of its own."""
+        self._is_validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the line, on the first process."""
@@ -35,7 +41,11 @@ class EpochLines(Callback):
                 describe(
                     epoch=trainer.current_epoch + 1,
                     epochs=_epochs(trainer),
-                    logged={name: float(value) for name, value in trainer.callback_metrics.items()},
+                    logged={
+                        name: float(value)
+                        for name, value in trainer.callback_metrics.items()
+                        if self._is_validated or not name.startswith("val/")  # else those of an earlier epoch
+                    },
                     rates=rates,
                     seconds=self._seconds,
                 ),
