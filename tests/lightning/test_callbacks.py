@@ -1,10 +1,14 @@
 """Averaged weights and early stopping, as the callback groups set them up."""
 
+import copy
 import json
+import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from lfb_lightning.lightning import ActionDataModule
 from lfb_lightning.models import load_detector
 
 pytestmark = pytest.mark.slow
@@ -23,6 +27,13 @@ def test_averaged_weights_are_validated_stored_and_loaded(pipeline, here, tmp_pa
     best = json.loads((tmp_path / "metrics.json").read_text())["best_mAP"]
     here("test", f"ckpt_path={tmp_path}/checkpoints/best.ckpt", f"hydra.run.dir={tmp_path / 'test'}")
     assert json.loads((tmp_path / "test" / "metrics.json").read_text())["mAP"] == pytest.approx(best, abs=1e-6)
+
+
+def test_a_task_is_copied_without_its_data_and_the_processes_of_its_trainer():
+    """Averaged weights are kept in a copy of the task; a trainer with other ranks holds locks, which cannot be copied."""
+    data = ActionDataModule.__new__(ActionDataModule)
+    data.trainer = SimpleNamespace(processes=threading.Lock())
+    assert copy.deepcopy(data.num_training_batches).__self__ is data
 
 
 def test_training_ends_when_map_has_stopped_rising(pipeline, here, tmp_path):

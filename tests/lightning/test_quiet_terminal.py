@@ -14,8 +14,10 @@ import termios
 import warnings
 
 import pytest
+from pytorch_lightning import Trainer
 
 from lfb_lightning.cli.class_table import class_table
+from lfb_lightning.cli.train import _warn_of_partial_validation
 from lfb_lightning.lightning.callbacks.epoch_lines import describe
 from lfb_lightning.lightning.known_messages import hush_known_messages
 
@@ -67,6 +69,13 @@ def test_other_warnings_are_shown():
         warnings.warn("Your `IterableDataset` has `__len__` defined. In combination", stacklevel=1)
         warnings.warn("Checkpoint directory of yours is full", stacklevel=1)
     assert [str(one.message) for one in caught] == ["Checkpoint directory of yours is full"]
+
+
+@pytest.mark.parametrize(("limit", "warns"), [(1, True), (0.1, True), (1.0, False), (0, False)])
+def test_a_validation_of_some_batches_is_said_to_count_the_rest_as_missed(limit, warns, caplog):
+    trainer = Trainer(accelerator="cpu", limit_val_batches=limit, logger=False, enable_checkpointing=False)
+    _warn_of_partial_validation(trainer)
+    assert ("counts as missed" in caplog.text) == warns
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Callback
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -77,6 +77,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         _keep_earlier_log(run_dir)
         callbacks.append(resuming)
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
+    _warn_of_partial_validation(trainer)
     naming = resuming.naming_the_file() if resuming is not None else nullcontext()
     with telling_misconfiguration(cfg), naming:
         trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
@@ -85,6 +86,17 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     if trainer.is_global_zero and (task.figures is not None or not is_summed_up(run_dir, trainer.global_step)):
         write_summary(trainer, task, best, run_dir)
     return 0
+
+
+@rank_zero_only
+def _warn_of_partial_validation(trainer: Trainer) -> None:
+    limit = trainer.limit_val_batches  # a whole number counts batches, a fraction is a share of them
+    if limit and not (isinstance(limit, float) and limit == 1.0):
+        _log.warning(
+            "trainer.limit_val_batches=%s: what the validation leaves out counts as missed in AVA's mAP, which is so "
+            "much lower.",
+            limit,
+        )
 
 
 def _trained_on(datamodule: ActionDataModule) -> dict[str, Any]:

@@ -82,6 +82,13 @@ class ActionDataModule(LightningDataModule):
         self._splits: dict[str, ActionSplit] = {}
         self._banks: dict[str, FeatureBank] = {}
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> ActionDataModule:
+        """Return itself: a copy of a task, as averaged weights are kept in one, reads the same data by the same trainer.
+
+        A trainer that has started other ranks cannot be copied.
+        """
+        return self
+
     def split(self, name: str) -> ActionSplit:
         """Return a split of the data set, which is made once."""
         if name not in self._splits:
