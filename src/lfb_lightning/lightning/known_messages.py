@@ -14,6 +14,7 @@ _INFORMATION = (
     r"`Trainer\(limit_\w+_batches=1.0\)` was configured",  # conf/trainer states the default, so that it can be found
     "`weights_only` was not set",  # of a file that Lightning has just written itself, to average or to name it
     "`Trainer.fit` stopped: `max_(epochs|steps)=",  # the command's own last lines say it
+    "Initializing distributed: |-{10}|All distributed processes registered",  # a failure to start says so by itself
     "Restor(ing|ed) (all )?states from the checkpoint",  # and so does the line that says where a run goes on
 )
 # What the libraries warn of, by the beginning of the text.
@@ -26,6 +27,7 @@ _WARNINGS = (
     r".*Checkpoint directory .* exists and is not empty",  # a run that goes on; another one's folder is refused before
     r".*Experiment logs directory .* exists and is not empty",  # the earlier part of the log has been put aside before
     "Grad strides do not match bucket view strides",  # 1 x 1 x 1 kernels, whose strides are arbitrary: nothing is slower
+    r"This DataLoader will create \d+ worker processes",  # StepTiming measures, as below
     r".*The '\w+' does not have many workers",  # StepTiming measures the waiting, and says what helps
 )
 _VOID = re.compile("|".join(_INFORMATION))

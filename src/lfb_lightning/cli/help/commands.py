@@ -24,6 +24,8 @@ _ORDER = (
     "import",
     "export",
     "report",
+    "new",
+    "doctor",
 )
 _MODULES = {"import": "import_weights"}  # `import` is a word of Python's
 _ACTIONS = {"bank": "lfb_bank"}  # the commands that take an action first, and the folder of the actions' configurations
