@@ -17,6 +17,7 @@ from lfb_lightning.models import ActionDetector, load_detector, state_digest
 from lfb_lightning.models.hub import local_folder
 from lfb_lightning.models.loading import load_with_config, start_from
 from lfb_lightning.models.portable import CLIP_KEYS, WINDOW_KEYS
+from lfb_lightning.models.pretrained import export_folder
 from lfb_lightning.prediction.trained import load_trained
 
 
@@ -89,6 +90,21 @@ def test_other_files_are_left_alone(checkpoints, tmp_path):
     assert sorted(path.name for path in made.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     with pytest.raises(InputError, match="is a file"):
         detector.save_pretrained(made / "config.json")
+
+
+def test_an_export_that_fails_leaves_the_one_that_is_there(checkpoints, tmp_path):
+    made = load_detector(checkpoints["none"]).save_pretrained(tmp_path / "made")
+    before = {path.name: path.read_bytes() for path in made.iterdir()}
+    with pytest.raises(RuntimeError), export_folder(made, overwrite=True) as folder:  # noqa: PT012
+        (folder / "features.onnx").write_text("half of it")
+        raise RuntimeError("tracing failed")
+    assert {path.name: path.read_bytes() for path in made.iterdir()} == before
+    with export_folder(made, overwrite=True) as folder:
+        assert {path.name: path.read_bytes() for path in made.iterdir()} == before
+        for name in ("features.onnx", "config.json"):
+            (folder / name).write_text("new")
+    assert {path.name: path.read_text() for path in made.iterdir()} == {"features.onnx": "new", "config.json": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
 def test_weights_of_somebody_else_are_nobodys_to_remove(checkpoints, tmp_path):

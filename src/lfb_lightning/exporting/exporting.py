@@ -19,7 +19,7 @@ from lfb_lightning.exporting.programs import Program, programs
 from lfb_lightning.exporting.tracing import axes_of, fixed_sizes, trace
 from lfb_lightning.files.durable import durable_file
 from lfb_lightning.models import ActionDetector, state_digest
-from lfb_lightning.models.pretrained import FORMATS, prepare_folder, save_folder, write_folder_config
+from lfb_lightning.models.pretrained import FORMATS, export_folder, save_folder, write_folder_config
 
 _HEIGHT, _WIDTH = 256, 340  # of clips where a module of the detector fixes them
 
@@ -66,15 +66,23 @@ def export_detector(
         raise InputError(f"format is {format!r:.40}, expected one of {', '.join(FORMATS)}.")
     if format == "safetensors":
         return Exported(save_folder(folder, detector, config, overwrite=overwrite), {}, {})
-    folder = prepare_folder(folder, overwrite=overwrite)
+    with export_folder(folder, overwrite=overwrite) as made:
+        files, fixed, described = _write_programs(detector, made, format, _frames(config), progress)
+        write_folder_config(made, config, format=format, exported=_described(detector, format, described))
+    return Exported(Path(folder), files, fixed)
+
+
+def _write_programs(
+    detector: ActionDetector, folder: Path, format: str, num_frames: int, progress: Callable[[str], None]
+) -> tuple[dict[str, float], dict[str, int], dict[str, Any]]:
+    """Write the detector's programs; also give their differences, their fixed axes, and what `config.json` says of them."""
     write, ending = (_write_onnx, "onnx") if format == "onnx" else (_write_torch, "pt2")
     files: dict[str, float] = {}
     fixed: dict[str, int] = {}
     described: dict[str, Any] = {}
-    num_frames = _frames(config)
     for program in programs(detector.eval()):
         path = folder / f"{program.name}.{ending}"
-        progress(f"{path}: tracing, writing, comparing")
+        progress(f"{path.name}: tracing, writing, comparing")
         traced = trace(program, num_frames=num_frames, height=_HEIGHT, width=_WIDTH)
         axes = axes_of(program, traced)
         only = fixed_sizes(axes, program)
@@ -86,8 +94,7 @@ def export_detector(
             "outputs": {name: list(one) for name, one in program.outputs.items()},
             "largest_difference": files[path.name],
         }
-    write_folder_config(folder, config, format=format, exported=_described(detector, format, described))
-    return Exported(folder, files, fixed)
+    return files, fixed, described
 
 
 def _described(detector: ActionDetector, format: str, files: Mapping[str, Any]) -> dict[str, Any]:

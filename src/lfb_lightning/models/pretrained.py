@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import torch
@@ -113,11 +116,41 @@ def save_folder(folder: str | Path, detector: nn.Module, config: Mapping[str, An
     Raises:
         InputError: The folder has something in it, or cannot be written.
     """
-    folder = prepare_folder(folder, overwrite=overwrite)
     weights = {name: value.detach().cpu().clone().contiguous() for name, value in detector.state_dict().items()}
-    write_durably(folder / WEIGHTS, save(weights, metadata={"format": "pt"}))
-    write_folder_config(folder, config, format="safetensors", weights_digest=state_digest(detector))
-    return folder
+    with export_folder(folder, overwrite=overwrite) as made:
+        write_durably(made / WEIGHTS, save(weights, metadata={"format": "pt"}))
+        write_folder_config(made, config, format="safetensors", weights_digest=state_digest(detector))
+    return Path(folder)
+
+
+@contextmanager
+def export_folder(folder: str | Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give the folder that an export is written into; one that replaces an earlier export does so when it is whole.
+
+    Args:
+        folder: Where to.
+        overwrite: Whether a folder that holds an export already is replaced.
+
+    Raises:
+        InputError: As `prepare_folder` raises it.
+    """
+    folder = Path(folder).resolve()
+    if not (overwrite and (folder / CONFIG).is_file()):
+        yield prepare_folder(folder, overwrite=overwrite)
+        return
+    read_folder_config(folder)
+    try:
+        beside = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"out={folder}: nothing can be written beside it ({error.strerror}).") from error
+    try:
+        yield beside
+        prepare_folder(folder, overwrite=True)
+        for path in sorted(beside.iterdir(), key=lambda path: path.name == CONFIG):  # the configuration last
+            path.replace(folder / path.name)
+        (folder / _UNFINISHED).unlink()
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def prepare_folder(folder: str | Path, *, overwrite: bool) -> Path:
