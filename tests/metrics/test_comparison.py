@@ -68,3 +68,19 @@ def test_nothing_to_compare_is_refused():
     ranked = list(rank(random_rows(1, 0.01), [9], protocol="official"))
     with pytest.raises(InputError, match="no ground truth"):
         compare(ranked, ranked, NUM_VIDEOS, resamples=10, seed=0)
+
+
+def test_one_video_has_a_difference_and_no_interval():
+    rows = [random_rows(seed, noise) for seed, noise in ((1, 0.05), (2, 0.0))]
+    one_video = [
+        NumberedRows(row.ground_truth, row.detections, row.annotated_frames, np.zeros_like(row.videos), row.keys)
+        for row in rows
+    ]
+    first, second = (list(rank(row, IDS, protocol="official")) for row in one_video)
+    found = compare(first, second, 1, resamples=20, seed=0)
+    expected = [
+        evaluate(row.ground_truth, row.detections, IDS, protocol="official", annotated_frames=row.annotated_frames).mean
+        for row in rows
+    ]
+    assert [found.first, found.second] == pytest.approx(expected)
+    assert np.isnan([found.low, found.high, found.second_is_better]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, get_args
 
@@ -80,15 +81,19 @@ def _compare(
 ) -> dict[str, Any]:
     other = _rank(cfg, _read_detections(cfg.compare, annotations, cfg.annotations), annotations, label_map, videos)
     found = compare(ranked, other, len(videos), resamples=cfg.resamples, seed=cfg.seed)
-    print(
-        f"{cfg.compare}: mAP {found.second:.6f}, {found.difference:+.6f} against {cfg.detections}; 95 % interval over videos "
-        f"{found.low:+.6f} .. {found.high:+.6f}; better in {found.second_is_better:.1%} of {cfg.resamples} resamples"
+    is_one_video = math.isnan(found.low)
+    interval = (
+        "no interval, since there is one video only"
+        if is_one_video
+        else f"95 % interval over videos {found.low:+.6f} .. {found.high:+.6f}; better in {found.second_is_better:.1%} of "
+        f"{cfg.resamples} resamples"
     )
+    print(f"{cfg.compare}: mAP {found.second:.6f}, {found.difference:+.6f} against {cfg.detections}; {interval}")
     return {
         "with": str(cfg.compare),
         "mAP": found.second,
         "difference": found.difference,
-        "interval_95": [found.low, found.high],
+        "interval_95": None if is_one_video else [found.low, found.high],
         "better_in": found.second_is_better,
         "resamples": cfg.resamples,
     }

@@ -17,7 +17,8 @@ class Comparison:
     Args:
         first: The mAP of the first result, 0 to 1.
         second: The mAP of the second result, 0 to 1.
-        low: The lower end of the 95 % interval of `second - first` over resampled videos.
+        low: The lower end of the 95 % interval of `second - first` over resampled videos; it and the next two are NaN where
+            one video only has ground truth, since every draw is that video.
         high: The upper end of that interval.
         second_is_better: The share of the resamples in which the second result is better, 0 to 1.
     """
@@ -54,13 +55,16 @@ def compare(
     judged = np.unique(np.concatenate([ranked.truth_videos for ranked in first]))
     if len(judged) == 0:
         raise InputError("there is no ground truth to compare on: is it the right label map?")
+    everything = np.ones(num_videos)
+    if len(judged) == 1:
+        nothing = float("nan")
+        return Comparison(_mean(first, everything), _mean(second, everything), nothing, nothing, nothing)
     generator = np.random.default_rng(seed)
     differences = np.empty(resamples)
     for number in range(resamples):
         drawn = generator.integers(0, len(judged), len(judged))
         weights = np.bincount(judged[drawn], minlength=num_videos).astype(np.float64)
         differences[number] = _mean(second, weights) - _mean(first, weights)
-    everything = np.ones(num_videos)
     low, high = np.nanpercentile(differences, [2.5, 97.5]).tolist()
     return Comparison(
         _mean(first, everything), _mean(second, everything), low, high, float(np.nanmean(differences > 0))
