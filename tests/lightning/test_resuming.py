@@ -162,7 +162,7 @@ def test_a_run_that_ended_with_an_epoch_goes_on_with_all_that_its_callbacks_know
     # The first epoch's mAP is not bettered: after it the rate is zero.
     overrides = [*pipeline.overrides, "fbo=max", "data.batch_size=8", "callbacks=ema_early_stopping", "optim=sgd"]
     overrides += ["callbacks.ema.decay=0.0", "optim.lr=0.01", "optim.milestones=[1.0]", "optim.gamma=0.0"]
-    overrides += ["optim.warmup_epochs=0", "callbacks.early_stopping.patience=2", "backbone.freeze_batch_norm=true"]
+    overrides += ["optim.warmup_epochs=0.0", "callbacks.early_stopping.patience=2", "backbone.freeze_batch_norm=true"]
     overrides += [f"init_from={pipeline.checkpoint}"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     here("train", *overrides, "trainer.max_epochs=9", f"hydra.run.dir={whole}")
