@@ -25,6 +25,7 @@ STAND_INS = {"data=...": "data=ava_custom", "experiment=...": "experiment=ava_or
 STAND_INS |= {"experiment=NAME": "experiment=ava_original", "fbo.dropout=...": "fbo.dropout=0.1"}
 NOT_OURS = {"multilabel=False", "use_half_precision=True", "weights_only=True", "return_attention=True"}  # arguments
 NOT_OURS |= {"persons=none persons._target_=my_package.MyDetector +persons.key=value"}  # the reader's package
+NOT_OURS |= {"group=option"}  # the form of all of them
 PARTS_OF_COMMANDS = {"lfb-bank split parts=256"}  # with what is said before
 _OVERRIDES = re.compile(r"'?[+~]?[a-z][\w./]*=\S.*")
 
@@ -54,7 +55,7 @@ def commands(text):
     """The command lines that an example stands for: one for each of `a|b`, with optional parts, without `...`."""
     text = re.sub(r"<[^>]*>", "X", re.sub(r"(?<= )\[(\w+=[^\[\]]*)\]", r"\1", text))
     lines = [[]]
-    for token in shlex.split(text.split(" or ")[0]):
+    for token in shlex.split(text.split(" or ")[0], comments=True):
         key, _, value = token.partition("=")
         choices = [f"{key}={one}" for one in value.split("|")] if "|" in value else [STAND_INS.get(token, token)]
         lines = [[*line, choice] for line in lines for choice in choices if token != "..."]
@@ -118,7 +119,7 @@ def test_override_is_one_of_some_command(text, composed):
         )
     ]
     attempts += [("bank", [action, *needed]) for action, needed in actions.items()]
-    attempts += [("doctor", [])]
+    attempts += [("doctor", []), *(("train", [f"logger={name}"]) for name in ("wandb", "mlflow", "trackio"))]
     attempts += [("detect", [f"persons={source}"]) for source in ("boxes", "onnx")]
     told = []
     for command, before in attempts:

@@ -90,6 +90,7 @@ def test_its_configuration_fits_what_it_names(monkeypatch, chosen):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough  # the same package, found in another way
 def test_modules_beside_the_working_directory(folder, bin_dir):
     copying, generating, training, testing = commands(BESIDE)
     works(copying, folder, bin_dir)

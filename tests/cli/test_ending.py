@@ -160,7 +160,10 @@ def test_a_test_ends_at_once(start, pipeline, tmp_path):
     assert_all_end(process, seconds=15)
 
 
-@pytest.mark.parametrize(("workers", "number"), [(0, signal.SIGTERM), (2, signal.SIGTERM), (2, signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("workers", "number"),
+    [(0, signal.SIGTERM), (2, signal.SIGTERM), pytest.param(2, signal.SIGKILL, marks=pytest.mark.thorough)],
+)
 def test_a_cache_that_is_asked_to_ends_with_its_workers_and_can_be_finished(
     start, pipeline, console, tmp_path, workers, number
 ):

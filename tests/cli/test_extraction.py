@@ -84,7 +84,7 @@ def manifest_of(bank_dir, split):
     return json.loads((bank_dir / split / "manifest.json").read_text())
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.thorough), 2])
 def test_killed_run_goes_on_where_it_stopped_and_ends_with_the_same_bytes(pipeline, console, tmp_path, processes):
     command = arguments(pipeline, tmp_path / "banks", *(DDP if processes == 2 else []))
     folder = tmp_path / "banks" / "train"

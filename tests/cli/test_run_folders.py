@@ -17,7 +17,7 @@ def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("ranks", [[], DDP])
+@pytest.mark.parametrize("ranks", [[], pytest.param(DDP, marks=pytest.mark.thorough)])
 def test_a_second_run_in_a_living_folder_is_refused_and_after_kill_9_the_same_command_goes_on_at_once(
     start, pipeline, console, tmp_path, ranks
 ):

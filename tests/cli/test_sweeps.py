@@ -161,7 +161,7 @@ def test_a_sweep_with_own_groups_trains_on_two_processes(own_groups, pipeline, c
 @pytest.mark.parametrize(
     ("launcher", "options"),
     [
-        ("joblib", ["hydra.launcher.n_jobs=2"]),
+        pytest.param("joblib", ["hydra.launcher.n_jobs=2"], marks=pytest.mark.thorough),
         ("submitit_local", ["hydra.launcher.timeout_min=5"]),
         pytest.param(
             "ray",

@@ -44,7 +44,9 @@ def test_single_label_scores_are_a_distribution_in_a_test_too_and_small_ones_are
     assert some[7].min() > 0.1
 
 
-@pytest.mark.parametrize("ranks", [[], DDP], ids=["one_process", "two"])
+@pytest.mark.parametrize(
+    "ranks", [pytest.param([], id="one_process"), pytest.param(DDP, id="two", marks=pytest.mark.thorough)]
+)
 def test_backbone_waits_for_its_epoch(ranks, pipeline, here, console, tmp_path):
     overrides = [*pipeline.overrides, "fbo=max", "task.frozen_epochs=1", f"init_from={pipeline.checkpoint}", *ranks]
     overrides += ["optim=sgd", "optim.lr=0.05", "optim.optimizer.weight_decay=0.1", "trainer.limit_train_batches=3"]

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 # In a process without the tests' run-time type checks, which the compiler would have to see through.
 COMPARE = """

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,6 +123,8 @@ def write_config(cfg: DictConfig | dict[str, Any], run_dir: Path) -> str:
 @contextmanager
 def _naming_full_disk() -> Iterator[None]:
     """Turn a full disk's OSError from a library that writes files, such as a logger, into an InputError."""
+    before = threading.excepthook
+    threading.excepthook = _leave_disk_to_the_command(before)
     try:
         yield
     except OSError as error:
@@ -129,6 +132,18 @@ def _naming_full_disk() -> Iterator[None]:
             raise
         folder = HydraConfig.get().run.dir if HydraConfig.initialized() else "the run folder"
         raise InputError(f"{error.filename or folder}: cannot be written ({error.strerror}).") from error
+    finally:
+        threading.excepthook = before
+
+
+def _leave_disk_to_the_command(otherwise: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Keep a writer's thread, such as TensorBoard's, from a traceback of its own: the command meets the same disk."""
+
+    def report(thread: Any) -> None:
+        if not (isinstance(thread.exc_value, OSError) and thread.exc_value.errno in _DISK_ERRORS):
+            otherwise(thread)
+
+    return report
 
 
 def _is_users(error: Exception) -> bool:
