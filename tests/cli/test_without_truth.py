@@ -37,6 +37,7 @@ def test_results_are_those_of_the_annotated_split(pipeline, here, console, folde
     rows = expected.decode().splitlines()
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics == {
+        "checkpoint": str(pipeline.checkpoint),
         "split": "test",
         "detections": len(rows),
         "keyframes": len({tuple(row.split(",")[:2]) for row in rows}),

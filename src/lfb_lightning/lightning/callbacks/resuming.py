@@ -6,6 +6,7 @@ replaces, with all that is in it if it is a folder. Whoever wrote the file could
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from lfb_lightning.errors import InputError
 from lfb_lightning.models.checkpoint import load_content
 
+_log = logging.getLogger(__name__)
 _FORM = {
     "pytorch-lightning_version": str,
     "epoch": int,
@@ -48,6 +50,8 @@ class Resuming(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note that everything has been restored: what fails from here on is not the file's fault."""
         self._restoring = False
+        if trainer.is_global_zero:
+            _log.info("goes on from %s: epoch %d, step %d", self.path, trainer.current_epoch + 1, trainer.global_step)
 
     def read(self, trainer: Trainer) -> dict[str, Any]:
         """Read the checkpoint's content, without paths that are not this run's own."""
