@@ -1,6 +1,9 @@
 """`lfb-doctor` as a user types it."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -53,3 +56,13 @@ def test_the_documented_keys_have_the_defaults_that_the_command_has():
     assert folders == {name: getattr(settings, name) for name in ("data_dir", "bank_dir", "runs_dir")}
     for key in ("json=true", "self_test=false", *(f"paths.{name}=x" for name in folders)):
         parse([key])
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_without_a_traceback(tmp_path):
+    command = [sys.executable, "-m", "lfb_lightning.cli.doctor"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() != ""  # the first section: the checks have begun
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (128 + signal.SIGINT, "")

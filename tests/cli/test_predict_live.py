@@ -31,6 +31,13 @@ def predict(checkpoint, tmp_path):
     return call
 
 
+def test_a_source_that_is_not_there_is_told_before_anything_is_loaded(tmp_path):
+    # No detector of that name and no weights to find persons with: neither is looked for.
+    done = run("predict", "source=nowhere.mp4", "window=causal", "ckpt_path=nowhere.ckpt", folder=tmp_path)
+    assert done.status == 1
+    assert done.message.startswith("lfb-predict: source nowhere.mp4: no such file; expected ")
+
+
 def test_lines_say_what_each_moment_has(predict, video, checkpoint):
     compared = checkpoint("none", seed=4)
     done = predict(f"source={video}", "live.speed=max", "live.duration=4", "least_score=0.3", f"compare={compared}")

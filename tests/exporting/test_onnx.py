@@ -1,6 +1,7 @@
 """Exported programs against the detector: equal at any sizes, with nothing in the window, and with nobody there."""
 
 import shutil
+import sys
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from lfb_lightning.exporting.comparing import sizes_to_compare
 from lfb_lightning.exporting.onnx_file import OnnxFile
 from lfb_lightning.models import load_detector
 from lfb_lightning.structures import BankWindow
+from tests.cli.in_process import run
 
 pytestmark = pytest.mark.slow
 SHAPES = {  # clips, persons, slots, frames, height, width, share of the slots that is filled
@@ -219,3 +221,13 @@ def test_a_default_of_a_function_may_not_lie_in_another_file(tmp_path):
     path.write_bytes(model.SerializeToString())
     with pytest.raises(InputError, match=r"'weight' lies in another file, which is not opened"):
         OnnxFile(path, inputs={"clips": 1}, outputs=["features"])
+
+
+def test_without_the_extra_nothing_is_begun(checkpoints, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # as if it was not installed
+    done = run("export", f"ckpt_path={checkpoints['none']}", "out=made", "format=onnx", folder=tmp_path)
+    assert (done.status, done.message) == (
+        1,
+        "lfb-export: format=onnx needs onnxscript, which is not installed: pip install 'lfb-lightning[export]'.",
+    )
+    assert not (tmp_path / "made").exists()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.exporting import export_detector, open_detector
+from lfb_lightning.exporting import open_detector
+from lfb_lightning.exporting.exporting import export_detector
 from lfb_lightning.models import InferenceDetector, load_detector
 from lfb_lightning.models.loading import load_with_config
 from lfb_lightning.prediction import LFBPredictor

@@ -11,7 +11,7 @@ class ConsoleHandler(logging.Handler):
     """Prints by the console that also draws the progress bar: above the bar while there is one, and unbroken."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record."""
+        """Print a record; an error of the terminal is left to `logging`, as every handler does it."""
         try:
             get_console().print(self.format(record), soft_wrap=True, markup=False, highlight=False, emoji=False)
         except Exception:

@@ -11,6 +11,7 @@ from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.unread import ending_with_reader
 from lfb_lightning.doctor import Section, Settings, examine
 from lfb_lightning.doctor.report import count, document, section_text, verdict
+from lfb_lightning.processes import end_when_asked
 
 _USAGE = (
     "lfb-doctor [json=true] [self_test=false] [paths.runs_dir=DIR] [paths.bank_dir=DIR] [paths.data_dir=DIR] "
@@ -85,6 +86,7 @@ def main() -> None:
     except ValueError as error:
         print(f"lfb-doctor: {error}", file=sys.stderr)
         sys.exit(1)
+    end_when_asked()
     sys.exit(doctor(settings, as_json))
 
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
-from lfb_lightning.exporting import export_detector
+from lfb_lightning.exporting.exporting import export_detector
 from lfb_lightning.models.loading import load_with_config
 
 

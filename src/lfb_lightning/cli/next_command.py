@@ -13,8 +13,8 @@ _OF_DATA = ("data", "paths")
 def command_on_this_data(name: str, *more: str) -> str:
     """Write a training command for the data set that the running command was given.
 
-    An experiment that is called like the data set stands for it, since it says more. What was typed of `data` and `paths`,
-    and the folders in which groups are looked for, is kept.
+    A typed experiment is kept; without one, an experiment that is called like the data set stands for it, since it says more.
+    What was typed of `data` and `paths`, and the folders in which groups are looked for, is kept.
 
     Args:
         name: The command, such as `lfb-train`.
@@ -31,7 +31,10 @@ def command_on_this_data(name: str, *more: str) -> str:
     options += [override for override in settings.overrides.hydra if override.startswith("hydra.searchpath")]
     has_experiment = any((folder / "experiment" / f"{option}.yaml").is_file() for folder in folders)
     typed = [override for override in settings.overrides.task if override.startswith(_OF_DATA)]
-    if has_experiment:
+    experiments = [override for override in settings.overrides.task if override.startswith("experiment=")]
+    if experiments:
+        typed = [*experiments, *typed]
+    elif has_experiment:
         typed = [f"experiment={option}", *(override for override in typed if not override.startswith("data="))]
     return shlex.join([name, *options, *typed, *more])
 

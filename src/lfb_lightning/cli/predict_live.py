@@ -24,6 +24,7 @@ from lfb_lightning.live.preview_page import PreviewPage
 from lfb_lightning.live.preview_window import PreviewWindow
 from lfb_lightning.prediction import LFBPredictor
 from lfb_lightning.prediction.causal import note_of_causal
+from lfb_lightning.video.live_source import LiveSource
 
 LINES = "live.jsonl"
 
@@ -36,7 +37,8 @@ def live_settings(cfg: DictConfig) -> LiveSettings:
 
 
 def refuse_with_source(cfg: DictConfig) -> None:
-    """Raise InputError for keys that are of stored videos only."""
+    """Raise InputError for keys that are of stored videos only, and for a source that is none, before models are loaded."""
+    LiveSource.parse(cfg.source)
     if cfg.video is not None:
         raise InputError(
             "video and source are both set: video is for stored videos, source for live pictures; give one."

@@ -129,7 +129,7 @@ last_second: {last} # nor are rows after it
 """
 _EXPERIMENT = """\
 # @package _global_
-# lfb-train --config-dir conf experiment={name}: what is chosen here holds for lfb-train, lfb-extract and lfb-test.
+# The project {name}: what is chosen here holds for lfb-train, lfb-extract and lfb-test (--config-dir conf experiment={name}).
 defaults:
   - override /data: {name}
   # - override /backbone: tiny # seconds on a CPU; without it slowonly_r50, which wants a GPU and backbone.weights=FILE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from lfb_lightning.cli.app import launch
 from lfb_lightning.errors import InputError
@@ -47,7 +47,7 @@ def report(cfg: DictConfig, run_dir: Path) -> int:
 
 def _listed(cfg: DictConfig, key: str) -> list[str]:
     """Return a path or a list of paths as a list."""
-    value = OmegaConf.to_container(cfg, resolve=True)[key]  # type: ignore[index, call-overload]
+    value = cfg[key]
     return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 

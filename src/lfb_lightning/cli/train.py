@@ -68,7 +68,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         return overfit(cfg, run_dir, task, datamodule)
     splits = [datamodule.split(name) for name in ("train", "val")]
     fingerprints = FrameFingerprint(splits, datamodule.clips.sampling)
-    best = BestEvaluation()
+    best = BestEvaluation(task.summary)
     callbacks = [*build_callbacks(cfg), best, fingerprints, StepSeeds(cfg.seed)]
     _settle_monitors(callbacks, logged_figures(task.evaluator))
     resumed = _resume_path(cfg, run_dir)

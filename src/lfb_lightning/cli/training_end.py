@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _ending(summary: Mapping[str, Any], run_dir: Path, last: Path, *, reads_bank
         if not summary["checkpoint"]:
             reached = f"not validated{f'; the last validation: {reached}' if reached else ''}"
         lines.append(f"last checkpoint: {reached}: {last}")
-    lines.append(f"run folder: {run_dir} (config.yaml, metrics.json, logs)")
+    lines.append(f"run folder: {run_dir} (config.yaml, {_METRICS} and more)")
     if best_path:
         lines.append(f"next: {_next_command(str(best_path), reads_bank=reads_bank)}")
     return lines
@@ -93,8 +94,9 @@ def _ending(summary: Mapping[str, Any], run_dir: Path, last: Path, *, reads_bank
 def _next_command(checkpoint: str, *, reads_bank: bool) -> str:
     """Write what follows: a test of a detector that reads a bank, the bank of one that does not."""
     typed = HydraConfig.get().overrides.task
-    own = [one for one in typed if one.startswith(("trusted_packages", *(() if reads_bank else ("bank=", "bank."))))]
-    if reads_bank:
-        return command_on_this_data("lfb-test", *own, f"ckpt_path={checkpoint}")
-    made = command_on_this_data("lfb-extract", *own, "split=train", f"ckpt_path={checkpoint}")
+    trusted = [one for one in typed if one.startswith("trusted_packages")]
+    if reads_bank:  # data and bank are the checkpoint's
+        return shlex.join(["lfb-test", *trusted, f"ckpt_path={checkpoint}"])
+    bank = [one for one in typed if one.startswith(("bank=", "bank."))]
+    made = command_on_this_data("lfb-extract", *bank, *trusted, "split=train", f"ckpt_path={checkpoint}")
     return f"{made}   # and split=val"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Literal
 
 from lfb_lightning.doctor.line import Line, note, ok, problem
 from lfb_lightning.doctor.settings import Settings
@@ -17,9 +18,9 @@ def check_codecs(settings: Settings) -> Iterator[Line]:
     """Say which codecs of videos can be decoded and encoded."""
     import av
 
-    def has(name: str, mode: str) -> bool:
+    def has(name: str, mode: Literal["r", "w"]) -> bool:
         try:
-            av.Codec(name, mode)  # type: ignore[arg-type]
+            av.Codec(name, mode)
         except av.codec.codec.UnknownCodecError:
             return False
         return True

@@ -1,6 +1,8 @@
-"""Detectors as files that run elsewhere: `lfb-export` writes them, predictions run on them."""
+"""Detectors as files that run elsewhere: `lfb-export` writes them, predictions run on them.
 
-from lfb_lightning.exporting.exporting import export_detector
+`export_detector`, which alone needs torch's tracer, is in `exporting.exporting`.
+"""
+
 from lfb_lightning.exporting.opening import open_detector
 
-__all__ = ["export_detector", "open_detector"]
+__all__ = ["open_detector"]

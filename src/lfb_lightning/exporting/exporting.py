@@ -15,6 +15,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.exporting.comparing import Run, largest_difference
 from lfb_lightning.exporting.onnx_file import OnnxFile
 from lfb_lightning.exporting.onnx_writing import OPSET, write_onnx
+from lfb_lightning.exporting.packages import require_export_extra
 from lfb_lightning.exporting.programs import Program, programs
 from lfb_lightning.exporting.tracing import axes_of, fixed_sizes, trace
 from lfb_lightning.files.durable import durable_file
@@ -66,6 +67,8 @@ def export_detector(
         raise InputError(f"format is {format!r:.40}, expected one of {', '.join(FORMATS)}.")
     if format == "safetensors":
         return Exported(save_folder(folder, detector, config, overwrite=overwrite), {}, {})
+    if format == "onnx":
+        require_export_extra()
     with export_folder(folder, overwrite=overwrite) as made:
         files, fixed, described = _write_programs(detector, made, format, _frames(config), progress)
         write_folder_config(made, config, format=format, exported=_described(detector, format, described))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from lfb_lightning.errors import InputError, one_line
-from lfb_lightning.exporting.onnx_writing import missing_export_extra
+from lfb_lightning.exporting.packages import missing_export_extra
 
 _TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
 _LARGEST = 2**31 - 1

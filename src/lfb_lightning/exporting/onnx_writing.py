@@ -22,16 +22,6 @@ OPSET = 20
 _LARGEST = 2**31 - 1  # bytes of one protobuf message
 
 
-def missing_export_extra(error: ImportError, *, key: str) -> InputError:
-    """Make the error for a package of the extra `export` that is not installed.
-
-    Args:
-        error: What importing it raised.
-        key: What it was needed for, such as `format=onnx`.
-    """
-    return InputError(f"{key} needs {error.name}, which is not installed: pip install 'lfb-lightning[export]'.")
-
-
 def write_onnx(program: Program, traced: ExportedProgram, path: Path) -> None:
     """Write a traced program as one ONNX file.
 
@@ -41,13 +31,10 @@ def write_onnx(program: Program, traced: ExportedProgram, path: Path) -> None:
         path: The file.
 
     Raises:
-        InputError: A package is missing, an operation has no translation, or the file cannot be written.
+        InputError: An operation has no translation, or the file cannot be written.
     """
-    try:
-        import onnx
-        import onnxscript  # noqa: F401  # torch.onnx.export needs it
-    except ImportError as error:
-        raise missing_export_extra(error, key="format=onnx") from error
+    import onnx
+
     try:
         with _quietly():
             made = torch.onnx.export(

@@ -23,7 +23,7 @@ class Latencies:
         self._bins = [0] * _BINS
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Count a latency, in seconds."""
         self.count += 1
         self.most = max(self.most, seconds)
         place = math.floor(_STEPS_PER_FACTOR * math.log(max(seconds, _LEAST) / _LEAST))

@@ -18,14 +18,14 @@ VERSION = 1
 
 @runtime_checkable
 class TextFile(Protocol):
-    """What text is written to."""
+    """A file, or the standard output, that lines of text are written to."""
 
     def write(self, text: str, /) -> object:
-        """Write it."""
+        """Write a text."""
         ...
 
     def flush(self) -> object:
-        """Let it be there at once."""
+        """Pass on what was written, so that a reader has it at once."""
         ...
 
 

@@ -16,7 +16,7 @@ from lfb_lightning.live.schedule import Schedule
 from lfb_lightning.persons import PersonSource
 from lfb_lightning.prediction import LFBPredictor
 from lfb_lightning.prediction.observed import Glimpses, Observed
-from lfb_lightning.prediction.prediction import Person
+from lfb_lightning.prediction.prediction import Person, named_scores
 from lfb_lightning.prediction.tracks import Linker
 from lfb_lightning.structures import Proposals
 
@@ -59,13 +59,9 @@ class LiveMoment:
                 track=int(self.tracks[row]),
                 box=tuple(self.boxes[row].tolist()),
                 confidence=float(self.confidences[row]),
-                actions=self._named(self.scores[row]),
-                without=None if self.without is None else self._named(self.without[row]),
+                actions=named_scores(self.scores[row], self.actions),
+                without=None if self.without is None else named_scores(self.without[row], self.actions),
             )
-
-    def _named(self, scores: Float32[np.ndarray, " A"]) -> dict[str, float]:
-        columns = sorted(self.actions, key=lambda column: (-float(scores[column]), column))
-        return {self.actions[column]: float(scores[column]) for column in columns}
 
 
 @dataclass(frozen=True, slots=True)

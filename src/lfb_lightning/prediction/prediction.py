@@ -176,10 +176,17 @@ class Prediction:
             track=int(self.tracks[row]),
             box=tuple(self.boxes[row].tolist()),
             confidence=float(self.confidences[row]),
-            actions=self._named(self.scores[row]),
-            without=None if self.without is None else self._named(self.without[row]),
+            actions=named_scores(self.scores[row], self.actions),
+            without=None if self.without is None else named_scores(self.without[row], self.actions),
         )
 
-    def _named(self, scores: Float32[np.ndarray, " A"]) -> dict[str, float]:
-        columns = sorted(self.actions, key=lambda column: (-float(scores[column]), column))
-        return {self.actions[column]: float(scores[column]) for column in columns}
+
+def named_scores(scores: Float32[np.ndarray, " A"], actions: Mapping[int, str]) -> dict[str, float]:
+    """Give the scores of a person by the names of the actions, the highest first.
+
+    Args:
+        scores: By score column.
+        actions: The names by score column; columns without a name are left out.
+    """
+    columns = sorted(actions, key=lambda column: (-float(scores[column]), column))
+    return {actions[column]: float(scores[column]) for column in columns}

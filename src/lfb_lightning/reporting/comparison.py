@@ -49,18 +49,14 @@ def compare_subjects(first: Subject, second: Subject, num_videos: int, *, resamp
         judged = {video for ranked in one.ranked for video in np.unique(ranked.truth_videos).tolist()}
         if not judged:
             return Compared(comparable=False, reason="there is no ground truth to compare on")
-        if len(judged) == 1:  # every draw is that video: the interval would be a point
-            return Compared(
-                comparable=True,
-                difference=two.result.mean - one.result.mean,
-                videos=1,
-                reason="no interval, since there is one video only",
-            )
         found = compare(list(one.ranked), list(two.ranked), num_videos, resamples=resamples, seed=seed)
+        if len(judged) == 1:
+            reason = "no interval, since there is one video only"
+            return Compared(comparable=True, difference=found.difference, videos=1, reason=reason)
         return Compared(comparable=True, difference=found.difference, bootstrap=found, videos=len(judged))
     if first.score is None or second.score is None or first.main_figure != second.main_figure:
         return Compared(comparable=False, reason="they have no figure in common")
-    if _counts(first) != _counts(second):
+    if not _counts(first) or _counts(first) != _counts(second):
         return Compared(comparable=False, reason="it was judged by another ground truth or other classes")
     lacking = "the first" if one is None else "it"
     return Compared(

@@ -68,7 +68,7 @@ def write_report(
         raise InputError("there is nothing to report: say run=FOLDER, or results=CSV truth=CSV labels=PBTXT.")
     compared = []
     for other in subjects[1:]:
-        progress(f"comparing {other.name} with {subjects[0].name}, {resamples} draws of the videos")
+        progress(f"comparing {other.name} with {subjects[0].name}")
         compared.append(compare_subjects(subjects[0], other, len(evaluator.videos), resamples=resamples, seed=seed))
     title = " · ".join(subject.name for subject in subjects[:4]) + (" …" if len(subjects) > 4 else "")
     progress("choosing key frames")

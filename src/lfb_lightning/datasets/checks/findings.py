@@ -30,7 +30,7 @@ class Share(float):
     """A share of a whole, among the figures of a report: 0.939 in a file, 93.9% for people."""
 
     def __str__(self) -> str:
-        """Write it in percent."""
+        """Write the share in percent, with one digit after the point."""
         return f"{float(self):.1%}"
 
 
@@ -51,13 +51,13 @@ class SplitReport:
     classes: dict[str, int] = field(default_factory=dict)
 
     def add(self, level: Level, what: str, remedy: str) -> None:
-        """Add a finding."""
+        """Add a finding about this split."""
         self.findings.append(Finding(level, self.split, what, remedy))
 
     def error(self, what: str, remedy: str) -> None:
-        """Add an error."""
+        """Add a finding that makes the data unusable as it is."""
         self.add("error", what, remedy)
 
     def warn(self, what: str, remedy: str) -> None:
-        """Add a warning."""
+        """Add a finding that may be meant so."""
         self.add("warning", what, remedy)

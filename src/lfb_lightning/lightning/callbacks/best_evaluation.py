@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 
-from lfb_lightning.lightning.modules.detection import DetectionTask
-
 
 class BestEvaluation(Callback):
     """Remembers the summary of the validation by which `ModelCheckpoint` keeps its file; it travels in checkpoints.
+
+    Args:
+        describe: Gives the summary of the last validation, such as `DetectionTask.summary`.
 
     Attributes:
         score: The monitored figure of that validation; None before the first.
@@ -26,7 +27,8 @@ class BestEvaluation(Callback):
         last_step: Optimizer steps until then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, describe: Callable[[], Mapping[str, Any]]) -> None:
+        self._describe = describe
         self.score: float | None = None
         self.epoch = self.step = 0
         self.last_epoch = self.last_step = 0
@@ -43,12 +45,12 @@ class BestEvaluation(Callback):
         if not fitting or not isinstance(checkpoint, ModelCheckpoint):
             return
         value = trainer.callback_metrics.get(checkpoint.monitor or "")
-        if value is None or math.isnan(value) or not isinstance(pl_module, DetectionTask):
+        if value is None or math.isnan(value):
             return
         before = checkpoint.best_model_score
         if before is None or (value > before if checkpoint.mode == "max" else value < before):
             self.score, self.epoch, self.step = float(value), self.last_epoch, self.last_step
-            self.summary = pl_module.summary()
+            self.summary = self._describe()
 
     def state_dict(self) -> dict[str, Any]:
         """Give what a resumed run needs; the summary as text, since checkpoints hold nothing but tensors and plain data."""

@@ -23,7 +23,7 @@ class EpochLines(Callback):
         self._is_validated = False
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the time."""
+        """Note when the epoch began."""
         self._began = time.monotonic()
         self._is_validated = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -80,9 +81,7 @@ class LoggedPictures(Callback):
             self._draw(
                 trainer,
                 f"overlay_{number}",
-                lambda path, keyframe=keyframe, found=found: _draw_keyframe(  # type: ignore[misc]
-                    path, keyframe, found, _data(trainer), self.threshold
-                ),
+                partial(_draw_keyframe, keyframe=keyframe, found=found, data=_data(trainer), threshold=self.threshold),
             )
         evaluator = pl_module.evaluator
         if self.curves and pl_module.figures and isinstance(evaluator, Curves):

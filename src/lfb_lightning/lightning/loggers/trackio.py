@@ -58,7 +58,7 @@ class TrackioLogger(Logger):
 
     @property
     def name(self) -> str:
-        """Trackio project."""
+        """The project of Trackio that the run is listed in."""
         return self._project
 
     @property
@@ -68,7 +68,7 @@ class TrackioLogger(Logger):
 
     @property
     def save_dir(self) -> str:
-        """Folder of the database."""
+        """The folder in which Trackio keeps its database."""
         return os.environ[_FOLDER]
 
     @property
