@@ -165,7 +165,7 @@ def test_mistakes_get_one_clear_message(pipeline, here, tmp_path):
     assert "unknown option 'optim.lrr'" in near
     assert "optim.lr" in near
     group = failure(here, "train", "fbo=nll", run)
-    assert group == "lfb-train: fbo=nll: no such option; did you mean nl? (avg, max, nl, nl_small, none).\n"
+    assert group == "lfb-train: fbo=nll: no such option; did you mean nl? (avg, max, nl, nl_small, none, xattn).\n"
     split = failure(here, "detect", *pipeline.overrides[1:2], "data=mini_ava", "persons=none", "split=vall")
     assert split.startswith("lfb-detect: split=vall: no such split; did you mean val? (train, val, test): annotations ")
     assert "lfb-train fbo=none" in failure(here, "extract", "split=val", run)
