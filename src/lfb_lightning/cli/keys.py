@@ -70,6 +70,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "predictions": str | Sequence[str] | None,
         "threshold": int | float,
         "megabytes": int | float,
+        "whole_videos": bool,
         "only": str | Sequence[str] | None,
         "run": str | Sequence[str] | None,
         "results": str | Sequence[str] | None,

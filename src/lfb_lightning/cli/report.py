@@ -63,6 +63,7 @@ def _export(cfg: DictConfig, out: Path, runs: Sequence[str], results: Sequence[s
         protocol=cfg.protocol,
         threshold=cfg.threshold,
         megabytes=cfg.megabytes if cfg.pictures else 0,
+        whole_videos=cfg.whole_videos,
         only=_listed(cfg, "only"),
         progress=_say,
     )

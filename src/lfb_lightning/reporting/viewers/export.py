@@ -31,8 +31,9 @@ def export_for_viewer(
     predictions: Sequence[str | Path] = (),
     sources: Mapping[str, Any] | None = None,
     protocol: Protocol = "official",
-    threshold: float = THRESHOLD,
-    megabytes: float = MEGABYTES,
+    threshold: int | float = THRESHOLD,
+    megabytes: int | float = MEGABYTES,
+    whole_videos: bool = False,
     only: Sequence[str] = (),
     progress: Callable[[str], None] = lambda text: None,
 ) -> None:
@@ -48,6 +49,7 @@ def export_for_viewer(
         protocol: Which published version of the official tool judges; see `metrics.evaluate`.
         threshold: Scores below it are left out.
         megabytes: Of pictures and videos, in 1,000,000 bytes; 0 leaves them out.
+        whole_videos: Of Rerun: whether an mp4 of at most 64 MB is stored as it is, in place of pictures of its key frames.
         only: The ids of the videos that are exported; empty: all.
         progress: Called with a line for each step, and for what is missing.
 
@@ -77,11 +79,14 @@ def export_for_viewer(
         raise InputError("there is nothing to export: say run=FOLDER, results=CSV or predictions=FOLDER.")
     pictures = Pictures(int(megabytes * 1_000_000), scenes.notes)
     progress("writing videos and key frames")
-    written = (write_rerun if viewer == "rerun" else write_fiftyone)(out, _all_of(scenes, only), pictures)
+    if viewer == "rerun":
+        written = write_rerun(out, _all_of(scenes, only), pictures, whole_videos=whole_videos)
+    else:
+        written = write_fiftyone(out, _all_of(scenes, only), pictures)
     pictures.end()
     for note in scenes.notes:
         progress(note)
-    progress(f"{written} key frames")
+    progress("1 key frame" if written == 1 else f"{written} key frames")
 
 
 def _all_of(scenes: Scenes, only: Sequence[str]) -> Scenes:

@@ -73,9 +73,9 @@ class Pictures:
         """Say which videos have no pictures, and how many key frames have none because of the limit."""
         self._notes += self._missing[:_SAID]
         if len(self._missing) > _SAID:
-            self._notes.append(f"{len(self._missing) - _SAID} further videos lack pictures.")
+            self._notes.append(f"Further videos that lack pictures: {len(self._missing) - _SAID}.")
         if self._cut:
-            self._notes.append(f"{self._cut} key frames have no picture: megabytes= is reached.")
+            self._notes.append(f"{_key_frames(self._cut, 'has', 'have')} no picture: megabytes= is reached.")
 
     def _decoded(self, scene: Scene) -> Iterator[Frame]:
         if self.left == 0:
@@ -97,3 +97,7 @@ def _encoded(frame: np.ndarray) -> Frame:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=QUALITY)
     return Frame(file.getvalue(), image.width, image.height)
+
+
+def _key_frames(number: int, one: str, several: str) -> str:
+    return f"1 key frame {one}" if number == 1 else f"{number} key frames {several}"

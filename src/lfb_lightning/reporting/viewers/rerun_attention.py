@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from lfb_lightning.reporting.viewers.rerun_boxes import color_of
 from lfb_lightning.reporting.viewers.scenes import PREDICTIONS, Look, Moment, Person
 
 _LISTED, _DRAWN, _LEAST_DRAWN = 10, 3, 0.1  # entries in the table; lines of a person, and the attention of the weakest
-_GRAY = [200, 200, 200]
 
 
 def log_attention(
@@ -45,8 +45,8 @@ def log_attention(
         rr.LineStrips2D(
             [[_center(person.box, size), _center(look.box, size)] for person, look in lines],
             labels=[f"#{look.track} at {look.second:g} s: {look.weight:.2f}" for _, look in lines],
-            radii=[-1 - 3 * look.weight for _, look in lines],  # negative: in points of the screen
-            colors=[_GRAY] * len(lines),
+            radii=[-0.5 - 2 * look.weight for _, look in lines],  # negative: in points of the screen
+            colors=[color_of(person.track or 0) for person, _ in lines],
             show_labels=False,
         ),
     )

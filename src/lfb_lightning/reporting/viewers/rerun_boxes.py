@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lfb_lightning.reporting.viewers.scenes import TRUTH, Person
-from lfb_lightning.viz.style import CYCLE, GREEN, SKY, VERMILION
+from lfb_lightning.viz.style import GREEN, ORANGE, PURPLE, SKY, VERMILION, YELLOW
 
 if TYPE_CHECKING:
     import rerun as rr
 
+_CYCLE = (SKY, ORANGE, PURPLE, YELLOW, VERMILION)  # seen on the viewer's black; green is ground truth
 _MOST, _LONGEST = 3, 40  # actions beside a box, and letters of one
 _SIGNS = {True: "+", False: "-", None: ""}
 
@@ -58,6 +59,15 @@ def label_of(person: Person, names: Mapping[int, str]) -> str:
     return " ".join(filter(None, ["" if person.track is None else f"#{person.track}", ", ".join(words + more)]))
 
 
+def color_of(track: int) -> list[int]:
+    """Return the color of a track, red, green and blue of 0 to 255.
+
+    Args:
+        track: Its number.
+    """
+    return _rgb(_CYCLE[track % len(_CYCLE)])
+
+
 def _short(name: str) -> str:
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
@@ -67,9 +77,13 @@ def _color(layer: str, place: int, person: Person) -> list[int]:
     if layer == TRUTH:
         color = GREEN
     elif person.track is not None:
-        color = CYCLE[person.track % len(CYCLE)]
+        return color_of(person.track)
     elif judged and judged[0] is not None:
         color = SKY if any(judged) else VERMILION
     else:
-        color = CYCLE[(place + 1) % len(CYCLE)]
+        color = _CYCLE[place % len(_CYCLE)]
+    return _rgb(color)
+
+
+def _rgb(color: str) -> list[int]:
     return [int(color[start : start + 2], 16) for start in (1, 3, 5)]

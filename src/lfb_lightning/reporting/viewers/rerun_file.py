@@ -46,13 +46,14 @@ def require_rerun() -> None:
         raise missing_extra("rerun-sdk", "rerun", key="format=rerun") from error
 
 
-def write_rerun(out: Path, scenes: Scenes, pictures: Pictures) -> int:
+def write_rerun(out: Path, scenes: Scenes, pictures: Pictures, *, whole_videos: bool = False) -> int:
     """Write the recording, video by video.
 
     Args:
         out: The file; an earlier one there is replaced.
         scenes: What is exported.
         pictures: Decodes the pictures.
+        whole_videos: Whether a video is stored as it is, in place of its key frames, where Rerun can play it.
 
     Returns:
         The number of key frames.
@@ -74,7 +75,7 @@ def write_rerun(out: Path, scenes: Scenes, pictures: Pictures) -> int:
             about = [f"* **{layer}**: {source}" for layer, source in scenes.layers.items()]
             recording.log(ABOUT, rr.TextDocument("\n".join(about), media_type="text/markdown"), static=True)
             for scene in scenes.scenes:
-                parts.append(_Writer(recording, scene).write(pictures))
+                parts.append(_Writer(recording, scene).write(pictures, whole=whole_videos))
                 written += len(scene.moments)
             recording.send_blueprint(blueprint(parts))
         finally:
@@ -98,28 +99,29 @@ class _Writer:
         self._had_picture = False
         self._scores = Scores()
 
-    def write(self, pictures: Pictures) -> VideoParts:
+    def write(self, pictures: Pictures, *, whole: bool) -> VideoParts:
         """Write everything of the video; returns what there is of it."""
         import rerun as rr
 
         scene = self._scene
         names = [(action, name) for action, name in sorted(scene.names.items())]
         self._log([], rr.AnnotationContext(names), static=True)
-        is_video = log_video(self._recording, self.path("picture"), scene, pictures)
+        is_video = whole and log_video(self._recording, self.path("picture"), scene, pictures)
         frames = [None] * len(scene.moments) if is_video else pictures.of(scene)
-        attends = False
+        attends, layers = False, dict[str, None]()
         for number, (moment, frame) in enumerate(zip(scene.moments, frames, strict=True)):
             self._recording.set_time(TIME, duration=moment.second)
             self._recording.set_time(KEY_FRAME, sequence=number)
             if not is_video:
                 self._picture(frame)
             self._boxes(moment)
+            layers |= dict.fromkeys(moment.persons)
             attends |= self._attention(moment)
             self._scores.add(number, moment)
             self._log(["log"], rr.TextLog(_line(moment), level=rr.TextLogLevel.INFO))
         self._recording.reset_time()
         series = self._scores.send(self._recording, self.path("scores"), scene.names)
-        return VideoParts(name=scene.video_id, root=self.path(), series=series, attends=attends)
+        return VideoParts(name=scene.video_id, root=self.path(), layers=list(layers), series=series, attends=attends)
 
     def path(self, *parts: str) -> str:
         """Return the path of an entity of the video."""

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lfb_lightning.reporting.viewers.scenes import PREDICTIONS
+
 if TYPE_CHECKING:
     import rerun.blueprint as rrb
 
 TIME, KEY_FRAME = "time", "key_frame"  # the timelines
 ABOUT = "about"
-_MOST_TABS = 24
+_MOST_TABS, _GRID = 24, 3  # videos with a tab; pictures from which on they are in a grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +23,14 @@ class VideoParts:
     Args:
         name: The video.
         root: The path of its entities.
+        layers: The layers that have boxes.
         series: The paths of the series that are plotted at first.
         attends: Whether there is attention.
     """
 
     name: str
     root: str
+    layers: Sequence[str]
     series: Sequence[str]
     attends: bool
 
@@ -47,7 +51,10 @@ def blueprint(videos: Sequence[VideoParts]) -> rrb.Blueprint:
 def _tab(video: VideoParts) -> Any:
     import rerun.blueprint as rrb
 
-    picture = rrb.Spatial2DView(origin=f"{video.root}/picture", name="picture")
+    pictures = [
+        _picture(video, layer) for layer in video.layers
+    ]  # a view for each: the labels of two would lie on another
+    shown: Any = rrb.Vertical(*pictures) if len(pictures) < _GRID else rrb.Grid(*pictures)
     scores = rrb.TimeSeriesView(origin=f"{video.root}/scores", contents=list(video.series), name="scores")
     beside: list[Any] = [scores]
     if video.attends:
@@ -56,4 +63,12 @@ def _tab(video: VideoParts) -> Any:
         )
         beside.append(rrb.TextDocumentView(origin=f"{video.root}/looked_at", name="looked at"))
     beside.append(rrb.TextLogView(origin=f"{video.root}/log", name="key frames"))
-    return rrb.Horizontal(picture, rrb.Vertical(*beside), column_shares=[3, 2], name=video.name)
+    return rrb.Horizontal(shown, rrb.Vertical(*beside), column_shares=[3, 2], name=video.name)
+
+
+def _picture(video: VideoParts, layer: str) -> Any:
+    import rerun.blueprint as rrb
+
+    picture = f"{video.root}/picture"
+    contents = [picture, f"{picture}/{layer}", *([f"{picture}/attention"] if layer == PREDICTIONS else [])]
+    return rrb.Spatial2DView(origin=picture, contents=contents, name=layer.replace("_", " "))

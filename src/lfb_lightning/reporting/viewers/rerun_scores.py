@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lfb_lightning.reporting.viewers.rerun_layout import KEY_FRAME, TIME
-from lfb_lightning.reporting.viewers.scenes import TRUTH, Moment
+from lfb_lightning.reporting.viewers.scenes import PREDICTIONS, TRUTH, Moment
 
 if TYPE_CHECKING:
     import rerun as rr
@@ -55,7 +55,8 @@ class Scores:
             who = [] if track is None else [f"person {track}"]
             name = names.get(action, str(action))
             path = root + rr.new_entity_path([layer, *who, name])
-            recording.log(path, rr.SeriesPoints(names=" ".join([*who, name]), marker_sizes=3.0), static=True)
+            said = [*who, name] if layer == PREDICTIONS else [layer.replace("_", " "), *who, name]
+            recording.log(path, rr.SeriesPoints(names=" ".join(said), marker_sizes=3.0), static=True)
             numbers = list(series)
             recording.send_columns(
                 path,
