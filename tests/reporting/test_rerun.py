@@ -29,8 +29,7 @@ def files(tmp_path_factory):
 
 def export(files, out, **options):
     said = []
-    options = {"runs": [files / "run"]} if not options else options
-    export_for_viewer(out, viewer="rerun", progress=said.append, **options)
+    export_for_viewer(out, viewer="rerun", progress=said.append, **(options or {"runs": [files / "run"]}))
     return read_recording(out), said
 
 
@@ -240,7 +239,7 @@ def test_a_prediction_whose_video_is_gone_has_boxes_in_its_pixels(tmp_path):
 )
 def test_other_json_is_refused_in_one_line_and_leaves_nothing(tmp_path, changes):
     folder = write_prediction(tmp_path / "p", **changes)
-    with pytest.raises(InputError, match="as lfb-predict writes it|detections.json of lfb-predict"):
+    with pytest.raises(InputError, match=r"as lfb-predict writes it|detections\.json of lfb-predict"):
         export(None, tmp_path / "a.rrd", predictions=[folder])
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
 

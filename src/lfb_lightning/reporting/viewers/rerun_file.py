@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file
-from lfb_lightning.persons.keeping import missing_extra
 from lfb_lightning.reporting.viewers.frames import Frame, Pictures
 from lfb_lightning.reporting.viewers.places import APPLICATION
 from lfb_lightning.reporting.viewers.rerun_attention import log_attention
@@ -43,7 +42,9 @@ def require_rerun() -> None:
     try:
         import rerun  # noqa: F401
     except ImportError as error:
-        raise missing_extra("rerun-sdk", "rerun", key="format=rerun") from error
+        raise InputError(
+            "format=rerun needs rerun-sdk, which is not installed: pip install 'lfb-lightning[rerun]'."
+        ) from error
 
 
 def write_rerun(out: Path, scenes: Scenes, pictures: Pictures, *, whole_videos: bool = False) -> int:
