@@ -12,6 +12,7 @@ from lfb_lightning.cli.app import launch
 from lfb_lightning.errors import InputError
 from lfb_lightning.metrics.frame_ap import Protocol
 from lfb_lightning.reporting import write_report
+from lfb_lightning.reporting.viewers import export_for_viewer
 
 _FILES = ("truth", "labels", "excluded", "videos")
 _PLACES = {"html": "report.html", "rerun": "report.rrd", "fiftyone": "fiftyone"}
@@ -52,8 +53,6 @@ def _page(cfg: DictConfig, out: Path, runs: Sequence[str], results: Sequence[str
 
 
 def _export(cfg: DictConfig, out: Path, runs: Sequence[str], results: Sequence[str]) -> None:
-    from lfb_lightning.reporting.viewers import export_for_viewer  # loads matplotlib, which the page does without
-
     export_for_viewer(
         out,
         viewer=cfg.format,
