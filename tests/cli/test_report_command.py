@@ -1,5 +1,6 @@
 """`lfb-report` on runs of real commands, and what it says to wrong input."""
 
+import json
 import shutil
 
 import pytest
@@ -51,6 +52,16 @@ def test_real_runs(here, runs):
     assert len(curves["val/mAP"]) == 1
     assert data["compared"][1]["comparable"]
     assert data["compared"][1]["difference"] == pytest.approx(train["score"] - test["score"])
+
+
+def test_a_real_run_has_all_its_key_frames_with_pictures(here, runs):
+    out = here("report", f"run={runs}/test", "format=fiftyone").stdout
+    samples = json.loads((runs / "test" / "fiftyone" / "samples.json").read_text())["samples"]
+    annotated = {tuple(line.split(",")[:2]) for line in (runs / "test" / "results.csv").read_text().splitlines()}
+    assert f"\n{len(samples)} key frames\n" in out
+    assert {(one["video_id"], f"{one['timestamp']:04g}") for one in samples} >= annotated
+    assert len({one["filepath"] for one in samples}) == len(samples)
+    assert {one["metadata"]["width"] for one in samples} == {96}
 
 
 def test_where_the_page_goes(here, tmp_path):

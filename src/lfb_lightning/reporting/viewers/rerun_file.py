@@ -163,4 +163,4 @@ def _refuse_incomplete(path: Path, out: Path) -> None:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL))
         if _END not in file.read():
-            raise InputError(f"{out}: cannot be written (is the disk full?).")
+            raise InputError(f"{out}: cannot be written (is the disk full, or RERUN=off set?).")
