@@ -58,15 +58,7 @@ def export_for_viewer(
             else is at `path`.
     """
     out = Path(path)
-    if viewer not in get_args(Viewer):
-        raise InputError(f"format is {viewer!r}, expected one of html, {', '.join(get_args(Viewer))}.")
-    if not 0 <= threshold <= 1:
-        raise InputError(f"threshold is {threshold:g}, expected 0 to 1.")
-    if megabytes < 0:
-        raise InputError(f"megabytes is {megabytes:g}, expected 0 or more.")
-    if viewer == "rerun":
-        require_rerun()
-    (refuse_other_recording if viewer == "rerun" else refuse_other_folder)(out)
+    _refuse(out, viewer, threshold, megabytes)
     typed = dict(sources or {})
     if predictions:
         if runs or results:
@@ -87,6 +79,21 @@ def export_for_viewer(
     for note in scenes.notes:
         progress(note)
     progress("1 key frame" if written == 1 else f"{written} key frames")
+
+
+def _refuse(out: Path, viewer: str, threshold: int | float, megabytes: int | float) -> None:
+    """Raise InputError for what can be told before anything is read."""
+    if viewer not in get_args(Viewer):
+        raise InputError(f"format is {viewer!r}, expected one of html, {', '.join(get_args(Viewer))}.")
+    if not 0 <= threshold <= 1:
+        raise InputError(f"threshold is {threshold:g}, expected 0 to 1.")
+    if not 0 <= megabytes < float("inf"):
+        raise InputError(f"megabytes is {megabytes:g}, expected 0 or more.")
+    if viewer == "rerun":
+        require_rerun()
+        refuse_other_recording(out)
+    else:
+        refuse_other_folder(out)
 
 
 def _all_of(scenes: Scenes, only: Sequence[str]) -> Scenes:

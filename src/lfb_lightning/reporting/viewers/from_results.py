@@ -106,15 +106,7 @@ def scenes_of_results(
         InputError: A file is missing or cannot be read, or results were judged by different ground truths.
     """
     notes: list[str] = []
-    given: list[tuple[str, Path, Sources]] = []
-    for name, folder in (found for run in runs for found in find_runs(Path(run))):
-        run = read_run(name, folder)
-        if run.results is None:
-            raise InputError(
-                f"run={folder}: there is no {RESULTS}; expected the folder of an lfb-test on AVA's formats."
-            )
-        given.append((name, run.results, sources_of_run(run.config).overlaid(typed)))
-    given += [(Path(path).name, Path(path), Sources().overlaid(typed)) for path in results]
+    given = _given(runs, results, typed)
     read = []
     for _, path, sources in given:
         progress(f"reading {path}")
@@ -127,6 +119,22 @@ def scenes_of_results(
     title = " · ".join(name for name, _, _ in given[:4]) + (" …" if len(given) > 4 else "")
     scenes = _scenes(dict(zip(names, read, strict=True)), given[0][2], list(evaluator.videos), only)
     return Scenes(title=title, layers=layers, scenes=scenes, notes=notes)
+
+
+def _given(
+    runs: Sequence[str | Path], results: Sequence[str | Path], typed: Mapping[str, Any]
+) -> list[tuple[str, Path, Sources]]:
+    """List the names, the files and the sources of the results."""
+    given: list[tuple[str, Path, Sources]] = []
+    for name, folder in (found for run in runs for found in find_runs(Path(run))):
+        run = read_run(name, folder)
+        if run.results is None:
+            raise InputError(
+                f"run={folder}: there is no {RESULTS}; expected the folder of an lfb-test on AVA's formats."
+            )
+        given.append((name, run.results, sources_of_run(run.config).overlaid(typed)))
+    given += [(Path(path).name, Path(path), Sources().overlaid(typed)) for path in results]
+    return given
 
 
 def _read(
