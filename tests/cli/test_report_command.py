@@ -1,10 +1,12 @@
 """`lfb-report` on runs of real commands, and what it says to wrong input."""
 
+import json
 import shutil
 
 import pytest
 
 from tests.reporting.example import FIRST, data_of, write_files, write_test_run, write_training_run
+from tests.reporting.viewing import write_prediction
 from tests.stored import BASELINE, MAP
 
 pytestmark = pytest.mark.slow
@@ -52,6 +54,16 @@ def test_real_runs(here, runs):
     assert data["compared"][1]["difference"] == pytest.approx(train["score"] - test["score"])
 
 
+def test_a_real_run_has_all_its_key_frames_with_pictures(here, runs):
+    out = here("report", f"run={runs}/test", "format=fiftyone").stdout
+    samples = json.loads((runs / "test" / "fiftyone" / "samples.json").read_text())["samples"]
+    annotated = {tuple(line.split(",")[:2]) for line in (runs / "test" / "results.csv").read_text().splitlines()}
+    assert f"\n{len(samples)} key frames\n" in out
+    assert {(one["video_id"], f"{one['timestamp']:04g}") for one in samples} >= annotated
+    assert len({one["filepath"] for one in samples}) == len(samples)
+    assert {one["metadata"]["width"] for one in samples} == {96}
+
+
 def test_where_the_page_goes(here, tmp_path):
     write_files(tmp_path)
     run = write_test_run(tmp_path / "run", tmp_path, FIRST)
@@ -81,6 +93,19 @@ def test_results_of_any_tool(here, tmp_path):
     assert [run["name"] for run in data_of(tmp_path / "r.html")["runs"]] == ["first.csv", "second.csv"]
 
 
+def test_other_viewers(here, tmp_path):
+    write_files(tmp_path)
+    run = write_test_run(tmp_path / "run", tmp_path, FIRST)
+    for viewer, name in (("rerun", "report.rrd"), ("fiftyone", "fiftyone")):
+        for _ in range(2):  # an earlier one is replaced
+            done = here("report", f"format={viewer}", f"run={run}", "pictures=0")
+        assert done.stdout.splitlines()[-2:] == ["3 key frames", f"wrote {run}/{name}"]
+    assert {path.name for path in run.iterdir()} == {"config.yaml", "results.csv", "report.rrd", "fiftyone"}
+    folder = write_prediction(tmp_path / "walk")
+    assert "wrote report.rrd" in here("report", "format=rerun", f"predictions={folder}").stdout
+    assert (here.folder / "report.rrd").read_bytes()[:3] == b"RRF"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -91,6 +116,20 @@ def test_results_of_any_tool(here, tmp_path):
         (["results=first.csv", "truth=gone.csv", "labels=labels.pbtxt"], "ground truth is not there: gone.csv"),
         (["results=gone.csv", "truth=truth.csv", "labels=labels.pbtxt"], "gone.csv"),
         (["run=run", "protocol=coco"], "official_2019"),
+        (["run=run", "format=coco"], "format"),
+        (["predictions=run"], "is for format=rerun and format=fiftyone"),
+        (["predictions=run", "format=rerun"], "predictions=run: there is no detections.json"),
+        (["predictions=run", "run=run", "format=fiftyone"], "goes without run="),
+        (["format=fiftyone"], "say run=FOLDER, results=CSV or predictions=FOLDER"),
+        (["run=gone", "format=fiftyone"], "run=gone: no such folder"),
+        (["results=gone.csv", "format=rerun"], "gone.csv"),
+        (["results=first.csv", "truth=gone.csv", "format=rerun"], "ground truth is not there: gone.csv"),
+        (["run=run", "format=rerun", "threshold=2"], "threshold is 2, expected 0 to 1"),
+        (["run=run", "format=fiftyone", "megabytes=-1"], "megabytes is -1"),
+        (["run=run", "format=fiftyone", "only=u"], "only=u: there is no such video"),
+        (["run=run", "format=rerun", "out=truth.csv"], "is there already, and no recording of lfb-report"),
+        (["run=run", "format=fiftyone", "out=truth.csv"], "is a file; give the name of a folder"),
+        (["run=run", "format=fiftyone", "out=run"], "holds config.yaml; give another folder"),
         (["run=run", "pictures=-1"], "pictures"),
         (["run=run", "out=truth.csv/x.html"], "its folder cannot be made"),
     ],

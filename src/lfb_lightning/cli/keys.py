@@ -66,6 +66,12 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "seed": _Count,
     },
     "report": {
+        "format": Literal["html", "rerun", "fiftyone"],
+        "predictions": str | Sequence[str] | None,
+        "threshold": int | float,
+        "megabytes": int | float,
+        "whole_videos": bool,
+        "only": str | Sequence[str] | None,
         "run": str | Sequence[str] | None,
         "results": str | Sequence[str] | None,
         "truth": _Path,

@@ -22,9 +22,12 @@ PURPOSES: Mapping[str, str] = {
     "hub": "detectors from the Hugging Face Hub: ActionDetector.from_pretrained",
     "wandb": "figures and pictures in Weights & Biases: logger=wandb",
     "mlflow": "figures and pictures in MLflow: logger=mlflow",
+    "rerun": "runs and predictions in the Rerun viewer: lfb-report format=rerun",
+    "fiftyone": "what lfb-report format=fiftyone has written is opened with it",
     "trackio": "figures and pictures in Trackio: logger=trackio",
 }
 _FOR_DEVELOPERS = ("dev",)
+_MODULES = {"rerun-sdk": "rerun"}
 _MODULE_PREFIXES = {"hydra-": "hydra_plugins."}  # plugins are found in this package of Hydra's
 
 
@@ -61,7 +64,7 @@ def extra_line(extra: str, needed: list[tuple[str, str]]) -> Line:
 def _look_for(name: str, bounds: str) -> tuple[str, str | None]:
     """Return what is there of a distribution, and what is wrong with it."""
     prefix = next((prefix for start, prefix in _MODULE_PREFIXES.items() if name.startswith(start)), "")
-    module = prefix + name.replace("-", "_")
+    module = _MODULES.get(name, prefix + name.replace("-", "_"))
     try:
         is_found = find_spec(module) is not None
     except (ImportError, ValueError):
