@@ -3,7 +3,7 @@
     python scripts/annotations_to_ava.py cvat annotations.xml out/ --fps 25
     python scripts/annotations_to_ava.py cvat b.xml out_b/ --fps 25 --label-map out/action_list.pbtxt
 
-`--help` says the rest; an installed package has the same command as `python -m lfb_lightning.converters`.
+`--help` says the rest; an installed package has the same as `lfb-data convert` and `python -m lfb_lightning.converters`.
 """
 
 import sys

@@ -1,14 +1,18 @@
 """What several rooms' tests share: a small mini-AVA on disk, and console commands in processes of their own."""
 
+import http.server
 import os
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from lfb_lightning.mini_ava import MiniAVA, generate
+from tests.site import Ranges
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden"  # made by other programs: tests/golden/README.md
@@ -29,6 +33,19 @@ def mini_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mini_ava")
     generate(folder, MiniAVA(seed=7, num_train=6, num_val=3, seconds=20))
     return folder
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Serves `tmp_path / "site"`; `begins` are the bytes from which files were asked for, `stop` where answers break off."""
+    (tmp_path / "site" / "trainval").mkdir(parents=True)
+    handler = partial(Ranges, directory=str(tmp_path / "site"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        running.begins, running.stop = [], None
+        running.address = f"http://127.0.0.1:{running.server_port}"
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
 
 
 class Console:

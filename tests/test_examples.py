@@ -80,8 +80,8 @@ def composed(monkeypatch, tmp_path):
 
     for name, job in JOBS.items():
         monkeypatch.setattr(load(name), job, lambda cfg, run_dir: 0)
-    bank = load("bank")
-    monkeypatch.setattr(bank, "ACTIONS", dict.fromkeys(bank.ACTIONS, lambda cfg, run_dir: 0))
+    for module in (load("bank"), load("data")):
+        monkeypatch.setattr(module, "ACTIONS", dict.fromkeys(module.ACTIONS, lambda cfg, run_dir: 0))
     monkeypatch.setattr(load("app"), "run_sweep_job", lambda module, run_dir: (0, 0.5))
     return compose
 

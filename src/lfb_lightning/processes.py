@@ -22,6 +22,8 @@ _LOOK_SECONDS = 0.5
 _LEAVE_SECONDS = 3.0  # given to a process to end by itself before it is ended
 _LONGEST_FAREWELL = 10.0  # seconds from a signal to the end of the process
 _ASKING = (signal.SIGTERM, signal.SIGINT)
+# Preemption; what scripts/train.slurm asks for before the time limit; what submitit sends then. Windows has the first one.
+STOP_SIGNALS = tuple(signal.Signals[name] for name in ("SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 _RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK")
 
 _first_rank: int | None = None  # the process that started this rank
@@ -49,6 +51,13 @@ def follow_starter() -> None:
         end_with(int(starter))
 
 
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on; those of the machine where the system does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS, Windows
+
+
 def environment_of_job() -> dict[str, str]:
     """Return the environment in which a sweep starts a job, so that the job ends when the sweep does."""
     return {**os.environ, _SWEEP: str(os.getpid())}
@@ -56,6 +65,8 @@ def environment_of_job() -> dict[str, str]:
 
 def end_with(parent: int) -> None:
     """End this process within seconds after its parent has ended, whatever it is doing then.
+
+    On Windows, which goes on naming a parent that has ended, it does not end.
 
     Args:
         parent: The process id of the parent.
@@ -154,9 +165,11 @@ def _start_backstop() -> None:
     descriptor at once; the thread reads it from there.
     """
     read, write = os.pipe()
-    os.set_blocking(write, False)
+    if hasattr(os, "set_blocking"):  # Windows has it since Python 3.12, and does not ask for it
+        os.set_blocking(write, False)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-    os.register_at_fork(after_in_child=_forget_signals)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forget_signals)
 
     def watch() -> None:
         while (number := os.read(read, 1)[0]) not in _ASKING:

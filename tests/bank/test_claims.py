@@ -1,5 +1,6 @@
 """One claim a video among processes; it ends with its owner, and finished videos need none."""
 
+import fcntl
 import multiprocessing
 import threading
 
@@ -7,7 +8,6 @@ import pytest
 import torch
 
 from lfb_lightning.bank import BankWriter
-from lfb_lightning.bank import claims as claims_module
 from lfb_lightning.bank.claims import VideoClaims, left_by_others
 from lfb_lightning.errors import InputError
 from tests.bank.test_window import provenance
@@ -86,7 +86,7 @@ def test_a_folder_that_takes_no_file_is_named(writer):
 
 def test_a_claim_that_is_given_back_between_opening_and_locking_its_file_is_claimed_anew(writer, monkeypatch):
     # The first to come locks a file that its holder has just removed: the next one would make a new file and claim it too.
-    lock = claims_module.fcntl.flock
+    lock = fcntl.flock
     removed = []
 
     def flock(file, how):
@@ -95,7 +95,7 @@ def test_a_claim_that_is_given_back_between_opening_and_locking_its_file_is_clai
             (writer.folder / file.name).unlink()
         return lock(file, how)
 
-    monkeypatch.setattr(claims_module.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     first, second = VideoClaims(writer), VideoClaims(writer)
     assert first.begin("a")
     assert removed

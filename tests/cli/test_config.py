@@ -20,7 +20,7 @@ PRIMARIES = ["train", "test", "extract"]
 OPTIONS = sorted(
     (path.parent.name, path.stem)
     for path in CONF.glob("*/*.yaml")
-    if path.parent.name not in ("hydra", "experiment", "extraction", "lfb_bank", "persons")
+    if path.parent.name not in ("hydra", "experiment", "extraction", "lfb_bank", "lfb_data", "persons")
 )
 DETECTORS = sorted(path.stem for path in CONF.glob("persons/*.yaml"))
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
@@ -142,7 +142,7 @@ def test_keys_are_documented_where_they_stand(path):
 
 COMMANDS = sorted(
     str(path.relative_to(CONF).with_suffix(""))
-    for folder in (CONF, CONF / "lfb_bank")
+    for folder in (CONF, CONF / "lfb_bank", CONF / "lfb_data")
     for path in folder.glob("*.yaml")
 )
 CHANGED = {bool: lambda value: not value, int: lambda value: value + 1, float: lambda value: value + 0.5}
@@ -198,7 +198,8 @@ def test_no_key_is_named_like_a_group(command):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_key_of_a_command_has_a_type(command):
-    name = "bank" if command.startswith("lfb_bank") else command
+    folder, _, name = command.rpartition("/")
+    name = folder.removeprefix("lfb_") or name
     plain = {key for key, value in raw(command).items() if not isinstance(value, dict)}
     assert plain <= KEYS[name].keys()
 

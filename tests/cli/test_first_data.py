@@ -20,7 +20,7 @@ def tiny(monkeypatch):
 def test_plain_training_says_where_data_is_to_be_had(tmp_path):
     done = run("train", folder=tmp_path)
     assert done.status == 1
-    for part in ("data/ava", "scripts/quickstart.sh", "data=mini_ava", "lfb-new", "scripts/ava/download.py"):
+    for part in ("data/ava", "scripts/quickstart.sh", "data=mini_ava", "lfb-new", "lfb-data download"):
         assert part in done.message
     assert len(done.stderr.strip().splitlines()) == 1
     assert "there is no folder elsewhere" in run("train", "paths.data_dir=elsewhere", folder=tmp_path).message

@@ -36,7 +36,7 @@ def called(program, *arguments):
 def test_help_of_a_command_loads_nothing_heavy_and_lists_its_groups_with_every_option(name):
     done = called("lfb", name, "--help")
     assert json.loads(done.stderr) == []
-    config = "lfb_bank/inspect" if name == "bank" else name
+    config = {"bank": "lfb_bank/inspect", "data": "lfb_data/cut"}.get(name, name)
     groups = test_config.groups_of(config)
     for group in groups.keys() - {"common", "paths"}:
         assert f"{group}=" in done.stdout
@@ -47,7 +47,7 @@ def test_help_of_a_command_loads_nothing_heavy_and_lists_its_groups_with_every_o
         for option in options:
             assert option.stem in done.stdout
             assert first_comment(option).rstrip(".").split(". ")[0][:30] in " ".join(done.stdout.split())
-    absent = {path.name for path in CONF.iterdir() if path.is_dir()} - groups.keys() - {"hydra", "lfb_bank"}
+    absent = {path.name for path in CONF.iterdir() if path.is_dir()} - groups.keys() - {"hydra", "lfb_bank", "lfb_data"}
     starts = {line.strip().split("=")[0] for line in done.stdout.splitlines() if line.startswith("  ") and "=" in line}
     assert starts & absent == set()
 

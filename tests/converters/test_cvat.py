@@ -121,7 +121,7 @@ def test_one_call_gives_an_action_one_id_over_its_files_and_a_label_map_over_cal
     ]
     alone = convert("cvat", first, *FPS)
     assert alone.names == {1: "sit", 2: "walk"}
-    assert f"--label-map {alone.out / 'action_list.pbtxt'}" in alone.printed
+    assert f"--label-map={alone.out / 'action_list.pbtxt'}" in alone.printed
     for option in (["--label-map", alone.out / "action_list.pbtxt"], [f"label_map={alone.out / 'action_list.pbtxt'}"]):
         following = convert("cvat", second, *FPS, *option)
         assert following.names == {1: "sit", 2: "walk", 3: "bend"}

@@ -113,6 +113,12 @@ def test_requirements_are_split(text, parts):
     assert packages.split_requirement(text) == parts
 
 
+def test_a_requirement_of_another_python_is_not_looked_at():
+    assert packages.concerns_this_machine("av>=18")
+    assert packages.concerns_this_machine('av>=18; python_version >= "3.10"')
+    assert not packages.concerns_this_machine('av<18; python_version < "3.10"')
+
+
 def test_a_package_that_is_not_installed_is_a_problem_and_one_that_is_has_its_version():
     assert packages.package_line("no-such-package", ">=1").status == "problem"
     line = packages.package_line("numpy", ">=900")
@@ -264,3 +270,12 @@ def test_launch_state(variables, status, said):
     assert line.status == status
     assert said in line.what
     assert "10.0.0.9" not in line.what
+
+
+def test_how_files_are_locked_and_what_is_lost_without():
+    assert machine.locks_line("fcntl").status == "ok"
+    for kind in ("msvcrt", "none"):
+        line = machine.locks_line(kind)
+        assert (line.status, "docs/platforms.md" in line.remedy) == ("note", True)
+    assert machine.signals_line(["SIGTERM", "SIGUSR1"]).status == "ok"
+    assert "no SIGUSR1" in machine.signals_line(["SIGTERM"]).what

@@ -1,5 +1,6 @@
 """A durable file is there whole or not at all, and what killed writers leave behind is cleared away."""
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,6 @@ import pytest
 import torch
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.files import durable
 from lfb_lightning.files.durable import durable_file, remove_abandoned, write_durably, write_json
 from lfb_lightning.files.torch_writing import save_durably
 
@@ -109,7 +109,7 @@ def test_content_and_then_the_name_are_flushed_to_the_disk(tmp_path, monkeypatch
 
 
 def test_a_temporary_file_that_is_removed_before_it_is_locked_is_not_written_into(tmp_path, monkeypatch):
-    lock = durable.fcntl.flock
+    lock = fcntl.flock
     taken = []
 
     def flock(file, how):
@@ -118,7 +118,7 @@ def test_a_temporary_file_that_is_removed_before_it_is_locked_is_not_written_int
             taken[0].unlink()
         return lock(file, how)
 
-    monkeypatch.setattr(durable.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     write_durably(tmp_path / "a", b"1")
     assert (tmp_path / "a").read_bytes() == b"1"
 

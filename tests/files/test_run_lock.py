@@ -1,5 +1,6 @@
 """One process has a run folder; another is told which; the lock ends with its holder and not with its holder's children."""
 
+import fcntl
 import multiprocessing
 import os
 import re
@@ -10,7 +11,6 @@ import time
 import pytest
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.files import run_lock
 from lfb_lightning.files.run_lock import RunLock
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
@@ -56,7 +56,7 @@ def test_a_file_system_without_locks_refuses_nobody(tmp_path, holder, monkeypatc
     def refuse(*_):
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(run_lock.fcntl, "lockf", refuse)
+    monkeypatch.setattr(fcntl, "lockf", refuse)
     RunLock(tmp_path / "run", key="hydra.run.dir").release()
 
 

@@ -6,16 +6,17 @@ over from a killed one starts at once, without anybody saying how many runs ther
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from lfb_lightning.bank.layout import file_name
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.file_lock import lock_open_file, remove_locked
 
 _POLL_SECONDS = 0.2
 
@@ -83,8 +84,8 @@ class VideoClaims:
     def give_back(self, video_id: str) -> None:
         """Let other runs claim a video again."""
         file = self._held.pop(video_id)
-        self._path(video_id).unlink(missing_ok=True)
-        file.close()
+        with suppress(PermissionError):  # Windows, where another run looks at it: the file stays, unlocked
+            remove_locked(file, self._path(video_id))
 
     def end(self) -> None:
         """Let other runs claim all videos that this one holds."""
@@ -99,7 +100,7 @@ class VideoClaims:
             except OSError as error:
                 raise InputError(f"{self._writer.path(video_id)}: cannot be written ({error.strerror}).") from error
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_open_file(file)
             except BlockingIOError:
                 file.close()
                 return False

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track as rich_track
 
@@ -17,9 +16,7 @@ from lfb_lightning.bank.pickled_bank import PickledBank, export_bank, read_video
 from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.bank.summary import summarize
 from lfb_lightning.bank.verify import verify
-from lfb_lightning.cli.app import launch
-from lfb_lightning.cli.help.answers import answer_command
-from lfb_lightning.cli.help.commands import near
+from lfb_lightning.cli.actions import launch_action
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
@@ -182,36 +179,9 @@ def _track(video_ids: Sequence[str]) -> Iterable[str]:
     return rich_track(video_ids, "videos", console=Console(stderr=True))
 
 
-def _complete(cfg: DictConfig) -> None:
-    missing = sorted(OmegaConf.missing_keys(cfg))
-    if missing:
-        raise InputError(f"{missing[0]} is not set; `lfb-bank --help` shows what each action needs.")
-
-
 def main() -> None:
     """Run `lfb-bank` with the arguments that the user typed."""
-    if (text := answer_command("bank", sys.argv[1:])) is not None:
-        print(text)
-        return
-    action = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else None
-    if action not in ACTIONS:
-        meant = f", did you mean {' or '.join(found)}?" if (found := near(action or "", ACTIONS)) else ""
-        named = "no action" if action is None else f"unknown action '{action}'{meant}"
-        print(
-            f"lfb-bank: {named}, expected lfb-bank {'|'.join(ACTIONS)} key=value ...; see lfb-bank --help",
-            file=sys.stderr,
-        )
-        sys.exit(1)
-    if {"-m", "--multirun"} & set(sys.argv):
-        print("lfb-bank: runs one action at a time, without -m", file=sys.stderr)
-        sys.exit(1)
-    run = ACTIONS[action]
-
-    def job(cfg: DictConfig, run_dir: Path) -> int:
-        _complete(cfg)
-        return run(cfg, run_dir)
-
-    launch("bank", job, config_name=f"lfb_bank/{action}")
+    launch_action("bank", ACTIONS)
 
 
 if __name__ == "__main__":

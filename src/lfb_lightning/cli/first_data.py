@@ -60,7 +60,7 @@ def refuse_without_data(cfg: DictConfig) -> None:
     raise InputError(
         f"there is no folder {folder} (paths.data_dir), where data={_chosen()} is looked for. To see everything work on "
         "generated videos: `bash scripts/quickstart.sh`, or `lfb-train experiment=mini_ava fbo=none`, which generates "
-        "data=mini_ava; to begin with videos of your own: `lfb-new NAME`; to fetch AVA: `python scripts/ava/download.py -h`."
+        "data=mini_ava; to begin with videos of your own: `lfb-new NAME`; to fetch AVA: `lfb-data download --help`."
     )
 
 

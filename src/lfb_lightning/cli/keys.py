@@ -33,6 +33,31 @@ _BANK: dict[str, Any] = {
     "spacing": Sequence[int],
     "trusted_packages": Sequence[str],
 }
+_ACTIONS_ON_DATA: dict[str, Any] = {
+    "to": str,
+    "what": Literal["annotations", "videos"],
+    "split": Literal["trainval", "test"],
+    "jobs": _Positive,
+    "list": bool,
+    "names": _Path,
+    "base": str | None,
+    "movies": str,
+    "start": int | float,
+    "length": int | float,
+    "frames": _Path,
+    "fps": int | float | str | None,
+    "from": str,
+    "annotations": str | Sequence[str],
+    "video": str | None,
+    "origin_second": int | float,
+    "first_frame": _Count,
+    "size": str | None,
+    "frame_name": str | None,
+    "action_from": Sequence[str],
+    "person_from": str | None,
+    "label_map": _Path,
+    "columns": str | Sequence[str] | None,
+}
 _DATA: dict[str, Any] = {"paths": Mapping[str, str], "splits": Sequence[str]}
 
 KEYS: Mapping[str, Mapping[str, Any]] = {
@@ -141,6 +166,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "trusted_packages": Sequence[str],
     },
     "bank": _BANK,
+    "data": _ACTIONS_ON_DATA,
 }
 
 # Groups and keys of 0.1 that have another name now, and what to write instead.

@@ -18,6 +18,7 @@ from lfb_lightning.ava.annotations import write_annotations
 from lfb_lightning.ava.label_map import read_label_map, write_label_map
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.cli.option_names import in_keys
 from lfb_lightning.cli.project import Project, example, split_rows
 from lfb_lightning.converters.annotated_box import Notes
 from lfb_lightning.converters.clock import Clock, parse_rate
@@ -31,7 +32,6 @@ from lfb_lightning.video import VideoLibrary
 _FORMS = {"labelstudio" if form == "label-studio" else form: form for form in READERS}
 _EXAMPLE_SECONDS = 600  # that are used where nothing says how long the videos are
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
-_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: (?=[\"'(A-Z0-9]))?")
 
 
 def new(cfg: DictConfig, run_dir: Path) -> int:
@@ -55,7 +55,7 @@ def new(cfg: DictConfig, run_dir: Path) -> int:
     project = _example_project(cfg, name) if cfg["from"] is None else _converted_project(cfg, name, notes)
     _write(project, folder)
     for line in notes.lines():
-        print(one_line(f"note: {_in_keys(line)}"))
+        print(one_line(f"note: {in_keys(line)}"))
     for split, rows in project.rows.items():
         videos = sorted({keyframe.video_id for keyframe, *_ in rows})
         more = f" and {len(videos) - 5} more" if len(videos) > 5 else ""
@@ -101,7 +101,7 @@ def _converted_project(cfg: DictConfig, name: str, notes: Notes) -> Project:
     try:
         tables = _tables(cfg, notes)
     except InputError as error:
-        raise InputError(_in_keys(str(error))) from error
+        raise InputError(in_keys(str(error))) from error
     rows = split_rows(tables.rows)
     if not all(rows.values()):
         raise InputError("all rows are of one second; expected two or more, to split them into train and val.")
@@ -165,11 +165,6 @@ def _write(project: Project, folder: Path) -> None:
             made.rename(folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error}).") from error
-
-
-def _in_keys(text: str) -> str:
-    """Say a converter's message with this command's keys: `fps=` for `--fps`."""
-    return _OPTION.sub(lambda match: f"{match[1].replace('-', '_')}=", text)
 
 
 def main() -> None:

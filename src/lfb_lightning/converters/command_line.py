@@ -45,18 +45,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 1 if an input was refused.
     """
-    given = [_as_option(word) for word in (sys.argv[1:] if arguments is None else arguments)]
-    parsed = _parser().parse_args(given)
-    notes = Notes()
     try:
-        refuse_unreadable(parsed.files)
-        print(_convert(parsed, _options(parsed), notes))
+        for line in convert(sys.argv[1:] if arguments is None else arguments):
+            print(line)
     except InputError as error:
         print(f"{_PROGRAM}: {error}", file=sys.stderr)
         return _BAD_INPUT
-    for line in notes.lines():
-        print(one_line(f"note: {line}"))
     return 0
+
+
+def convert(arguments: Sequence[str]) -> list[str]:
+    """Convert files.
+
+    Args:
+        arguments: What stands after the command's name.
+
+    Returns:
+        Lines that say what was written and what was noted.
+
+    Raises:
+        InputError: A file or an option cannot be used.
+    """
+    parsed = _parser().parse_args([_as_option(word) for word in arguments])
+    notes = Notes()
+    refuse_unreadable(parsed.files)
+    done = _convert(parsed, _options(parsed), notes)
+    return [done, *(one_line(f"note: {line}") for line in notes.lines())]
 
 
 def _convert(parsed: argparse.Namespace, options: Options, notes: Notes) -> str:
@@ -87,7 +101,7 @@ def _say_ids(tables: Tables, known: dict[int, str], parsed: argparse.Namespace, 
         notes.say(f"new in the label map: {', '.join(new)}")
     elif new:
         written = parsed.out / LABEL_MAP
-        notes.say(f"ids: {', '.join(new)}; to keep them in the next files' conversion: --label-map {written}")
+        notes.say(f"ids: {', '.join(new)}; to keep them in the next files' conversion: --label-map={written}")
 
 
 def _options(parsed: argparse.Namespace) -> Options:

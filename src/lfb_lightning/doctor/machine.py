@@ -12,6 +12,8 @@ from pathlib import Path
 
 from lfb_lightning.doctor.line import Line, note, ok, problem
 from lfb_lightning.doctor.settings import Settings
+from lfb_lightning.files.file_lock import KIND
+from lfb_lightning.processes import STOP_SIGNALS
 
 _GIB = 2**30
 _LITTLE_MEMORY = 4 * _GIB
@@ -32,7 +34,9 @@ def check_machine(settings: Settings) -> Iterator[Line]:
 
 
 def check_limits(settings: Settings) -> Iterator[Line]:
-    """Say whether loader workers have shared memory and enough open files."""
+    """Say whether loader workers have shared memory and enough open files, and how files are locked and runs stopped."""
+    yield locks_line(KIND)
+    yield signals_line([signal.name for signal in STOP_SIGNALS])
     shared = Path("/dev/shm")
     if shared.is_dir():
         usage = shutil.disk_usage(shared)
@@ -45,6 +49,26 @@ def check_limits(settings: Settings) -> Iterator[Line]:
         yield ok("open files: this system has no limit per process")
         return
     yield open_files_line(*resource.getrlimit(resource.RLIMIT_NOFILE), unlimited=resource.RLIM_INFINITY)
+
+
+def locks_line(kind: str) -> Line:
+    """Say with what files are locked: `fcntl`, `msvcrt` or `none`."""
+    if kind == "fcntl":
+        return ok("file locks: fcntl")
+    if kind == "msvcrt":
+        return note(
+            "file locks: msvcrt, Windows' own", "nothing was tried on Windows: docs/platforms.md says what is lost"
+        )
+    return note(
+        "file locks: none on this system, so nothing keeps two runs out of one folder",
+        "start one run per run folder and per bank at a time (docs/platforms.md)",
+    )
+
+
+def signals_line(names: list[str]) -> Line:
+    """Say by which signals a training is asked to save and stop."""
+    said = f"stop signals: {', '.join(names)}"
+    return ok(said) if "SIGUSR1" in names else note(f"{said}; this system has no SIGUSR1")
 
 
 def cores_line(cores: int, affinity: int | None, quota: float | None) -> Line:
@@ -65,16 +89,20 @@ def cores_line(cores: int, affinity: int | None, quota: float | None) -> Line:
     )
 
 
-def memory(meminfo: Path) -> tuple[int, int | None]:
+def memory(meminfo: Path) -> tuple[int | None, int | None]:
     """Return the machine's memory and how much of it is available, in bytes; None where the system does not say."""
     if meminfo.is_file():
         found = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
         return int(found["MemTotal"].split()[0]) * 1024, int(found["MemAvailable"].split()[0]) * 1024
+    if not hasattr(os, "sysconf"):  # Windows
+        return None, None
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None
 
 
-def memory_line(total: int, available: int | None, *, limit: int | None) -> Line:
+def memory_line(total: int | None, available: int | None, *, limit: int | None) -> Line:
     """Say how much memory there is; `limit` is what a container or job may use at most, in bytes."""
+    if total is None:
+        return ok("memory: this system does not say how much there is")
     usable = min(value for value in (total, available, limit) if value is not None)
     said = f"{total / _GIB:.1f} GiB of memory"
     said += "" if available is None else f", {available / _GIB:.1f} available"

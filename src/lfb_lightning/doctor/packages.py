@@ -30,7 +30,7 @@ def check_packages(settings: Settings) -> Iterator[Line]:
         yield ok(f"{NAME} {__version__}")
     yield version_line("Python", platform.python_version(), needs_python or "", f"install Python {needs_python}")
     for text in wanted:
-        if "extra ==" not in text:
+        if "extra ==" not in text and concerns_this_machine(text):
             name, bounds = split_requirement(text)
             yield package_line(name, bounds)
 
@@ -40,6 +40,16 @@ def split_requirement(text: str) -> tuple[str, str]:
     text = text.split(";")[0].strip()
     name = next((text[:place] for place, sign in enumerate(text) if sign in "<>=!~[ ("), text)
     return name, text[len(name) :].strip(" ()")
+
+
+def concerns_this_machine(text: str) -> bool:
+    """Say whether a requirement is one of this Python's: some name another version of a package for an older one."""
+    marker = text.partition(";")[2]
+    try:
+        from packaging.markers import Marker
+    except ImportError:
+        return True
+    return not marker or Marker(marker).evaluate()
 
 
 def package_line(name: str, bounds: str) -> Line:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.file_lock import OPEN_FILES_CAN_BE_RENAMED, lock_open_file, remove_locked
 
 _TEMPORARY = ".tmp"
 
@@ -46,6 +46,8 @@ def durable_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+            if not OPEN_FILES_CAN_BE_RENAMED:
+                file.close()
             temporary.replace(path)
             temporary = None
         _flush_folder(path.parent)
@@ -57,6 +59,8 @@ def durable_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def _flush_folder(folder: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -70,9 +74,9 @@ def remove_abandoned(folder: Path) -> int:
     for path in folder.glob(f".*{_TEMPORARY}"):
         try:
             with path.open("r+b") as file:  # network file systems give an exclusive lock only on files open for writing
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer runs, on any machine
-                path.unlink()
-                removed += 1
+                lock_open_file(file)  # fails while its writer runs, on any machine
+                remove_locked(file, path)
+            removed += 1
         except OSError:
             continue  # it is in use, was just removed, or the file system has no locks: leave it
     return removed
@@ -83,7 +87,7 @@ def _open_temporary(folder: Path) -> BinaryIO:
     while True:
         file = (folder / f".{secrets.token_hex(8)}{_TEMPORARY}").open("xb")
         with suppress(OSError):  # a file system without locks, on which `remove_abandoned` removes nothing
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock_open_file(file, wait=True)
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()  # another process removed it as abandoned between opening and locking: try again

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.file_lock import lock_for_process
 
 _NAME = ".lock"
 _LONGEST_TEXT = 300
@@ -20,7 +20,7 @@ _LONGEST_TEXT = 300
 class RunLock:
     """A lock on a hidden file in the folder, which says who holds it.
 
-    It is a POSIX lock, which belongs to the process and not to the open file: a data loader's workers, which live on for
+    It is a lock that belongs to the process and not to the open file: a data loader's workers, which live on for
     some seconds when their run is killed, do not inherit it. The lock ends with its process, however that ends; the file
     stays, and without a lock on it has no effect. On a file system without locks, every process gets it.
 
@@ -61,21 +61,21 @@ class RunLock:
 
 @contextmanager
 def waiting_lock(path: Path) -> Iterator[None]:
-    """Hold a POSIX lock on a file, for which other processes wait; on a file system without locks, nobody waits.
+    """Hold a lock on a file, for which other processes wait; on a file system without locks, nobody waits.
 
     Args:
         path: The file, which is made if it does not exist, and stays.
     """
     with path.open("a+b") as file:
         with suppress(OSError):
-            fcntl.lockf(file, fcntl.LOCK_EX)
+            lock_for_process(file, wait=True)
         yield
 
 
 def _lock(file: BinaryIO) -> bool:
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # POSIX allows either
+        lock_for_process(file)
+    except BlockingIOError:
         return False
     except OSError:  # a file system without locks
         return True

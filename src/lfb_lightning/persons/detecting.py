@@ -20,7 +20,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.persons.moments import Moments
 from lfb_lightning.persons.part_files import PartFiles
 from lfb_lightning.persons.person_source import PersonSource
-from lfb_lightning.processes import serve
+from lfb_lightning.processes import serve, usable_cores
 from lfb_lightning.structures import Proposals, VideoFailure
 
 _LOOK_SECONDS = 0.5
@@ -192,7 +192,7 @@ def _start(
     with number.get_lock():
         _number, number.value = number.value, number.value + 1
     os.environ["LOCAL_RANK"] = str(_number)
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // num_workers))
+    torch.set_num_threads(max(1, usable_cores() // num_workers))
     _detection, _shares = make_detection(), shares
 
 

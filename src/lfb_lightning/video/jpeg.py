@@ -34,6 +34,9 @@ _UPRIGHT: dict[object, Image.Transpose] = {
     8: Image.Transpose.ROTATE_90,
 }
 _EXTRACT_AGAIN = "extract the video's frames again"
+_READING = (
+    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)  # Windows lacks one, others the other
 _TURNED = (5, 6, 7, 8)  # width and height change places
 
 
@@ -99,7 +102,7 @@ def jpeg_size(path: Path) -> tuple[int, int]:
 def _open_regular(path: Path) -> Iterator[BufferedReader]:
     """Open a regular file of limited size, without waiting for the other end of a pipe."""
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        with os.fdopen(os.open(path, _READING), "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise InputError(f"frame {path}: is no regular file; {_EXTRACT_AGAIN}.")

@@ -19,6 +19,7 @@ _ORDER = (
     "detect",
     "eval",
     "check",
+    "data",
     "cache",
     "bank",
     "import",
@@ -28,7 +29,10 @@ _ORDER = (
     "doctor",
 )
 _MODULES = {"import": "import_weights"}  # `import` is a word of Python's
-_ACTIONS = {"bank": "lfb_bank"}  # the commands that take an action first, and the folder of the actions' configurations
+_ACTIONS = {
+    "bank": "lfb_bank",
+    "data": "lfb_data",
+}  # the commands that take an action first, and the folder of the actions' configurations
 
 
 @dataclass(frozen=True)

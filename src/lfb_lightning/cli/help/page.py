@@ -75,7 +75,7 @@ def _action_page(command: Command, folders: Folders, action: str) -> str:
 
 def _options(command: Command, folders: Folders) -> Iterator[str]:
     if command.actions:
-        yield "Actions (lfb-bank ACTION --help lists the keys of one):"
+        yield f"Actions (lfb-{command.name} ACTION --help lists the keys of one):"
         found = folders.options(command.config_name("x").rpartition("/")[0])
         yield from _table([(name, meaning.partition(": ")[2]) for name, meaning in found.items()])
         return

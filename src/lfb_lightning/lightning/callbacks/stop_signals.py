@@ -13,12 +13,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-# Preemption; what scripts/train.slurm asks for before the time limit; what submitit sends then.
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+from lfb_lightning.processes import STOP_SIGNALS
 
 
 class StopSignals:
-    """Notes SIGTERM, SIGUSR1 and SIGUSR2 between `install` and `restore`."""
+    """Notes `STOP_SIGNALS` between `install` and `restore`."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -28,7 +27,7 @@ class StopSignals:
     def install(self) -> None:
         """Take the signals over, also from the handler that would end the process some seconds after (`processes`)."""
         self._wakeup = signal.set_wakeup_fd(-1)
-        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        self._before = {number: signal.signal(number, self._note) for number in STOP_SIGNALS}
 
     def restore(self) -> None:
         """Give the signals back to the handlers that had them."""

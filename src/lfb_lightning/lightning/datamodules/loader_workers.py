@@ -78,9 +78,9 @@ def has_room(size: int, free: int, *, senders: int) -> bool:
 
 
 def free_bytes() -> int:
-    """Return the free bytes of the machine's shared memory; a huge number where it is no mount (macOS)."""
+    """Return the free bytes of the machine's shared memory; a huge number where it is no mount (macOS, Windows)."""
     try:
         mount = os.statvfs(_MOUNT)
-    except OSError:
+    except (OSError, AttributeError):  # Windows has no such call
         return 1 << 62
     return mount.f_bavail * mount.f_frsize
