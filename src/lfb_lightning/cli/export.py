@@ -13,6 +13,7 @@ from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.exporting.exporting import Exported, export_detector
+from lfb_lightning.files.durable import write_durably
 from lfb_lightning.models.cards import CARD, is_edited, with_figures
 from lfb_lightning.models.hub import push_folder, require_hub
 from lfb_lightning.models.loading import load_with_config
@@ -38,13 +39,14 @@ def export(cfg: DictConfig, run_dir: Path) -> int:
 def _export(cfg: DictConfig, folder: str) -> Exported:
     detector, config = load_with_config(cfg.ckpt_path, trusted_packages(cfg))
     told = {name: cfg[name] for name in ("license", "notes") if cfg[name] is not None}
+    own_card = _card_to_take_along(cfg, folder)
     made = export_detector(
         detector,
         {**with_figures(config, detector, cfg.ckpt_path, metrics=cfg.metrics), **told},
         folder,
         format=cfg.format,
         overwrite=cfg.overwrite,
-        card="" if cfg.card == "none" else cfg.push,
+        card="" if cfg.card == "none" or own_card is not None else cfg.push,
         overwrite_card=cfg.card == "replace",
         progress=lambda line: print(line, file=sys.stderr),
     )
@@ -52,11 +54,20 @@ def _export(cfg: DictConfig, folder: str) -> Exported:
         print(f"note: {name} is always {size}: a module of this detector fixes it")
     for name, difference in made.files.items():
         print(f"{made.folder / name}: differs from the detector by at most {difference:.1e}")
+    if own_card is not None:
+        write_durably(made.folder / CARD, own_card)
     if is_edited(made.folder / CARD):
-        print(f"note: {made.folder / CARD} has been edited and stays as it is; card=replace writes it anew")
+        print(f"note: {CARD} has been edited by hand and is kept as it is; card=replace writes one anew")
     if cfg.out is not None:
         print(f"wrote {made.folder}: {', '.join(sorted(path.name for path in made.folder.iterdir()))}")
     return made
+
+
+def _card_to_take_along(cfg: DictConfig, folder: str) -> bytes | None:
+    """Read the card of a folder that is exported again, if somebody has edited it: it is of the same weights."""
+    path = Path(cfg.ckpt_path) / CARD
+    wanted = cfg.card == "keep" and cfg.format == "safetensors"
+    return path.read_bytes() if wanted and is_edited(path) and not is_edited(Path(folder) / CARD) else None
 
 
 def _require_pushable(cfg: DictConfig) -> None:
@@ -72,7 +83,7 @@ def _push(cfg: DictConfig, folder: Path) -> None:
     replaces = cfg.card == "replace"
     pushed = push_folder(folder, cfg.push, private=cfg.push_private, overwrite_card=replaces, key="push")
     if pushed.kept_card:
-        print(f"note: the {CARD} of {cfg.push} has been edited and stays as it is; card=replace writes it anew")
+        print(f"note: the {CARD} of {cfg.push} has been edited by hand and is kept; card=replace writes one anew")
     print(f"uploaded to {cfg.push}: {pushed.address}")
     print(f'to load it: ActionDetector.from_pretrained("{cfg.push}")')
 

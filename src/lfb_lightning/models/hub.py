@@ -113,7 +113,7 @@ def push_folder(
         token: Of an account that may write there.
         branch: Where to.
         create_pr: Whether a pull request is made.
-        overwrite_card: Whether a card there that somebody has edited is replaced.
+        overwrite_card: Whether a generated card replaces one there that somebody has edited.
         key: How messages call the name.
 
     Raises:
@@ -121,7 +121,8 @@ def push_folder(
     """
     require_hub(repo_id, token, key=key)
     try:
-        keeps = not overwrite_card and _has_edited_card(repo_id, token, branch)
+        is_generated = not is_edited(Path(folder) / CARD)  # a card of somebody's own hand is uploaded in any case
+        keeps = is_generated and not overwrite_card and _has_edited_card(repo_id, token, branch)
         address = _mixin(Path(folder)).push_to_hub(
             repo_id,
             commit_message=commit_message,
@@ -165,6 +166,8 @@ def _has_edited_card(repo_id: str, token: str | None, branch: str | None) -> boo
 
 def _reason(error: Exception) -> str:
     """Say in a few words why the hub's client gave up: what it says is of several lines, and of addresses."""
+    if type(error) is RuntimeError and isinstance(error.__cause__, Exception):  # around what happened to one file
+        error = error.__cause__
     status = getattr(getattr(error, "response", None), "status_code", None)
     known = {401: "the token is not valid, or may not see it", 403: "the token may not write there"}
     told = None if status is None else known.get(int(status))
