@@ -48,7 +48,7 @@ def commands():
     """Every command of the page, split."""
     block_lines = [line for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
     spans = re.findall(r"`(lfb-\w+ [^`]+)`", re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL))
-    return [shlex.split(line) for line in [*block_lines, *spans]]
+    return [shlex.split(line, comments=True) for line in [*block_lines, *spans]]
 
 
 COMMANDS = commands()
