@@ -13,8 +13,9 @@ from markdown_it import MarkdownIt
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.callbacks.best_evaluation import BestEvaluation
 from lfb_lightning.models import load_detector, state_digest
-from lfb_lightning.models.cards import is_edited, with_figures
+from lfb_lightning.models.cards import card_text, is_edited
 from lfb_lightning.models.cards.origins import LICENSES, began_with, license_of, origins_of
+from lfb_lightning.models.cards.run_facts import with_figures
 from lfb_lightning.models.imports.layouts import LAYOUTS
 from lfb_lightning.models.loading import origins_of_files
 from tests.conftest import ROOT
@@ -308,3 +309,27 @@ def test_what_a_training_begins_with_is_read_off_the_file():
     assert entry["layout"] == "mmaction2"
     assert entry["file"] == entry["imported_from"] == path.name
     assert license_of(entry) == ("Apache-2.0", "its repository's license")
+
+
+SECTIONS = ("model", "trained_on", "training", "figures", "clips", "license", "notes", "trained_with", "imported_from")
+SECTIONS += ("format", "optim", "data", "trainer", "imported_layout")
+
+
+@pytest.mark.parametrize(
+    "odd", [5, "x", [[1]], {"a": {"b": [None]}}, {"values": {"mAP": "?"}}, True, {"files": 3, "actions": 7}]
+)
+def test_a_card_is_written_of_any_configuration(run, odd, tmp_path):
+    """What a stranger's folder holds is data here too."""
+    path = run()
+    whole = {**load_detector(path).stored_config, "training": {"files": {}}, "trained_with": {}}
+    for name in SECTIONS:
+        text = card_text({**whole, name: odd}, name="x", weights_digest="0" * 64)
+        assert isinstance(ModelCard(text).data.to_dict(), dict)
+        if isinstance(odd, dict):
+            inner = {
+                "weights_digest": "0" * 64,
+                "values": {"mAP": 0.5},
+                "classes": [odd, [odd, 0.5, odd]],
+                "split": odd,
+            }
+            assert "0.5000" in card_text({**whole, "figures": inner}, name="x", weights_digest="0" * 64)

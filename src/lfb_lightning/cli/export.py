@@ -14,7 +14,8 @@ from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.exporting.exporting import Exported, export_detector
 from lfb_lightning.files.durable import write_durably
-from lfb_lightning.models.cards import CARD, is_edited, with_figures
+from lfb_lightning.models.cards import CARD, is_edited
+from lfb_lightning.models.cards.run_facts import with_figures
 from lfb_lightning.models.hub import push_folder, require_hub
 from lfb_lightning.models.loading import load_with_config
 

@@ -20,7 +20,8 @@ from lfb_lightning.exporting.programs import Program, programs
 from lfb_lightning.exporting.tracing import axes_of, fixed_sizes, trace
 from lfb_lightning.files.durable import durable_file
 from lfb_lightning.models import ActionDetector, state_digest
-from lfb_lightning.models.pretrained import FORMATS, card_title, export_folder, save_folder, write_folder_config
+from lfb_lightning.models.cards import card_title
+from lfb_lightning.models.pretrained import FORMATS, export_folder, save_folder, write_folder_config
 
 _HEIGHT, _WIDTH = 256, 340  # of clips where a module of the detector fixes them
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast, overload
 
 import torch
@@ -13,10 +12,11 @@ from torch import Tensor, nn
 
 from lfb_lightning.models.attributes import required_attribute
 from lfb_lightning.models.digest import state_digest
+from lfb_lightning.models.saved import Saved
 from lfb_lightning.structures import Attention, BankWindow
 
 
-class ActionDetector(nn.Module):
+class ActionDetector(Saved):
     """Scores every action of every region (a person, or a whole clip) in a batch of clips.
 
     A score column is an action id of the label map, so `num_classes` is the largest id plus one.
@@ -31,14 +31,9 @@ class ActionDetector(nn.Module):
         bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
 
-    Attributes:
-        stored_config: The configuration that it was loaded with, plain data; None: it was not loaded.
-
     Raises:
         InputError: The backbone or the FBO lacks an attribute that it is asked for.
     """
-
-    stored_config: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -90,95 +85,6 @@ class ActionDetector(nn.Module):
         from lfb_lightning.models.loading import load_detector  # it imports this file
 
         return load_detector(local_folder(name, revision), trusted_packages)
-
-    def save_pretrained(
-        self,
-        folder: str | Path,
-        *,
-        config: Mapping[str, Any] | None = None,
-        checkpoint: str | Path | None = None,
-        overwrite: bool = False,
-        overwrite_card: bool = False,
-    ) -> Path:
-        """Write the detector as a folder of `model.safetensors`, `config.json` and a model card; `from_pretrained` reads it.
-
-        Args:
-            folder: Where to; it is returned.
-            config: What it is rebuilt with, `{"model": {"_target_": ...}, ...}`, with `license` and `notes` if there are any;
-                None: that with which it was loaded.
-            checkpoint: The file that it was loaded from, whose run's figures the card then has.
-            overwrite: Whether an earlier export in the folder is replaced.
-            overwrite_card: Whether a card (`README.md`) that somebody has edited is replaced too.
-
-        Raises:
-            InputError: The folder is not empty or cannot be written, or the detector is not the checkpoint's.
-        """
-        from lfb_lightning.models.cards import with_figures
-        from lfb_lightning.models.pretrained import save_folder
-
-        config = self.stored_config if config is None else config
-        if config is None:
-            raise ValueError('this detector was built and not loaded: give save_pretrained config={"model": ...}')
-        if checkpoint is not None:
-            config = with_figures(config, self, checkpoint)
-        return save_folder(folder, self, config, overwrite=overwrite, overwrite_card=overwrite_card)
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        config: Mapping[str, Any] | None = None,
-        checkpoint: str | Path | None = None,
-        commit_message: str = "Upload a detector of lfb-lightning",
-        private: bool | None = None,
-        token: str | None = None,
-        branch: str | None = None,
-        create_pr: bool | None = None,
-        overwrite_card: bool = False,
-    ) -> str:
-        """Upload the detector to the Hugging Face Hub, from where `from_pretrained` fetches it; needs the extra `hub`.
-
-        The arguments are those of `huggingface_hub.ModelHubMixin.push_to_hub`, which does it.
-
-        Args:
-            repo_id: `organization/name`; a repository that is not there is made.
-            config: As `save_pretrained` has it.
-            checkpoint: As `save_pretrained` has it.
-            commit_message: The commit's.
-            private: Whether a new repository is private; None: as its owner has set it, and mostly it is public.
-            token: Of an account that may write there; None: that of `hf auth login` or of the variable HF_TOKEN.
-            branch: Where to; None: the main branch.
-            create_pr: Whether a pull request is made in place of a commit.
-            overwrite_card: Whether a card there that somebody has edited is replaced.
-
-        Returns:
-            The commit's address.
-
-        Raises:
-            InputError: The name is none, a token or the extra is missing, or the Hub cannot be reached or refuses.
-        """
-        from lfb_lightning.models.cards import with_figures
-        from lfb_lightning.models.hub import push_folder, require_hub
-        from lfb_lightning.models.pretrained import save_folder
-
-        require_hub(repo_id, token)
-        config = self.stored_config if config is None else config
-        if config is None:
-            raise ValueError('this detector was built and not loaded: give push_to_hub config={"model": ...}')
-        if checkpoint is not None:
-            config = with_figures(config, self, checkpoint)
-        with TemporaryDirectory() as temporary:
-            folder = save_folder(Path(temporary) / "detector", self, config, card=repo_id)
-            return push_folder(
-                folder,
-                repo_id,
-                commit_message=commit_message,
-                private=private,
-                token=token,
-                branch=branch,
-                create_pr=create_pr,
-                overwrite_card=overwrite_card,
-            ).address
 
     @property
     def reads_bank(self) -> bool:

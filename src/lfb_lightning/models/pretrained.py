@@ -24,7 +24,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned, write_durably
 from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.files.safetensors_header import read_safetensors_header
-from lfb_lightning.models.cards import CARD, card_text, is_edited
+from lfb_lightning.models.cards import CARD, card_text, card_title, is_edited
 from lfb_lightning.models.digest import state_digest
 from lfb_lightning.models.portable import portable
 from lfb_lightning.version import __version__
@@ -134,20 +134,6 @@ def save_folder(
         digest = state_digest(detector)
         write_folder_config(made, config, format="safetensors", card=title, digest=digest, weights_digest=digest)
     return Path(folder)
-
-
-def card_title(folder: str | Path, card: str | None, *, overwrite_card: bool) -> str | None:
-    """Decide what a new card calls the detector; None: no card is written, since somebody has edited the one there.
-
-    Args:
-        folder: The folder.
-        card: What it is called; None: as the folder is; the empty text: no card is wanted.
-        overwrite_card: Whether an edited card is replaced.
-    """
-    folder = Path(folder).resolve()
-    if card == "" or (is_edited(folder / CARD) and not overwrite_card):
-        return None
-    return card or folder.name
 
 
 @contextmanager

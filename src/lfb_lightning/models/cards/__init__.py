@@ -1,6 +1,8 @@
-"""Model cards: the README.md of a detector's folder, written from what its configuration says of the run."""
+"""Model cards: the README.md of a detector's folder, written from what its configuration says of the run.
 
-from lfb_lightning.models.cards.card import CARD, card_text, is_edited
-from lfb_lightning.models.cards.with_figures import with_figures
+`cards.run_facts` adds to a configuration what the run has measured; it reads checkpoints, and so imports detectors.
+"""
 
-__all__ = ["CARD", "card_text", "is_edited", "with_figures"]
+from lfb_lightning.models.cards.card import CARD, card_text, card_title, is_edited
+
+__all__ = ["CARD", "card_text", "card_title", "is_edited"]

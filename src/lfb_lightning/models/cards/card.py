@@ -71,6 +71,20 @@ def is_edited(path: Path) -> bool:
     return not stamps or stamps[-1].end() != len(text) or stamps[-1][1] != _digest(text[: stamps[-1].start()])
 
 
+def card_title(folder: str | Path, card: str | None, *, overwrite_card: bool) -> str | None:
+    """Decide what a new card calls the detector; None: no card is written, since somebody has edited the one there.
+
+    Args:
+        folder: The folder.
+        card: What it is called; None: as the folder is; the empty text: no card is wanted.
+        overwrite_card: Whether an edited card is replaced.
+    """
+    folder = Path(folder).resolve()
+    if card == "" or (is_edited(folder / CARD) and not overwrite_card):
+        return None
+    return card or folder.name
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
@@ -79,10 +93,13 @@ def _figures_of_these(config: Mapping[str, Any], weights_digest: str) -> Mapping
     figures = config.get("figures")
     if not isinstance(figures, Mapping) or figures.get("weights_digest") != weights_digest:
         return None
-    values = figures.get("values")
+    values, classes = figures.get("values"), figures.get("classes")
     if not isinstance(values, Mapping) or not all(type(value) in (int, float) for value in values.values()):
         return None
-    return figures
+    texts = {key: figures[key] for key in ("split", "measured_by") if isinstance(figures.get(key), str)}
+    numbers = {key: figures[key] for key in ("epoch", "step") if type(figures.get(key)) is int}
+    whole = {str(key): value for key, value in values.items()}
+    return {**texts, **numbers, "values": whole, "classes": classes if isinstance(classes, list) else []}
 
 
 def _fingerprint(config: Mapping[str, Any], weights_digest: str) -> list[str]:
@@ -101,7 +118,7 @@ def _licenses(config: Mapping[str, Any], license: str | None) -> list[str]:
     known = "training" in config or "optim" in config or "imported_from" in config
     if origins:
         lines = [f"* {sentence(origin)}" for origin in origins]
-    elif known and "began_with" in (config.get("trained_on") or {}):
+    elif known and isinstance(trained := config.get("trained_on"), Mapping) and "began_with" in trained:
         lines = ["* It began with random weights."]
     else:
         lines = ["* What it began with is not known."]

@@ -21,7 +21,7 @@ from lfb_lightning.models.checkpoint import ForeignCheckpointError, load_content
 from lfb_lightning.models.digest import state_digest
 
 _METRICS = "metrics.json"
-_MOST_CLASSES = 1000
+_MOST_CLASSES, _LONGEST_NAME = 1000, 200  # what is written is read again, within bounds of its size
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,19 @@ def described(summary: Mapping[str, Any]) -> dict[str, Any] | None:
         for key in ("per_class", "names", "num_ground_truth")
     )
     classes = [
-        [str(names.get(key, key)), float(value), counts.get(key) if _is_number(counts.get(key)) else None]
+        [
+            str(names.get(key, key))[:_LONGEST_NAME],
+            float(value),
+            counts.get(key) if _is_number(counts.get(key)) else None,
+        ]
         for key, value in list(per_class.items())[:_MOST_CLASSES]
         if _is_number(value)
     ]
     return {
         "main": main,
-        "values": {str(name): float(value) for name, value in values.items() if _is_number(value)},
+        "values": {
+            str(name)[:_LONGEST_NAME]: float(values[name]) for name in list(values)[:100] if _is_number(values[name])
+        },
         "classes": classes,
     }
 

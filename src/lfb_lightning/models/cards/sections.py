@@ -90,15 +90,15 @@ def figure_lines(figures: Mapping[str, Any] | None, *, has_others: bool) -> list
     when = ", ".join(
         f"{name} {figures[name]}" for name in ("epoch", "step") if type(figures.get(name)) is int and figures[name]
     )
+    measured_by, split = (code(figures.get(name, "not told")) for name in ("measured_by", "split"))
     lines = [
-        f"Measured on exactly these weights by {code(figures.get('measured_by'))}, split {code(figures.get('split'))}"
-        f"{f', {when}' if when else ''}; from 0 to 1.",
+        f"Measured on exactly these weights by {measured_by}, split {split}{f', {when}' if when else ''}; from 0 to 1.",
         "",
         *table(["figure", "value"], [[escaped(key), f"{value:.4f}"] for key, value in figures["values"].items()]),
     ]
     rows = [
         [escaped(one[0]), f"{one[1]:.4f}", shown("" if one[2] is None else one[2])]
-        for one in figures.get("classes") or []
+        for one in figures["classes"]
         if isinstance(one, list) and len(one) == 3 and type(one[1]) in (int, float)
     ]
     if rows:
