@@ -40,8 +40,10 @@ def usage_lines(config: Mapping[str, Any], name: str) -> list[str]:
     lines = [
         *("```python", "import torch", opened[0], "from lfb_lightning.structures import BankWindow", ""),
         f"detector = {opened[1]}",
-        f"clips, boxes = torch.rand(1, 3, {frames}, 64, 96), torch.tensor([[0, 10.0, 5.0, 40.0, 60.0]])  # yours: normalized",
-        "window = BankWindow(torch.zeros(1, 9, detector.bank_channels), torch.zeros(1, 9, dtype=torch.bool))  # empty",
+        f"clips = torch.rand(1, 3, {frames}, 64, 96)  # one clip of yours, normalized",
+        "boxes = torch.tensor([[0, 10.0, 5.0, 40.0, 60.0]])  # in clip 0, corners of a person",
+        "mask = torch.zeros(1, 9, dtype=torch.bool)  # what a bank holds around it: here nothing",
+        "window = BankWindow(torch.zeros(1, 9, detector.bank_channels), mask)",
         "features = detector.short_term_features(clips, boxes)",
         "logits = detector.classify(features, window, clip_of_roi=boxes[:, 0].long())  # one row per box",
         *("```", ""),
