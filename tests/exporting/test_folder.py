@@ -52,7 +52,7 @@ def test_nothing_of_the_machine_is_written(folder):
     assert config["license"] == "cc-by-4.0"
     assert config["model"]["backbone_weights"] is None
     assert config["trained_on"]["actions"] == {"1": "stand", "2": "sit <b>", "4": "answer phone"}
-    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
 
 
 def test_the_portable_keys_are_those_that_exist():

@@ -34,7 +34,7 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     detector = load_detector(checkpoint, trusted_packages(cfg))
     config_text = write_config(sections.content(), run_dir)
     task, datamodule = build_detection(sections, detector, config_text, split=cfg.split)
-    task.tested = {"checkpoint": str(checkpoint), "split": cfg.split}
+    task.tested = {"checkpoint": str(checkpoint), "split": cfg.split, "weights_digest": detector.digest()}
     fingerprints = FrameFingerprint([datamodule.split(cfg.split)], datamodule.clips.sampling)
     trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints, StopAtOnce()], logging_on=False)
     with telling_misconfiguration(cfg):

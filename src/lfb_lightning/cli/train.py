@@ -31,7 +31,7 @@ from lfb_lightning.lightning.callbacks.resuming import Resuming
 from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
 from lfb_lightning.lightning.modules.detection import logged_figures
 from lfb_lightning.models import ActionDetector
-from lfb_lightning.models.loading import load_backbone, start_from
+from lfb_lightning.models.loading import load_backbone, origins_of_files, start_from
 
 _MAIN_FIGURE = "main_figure"  # what a callback of conf/ monitors that is for any data set
 _log = logging.getLogger(__name__)
@@ -59,8 +59,10 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         _log.info("%s", load_backbone(detector.backbone, weights))
     if cfg.init_from is not None:
         _log.info("%s", start_from(detector, cfg.init_from))
+    origins = origins_of_files([path for path in (weights, cfg.init_from) if path is not None])
     task, datamodule = build_detection(Sections(cfg), detector, config_text, split="val")
-    task.config_text += write_plain({"trained_on": _trained_on(datamodule)})  # both are mappings in YAML's block style
+    trained_on = _trained_on(datamodule) | {"began_with": origins}
+    task.config_text += write_plain({"trained_on": trained_on})  # both are mappings in YAML's block style
     if detector.needs_bank_statistics:
         manifest = datamodule.bank("train").manifest
         detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))

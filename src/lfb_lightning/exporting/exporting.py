@@ -20,6 +20,7 @@ from lfb_lightning.exporting.programs import Program, programs
 from lfb_lightning.exporting.tracing import axes_of, fixed_sizes, trace
 from lfb_lightning.files.durable import durable_file
 from lfb_lightning.models import ActionDetector, state_digest
+from lfb_lightning.models.cards import card_title
 from lfb_lightning.models.pretrained import FORMATS, export_folder, save_folder, write_folder_config
 
 _HEIGHT, _WIDTH = 256, 340  # of clips where a module of the detector fixes them
@@ -47,16 +48,20 @@ def export_detector(
     *,
     format: str,
     overwrite: bool = False,
+    card: str | None = None,
+    overwrite_card: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Exported:
     """Write a detector as a folder.
 
     Args:
         detector: In evaluation mode, on the CPU.
-        config: The configuration that it was loaded with, plain data; `license` and `notes` in it are written too.
+        config: The configuration that it was loaded with, plain data; `license`, `notes` and `figures` in it are written too.
         folder: Where to.
         format: `safetensors`: its weights; `onnx` and `torch_export`: programs that run without this package.
         overwrite: Whether an earlier export in the folder is replaced.
+        card: What the model card calls it; None: as the folder is called; the empty text: no card is written.
+        overwrite_card: Whether a card that somebody has edited is replaced too.
         progress: Called with a line before each step that takes a while.
 
     Raises:
@@ -66,12 +71,16 @@ def export_detector(
     if format not in FORMATS:
         raise InputError(f"format is {format!r:.40}, expected one of {', '.join(FORMATS)}.")
     if format == "safetensors":
-        return Exported(save_folder(folder, detector, config, overwrite=overwrite), {}, {})
+        made = save_folder(folder, detector, config, overwrite=overwrite, card=card, overwrite_card=overwrite_card)
+        return Exported(made, {}, {})
     if format == "onnx":
         require_export_extra()
+    title = card_title(folder, card, overwrite_card=overwrite_card)
     with export_folder(folder, overwrite=overwrite) as made:
         files, fixed, described = _write_programs(detector, made, format, _frames(config), progress)
-        write_folder_config(made, config, format=format, exported=_described(detector, format, described))
+        exported = _described(detector, format, described)
+        digest = str(exported["weights_digest"])
+        write_folder_config(made, config, format=format, card=title, digest=digest, exported=exported)
     return Exported(Path(folder), files, fixed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast, overload
 
@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from lfb_lightning.models.attributes import required_attribute
 from lfb_lightning.models.digest import state_digest
+from lfb_lightning.models.saved import Saved
 from lfb_lightning.structures import Attention, BankWindow
 
 
-class ActionDetector(nn.Module):
+class ActionDetector(Saved):
     """Scores every action of every region (a person, or a whole clip) in a batch of clips.
 
     A score column is an action id of the label map, so `num_classes` is the largest id plus one.
@@ -30,14 +31,9 @@ class ActionDetector(nn.Module):
         bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
 
-    Attributes:
-        stored_config: The configuration that it was loaded with, plain data; None: it was not loaded.
-
     Raises:
         InputError: The backbone or the FBO lacks an attribute that it is asked for.
     """
-
-    stored_config: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -89,27 +85,6 @@ class ActionDetector(nn.Module):
         from lfb_lightning.models.loading import load_detector  # it imports this file
 
         return load_detector(local_folder(name, revision), trusted_packages)
-
-    def save_pretrained(
-        self, folder: str | Path, *, config: Mapping[str, Any] | None = None, overwrite: bool = False
-    ) -> Path:
-        """Write the detector as a folder of `model.safetensors` and `config.json`, which `from_pretrained` reads.
-
-        Args:
-            folder: Where to; it is returned.
-            config: What it is rebuilt with, `{"model": {"_target_": ...}, ...}`, with `license` and `notes` if there are any;
-                None: that with which it was loaded.
-            overwrite: Whether an earlier export in the folder is replaced.
-
-        Raises:
-            InputError: The folder is not empty, or cannot be written.
-        """
-        from lfb_lightning.models.pretrained import save_folder
-
-        config = self.stored_config if config is None else config
-        if config is None:
-            raise ValueError('this detector was built and not loaded: give save_pretrained config={"model": ...}')
-        return save_folder(folder, self, config, overwrite=overwrite)
 
     @property
     def reads_bank(self) -> bool:

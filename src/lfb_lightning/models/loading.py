@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.models.cards.origins import began_with
 from lfb_lightning.models.checkpoint import ForeignCheckpointError, build_detector, load_weights, read_checkpoint
 from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.imports import import_weights
@@ -132,6 +133,15 @@ def load_backbone(backbone: nn.Module, path: str | Path) -> str:
     """
     _, weights = read_any(path)
     return f"backbone from {path}: {_copy_backbone(backbone, weights, path)} tensors"
+
+
+def origins_of_files(paths: Sequence[str | Path]) -> list[dict[str, str]]:
+    """Describe the files that a training begins with, for the card of what comes of it: names and makes, no places.
+
+    Args:
+        paths: The files, the one that was loaded last at the end.
+    """
+    return [origin for path in paths for origin in began_with(read_any(path)[0], path)]
 
 
 def _copy_backbone(backbone: nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lfb_lightning.models.cards.recipe import training_of
+
 # Keys of a stored `data` section that say how a clip is cut and when; the others name files, or are about training.
 CLIP_KEYS = (
     *("fps", "num_frames", "frame_stride", "frame_shift", "eval_short_side", "resize", "mean", "std"),
@@ -19,7 +21,10 @@ WINDOW_KEYS = (
     *("precision", "window_seconds", "features_per_second", "placement", "layout"),
     *("window_before", "window_after", "slots", "train_selection", "eval_selection"),
 )
-_AS_THEY_ARE = ("loss", "task", "trained_on", "seed", "license", "notes")
+_AS_THEY_ARE = (
+    *("loss", "task", "trained_on", "seed", "license", "notes"),
+    *("figures", "trained_with", "imported_layout"),  # for the card
+)
 
 
 def portable(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +34,8 @@ def portable(config: Mapping[str, Any]) -> dict[str, Any]:
         config: The configuration of a checkpoint, or of such a folder: plain data.
 
     Returns:
-        `model` without the files that training started from, `clips`, `bank`, and the sections that name no file.
+        `model` without the files that training started from, `clips`, `bank`, `training` with names of files in the place
+        of paths, and the sections that name no file.
     """
     content = {name: config[name] for name in _AS_THEY_ARE if config.get(name) is not None}
     content["model"] = _without_files(config.get("model"))
@@ -40,6 +46,8 @@ def portable(config: Mapping[str, Any]) -> dict[str, Any]:
         content["bank"] = {name: value for name, value in config["bank"].items() if name in WINDOW_KEYS}
     if config.get("imported_from") is not None:
         content["imported_from"] = Path(str(config["imported_from"])).name
+    if (training := training_of(config)) is not None:
+        content["training"] = training
     return content
 
 

@@ -1,4 +1,4 @@
-"""A detector as a folder that can be passed on: `config.json`, and `model.safetensors` or exported programs beside it.
+"""A detector as a folder that can be passed on: `config.json`, `model.safetensors` or exported programs, and a card.
 
 The folder is data as checkpoints are (docs/security.md): the configuration is plain values, what it names is looked up in
 the tables of `checkpoint`, and the sizes of tensors are compared with the file before any is made.
@@ -24,6 +24,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned, write_durably
 from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.files.safetensors_header import read_safetensors_header
+from lfb_lightning.models.cards import CARD, card_text, card_title, is_edited
 from lfb_lightning.models.digest import state_digest
 from lfb_lightning.models.portable import portable
 from lfb_lightning.version import __version__
@@ -101,7 +102,15 @@ def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, torch.Ten
         raise InputError(f"checkpoint {path}: cannot be read ({error}); copy the folder again.") from error
 
 
-def save_folder(folder: str | Path, detector: nn.Module, config: Mapping[str, Any], *, overwrite: bool = False) -> Path:
+def save_folder(
+    folder: str | Path,
+    detector: nn.Module,
+    config: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    card: str | None = None,
+    overwrite_card: bool = False,
+) -> Path:
     """Write a detector's weights and configuration as a folder of the format `safetensors`.
 
     Args:
@@ -109,6 +118,8 @@ def save_folder(folder: str | Path, detector: nn.Module, config: Mapping[str, An
         detector: Whose weights are written, bit for bit.
         config: What it is rebuilt with, as a checkpoint has it; `portable` chooses what is written of it.
         overwrite: Whether a folder that holds an export already is replaced.
+        card: What the model card calls it; None: as the folder is called.
+        overwrite_card: Whether a card that somebody has edited is replaced too.
 
     Returns:
         The folder.
@@ -117,9 +128,11 @@ def save_folder(folder: str | Path, detector: nn.Module, config: Mapping[str, An
         InputError: The folder has something in it, or cannot be written.
     """
     weights = {name: value.detach().cpu().clone().contiguous() for name, value in detector.state_dict().items()}
+    title = card_title(folder, card, overwrite_card=overwrite_card)
     with export_folder(folder, overwrite=overwrite) as made:
         write_durably(made / WEIGHTS, save(weights, metadata={"format": "pt"}))
-        write_folder_config(made, config, format="safetensors", weights_digest=state_digest(detector))
+        digest = state_digest(detector)
+        write_folder_config(made, config, format="safetensors", card=title, digest=digest, weights_digest=digest)
     return Path(folder)
 
 
@@ -171,13 +184,14 @@ def prepare_folder(folder: str | Path, *, overwrite: bool) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         remove_abandoned(folder)
         there = {path.name for path in folder.iterdir()}
+        ours = _OURS if is_edited(folder / CARD) else _OURS | {CARD}  # figures of earlier weights must not stay
         is_unfinished = CONFIG not in there and _UNFINISHED in there
         if there and not is_unfinished:
             if not overwrite:
                 raise InputError(f"out={folder}: is not empty; give another folder, or replace it with overwrite=true.")
             read_folder_config(folder)  # files that lie in any other folder are nobody's to remove
         (folder / _UNFINISHED).touch()
-        for name in [CONFIG, *sorted(there & _OURS)]:  # the configuration first: without it, the folder is unfinished
+        for name in [CONFIG, *sorted(there & ours)]:  # the configuration first: without it, the folder is unfinished
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"out={folder}: cannot be written ({error.strerror or error}).") from error
@@ -186,18 +200,25 @@ def prepare_folder(folder: str | Path, *, overwrite: bool) -> Path:
     return folder
 
 
-def write_folder_config(folder: Path, config: Mapping[str, Any], *, format: str, **more: Any) -> None:
-    """Write `config.json`: what is portable of a configuration, and what the format adds.
+def write_folder_config(
+    folder: Path, config: Mapping[str, Any], *, format: str, card: str | None, digest: str, **more: Any
+) -> None:
+    """Write the card, and then `config.json`: what is portable of a configuration, and what the format adds.
 
     Args:
         folder: The export's folder.
         config: The detector's configuration.
         format: One of `FORMATS`.
+        card: What the card calls the detector; None: no card is written.
+        digest: `state_digest` of the detector.
         **more: Further sections, plain data.
     """
     head = {"made_by": _MAKER, "format": format, "format_version": _VERSION, "package_version": __version__}
-    content = json.dumps({**head, **portable(config), **more}, indent=1, ensure_ascii=False)
-    write_durably(folder / CONFIG, f"{content}\n".encode(errors="replace"))  # half a surrogate pair has no UTF-8
+    content = {**head, **portable(config), **more}
+    if card is not None:
+        text = card_text(content, name=card, weights_digest=digest)
+        write_durably(folder / CARD, text.encode(errors="replace"))  # half a surrogate pair has no UTF-8
+    write_durably(folder / CONFIG, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode(errors="replace"))
     (folder / _UNFINISHED).unlink(missing_ok=True)
 
 

@@ -47,6 +47,7 @@ class Imported:
         return {
             "model": self.spec,
             "imported_from": source,
+            "imported_layout": self.report.layout,
             "backbone_only": not self.has_head,
             "clips": dict(self.clips),
         }
