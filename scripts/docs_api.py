@@ -10,25 +10,27 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "lfb_lightning"
 PACKAGES = (  # in the order of the site
-    "bank", "models", "models.backbones", "models.fbo", "models.imports", "prediction", "live", "persons", "video", "clips",
-    "datasets", "metrics", "ava", "converters", "mini_ava", "exporting", "reporting", "viz", "viz.page", "lightning", "doctor",
-)  # fmt: skip
+    *("bank", "models", "models.backbones", "models.fbo", "models.imports", "prediction", "live", "persons", "video"),
+    *("clips", "datasets", "metrics", "ava", "converters", "mini_ava", "exporting", "reporting", "viz", "viz.page"),
+    *("lightning", "doctor"),
+)
 # What is imported from its module, since importing the package has to stay cheap.
 BESIDE = {
     "ava": (
-        "label_map.LabelMap", "label_map.read_label_map", "label_map.write_label_map", "annotations.Annotations",
-        "annotations.read_annotations", "annotations.write_annotations", "proposals.ProposalTable", "proposals.read_proposals",
-        "excluded.read_excluded", "results.write_results", "evaluation_csv.EvaluationTable", "evaluation_csv.read_evaluation_csv",
-        "action_groups.ava_groups",
+        *("label_map.LabelMap", "label_map.read_label_map", "label_map.write_label_map", "action_groups.ava_groups"),
+        *("annotations.Annotations", "annotations.read_annotations", "annotations.write_annotations"),
+        *("proposals.ProposalTable", "proposals.read_proposals", "excluded.read_excluded", "results.write_results"),
+        *("evaluation_csv.EvaluationTable", "evaluation_csv.read_evaluation_csv"),
     ),
     "converters": (
-        "annotated_box.AnnotatedBox", "annotated_box.Notes", "options.Options", "cvat.read_cvat", "coco.read_coco",
-        "label_studio.read_label_studio", "via.read_via", "actions_csv.read_actions_csv", "tables.tables_of", "tables.write_tables",
+        *("annotated_box.AnnotatedBox", "annotated_box.Notes", "options.Options", "cvat.read_cvat", "coco.read_coco"),
+        *("label_studio.read_label_studio", "via.read_via", "actions_csv.read_actions_csv"),
+        *("tables.tables_of", "tables.write_tables"),
     ),
     "exporting": ("exporting.export_detector", "onnx_detector.OnnxDetector"),
     "metrics": ("evaluator.Evaluator", "evaluator.Curves"),
     "prediction": ("explaining.save_explanation",),
-}  # fmt: skip
+}
 SHARED = ("structures", "clock", "boxes", "ranges", "errors")
 
 

@@ -19,6 +19,7 @@ from docs_notebooks import notebook_page
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = "examples/notebooks"
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)(#[^)\s]*)?(?=\))")
 
 
@@ -44,27 +45,27 @@ def collect(out: Path, *, run_notebooks: bool) -> None:
 
 
 def build(folder: Path) -> list[str]:
-    """Build the site of `folder/pages` as `folder/site`; return what the builder warned of."""
+    """Build the site of `folder/pages` as `folder/site`; return the lines of what is wrong."""
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     (api,) = (entry for entry in settings["nav"] if "API" in entry)
     api["API"] = [{title: f"api/{name}"} for name, title in api_titles().items()]
     (folder / "mkdocs.yml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "zensical",
-        "build",
-        "--strict",
-        "--clean",
-        "--config-file",
-        str(folder / "mkdocs.yml"),
+    listed = [
+        page for group in settings["nav"] for entries in group.values() for one in entries for page in one.values()
     ]
+    missing = [
+        f"{page}: in the navigation of mkdocs.yml, and not there"
+        for page in listed
+        if not (folder / "pages" / page).is_file()
+    ]
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", "mkdocs.yml"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    said = COLOR.sub("", done.stdout + done.stderr).partition("Traceback (most recent call last)")[0].splitlines()
     quiet = ("Build started", "Build finished", "No issues found")
-    return [line for line in said if not line.startswith(quiet)] or [f"exit status {done.returncode}"] * bool(
-        done.returncode
-    )
+    wrong = [line for line in said if line.strip() and not line.startswith(quiet)]
+    if done.returncode and not wrong:  # its own failure
+        wrong = done.stderr.splitlines()[-5:]
+    return [*missing, *wrong]
 
 
 def main() -> int:
@@ -82,8 +83,13 @@ def main() -> int:
         shutil.rmtree(folder / part, ignore_errors=True)
     collect(folder / "pages", run_notebooks=not arguments.without_outputs)
     warnings = build(folder)
-    print("\n".join([*warnings, f"The site is in {folder / 'site'}: open index.html there."]))
-    return 1 if warnings else 0
+    if warnings:
+        print("\n".join([*warnings, "The site was not built: mend what is named above."]))
+        return 1
+    print(
+        f"The site is in {folder / 'site'}: open index.html there, or serve it for the search (python -m http.server)."
+    )
+    return 0
 
 
 def _linked(page: str, text: str, out: Path, leave: str = "") -> str:
