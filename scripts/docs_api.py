@@ -72,7 +72,7 @@ def _page(package: str) -> str:
 def _overview() -> str:
     top = [name for name in offered("") if not name.startswith("_")]
     links = ", ".join(f"[`{name}`][lfb_lightning.{_home(name)}]" for name in top)
-    rows = [f"| [`lfb_lightning.{package}`]({package}.md) | {_summary(package)} |" for package in PACKAGES]
+    rows = [f"| [`{package}`]({package}.md) | {_summary(package)} |" for package in PACKAGES]
     return f"""# API reference
 
 What may be imported: the names that the `__all__` of a package offers, and those that its page here adds from its modules.
@@ -80,7 +80,7 @@ Anything else may change from one release to the next.
 
 `import lfb_lightning as lfb` has what most people need: {links}. Each is imported when it is first used.
 
-| package | what is in it |
+| `lfb_lightning.` | what is in it |
 |---|---|
 {chr(10).join(rows)}
 | [shared](shared.md) | The values that travel between the packages; clocks, boxes, ranges, errors. |

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import yaml
 from docs_api import api_pages, api_titles
+from docs_markdown import for_python_markdown
 from docs_notebooks import notebook_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,11 +33,11 @@ def pages() -> list[str]:
 def collect(out: Path, *, run_notebooks: bool) -> None:
     """Write all pages and what they link to into `out`."""
     for page in pages():
-        _write(out / page, _linked(page, (ROOT / page).read_text(encoding="utf-8"), out))
+        _write(out / page, for_python_markdown(_linked(page, (ROOT / page).read_text(encoding="utf-8"), out)))
     for notebook in sorted((ROOT / NOTEBOOKS).glob("*.ipynb")):
         page = f"{NOTEBOOKS}/{notebook.stem}.md"
         text = notebook_page(notebook, (out / page).parent, run=run_notebooks)
-        _write(out / page, _linked(page, text, out, leave=notebook.name))
+        _write(out / page, for_python_markdown(_linked(page, text, out, leave=notebook.name)))
         shutil.copy(notebook, out / NOTEBOOKS)
     for name, text in api_pages().items():
         _write(out / "api" / name, text)

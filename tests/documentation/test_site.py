@@ -9,12 +9,16 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 import lfb_lightning
 from tests.conftest import ROOT
 from tests.documentation.links import Page, broken_links
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.version_info < (3, 11), reason="what builds the site needs Python 3.11"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,18 @@ def test_every_page_is_built_and_every_link_leads_somewhere(site):
         name = re.sub(r"(^|/)README\.md$", r"\1index.md", page)
         assert (site / name).with_suffix(".html").is_file(), page
     assert broken_links(site) == []
+
+
+def test_the_site_has_the_lists_and_tables_of_the_code_host(site):
+    commonmark = MarkdownIt("commonmark").enable("table")
+    for page in navigation():
+        if page.startswith("examples/notebooks"):
+            continue
+        built = (site / re.sub(r"(^|/)README\.md$", r"\1index.md", page)).with_suffix(".html").read_text()
+        built = built[built.index("<article") : built.index("</article>")]
+        wanted = commonmark.render((ROOT / page).read_text())
+        for tag in ("li", "ul", "ol", "pre", "tr", "img", "h2", "h3"):
+            assert (tag, len(re.findall(f"<{tag}[ >]", built))) == (tag, len(re.findall(f"<{tag}[ >]", wanted))), page
 
 
 def test_every_public_name_has_an_entry(site):

@@ -20,11 +20,13 @@ PURPOSES: Mapping[str, str] = {
     "trackers": "track ids at several moments per second: linker=trackers",
     "export": "detectors as ONNX files: lfb-export format=onnx",
     "hub": "detectors from the Hugging Face Hub: ActionDetector.from_pretrained",
+    "docs": "this documentation as a site: bash scripts/docs.sh",
     "wandb": "figures and pictures in Weights & Biases: logger=wandb",
     "mlflow": "figures and pictures in MLflow: logger=mlflow",
     "trackio": "figures and pictures in Trackio: logger=trackio",
 }
 _FOR_DEVELOPERS = ("dev",)
+_MODULES = {"mkdocstrings-python": "mkdocstrings_handlers.python"}  # those that are not called like their distribution
 _MODULE_PREFIXES = {"hydra-": "hydra_plugins."}  # plugins are found in this package of Hydra's
 
 
@@ -61,7 +63,7 @@ def extra_line(extra: str, needed: list[tuple[str, str]]) -> Line:
 def _look_for(name: str, bounds: str) -> tuple[str, str | None]:
     """Return what is there of a distribution, and what is wrong with it."""
     prefix = next((prefix for start, prefix in _MODULE_PREFIXES.items() if name.startswith(start)), "")
-    module = prefix + name.replace("-", "_")
+    module = _MODULES.get(name, prefix + name.replace("-", "_"))
     try:
         is_found = find_spec(module) is not None
     except (ImportError, ValueError):
