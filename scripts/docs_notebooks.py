@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+MADE = ("tour", "bank_tour", ".ipynb_checkpoints")  # what the notebooks write beside themselves
 
-def run_notebook(path: Path, folder: Path) -> Any:
-    """Run a notebook in a folder and return it with its outputs; a cell that fails raises what nbclient says of it."""
+
+def run_notebook(notebook: Any, beside: Path) -> None:
+    """Run a notebook, which then has its outputs; a cell that fails raises what nbclient says of it.
+
+    Args:
+        notebook: The notebook, as nbformat reads it.
+        beside: Its folder. It is run in a copy, which is removed afterwards.
+    """
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(path, as_version=4)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    where = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=600, startup_timeout=300, resources=where).execute()
-    return notebook
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(beside, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*MADE))
+        where = {"metadata": {"path": folder}}
+        NotebookClient(notebook, timeout=600, startup_timeout=300, resources=where).execute()
 
 
 def notebook_page(path: Path, pictures: Path, *, run: bool) -> str:
@@ -28,10 +36,11 @@ def notebook_page(path: Path, pictures: Path, *, run: bool) -> str:
     Args:
         path: The notebook.
         pictures: The folder of the page.
-        run: Run it first, in a folder that is removed afterwards; otherwise the page has no outputs.
+        run: Run it first; otherwise the page has no outputs.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        notebook = run_notebook(path, Path(folder)) if run else nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
+    if run:
+        run_notebook(notebook, path.parent)
     parts = []
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":

@@ -3,7 +3,6 @@
 import json
 import os
 import runpy
-import shutil
 
 import nbformat
 import pytest
@@ -18,20 +17,18 @@ NOTEBOOKS = ROOT / "examples" / "notebooks"
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs a notebook in a copy of its folder, and returns it with the values of expressions after its last cell."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+def run(monkeypatch):
+    """Runs a notebook, and returns it with the values of an expression behind its last cell."""
     script = runpy.run_path(str(ROOT / "scripts" / "docs_notebooks.py"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
 
     def begin(name, expression):
-        folder = shutil.copytree(NOTEBOOKS, tmp_path / "notebooks")
-        path = folder / f"{name}.ipynb"
-        notebook = nbformat.read(path, as_version=4)
+        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
         notebook.cells.append(nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({expression}))"))
-        nbformat.write(notebook, path)
-        done = script["run_notebook"](path, folder)
-        return done, json.loads(done.cells[-1].outputs[0].text)
+        before = sorted(NOTEBOOKS.rglob("*"))
+        script["run_notebook"](notebook, NOTEBOOKS)
+        assert sorted(NOTEBOOKS.rglob("*")) == before
+        return notebook, json.loads(notebook.cells[-1].outputs[0].text)
 
     return begin
 
