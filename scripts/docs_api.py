@@ -48,18 +48,23 @@ def packages_that_offer() -> set[str]:
     return {name for name in (".".join(folder.parts) for folder in folders) if name and offered(name)}
 
 
+def packages() -> list[str]:
+    """Return the packages that have a page, in the order of the site; one that is not listed above comes last."""
+    return [*PACKAGES, *sorted(packages_that_offer() - set(PACKAGES))]
+
+
 def api_pages() -> dict[str, str]:
     """Return the pages: file name to Markdown."""
     return {
         "index.md": _overview(),
-        **{f"{package}.md": _page(package) for package in PACKAGES},
+        **{f"{package}.md": _page(package) for package in packages()},
         "shared.md": "# Shared by all packages\n\n" + "\n".join(f"::: lfb_lightning.{name}\n" for name in SHARED),
     }
 
 
 def api_titles() -> dict[str, str]:
     """Return the title of each page in the navigation, by its file name."""
-    return {"index.md": "Overview", **{f"{name}.md": name for name in PACKAGES}, "shared.md": "Shared by all"}
+    return {"index.md": "Overview", **{f"{name}.md": name for name in packages()}, "shared.md": "Shared by all"}
 
 
 def _page(package: str) -> str:
@@ -72,7 +77,7 @@ def _page(package: str) -> str:
 def _overview() -> str:
     top = [name for name in offered("") if not name.startswith("_")]
     links = ", ".join(f"[`{name}`][lfb_lightning.{_home(name)}]" for name in top)
-    rows = [f"| [`{package}`]({package}.md) | {_summary(package)} |" for package in PACKAGES]
+    rows = [f"| [`{package}`]({package}.md) | {_summary(package)} |" for package in packages()]
     return f"""# API reference
 
 What may be imported: the names that the `__all__` of a package offers, and those that its page here adds from its modules.
