@@ -21,7 +21,7 @@ T = TypeVar("T", bound="_Movable")
 class Keyframe(NamedTuple):
     """A moment of a video; a tuple, since 200,000 of them are made and hashed without a line of Python each.
 
-    Args:
+    Attributes:
         video_id: Id of the video, as in the data set's files.
         timestamp: The moment in ticks of the data set's clock (`clock.Clock`). AVA's clock ticks once per second, so
             902 is second 902 of the original video.
@@ -37,7 +37,7 @@ class Keyframe(NamedTuple):
 class Item(NamedTuple):
     """What an evaluator counts once: a keyframe of AVA, a video of Charades, a segment of EPIC-Kitchens.
 
-    Args:
+    Attributes:
         number: Identity of the item among those of its split; views of one item share it.
         keyframe: The moment around which this view of the item is read.
     """

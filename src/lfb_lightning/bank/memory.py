@@ -20,7 +20,7 @@ from lfb_lightning.bank.video_table import VideoEntry
 class BankRows(NamedTuple):
     """The rows of a video for a bank in memory, in any order of time.
 
-    Args:
+    Attributes:
         timestamps: The tick of each row.
         boxes: Normalized xyxy; that of a whole clip is 0, 0, 1, 1.
         scores: The detector's confidences; that of a whole clip is 1.

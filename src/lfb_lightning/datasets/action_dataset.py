@@ -24,7 +24,7 @@ from lfb_lightning.video.protocol import Video
 class LabeledRegions(NamedTuple):
     """The regions of a training clip.
 
-    Args:
+    Attributes:
         keyframe: The moment around which the clip is read; a data set may draw it anew each time.
         boxes: Normalized xyxy; a region that is the whole frame is `[0, 0, 1, 1]`.
         scores: The detector's confidences; 1 for annotated regions.
@@ -40,7 +40,7 @@ class LabeledRegions(NamedTuple):
 class ScoreColumns(NamedTuple):
     """What the score columns of a detector for a data set are.
 
-    Args:
+    Attributes:
         number: How many there are, a background column included.
         has_background: Whether column 0 means "no action", and is neither trained nor evaluated.
         names: Names of the actions by column, for people; None where the data set has none.

@@ -16,10 +16,11 @@ PURPOSES: Mapping[str, str] = {
     "ray": "jobs of a sweep on a Ray cluster: hydra/launcher=ray",
     "search": "a search instead of a grid: sweep=search",
     "onnx": "persons from an ONNX model: persons=onnx",
-    "huggingface": "persons from Hugging Face's hub: persons=huggingface",
+    "huggingface": "persons by Hugging Face's models, and V-JEPA 2: persons=huggingface, backbone=vjepa2_l",
     "trackers": "track ids at several moments per second: linker=trackers",
     "export": "detectors as ONNX files: lfb-export format=onnx",
     "hub": "detectors from the Hugging Face Hub: ActionDetector.from_pretrained",
+    "docs": "this documentation as a site: bash scripts/docs.sh",
     "wandb": "figures and pictures in Weights & Biases: logger=wandb",
     "mlflow": "figures and pictures in MLflow: logger=mlflow",
     "rerun": "runs and predictions in the Rerun viewer: lfb-report format=rerun",
@@ -27,7 +28,10 @@ PURPOSES: Mapping[str, str] = {
     "trackio": "figures and pictures in Trackio: logger=trackio",
 }
 _FOR_DEVELOPERS = ("dev",)
-_MODULES = {"rerun-sdk": "rerun"}
+_MODULES = {  # those that are not called like their distribution
+    "mkdocstrings-python": "mkdocstrings_handlers.python",
+    "rerun-sdk": "rerun",
+}
 _MODULE_PREFIXES = {"hydra-": "hydra_plugins."}  # plugins are found in this package of Hydra's
 
 

@@ -40,11 +40,11 @@ class FBONonLocal(nn.Module):
             implementations, they take part as zero vectors.
         norm_inputs: Whether inputs are standardized per channel by the bank's statistics (`set_statistics`): the window,
             and the short-term features where they are as wide as the bank's.
-            # Paper: raw features. On small data raw post-ReLU features share a large common component that drowns the
+            Paper: raw features. On small data raw post-ReLU features share a large common component that drowns the
             attention.
         pre_act: Whether norm and ReLU come before a layer's output projection, or the norm behind it and a ReLU behind
             the sum. The paper has the first on AVA and EPIC-Kitchens and the second on Charades.
-            # Paper: the layer norm has no weights. Ours has, as mmaction2's; they start at 1 and 0.
+            Paper: the layer norm has no weights. Ours has, as mmaction2's; they start at 1 and 0.
 
     Attributes:
         form: How the window is laid out, which changes the result by rounding errors only and is no part of a checkpoint:
