@@ -9,7 +9,7 @@ import torch
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.modules.parameter_groups import parameter_groups
 from lfb_lightning.models import FBONone, MultiLabelLoss, RoIFeatures, VisionTransformer, assemble_detector
-from lfb_lightning.models.backbones.positions import fill_sinusoids
+from lfb_lightning.models.backbones.positions import fill_sinusoids, resized_positions
 from lfb_lightning.models.checkpoint import DETECTOR_PARTS
 from lfb_lightning.models.parameter_limit import no_larger_than
 from lfb_lightning.models.stored_objects import StoredObjects
@@ -174,6 +174,7 @@ def test_positions_are_alternating_sinusoids_over_the_flat_index():
     torch.testing.assert_close(table[5], expected)
     short, long = VisionTransformer(**{**TINY, "num_frames": 4}), VisionTransformer(**TINY)
     assert torch.equal(short.pos_embed, long.pos_embed[:, :32])  # a shorter clip has the first rows
+    assert torch.equal(resized_positions(long.pos_embed, steps=4, size=(4, 4)), long.pos_embed)
     assert "pos_embed" not in long.state_dict()
     norms = [module for module in long.modules() if isinstance(module, torch.nn.LayerNorm)]
     assert {norm.eps for norm in norms} == {1e-6}  # too little to be seen in any recorded value

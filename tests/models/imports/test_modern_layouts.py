@@ -271,3 +271,24 @@ def test_a_foreign_safetensors_file_that_is_damaged_is_one_line(tmp_path):
     path.write_bytes(b"\xff" * 20)
     with pytest.raises(InputError, match=r"model\.safetensors: cannot be read"):
         import_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("backbone.patch_embed.projection.weight", torch.zeros(0, 3, 2, 16, 16)),
+        ("backbone.patch_embed.projection.weight", torch.zeros(48, 3, 2, 0, 0)),
+        ("backbone.patch_embed.projection.weight", torch.zeros(50, 3, 2, 16, 16)),
+        ("backbone.pos_embed", torch.zeros(1, 47, 48)),
+        ("backbone.pos_embed", torch.zeros(48)),
+        ("backbone.blocks.0.mlp.layers.0.0.weight", torch.tensor(1.0)),
+        ("backbone.blocks.1.attn.qkv.weight", torch.zeros(48, 48)),
+        ("backbone.blocks.1.attn.surprise", torch.zeros(2)),
+    ],
+)
+def test_weights_that_no_vision_transformer_has_are_one_line(name, value, tmp_path):
+    torch.save(
+        {"state_dict": {**mmaction2(test_vit.detector(**TINY).state_dict()), name: value}}, tmp_path / "their.pth"
+    )
+    with pytest.raises(InputError, match=r"^checkpoint .*their\.pth: "):
+        import_weights(tmp_path / "their.pth")

@@ -88,7 +88,7 @@ def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = T
         return _imported(content, fbo, strict, source)
     except InputError as error:
         raise error if str(error).startswith(source) else InputError(f"{source}: {error}") from error
-    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:  # of weights that no model has
+    except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # of weights that no model has
         raise InputError(f"{source}: its weights are not a whole model's ({type(error).__name__}: {error}).") from error
 
 
