@@ -55,14 +55,19 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         cfg.model.num_classes = Sections(cfg).data().dataset.split("train").columns().number
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
+    start = None
     if (weights := OmegaConf.select(cfg, "model.backbone_weights")) is not None:
-        _log.info("%s", load_backbone(detector.backbone, weights))
+        start = load_backbone(detector.backbone, weights)
+        _log.info("%s", start.text)
     if cfg.init_from is not None:
-        _log.info("%s", start_from(detector, cfg.init_from))
+        start = start_from(detector, cfg.init_from)
+        _log.info("%s", start.text)
     origins = origins_of_files([path for path in (weights, cfg.init_from) if path is not None])
     task, datamodule = build_detection(Sections(cfg), detector, config_text, split="val")
-    trained_on = _trained_on(datamodule) | {"began_with": origins}
-    task.config_text += write_plain({"trained_on": trained_on})  # both are mappings in YAML's block style
+    more: dict[str, Any] = {"trained_on": _trained_on(datamodule) | {"began_with": origins}}
+    if start is not None and start.license:
+        more["license"] = start.license
+    task.config_text += write_plain(more)  # both are mappings in YAML's block style
     if detector.needs_bank_statistics:
         manifest = datamodule.bank("train").manifest
         detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))

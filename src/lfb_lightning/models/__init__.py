@@ -5,7 +5,7 @@ clips [B,3,T,H,W] -> backbone -> [B,C,T,h,w] -> region features -> short-term [R
 """
 
 from lfb_lightning.models.assembly import assemble_detector
-from lfb_lightning.models.backbones import Backbone, LayeredBackbone, ResNet3d
+from lfb_lightning.models.backbones import Backbone, LayeredBackbone, ResNet3d, SlowFast, VisionTransformer
 from lfb_lightning.models.block_loss import Block, BlockLoss
 from lfb_lightning.models.checkpoint import build_detector
 from lfb_lightning.models.detector import ActionDetector
@@ -36,6 +36,8 @@ __all__ = [
     "ResNet3d",
     "RoIFeatures",
     "SingleLabelLoss",
+    "SlowFast",
+    "VisionTransformer",
     "assemble_detector",
     "build_detector",
     "load_detector",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.attributes import required_attribute
+from lfb_lightning.models.attributes import short_term_channels
 from lfb_lightning.models.detector import ActionDetector
 
 
@@ -23,7 +23,7 @@ def assemble_detector(
     bank_name: str | None = None,
     backbone_weights: str | None = None,
 ) -> ActionDetector:
-    """Build a detector whose FBO is made for the backbone's width.
+    """Build a detector whose FBO is made for the width of its short-term features.
 
     Args:
         backbone: A module that is a `Backbone`.
@@ -32,7 +32,7 @@ def assemble_detector(
         num_classes: Score columns: the largest action id plus one.
         dropout: Probability, before the head.
         frozen_backbone: Whether the backbone stays as loaded.
-        bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
+        bank_channels: Width of the features in the bank that the FBO reads; None: that of the short-term features.
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
         backbone_weights: The file that `lfb-train` loads the backbone from. It is a key of the model so that it works for
             any backbone, and is not read here: rebuilding a detector from a checkpoint opens no other file.
@@ -40,7 +40,7 @@ def assemble_detector(
     Raises:
         InputError: The backbone or the FBO lacks an attribute that it is asked for.
     """
-    widths = {"channels": required_attribute(backbone, "out_channels", of="backbone", least=1)}
+    widths = {"channels": short_term_channels(backbone, roi_features)}
     if bank_channels is not None:
         if bank_channels < 1:
             raise InputError(

@@ -17,3 +17,11 @@ def required_attribute(part: nn.Module, name: str, *, of: str, least: int) -> in
             f"set self.{name} in its __init__ (docs/models.md)."
         )
     return value
+
+
+def short_term_channels(backbone: nn.Module, roi_features: nn.Module) -> int:
+    """Compute the width of short-term features: the backbone's, times what the region features add beside it."""
+    channels = required_attribute(backbone, "out_channels", of="backbone", least=1)
+    if getattr(roi_features, "widening", None) is None:
+        return channels
+    return channels * required_attribute(roi_features, "widening", of="roi_features", least=1)

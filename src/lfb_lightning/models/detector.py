@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lfb_lightning.models.attributes import required_attribute
+from lfb_lightning.models.attributes import required_attribute, short_term_channels
 from lfb_lightning.models.digest import state_digest
 from lfb_lightning.models.saved import Saved
 from lfb_lightning.structures import Attention, BankWindow
@@ -28,7 +28,7 @@ class ActionDetector(Saved):
         num_classes: Score columns.
         dropout: Probability, before the head.
         frozen_backbone: Whether the backbone stays as loaded: no gradient, evaluation mode.
-        bank_channels: Width of the features in the bank that the FBO reads; None: the backbone's `out_channels`.
+        bank_channels: Width of the features in the bank that the FBO reads; None: that of the short-term features.
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
 
     Raises:
@@ -50,7 +50,7 @@ class ActionDetector(Saved):
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}, expected the largest action id plus one")
-        self.channels = required_attribute(backbone, "out_channels", of="backbone", least=1)
+        self.channels = short_term_channels(backbone, roi_features)
         self.bank_channels = self.channels if bank_channels is None else bank_channels
         self.bank_name = bank_name
         self.stride = required_attribute(backbone, "stride", of="backbone", least=1)

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from lfb_lightning.errors import InputError
 
@@ -18,7 +21,7 @@ _SLACK = 4  # modules that are made and replaced again; one that fits ends with 
 def no_larger_than(weights: Mapping[str, Tensor], *, source: str) -> Iterator[None]:
     """Refuse, while it is being made in this thread, a module with far more or far larger parameters than `weights`.
 
-    A parameter is counted when a module takes it: its memory is reserved by then, but not filled.
+    A parameter or a buffer is counted when a module takes it: its memory is reserved by then, but not filled.
 
     Raises:
         InputError: The module would not fit the weights by far.
@@ -27,7 +30,7 @@ def no_larger_than(weights: Mapping[str, Tensor], *, source: str) -> Iterator[No
     thread = threading.get_ident()
     tensors = numbers = 0
 
-    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+    def count(module: nn.Module, name: str, parameter: Tensor | None) -> None:
         nonlocal tensors, numbers
         if parameter is None or threading.get_ident() != thread:
             return
@@ -38,8 +41,12 @@ def no_larger_than(weights: Mapping[str, Tensor], *, source: str) -> Iterator[No
                 "the file is damaged or was put together from two."
             )
 
-    handle = register_module_parameter_registration_hook(count)
+    handles = [
+        register_module_parameter_registration_hook(count),
+        register_module_buffer_registration_hook(count),
+    ]
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()

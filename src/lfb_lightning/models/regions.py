@@ -7,16 +7,20 @@ from typing import Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.ops import roi_align
 
 
 @runtime_checkable
 class RegionFeatures(Protocol):
-    """A module that pools a feature map for each region of interest."""
+    """A module that pools a feature map for each region of interest.
+
+    It may also have `widening`, a whole number: its rows are so many times as wide as the map.
+    """
 
     def __call__(
         self, feature_map: Float[Tensor, "B C t h w"], rois: Float[Tensor, "R 5"], *, stride: int
-    ) -> Float[Tensor, "R C"]:
+    ) -> Float[Tensor, "R D"]:
         """Pool the map.
 
         Args:
@@ -25,13 +29,13 @@ class RegionFeatures(Protocol):
             stride: Pixels of the clip per cell of the map.
 
         Returns:
-            One row for each region, as wide as the map.
+            One row for each region, as wide as the map, or `widening` times as wide.
         """
         ...
 
 
 class RoIFeatures(nn.Module):
-    """Mean over time, RoIAlign, maximum over space (Wu et al., section 4.1).
+    """Mean or maximum over time, RoIAlign, maximum over space (Wu et al., section 4.1, with the mean).
 
     RoIAlign is linear, so averaging over time first is the same and as many times cheaper as there are time steps.
 
@@ -39,32 +43,59 @@ class RoIFeatures(nn.Module):
         output_size: RoIAlign cells per side.
         sampling_ratio: Samples per side of a cell; 0 chooses adaptively, as the reference implementations do.
         aligned: False is RoIAlign's first form, half a cell off, which the original Caffe2 models were trained with.
+        temporal_max: Whether the maximum over time is taken instead of the mean.
+        context: Whether a region's row also says what the whole frame holds, as a second half: the map pooled to
+            `output_size` cells per side, and the maximum of those.
     """
 
-    def __init__(self, *, output_size: int = 8, sampling_ratio: int = 0, aligned: bool = True) -> None:
+    temporal_max = False  # set on an instance where they are on: the words that features are known by stay as they were
+    context = False
+
+    def __init__(
+        self,
+        *,
+        output_size: int = 8,
+        sampling_ratio: int = 0,
+        aligned: bool = True,
+        temporal_max: bool = False,
+        context: bool = False,
+    ) -> None:
         super().__init__()
         if output_size < 1:
             raise ValueError(f"output_size is {output_size}, expected at least 1 cell a side")
         self.output_size = output_size
         self.aligned = aligned
         self.sampling_ratio = sampling_ratio
+        if temporal_max:
+            self.temporal_max = True
+        if context:
+            self.context = True
+
+    @property
+    def widening(self) -> int:
+        """How many times as wide as the map a row is."""
+        return 2 if self.context else 1
 
     def forward(
         self, feature_map: Float[Tensor, "B C t h w"], rois: Float[Tensor, "R 5"], *, stride: int
-    ) -> Float[Tensor, "R C"]:
+    ) -> Float[Tensor, "R D"]:
         """Pool the map for each region; see `RegionFeatures` for the arguments."""
-        mean = feature_map.mean(dim=2)
+        still = feature_map.amax(dim=2) if self.temporal_max else feature_map.mean(dim=2)
         # fp32 under autocast: half-precision coordinates are off by up to a quarter of a pixel at 512 and more.
-        with torch.autocast(mean.device.type, enabled=False):
+        with torch.autocast(still.device.type, enabled=False):
             crops: Tensor = roi_align(
-                mean.float(),
+                still.float(),
                 rois.float(),
                 output_size=self.output_size,
                 spatial_scale=1 / stride,
                 sampling_ratio=self.sampling_ratio,
                 aligned=self.aligned,
             )
-        return crops.amax(dim=(2, 3))
+        features = crops.amax(dim=(2, 3))
+        if not self.context:
+            return features
+        frames = functional.adaptive_avg_pool2d(still, self.output_size).amax(dim=(2, 3))
+        return torch.cat([features, frames.to(features.dtype)[rois[:, 0].long()]], dim=1)
 
 
 class GlobalMean(nn.Module):

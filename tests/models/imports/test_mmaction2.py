@@ -41,7 +41,7 @@ def roi_features(full, tmp_path_factory):
     for name, module in [("conv1", detector.backbone.stem), ("maxpool", detector.backbone.pool)]:
         module.register_forward_hook(lambda _m, _i, out, name=name: stages.update({name: out}))
     for index, stage in enumerate(detector.backbone.stages, 1):
-        stage.register_forward_hook(lambda _m, _i, out, name=f"layer{index}": stages.update({name: out}))
+        stage[-1].register_forward_hook(lambda _m, _i, out, name=f"layer{index}": stages.update({name: out}))
     with torch.inference_mode():
         clips, rois = golden.video(), golden.rois()
         features = detector.short_term_features(clips, rois)
@@ -51,6 +51,7 @@ def roi_features(full, tmp_path_factory):
 
 def test_full_size_backbone_layer_by_layer(full, roi_features):
     features, logits, stages = roi_features
+    assert len(stages) == 6
     for name, value in stages.items():
         probe = value.flatten()[full[f"backbone.{name}.idx"]]
         torch.testing.assert_close(probe, full[f"backbone.{name}.val"], atol=1e-3, rtol=1e-4, msg=name)

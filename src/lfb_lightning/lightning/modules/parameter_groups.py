@@ -22,7 +22,7 @@ def parameter_groups(
     Args:
         detector: A module whose `backbone` is a `LayeredBackbone` where `layer_decay` is not 1.
         layer_decay: What the rate is multiplied by from each layer to the one below it. Everything outside the backbone is
-            one layer above it, and learns at the full rate.
+            one layer above it, or in its `head_layer` if it has one, and learns at the full rate.
         decays_biases_and_norms: False: no weight decay for parameters of at most one dimension.
 
     Returns:
@@ -55,5 +55,7 @@ def _layers(detector: nn.Module, names: list[str]) -> dict[str, int]:
         )
     prefix = "backbone."
     own = {name: int(backbone.layer_of(name.removeprefix(prefix))) for name in names if name.startswith(prefix)}
-    above = 1 + max(own.values(), default=-1)
+    above = getattr(backbone, "head_layer", None)
+    if not isinstance(above, int):
+        above = 1 + max(own.values(), default=-1)
     return {name: own.get(name, above) for name in names}

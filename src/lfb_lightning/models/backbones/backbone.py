@@ -37,7 +37,11 @@ class Backbone(Protocol):
 
 @runtime_checkable
 class LayeredBackbone(Backbone, Protocol):
-    """A backbone whose layers can learn at different rates (`layer_decay` of the optimizer's parameter groups)."""
+    """A backbone whose layers can learn at different rates (`layer_decay` of the optimizer's parameter groups).
+
+    It may also have `head_layer`, the number of the layer that the head belongs to, where the head learns at the rate of the
+    backbone's last norm. Without one, the head is one layer above the backbone.
+    """
 
     def layer_of(self, parameter_name: str) -> int:
         """Number the layer that a parameter belongs to.

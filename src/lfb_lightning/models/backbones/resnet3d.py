@@ -22,7 +22,7 @@ _EXPANSION = 4
 
 
 class ConvBN(nn.Module):
-    """Bias-free convolution and batch norm, with a ReLU unless told otherwise."""
+    """Bias-free convolution, with batch norm and ReLU unless told otherwise."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class ConvBN(nn.Module):
         *,
         stride: tuple[int, int, int] = (1, 1, 1),
         dilation: int = 1,
+        norm: bool = True,
         relu: bool = True,
     ) -> None:
         super().__init__()
@@ -45,10 +46,10 @@ class ConvBN(nn.Module):
             dilation=(1, dilation, dilation),
             bias=False,
         )
-        self.bn = nn.BatchNorm3d(out_channels)
+        self.bn = nn.BatchNorm3d(out_channels) if norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
 
-    def forward(self, x: Float[Tensor, "B C T H W"]) -> Float[Tensor, "B D T h w"]:
+    def forward(self, x: Float[Tensor, "B C T H W"]) -> Float[Tensor, "B D t h w"]:
         """Convolve, normalize, rectify."""
         return self.relu(self.bn(self.conv(x)))
 
@@ -89,6 +90,9 @@ class ResNet3d(nn.Module):
         temporal_kernels: Frames that a block's first convolution spans: one per stage, or a list with one per block.
         nonlocal_after: For each stage, the blocks after which a non-local block stands.
         nonlocal_group_frames: Frames that attend to each other in the first stage with non-local blocks; None: all.
+        nonlocal_softmax: Whether non-local weights are a softmax; else products divided by the number of positions.
+        nonlocal_pool_frames: Frames that are pooled into one before a non-local block looks at them.
+        added_channels: Channels that each stage reads beside what the one before gives: SlowFast's laterals. None: no others.
         halve_time: Whether time is max-pooled by two after the first stage.
         freeze_batch_norm: Whether the loaded statistics and affine weights are kept.
         channels_last: Memory layout. None: in evaluation on CPUs, where it was measured to be faster; training keeps the
@@ -111,6 +115,9 @@ class ResNet3d(nn.Module):
         temporal_kernels: Sequence[int | Sequence[int]] = (1, 1, 3, 3),
         nonlocal_after: Sequence[Sequence[int]] = ((), (), (), ()),
         nonlocal_group_frames: int | None = None,
+        nonlocal_softmax: bool = True,
+        nonlocal_pool_frames: int = 1,
+        added_channels: Sequence[int] | None = None,
         halve_time: bool = False,
         freeze_batch_norm: bool = False,
         channels_last: bool | None = None,
@@ -137,8 +144,10 @@ class ResNet3d(nn.Module):
         self.stages = nn.ModuleList()
         self.nonlocals = nn.ModuleDict()
         self.stride, channels, group_frames = 4, base_channels, nonlocal_group_frames
+        added = added_channels or (0,) * len(blocks)
         for index, number in enumerate(blocks):
             kernels = temporal_kernels[index]
+            channels += added[index]
             stage = nn.Sequential()
             for block in range(number):
                 stage.append(
@@ -152,7 +161,9 @@ class ResNet3d(nn.Module):
                 )
                 channels = base_channels * 2**index * _EXPANSION
                 if block in nonlocal_after[index]:
-                    self.nonlocals[f"{index}_{block}"] = NonLocal3d(channels, group_frames=group_frames)
+                    self.nonlocals[f"{index}_{block}"] = NonLocal3d(
+                        channels, group_frames=group_frames, softmax=nonlocal_softmax, pool_frames=nonlocal_pool_frames
+                    )
             if len(nonlocal_after[index]):
                 group_frames = None
             self.stages.append(stage)
@@ -163,16 +174,24 @@ class ResNet3d(nn.Module):
 
     def forward(self, clips: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B C t h w"]:
         """Compute the feature map, `stride` times smaller in space and as long in time (half with `halve_time`)."""
+        x = self.enter(clips)
+        for index in range(len(self.stages)):
+            x = self.run_stage(x, index)
+        return x
+
+    def enter(self, clips: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B C T h w"]:
+        """Compute what the first stage reads: the stem and its pooling."""
         on_cpu = clips.device.type == "cpu" and not self.training
         if self.channels_last or (self.channels_last is None and on_cpu):
             clips = clips.contiguous(memory_format=torch.channels_last_3d)
-        x = self.pool(self.stem(clips))
-        recomputes = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
-        for index in range(len(self.stages)):
-            x = recomputed(self._stage, x, index, module=self) if recomputes else self._stage(x, index)
-            if index == 0:
-                x = self.time_pool(x)
+        x: Tensor = self.pool(self.stem(clips))
         return x
+
+    def run_stage(self, x: Float[Tensor, "B C T H W"], index: int) -> Float[Tensor, "B D t h w"]:
+        """Run one stage on what the one before has given, and on `added_channels` behind it."""
+        recomputes = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
+        x = recomputed(self._stage, x, index, module=self) if recomputes else self._stage(x, index)
+        return self.time_pool(x) if index == 0 else x
 
     def _stage(self, x: Float[Tensor, "B C T H W"], index: int) -> Float[Tensor, "B D T h w"]:
         stage = self.stages[index]
@@ -196,10 +215,7 @@ class ResNet3d(nn.Module):
         """Switch the mode; frozen batch norms stay in evaluation mode and out of the gradient."""
         super().train(mode)
         if self.freeze_batch_norm:
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm3d | nn.SyncBatchNorm):
-                    module.eval()
-                    module.requires_grad_(False)
+            freeze_norms(self)
         return self
 
     def _initialize(self) -> None:
@@ -211,6 +227,14 @@ class ResNet3d(nn.Module):
             if isinstance(module, Bottleneck):
                 assert isinstance(module.conv3.bn.weight, torch.Tensor)
                 nn.init.zeros_(module.conv3.bn.weight)  # every block starts as its shortcut
+
+
+def freeze_norms(backbone: nn.Module) -> None:
+    """Put all batch norms of a backbone in evaluation mode and out of the gradient."""
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm3d | nn.SyncBatchNorm):
+            module.eval()
+            module.requires_grad_(False)
 
 
 def _require_entries(number: int, **lists: Sequence[object]) -> None:
