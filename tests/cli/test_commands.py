@@ -1,4 +1,4 @@
-"""The console commands as a user runs them: real processes, real files, run folders as promised."""
+"""The console commands as a user types them: real files, run folders as promised."""
 
 import csv
 import json
@@ -45,9 +45,9 @@ def test_bank_holds_every_confident_proposal(pipeline):
 
 
 @pytest.fixture(scope="module")
-def lfb_run(pipeline, console):
+def lfb_run(pipeline, here):
     run_dir = pipeline.folder / "lfb"
-    console(
+    here(
         "train",
         *pipeline.overrides,
         "fbo=nl",
@@ -58,9 +58,9 @@ def lfb_run(pipeline, console):
     return run_dir
 
 
-def test_lfb_detector_trains_end_to_end_and_is_tested_from_its_checkpoint_alone(pipeline, console, lfb_run):
+def test_lfb_detector_trains_end_to_end_and_is_tested_from_its_checkpoint_alone(pipeline, here, lfb_run):
     run_dir = pipeline.folder / "lfb_test"
-    console("test", f"ckpt_path={lfb_run}/checkpoints/best.ckpt", f"hydra.run.dir={run_dir}")
+    here("test", f"ckpt_path={lfb_run}/checkpoints/best.ckpt", f"hydra.run.dir={run_dir}")
     tested = metrics_of(run_dir)
     assert tested["mAP"] == pytest.approx(metrics_of(lfb_run)["mAP"], abs=1e-6)
     assert set(tested["groups"]) == {"short_term", "long_term"}
@@ -101,22 +101,20 @@ def test_frozen_training_reads_no_video(pipeline, here, tmp_path):
     assert "Traceback" not in other.stderr
 
 
-def test_resuming_goes_on_where_it_stopped(pipeline, console, tmp_path):
+def test_resuming_goes_on_where_it_stopped(pipeline, here, tmp_path):
     shutil.copytree(pipeline.run_dir, tmp_path / "run")
     run_dir = tmp_path / "run"
-    console(
-        "train", *pipeline.overrides, "fbo=none", "trainer.max_epochs=2", "ckpt_path=last", f"hydra.run.dir={run_dir}"
-    )
+    here("train", *pipeline.overrides, "fbo=none", "trainer.max_epochs=2", "ckpt_path=last", f"hydra.run.dir={run_dir}")
     assert metrics_of(run_dir)["epochs"] == 2
     assert metrics_of(run_dir)["steps"] == 2 * metrics_of(pipeline.run_dir)["steps"]
 
 
-def test_extraction_resumes_and_ends_byte_identical(pipeline, console, tmp_path):
+def test_extraction_resumes_and_ends_byte_identical(pipeline, here, tmp_path):
     shutil.copytree(pipeline.bank_dir / "train", tmp_path / "train")
     (tmp_path / "train" / "manifest.json").unlink()
     (tmp_path / "train" / "mini-train-003.safetensors").unlink()
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "train").glob("*.safetensors")}
-    done = console(
+    done = here(
         "extract",
         "split=train",
         f"ckpt_path={pipeline.checkpoint}",
@@ -133,7 +131,7 @@ def test_extraction_resumes_and_ends_byte_identical(pipeline, console, tmp_path)
         f"bank.dir={tmp_path}",
         "trainer.precision=bf16-mixed",
     ]
-    refused = console("extract", *arguments, f"hydra.run.dir={tmp_path / 'other'}", fails=True)
+    refused = here("extract", *arguments, f"hydra.run.dir={tmp_path / 'other'}", fails=True)
     assert "compute_precision: '32' there, 'bf16-mixed' here" in refused.stderr
 
 
@@ -167,7 +165,7 @@ def test_mistakes_get_one_clear_message(pipeline, here, tmp_path):
     assert "unknown option 'optim.lrr'" in near
     assert "optim.lr" in near
     group = failure(here, "train", "fbo=nll", run)
-    assert group == "lfb-train: fbo=nll: no such option; did you mean nl? (avg, max, nl, nl_small, none).\n"
+    assert group == "lfb-train: fbo=nll: no such option; did you mean nl? (avg, max, nl, nl_small, none, xattn).\n"
     split = failure(here, "detect", *pipeline.overrides[1:2], "data=mini_ava", "persons=none", "split=vall")
     assert split.startswith("lfb-detect: split=vall: no such split; did you mean val? (train, val, test): annotations ")
     assert "lfb-train fbo=none" in failure(here, "extract", "split=val", run)
@@ -195,10 +193,10 @@ def test_another_bank_precision_leaves_the_windows_of_the_training_run(pipeline,
     assert trained["window_seconds"] == 16  # not the group's own 60
 
 
-def test_users_add_their_own_groups(pipeline, console, tmp_path):
+def test_users_add_their_own_groups(pipeline, here, tmp_path):
     (tmp_path / "fbo").mkdir()
     (tmp_path / "fbo" / "mine.yaml").write_text("defaults:\n  - nl\nlatent_channels: 8\n")
-    done = console("train", "--config-dir", tmp_path, "fbo=mine", "--cfg", "job")
+    done = here("train", "--config-dir", tmp_path, "fbo=mine", "--cfg", "job")
     assert yaml.safe_load(done.stdout)["fbo"]["latent_channels"] == 8
 
 

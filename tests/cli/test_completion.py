@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parents[2] / "src"
     ("line", "words"),
     [
         ("lfb tr", ["train"]),
-        ("lfb-train fbo=", ["fbo=avg", "fbo=max", "fbo=nl", "fbo=nl_small", "fbo=none"]),
+        ("lfb-train fbo=", ["fbo=avg", "fbo=max", "fbo=nl", "fbo=nl_small", "fbo=none", "fbo=xattn"]),
         ("lfb train fbo=nl_", ["fbo=nl_small"]),
         ("/env/bin/lfb-train -m fbo=nl,av", ["fbo=nl,avg"]),
         ("lfb train experiment=mini", ["experiment=mini_ava", "experiment=mini_ava_lfb"]),

@@ -48,20 +48,20 @@ def test_check_exits_with_1_and_a_remedy(here, mini_dir, tmp_path):
     assert all(finding["remedy"] for finding in findings)
 
 
-def test_training_reads_the_cache_and_every_run_keeps_its_fingerprint(console, mini_dir, tmp_path):
+def test_training_reads_the_cache_and_every_run_keeps_its_fingerprint(here, mini_dir, tmp_path):
     settings = [*MINI, f"paths.data_dir={mini_dir}", f"data.cache_dir={tmp_path / 'cache'}"]
-    first = console("cache", *settings, "num_workers=2")
+    first = here("cache", *settings, "num_workers=2")
     assert "9 videos cached, 0 there before, 0 failed" in first.stdout
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
     damaged = sorted((tmp_path / "cache").iterdir())[0]
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    second = console("cache", *settings, "num_workers=0")
+    second = here("cache", *settings, "num_workers=0")
     assert "1 videos cached, 8 there before, 0 failed" in second.stdout
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
     assert [name for name in before if before[name] != after[name]] == [damaged.name]
     run_dir = tmp_path / "run"
     small = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "data.num_workers=0", f"hydra.run.dir={run_dir}"]
-    console("train", "experiment=mini_ava", *settings[1:], "data.source=cache", "fbo=none", *small)
+    here("train", "experiment=mini_ava", *settings[1:], "data.source=cache", "fbo=none", *small)
     probes = json.loads((run_dir / "fingerprint.json").read_text())
     assert len(probes["train"]["probes"]) == len(probes["val"]["probes"]) == 8
     assert all("sha256" in probe for probe in probes["val"]["probes"].values())

@@ -97,7 +97,7 @@ def test_the_first_rank_ends_when_another_is_killed(start, pipeline, tmp_path, h
     [(1, 0, signal.SIGTERM), (2, 2, signal.SIGTERM), (1, 2, signal.SIGINT), (2, 0, signal.SIGINT)],
 )
 def test_an_extraction_that_is_asked_to_ends_at_once_and_the_same_command_does_the_rest(
-    start, pipeline, console, tmp_path, ranks, workers, number
+    start, pipeline, console, here, tmp_path, ranks, workers, number
 ):
     arguments = extraction(pipeline, tmp_path, f"data.num_workers={workers}", "split=train", "data.batch_size=4")
     arguments += DDP if ranks == 2 else []
@@ -116,7 +116,7 @@ def test_an_extraction_that_is_asked_to_ends_at_once_and_the_same_command_does_t
     assert "the same command does the rest" in output
     assert "Traceback" not in output, output
     assert not (bank / "manifest.json").exists()
-    console("extract", *arguments)
+    (console if ranks == 2 else here)("extract", *arguments)
     assert {path.name: path.read_bytes() for path in bank.iterdir()} == {
         path.name: path.read_bytes() for path in (pipeline.bank_dir / "train").iterdir()
     }
@@ -165,7 +165,7 @@ def test_a_test_ends_at_once(start, pipeline, tmp_path):
     [(0, signal.SIGTERM), (2, signal.SIGTERM), pytest.param(2, signal.SIGKILL, marks=pytest.mark.thorough)],
 )
 def test_a_cache_that_is_asked_to_ends_with_its_workers_and_can_be_finished(
-    start, pipeline, console, tmp_path, workers, number
+    start, pipeline, here, tmp_path, workers, number
 ):
     cache = tmp_path / "cache"
     arguments = ["data=mini_ava", f"paths.data_dir={pipeline.mini_dir}", f"data.cache_dir={cache}", "quality=95"]
@@ -177,6 +177,6 @@ def test_a_cache_that_is_asked_to_ends_with_its_workers_and_can_be_finished(
     assert process.returncode == (143 if number == signal.SIGTERM else -9), output
     assert "Traceback" not in output
     assert_all_end(process, seconds=15)
-    done = console("cache", *arguments)
+    done = here("cache", *arguments)
     assert "0 failed" in done.stdout
     assert len(list(cache.iterdir())) == 9

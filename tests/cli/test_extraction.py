@@ -123,7 +123,7 @@ def test_two_runs_at_once_share_the_videos_and_make_one_good_bank(pipeline, tmp_
     assert sum(per_video) <= clips <= sum(per_video) + max(per_video)
 
 
-def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(pipeline, console, tmp_path):
+def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(pipeline, here, tmp_path):
     data_dir = copy_of(pipeline, tmp_path)
     videos = sorted((data_dir / "videos").iterdir())[:6]  # those of split train
     whole = videos[0].read_bytes()
@@ -134,9 +134,9 @@ def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(p
     with (data_dir / "mini_ava_train_proposals.csv").open("a") as file:
         file.write(f"{videos[3].stem},0950,0.1,0.1,0.5,0.9,,0.99\n")  # the video ends at 920
     more = ["data.last_second=960", f"data.proposals={data_dir}/mini_ava_train_proposals.csv"]
-    more += ["callbacks.progress.log_seconds=0", "data.batch_size=4", "data.num_workers=1"]
+    more += ["callbacks.progress.log_seconds=0.0", "data.batch_size=4", "data.num_workers=1"]
     command = arguments(pipeline, tmp_path / "banks", *more, data_dir=data_dir)
-    done = console("extract", *command, fails=True)
+    done = here("extract", *command, fails=True)
     assert done.returncode == 1
     failed = manifest_of(tmp_path / "banks", "train")["failed"]
     names = [path.stem for path in videos[:5]]
@@ -155,26 +155,26 @@ def test_broken_videos_are_named_the_others_finish_and_repaired_ones_are_added(p
     for path in [*videos[:3], videos[4]]:
         shutil.copy(pipeline.mini_dir / "videos" / path.name, path)
     command = arguments(pipeline, tmp_path / "banks", *more, "bank.outside_video=clamp", data_dir=data_dir)
-    console("extract", *command)
+    here("extract", *command)
     repaired = manifest_of(tmp_path / "banks", "train")
     assert repaired["failed"] == {}
     assert repaired["num_videos"] == 6
 
 
-def test_on_error_stop_ends_at_the_first_broken_video(pipeline, console, tmp_path):
+def test_on_error_stop_ends_at_the_first_broken_video(pipeline, here, tmp_path):
     data_dir = copy_of(pipeline, tmp_path)
     for path in sorted((data_dir / "videos").iterdir())[:6]:
         path.write_bytes(b"")
     stop = ["bank.on_error=stop", "data.num_workers=1"]
-    done = console("extract", *arguments(pipeline, tmp_path / "banks", *stop, data_dir=data_dir), fails=True)
+    done = here("extract", *arguments(pipeline, tmp_path / "banks", *stop, data_dir=data_dir), fails=True)
     assert "lfb-extract: video" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "banks" / "train" / "manifest.json").exists()
 
 
-def test_every_second_describes_seconds_without_proposals(pipeline, console, tmp_path):
-    more = ["bank.keyframes=every_second", "bank=int8", "callbacks.progress.log_seconds=0"]
-    done = console("extract", *arguments(pipeline, tmp_path / "banks", *more, split="val"))
+def test_every_second_describes_seconds_without_proposals(pipeline, here, tmp_path):
+    more = ["bank.keyframes=every_second", "bank=int8", "callbacks.progress.log_seconds=0.0"]
+    done = here("extract", *arguments(pipeline, tmp_path / "banks", *more, split="val"))
     assert re.search(r"[0-3] of 3 videos, \d+\.\d clips/s, 0:0\d:\d\d left", done.stdout), done.stdout
     bank = FeatureBank.open(tmp_path / "banks" / "val")
     seconds = {name: [] for name in bank.videos}
@@ -186,14 +186,14 @@ def test_every_second_describes_seconds_without_proposals(pipeline, console, tmp
     assert bank.manifest.provenance.keyframes == "every_second"
 
 
-def test_other_seconds_than_a_finished_banks_and_none_at_all_are_refused(pipeline, console, tmp_path):
+def test_other_seconds_than_a_finished_banks_and_none_at_all_are_refused(pipeline, here, tmp_path):
     shutil.copytree(pipeline.bank_dir / "val", tmp_path / "banks" / "val")
     command = arguments(pipeline, tmp_path / "banks", "data.last_second=910", split="val")
-    done = console("extract", *command, fails=True)
+    done = here("extract", *command, fails=True)
     assert "holds other persons or seconds than are asked for now" in done.stderr
     assert content(tmp_path / "banks" / "val") == content(pipeline.bank_dir / "val")
     none = arguments(pipeline, tmp_path / "none", "data.bank_threshold=1.5", split="val")
-    assert "split val: no second to extract" in console("extract", *none, fails=True).stderr
+    assert "split val: no second to extract" in here("extract", *none, fails=True).stderr
 
 
 @pytest.mark.parametrize(

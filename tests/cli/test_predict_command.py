@@ -18,15 +18,15 @@ COLUMNS = ["video", "second", "x1", "y1", "x2", "y2", "action", "score"]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, console, pipeline):
+def trained(tmp_path_factory, here, pipeline):
     """An LFB detector on the pipeline's banks, and what lfb-test says of it."""
     folder = tmp_path_factory.mktemp("lfb")
     run_dir, tested = folder / "nl", folder / "test"
     common = [*pipeline.overrides, f"hydra.run.dir={run_dir}"]
     common[0] = "experiment=mini_ava_lfb"
-    console("train", *common, "fbo=nl_small", "trainer.max_epochs=1", f"init_from={pipeline.checkpoint}")
+    here("train", *common, "fbo=nl_small", "trainer.max_epochs=1", f"init_from={pipeline.checkpoint}")
     checkpoint = run_dir / "checkpoints" / "best.ckpt"
-    console("test", f"ckpt_path={checkpoint}", f"hydra.run.dir={tested}")
+    here("test", f"ckpt_path={checkpoint}", f"hydra.run.dir={tested}")
     return checkpoint, pd.read_csv(tested / "results.csv", names=COLUMNS)
 
 

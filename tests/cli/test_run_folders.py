@@ -19,7 +19,7 @@ def content(folder):
 
 @pytest.mark.parametrize("ranks", [[], pytest.param(DDP, marks=pytest.mark.thorough)])
 def test_a_second_run_in_a_living_folder_is_refused_and_after_kill_9_the_same_command_goes_on_at_once(
-    start, pipeline, console, tmp_path, ranks
+    start, pipeline, here, tmp_path, ranks
 ):
     run, marker = tmp_path / "run", tmp_path / "here"
     command = training(pipeline, tmp_path, "callbacks.last.every_n_steps=1", "ckpt_path=auto", *ranks)
@@ -27,8 +27,8 @@ def test_a_second_run_in_a_living_folder_is_refused_and_after_kill_9_the_same_co
     process = start("train", [*command, paused], tmp_path)
     wait_until(marker.exists, process)
     before = content(run)
-    refused = console("train", *command, "optim.lr=0.5", "fbo=max", fails=True)
-    tested = console("test", f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={run}", fails=True)
+    refused = here("train", *command, "optim.lr=0.5", "fbo=max", fails=True)
+    tested = here("test", f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={run}", fails=True)
     for done, name in ((refused, "lfb-train"), (tested, "lfb-test")):
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -44,7 +44,7 @@ def test_a_second_run_in_a_living_folder_is_refused_and_after_kill_9_the_same_co
 
 
 def test_a_second_sweep_in_a_living_folder_is_refused_and_a_killed_ones_job_ends_with_it(
-    start, pipeline, console, tmp_path
+    start, pipeline, here, tmp_path
 ):
     sweep, marker = tmp_path / "sweep", tmp_path / "here"
     where = [f"hydra.sweep.dir={sweep}", f"hydra.run.dir={tmp_path / 'other'}", "data.num_workers=1"]
@@ -53,10 +53,10 @@ def test_a_second_sweep_in_a_living_folder_is_refused_and_a_killed_ones_job_ends
     process = start("train", command, tmp_path)
     wait_until(marker.exists, process)
     before = content(sweep)
-    refused = console("train", *command, fails=True)
+    refused = here("train", *command, fails=True)
     assert f"lfb-train: run folder {sweep}: process {process.pid} on" in refused.stderr
     assert "choose another hydra.sweep.dir" in refused.stderr
-    job = console("train", *pipeline.overrides, "fbo=none", f"hydra.run.dir={sweep / '0'}", fails=True)
+    job = here("train", *pipeline.overrides, "fbo=none", f"hydra.run.dir={sweep / '0'}", fails=True)
     assert f"lfb-train: run folder {sweep / '0'}: process" in job.stderr
     assert content(sweep) == before
     os.kill(process.pid, signal.SIGKILL)

@@ -33,14 +33,14 @@ def test_two_processes_write_the_same_bank(pipeline, console, tmp_path):
         assert (tmp_path / "train" / name).read_bytes() == (pipeline.bank_dir / "train" / name).read_bytes(), name
 
 
-def test_two_processes_test_to_the_same_digits(pipeline, console, tmp_path):
-    for name, extra in (("one", []), ("two", DDP)):
-        console("test", f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={tmp_path / name}", *extra)
+def test_two_processes_test_to_the_same_digits(pipeline, console, here, tmp_path):
+    for name, extra, command in (("one", [], here), ("two", DDP, console)):
+        command("test", f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={tmp_path / name}", *extra)
     assert (tmp_path / "one" / "results.csv").read_bytes() == (tmp_path / "two" / "results.csv").read_bytes()
     assert metrics_of(tmp_path / "one") == metrics_of(tmp_path / "two")
 
 
-def test_two_ranks_train_as_one_with_twice_the_batch(pipeline, console, tmp_path):
+def test_two_ranks_train_as_one_with_twice_the_batch(pipeline, console, here, tmp_path):
     # Plain SGD and frozen batch norms: what remains is the arithmetic of the loss and of averaging gradients.
     (tmp_path / "excluded.csv").write_text("mini-train-000,0905\n")  # an odd number of clips
     common = [*pipeline.overrides, "fbo=max", "optim=sgd", "optim.lr=0.01", "optim.base_batch_size=12"]
@@ -49,7 +49,7 @@ def test_two_ranks_train_as_one_with_twice_the_batch(pipeline, console, tmp_path
     accumulated = ["data.batch_size=3", "trainer.accumulate_grad_batches=2", *DDP]
     runs = {"one": ["data.batch_size=12"], "two": ["data.batch_size=6", *DDP], "accumulated": accumulated}
     for name, extra in runs.items():
-        console("train", *common, *extra, f"hydra.run.dir={tmp_path / name}")
+        (here if name == "one" else console)("train", *common, *extra, f"hydra.run.dir={tmp_path / name}")
     # 113 clips: the last step's five are dealt unevenly, and the last accumulation has a batch less.
     one, *others = (load_detector(tmp_path / name / "checkpoints" / "last.ckpt") for name in runs)
     for other in others:
@@ -63,7 +63,7 @@ def test_two_ranks_train_as_one_with_twice_the_batch(pipeline, console, tmp_path
     assert [metrics_of(tmp_path / name)["steps"] for name in runs] == [10, 10, 10]
 
 
-def test_rank_without_persons_changes_nothing(pipeline, console, tmp_path):
+def test_rank_without_persons_changes_nothing(pipeline, console, here, tmp_path):
     # With one clip per rank and so small a crop, some steps have a rank that sees nobody at all.
     overrides = [*pipeline.overrides, "fbo=nl", "fbo.latent_channels=16", "fbo.dropout=0.0", "model.dropout=0.0"]
     overrides += ["data.train_crop=20", "optim=sgd", "optim.lr=0.01", "optim.base_batch_size=2", "trainer.max_epochs=1"]
@@ -73,7 +73,7 @@ def test_rank_without_persons_changes_nothing(pipeline, console, tmp_path):
         f"init_from={pipeline.checkpoint}",
     ]
     for name, extra in (("one", ["data.batch_size=2"]), ("two", ["data.batch_size=1", *DDP])):
-        console("train", *overrides, *extra, f"hydra.run.dir={tmp_path / name}")
+        (here if name == "one" else console)("train", *overrides, *extra, f"hydra.run.dir={tmp_path / name}")
     one, two = (load_detector(tmp_path / name / "checkpoints" / "last.ckpt").state_dict() for name in ("one", "two"))
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, atol=1e-5, rtol=1e-4, msg=name)
@@ -104,27 +104,27 @@ def one_video(mini_dir, tmp_path):
     return f"data.proposals='{tmp_path}/{{split}}.csv'"
 
 
-def test_rank_without_a_video_takes_part_in_evaluation(pipeline, console, tmp_path, one_video):
-    for name, extra in (("one", []), ("two", DDP)):
-        console("test", f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={tmp_path / name}", one_video, *extra)
+def test_rank_without_a_video_takes_part_in_evaluation(pipeline, console, here, tmp_path, one_video):
+    for name, extra, command in (("one", [], here), ("two", DDP, console)):
+        command("test", f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={tmp_path / name}", one_video, *extra)
     assert metrics_of(tmp_path / "one") == metrics_of(tmp_path / "two")
 
 
-def test_rank_without_a_video_takes_part_in_the_validation_of_training(pipeline, console, tmp_path, one_video):
+def test_rank_without_a_video_takes_part_in_the_validation_of_training(pipeline, console, here, tmp_path, one_video):
     overrides = [*pipeline.overrides, "fbo=none", "trainer.max_epochs=2", "trainer.limit_train_batches=2", one_video]
     console("train", *overrides, "data.batch_size=4", f"hydra.run.dir={tmp_path / 'two'}", *DDP)
     last = tmp_path / "two" / "checkpoints" / "last.ckpt"
-    console("test", f"ckpt_path={last}", f"hydra.run.dir={tmp_path / 'test'}")
+    here("test", f"ckpt_path={last}", f"hydra.run.dir={tmp_path / 'test'}")
     assert metrics_of(tmp_path / "two")["mAP"] == pytest.approx(metrics_of(tmp_path / "test")["mAP"], abs=1e-6)
 
 
 def test_rank_without_a_video_takes_part_in_extraction_and_a_missing_manifest_is_written(
-    pipeline, console, tmp_path, one_video
+    pipeline, console, here, tmp_path, one_video
 ):
     arguments = ["split=val", f"ckpt_path={pipeline.checkpoint}", f"bank.dir={tmp_path}", one_video]
     console("extract", *arguments, f"hydra.run.dir={tmp_path / 'run'}", *DDP)
     manifest = tmp_path / "val" / "manifest.json"
     before = manifest.read_bytes()
     manifest.unlink()  # as if the run was killed after its last video
-    console("extract", *arguments, f"hydra.run.dir={tmp_path / 'again'}")
+    here("extract", *arguments, f"hydra.run.dir={tmp_path / 'again'}")
     assert manifest.read_bytes() == before

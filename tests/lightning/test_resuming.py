@@ -105,9 +105,9 @@ def assert_equal_ends(one, two):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(pipeline, console):
+def undisturbed(pipeline, here):
     run_dir = pipeline.folder / "undisturbed"
-    console("train", *arguments(pipeline, run_dir))
+    here("train", *arguments(pipeline, run_dir))
     return run_dir
 
 
@@ -138,7 +138,7 @@ def stopped(command, folder, run_dir, how):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_and_preempted_runs_end_as_the_undisturbed_one(pipeline, console, tmp_path, undisturbed, how):
+def test_killed_and_preempted_runs_end_as_the_undisturbed_one(pipeline, here, tmp_path, undisturbed, how):
     run_dir = tmp_path / "run"
     command = arguments(pipeline, run_dir)
     status, output = stopped(command, tmp_path, run_dir, how)
@@ -149,12 +149,12 @@ def test_killed_and_preempted_runs_end_as_the_undisturbed_one(pipeline, console,
         assert "go on with ckpt_path=last" in output
         assert "Traceback" not in output
     assert step % per_epoch, "stopped in the middle of an epoch"
-    console("train", *command, "ckpt_path=auto")
+    here("train", *command, "ckpt_path=auto")
     assert_equal_ends(undisturbed, run_dir)
 
 
-def test_the_same_run_twice_and_with_other_workers_gives_equal_weights(pipeline, console, tmp_path, undisturbed):
-    console("train", *arguments(pipeline, tmp_path, "data.num_workers=0", "trainer.deterministic=true"))
+def test_the_same_run_twice_and_with_other_workers_gives_equal_weights(pipeline, here, tmp_path, undisturbed):
+    here("train", *arguments(pipeline, tmp_path, "data.num_workers=0", "trainer.deterministic=true"))
     assert_equal_ends(undisturbed, tmp_path)
 
 

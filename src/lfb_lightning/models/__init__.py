@@ -10,7 +10,7 @@ from lfb_lightning.models.block_loss import Block, BlockLoss
 from lfb_lightning.models.checkpoint import build_detector
 from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.digest import state_digest
-from lfb_lightning.models.fbo import FBO, FBOAvg, FBOMax, FBONone, FBONonLocal
+from lfb_lightning.models.fbo import FBO, FBOAvg, FBOCrossAttention, FBOMax, FBONone, FBONonLocal
 from lfb_lightning.models.inference import InferenceDetector
 from lfb_lightning.models.loading import load_detector
 from lfb_lightning.models.losses import Loss, MultiLabelLoss, SingleLabelLoss
@@ -23,6 +23,7 @@ __all__ = [
     "Block",
     "BlockLoss",
     "FBOAvg",
+    "FBOCrossAttention",
     "FBOMax",
     "FBONonLocal",
     "FBONone",

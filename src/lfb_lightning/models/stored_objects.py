@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.fbo import FBOAvg, FBOMax, FBONone, FBONonLocal
+from lfb_lightning.models.fbo import FBOAvg, FBOCrossAttention, FBOMax, FBONone, FBONonLocal
 from lfb_lightning.models.trusted_packages import all_trusted, find_in_trusted, how_to_trust
 
-FBOS = (FBONone, FBOAvg, FBOMax, FBONonLocal)
+FBOS = (FBONone, FBOAvg, FBOMax, FBONonLocal, FBOCrossAttention)
 _Part = Callable[..., Any]
 
 

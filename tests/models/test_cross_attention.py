@@ -1,0 +1,168 @@
+"""Cross-attention equals a naive loop over persons, heads and slots; time, empty windows and padding behave as stated."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.models import FBO, FBOCrossAttention
+from lfb_lightning.structures import BankWindow
+from tests.models.test_fbo import WIDE, C, D, make_case
+
+HEADS, CELLS, PER_CELL = 2, 3, 2
+SLOTS = CELLS * PER_CELL
+
+
+def make(seed=0, **options):
+    torch.manual_seed(seed)
+    made = FBOCrossAttention(
+        **{"channels": C, "latent_channels": D, "num_heads": HEADS, "slots_per_cell": PER_CELL, **options}
+    )
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return made.eval()
+
+
+def norm(layer, x):
+    return F.layer_norm(x, x.shape, layer.weight.double(), layer.bias.double(), layer.eps)
+
+
+def linear(layer, x):
+    return layer.weight.double() @ x + layer.bias.double()
+
+
+def naive(fbo, short_term, window, clip_of_roi):
+    """Person by person, head by head, slot by slot."""
+    outputs, looked, nothing = [], [], []
+    width = D // HEADS
+    for person, clip in zip(short_term.double(), clip_of_roi.tolist(), strict=True):
+        filled = [s for s in range(window.mask.shape[1]) if window.mask[clip, s]]
+        memory = [norm(fbo.memory_norm, fbo.nothing.double())]
+        for slot in filled:
+            row = window.features[clip, slot].double()
+            if fbo.needs_statistics:
+                row = (row - fbo.mean.double()) / fbo.std.double()
+            memory.append(norm(fbo.memory_norm, linear(fbo.long_term_projection, row)))
+        if fbo.standardizes_short_term:
+            person = (person - fbo.mean.double()) / fbo.std.double()
+        x = linear(fbo.short_term_projection, person)
+        shares = torch.zeros(len(fbo.layers), 1 + window.mask.shape[1], dtype=torch.float64)
+        for number, layer in enumerate(fbo.layers):
+            query = linear(layer.query, norm(layer.norm, x))
+            pairs = [linear(layer.key_value, entry) for entry in memory]
+            found = []
+            for head in range(HEADS):
+                part = slice(head * width, (head + 1) * width)
+                logits = [query[part] @ pair[:D][part] / math.sqrt(width) for pair in pairs]
+                if layer.time is not None:
+                    for place, slot in enumerate(filled, start=1):
+                        logits[place] = logits[place] + layer.time[head, slot // PER_CELL].double()
+                weights = torch.softmax(torch.stack(logits), 0)
+                found.append(sum(w * pair[D:][part] for w, pair in zip(weights, pairs, strict=True)))
+                for place, weight in zip([0, *(slot + 1 for slot in filled)], weights, strict=True):
+                    shares[number, place] += weight.detach() / HEADS
+            x = x + linear(layer.out, torch.cat(found))
+        outputs.append(x)
+        looked.append(shares[:, 1:])
+        nothing.append(shares[:, 0])
+    return torch.stack(outputs).float(), torch.stack(looked).float(), torch.stack(nothing).float()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    persons=st.integers(1, 6),
+    fill=st.sampled_from([0.0, 0.3, 1.0]),
+    timed=st.booleans(),
+    norm_inputs=st.booleans(),
+    width=st.sampled_from([C, WIDE]),
+)
+def test_it_equals_the_naive_loop(seed, persons, fill, timed, norm_inputs, width):
+    case = make_case(seed, persons=persons, fill=fill, width=width, slots=SLOTS)
+    fbo = make(seed, bank_channels=width, norm_inputs=norm_inputs, cells=CELLS if timed else None)
+    fbo.set_statistics(torch.linspace(-1, 1, width), torch.linspace(0.5, 2, width))
+    expected, weights, nothing = naive(fbo, *case)
+    features, attention = fbo(*case, return_attention=True)
+    torch.testing.assert_close(features, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(attention.weights, weights, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(attention.empty, nothing, atol=1e-5, rtol=1e-4)
+    assert torch.equal(features, fbo(*case))
+
+
+def test_what_an_empty_slot_holds_changes_nothing():
+    short_term, window, clip_of_roi = make_case(1, slots=SLOTS)
+    noise = torch.where(window.mask[:, :, None], window.features, torch.full_like(window.features, 9.0))
+    fbo = make(cells=CELLS)
+    other = fbo(short_term, BankWindow(noise, window.mask), clip_of_roi)
+    torch.testing.assert_close(other, fbo(short_term, window, clip_of_roi))
+
+
+def test_a_bias_for_one_moment_draws_every_persons_eyes_to_it():
+    short_term, window, clip_of_roi = make_case(2, slots=SLOTS, fill=1.0)
+    fbo = make(cells=CELLS)
+    with torch.no_grad():
+        for layer in fbo.layers:
+            layer.time.zero_()[:, 1] = 40.0
+    _, attention = fbo(short_term, window, clip_of_roi, return_attention=True)
+    assert (attention.weights[:, :, PER_CELL : 2 * PER_CELL].sum(dim=2) > 0.99).all()
+
+
+def test_a_new_one_adds_nothing_to_the_projected_feature():
+    fbo = FBOCrossAttention(channels=C, latent_channels=D, num_heads=HEADS, norm_inputs=False).eval()
+    short_term, window, clip_of_roi = make_case(3)
+    assert torch.equal(fbo(short_term, window, clip_of_roi), fbo.short_term_projection(short_term))
+
+
+def test_nobody_and_no_slot_are_normal():
+    fbo = make()
+    _, window, _ = make_case(0, slots=SLOTS)
+    assert fbo(torch.zeros(0, C), window, torch.zeros(0, dtype=torch.long)).shape == (0, D)
+    _, attention = fbo(*make_case(0, slots=0), return_attention=True)
+    torch.testing.assert_close(attention.empty, torch.ones_like(attention.empty))
+
+
+def test_gradients_reach_every_parameter_and_half_precision_stays_close():
+    case = make_case(3, slots=SLOTS)
+    fbo = make(cells=CELLS)
+    exact = fbo(*case)
+    exact.square().sum().backward()
+    assert all(
+        parameter.grad.abs().sum() > 0 for name, parameter in fbo.named_parameters() if "key_value.bias" not in name
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded, attention = fbo(*case, return_attention=True)
+    torch.testing.assert_close(rounded.float(), exact, atol=0.3, rtol=0.05)
+    assert attention.weights.dtype == torch.float32
+
+
+def test_another_window_and_numbers_that_do_not_fit_are_refused():
+    with pytest.raises(InputError, match=r"a window of 6 slots; the bank's window has 7"):
+        make(cells=CELLS)(*make_case(0, slots=7))
+    with pytest.raises(ValueError, match="latent_channels is 8, expected a multiple of num_heads, 3"):
+        FBOCrossAttention(channels=C, latent_channels=8, num_heads=3)
+    with pytest.raises(ValueError, match="must be at least 1"):
+        FBOCrossAttention(channels=C, cells=0)
+    assert isinstance(make(), FBO)
+
+
+def test_torch_export_follows_it():
+    short_term, window, clip_of_roi = make_case(4, slots=SLOTS)
+    fbo = make(cells=CELLS)
+
+    class Flat(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fbo = fbo
+
+        def forward(self, short_term, features, mask, clip_of_roi):
+            return self.fbo(short_term, BankWindow(features, mask), clip_of_roi)
+
+    inputs = (short_term, window.features, window.mask, clip_of_roi)
+    persons = torch.export.Dim("persons", min=2)
+    program = torch.export.export(Flat(), inputs, dynamic_shapes=({0: persons}, None, None, {0: persons}))
+    fewer = (short_term[:3], window.features, window.mask, clip_of_roi[:3])
+    torch.testing.assert_close(program.module()(*fewer), fbo(short_term[:3], window, clip_of_roi[:3]))
