@@ -24,6 +24,10 @@ def import_file(cfg: DictConfig, run_dir: Path) -> int:
     imported = import_weights(cfg.src, fbo=fbo, strict=cfg.strict)
     imported.save(cfg.out, source=str(cfg.src))
     print(imported.report.text())
+    if imported.license:
+        print(f"license of the weights: {imported.license}")
+    if imported.note:
+        print(f"warning: {imported.note}")
     print(
         f"wrote {cfg.out}: "
         + ("a detector" if imported.has_head else "a backbone (use it with backbone.weights= or init_from=)")

@@ -55,12 +55,16 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         cfg.model.num_classes = Sections(cfg).data().dataset.split("train").columns().number
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
+    start = None
     if (weights := OmegaConf.select(cfg, "model.backbone_weights")) is not None:
-        _log.info("%s", load_backbone(detector.backbone, weights))
+        start = load_backbone(detector.backbone, weights)
+        _log.info("%s", start.text)
     if cfg.init_from is not None:
-        _log.info("%s", start_from(detector, cfg.init_from))
+        start = start_from(detector, cfg.init_from)
+        _log.info("%s", start.text)
     task, datamodule = build_detection(Sections(cfg), detector, config_text, split="val")
-    task.config_text += write_plain({"trained_on": _trained_on(datamodule)})  # both are mappings in YAML's block style
+    more = {"trained_on": _trained_on(datamodule)} | ({"license": start.license} if start and start.license else {})
+    task.config_text += write_plain(more)  # both are mappings in YAML's block style
     if detector.needs_bank_statistics:
         manifest = datamodule.bank("train").manifest
         detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))

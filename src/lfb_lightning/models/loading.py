@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.imports import import_weights
 from lfb_lightning.models.parameter_limit import no_larger_than
 from lfb_lightning.models.pretrained import read_folder
+
+_LONGEST_LICENSE = 200  # letters; it is a file's
+_log = logging.getLogger(__name__)
 
 
 def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> ActionDetector:
@@ -78,10 +83,25 @@ def read_any(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]
         return read_checkpoint(path)
     except ForeignCheckpointError:
         imported = import_weights(path)
+        if imported.note:
+            _log.warning("checkpoint %s: %s", path, imported.note)
         return imported.config(source=str(path)), imported.weights
 
 
-def start_from(detector: ActionDetector, path: str | Path) -> str:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What training started from.
+
+    Attributes:
+        text: A line that says what was taken.
+        license: That of the weights; None: not known.
+    """
+
+    text: str
+    license: str | None
+
+
+def start_from(detector: ActionDetector, path: str | Path) -> Start:
     """Copy what fits from a checkpoint into a detector.
 
     The backbone must fit whole. The head starts with the other's columns for the short-term feature (its columns for the
@@ -92,7 +112,7 @@ def start_from(detector: ActionDetector, path: str | Path) -> str:
         path: The checkpoint.
 
     Returns:
-        One line that says what was taken.
+        What was taken, and its license.
 
     Raises:
         InputError: The backbone does not fit.
@@ -114,10 +134,10 @@ def start_from(detector: ActionDetector, path: str | Path) -> str:
             own.weight[:, : detector.channels] = other[:, : detector.channels]
             own.bias.copy_(bias)
         note = "the head's short-term columns"
-    return f"started from {path}: the backbone ({number} tensors) and {note}"
+    return _start(f"started from {path}: the backbone ({number} tensors) and {note}", config)
 
 
-def load_backbone(backbone: nn.Module, path: str | Path) -> str:
+def load_backbone(backbone: nn.Module, path: str | Path) -> Start:
     """Load a backbone's weights from any known checkpoint.
 
     Args:
@@ -125,13 +145,21 @@ def load_backbone(backbone: nn.Module, path: str | Path) -> str:
         path: The checkpoint.
 
     Returns:
-        One line that says what was taken.
+        What was taken, and its license.
 
     Raises:
         InputError: The backbone does not fit.
     """
-    _, weights = read_any(path)
-    return f"backbone from {path}: {_copy_backbone(backbone, weights, path)} tensors"
+    config, weights = read_any(path)
+    return _start(f"backbone from {path}: {_copy_backbone(backbone, weights, path)} tensors", config)
+
+
+def _start(text: str, config: Mapping[str, Any]) -> Start:
+    license = config.get("license")
+    if not isinstance(license, str) or not license:
+        return Start(text, None)
+    license = "".join(letter if letter.isprintable() else "?" for letter in license)[:_LONGEST_LICENSE]
+    return Start(f"{text}; license of the weights: {license}", license)
 
 
 def _copy_backbone(backbone: nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> int:

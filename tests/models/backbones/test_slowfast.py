@@ -12,7 +12,12 @@ from tests.models.backbones import golden
 
 TINY = {"depth": 50, "base_channels": 16, "fast_base_channels": 2}
 SLOW_4, SLOW_8 = {"alpha": 8, "fusion_kernel": 5}, {"alpha": 4, "fusion_kernel": 7}
-STAGES = {"spatial_strides": (1, 2), "spatial_dilations": (1, 1), "slow_temporal_kernels": (1, 3)}
+STAGES = {
+    "spatial_strides": (1, 2),
+    "spatial_dilations": (1, 1),
+    "slow_temporal_kernels": (1, 3),
+    "fast_temporal_kernels": (3, 3),
+}
 PYSLOWFAST = {**SLOW_8, "slow_frames": "linspace", "lateral_norm": True, "spatial_dilations": (1, 1, 1, 2)}
 
 

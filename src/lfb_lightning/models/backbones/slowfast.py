@@ -38,7 +38,8 @@ class SlowFast(nn.Module):
         spatial_strides: One per stage, after the stem's 4.
         spatial_dilations: One per stage; PySlowFast's last one is 2.
         slow_temporal_kernels: Frames that a block's first convolution spans in the slow pathway: one per stage, or a list
-            with one per block. In the fast one it is 3 everywhere.
+            with one per block.
+        fast_temporal_kernels: The same of the fast pathway.
         nonlocal_after: For each stage, the slow blocks after which a non-local block of PySlowFast's kind stands.
         freeze_batch_norm: Whether the loaded statistics and affine weights are kept.
         channels_last: Memory layout. None: in evaluation on CPUs.
@@ -61,6 +62,7 @@ class SlowFast(nn.Module):
         spatial_strides: Sequence[int] = (1, 2, 2, 1),
         spatial_dilations: Sequence[int] = (1, 1, 1, 1),
         slow_temporal_kernels: Sequence[int | Sequence[int]] = (1, 1, 3, 3),
+        fast_temporal_kernels: Sequence[int | Sequence[int]] = (3, 3, 3, 3),
         nonlocal_after: Sequence[Sequence[int]] = ((), (), (), ()),
         freeze_batch_norm: bool = False,
         channels_last: bool | None = None,
@@ -85,7 +87,7 @@ class SlowFast(nn.Module):
             stem_temporal_kernel=_FAST_STEM_KERNEL,
             spatial_strides=spatial_strides,
             spatial_dilations=spatial_dilations,
-            temporal_kernels=(3,) * stages,
+            temporal_kernels=fast_temporal_kernels,
             freeze_batch_norm=freeze_batch_norm,
             channels_last=channels_last,
             gradient_checkpointing=gradient_checkpointing,

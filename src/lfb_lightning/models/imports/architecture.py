@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 import torch
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.imports.layouts import Layout
+from lfb_lightning.models.backbones.positions import fill_sinusoids
+from lfb_lightning.models.imports.rules import Layout
 
 _MODELS = "lfb_lightning.models"
+_HEADS = {384: 6, 768: 12, 1024: 16, 1280: 16}  # of the published ViT-S, B, L and H
+_HALF_PRECISION = 2e-3  # by which a stored table may differ from the computed one
 
 
-def backbone_spec(weights: dict[str, torch.Tensor], layout: Layout) -> dict[str, Any]:
-    """Read the backbone's configuration off its weights: stages, widths, kernels; strides are the detection models'."""
+def backbone_spec(weights: dict[str, torch.Tensor], layout: Layout) -> tuple[dict[str, Any], int]:
+    """Read the backbone's configuration off its weights, which are under our names.
+
+    Returns:
+        The configuration, and the channels of its feature map.
+    """
+    if "backbone.patch_embed.proj.weight" in weights:
+        return vit_spec(weights)
+    if "backbone.slow.stem.conv.weight" in weights:
+        return slowfast_spec(weights, layout)
+    return resnet_spec(weights, layout)
+
+
+def resnet_spec(weights: dict[str, torch.Tensor], layout: Layout) -> tuple[dict[str, Any], int]:
+    """Read a 3D ResNet off its weights: stages, widths, kernels; strides are the detection models'."""
     stem = weights["backbone.stem.conv.weight"]
-    blocks: list[int] = []
-    while f"backbone.stages.{len(blocks)}.0.conv1.conv.weight" in weights:
-        stage = len(blocks)
-        blocks.append(1 + max(int(match[1]) for key in weights if (match := _block(stage).match(key))))
-    kernels = [
-        [weights[f"backbone.stages.{stage}.{block}.conv1.conv.weight"].shape[2] for block in range(number)]
-        for stage, number in enumerate(blocks)
-    ]
-    nonlocal_after = [
-        sorted({int(m[1]) for key in weights if (m := _nonlocal(stage).match(key))}) for stage in range(len(blocks))
-    ]
+    blocks, kernels, nonlocal_after = stages_of(weights, "backbone.")
     spec: dict[str, Any] = {
         "_target_": f"{_MODELS}.ResNet3d",
         "stage_blocks": blocks,
         "base_channels": stem.shape[0],
-        "temporal_kernels": [row[0] if len(set(row)) == 1 else row for row in kernels],
+        "temporal_kernels": kernels,
     }
     if layout.dilate_last_stage:
         spec["spatial_dilations"] = [1, 1, 1, 2]
@@ -39,7 +46,99 @@ def backbone_spec(weights: dict[str, torch.Tensor], layout: Layout) -> dict[str,
         spec |= {"stem_temporal_kernel": stem.shape[2], "halve_time": True, "freeze_batch_norm": True}
     if any(nonlocal_after):
         spec |= {"nonlocal_after": nonlocal_after, "nonlocal_group_frames": 4}
-    return spec
+    return spec, 4 * stem.shape[0] * 2 ** (len(blocks) - 1)
+
+
+def slowfast_spec(weights: dict[str, torch.Tensor], layout: Layout) -> tuple[dict[str, Any], int]:
+    """Read SlowFast off its weights; which frames its slow pathway sees is the code base's."""
+    slow, fast = (weights[f"backbone.{path}.stem.conv.weight"].shape[0] for path in ("slow", "fast"))
+    blocks, kernels, nonlocal_after = stages_of(weights, "backbone.slow.")
+    fusion_kernel = weights["backbone.laterals.0.conv.weight"].shape[2]
+    spec: dict[str, Any] = {
+        "_target_": f"{_MODELS}.SlowFast",
+        "stage_blocks": blocks,
+        "base_channels": slow,
+        "fast_base_channels": fast,
+        "alpha": 8 if fusion_kernel == 5 else 4,  # mmaction2's 4x16 and 8x8
+        "fusion_kernel": fusion_kernel,
+        "lateral_norm": "backbone.laterals.0.bn.weight" in weights,
+        "slow_temporal_kernels": kernels,
+        "fast_temporal_kernels": stages_of(weights, "backbone.fast.")[1],
+    }
+    if layout.dilate_last_stage:
+        spec["spatial_dilations"] = [1, 1, 1, 2]
+    if any(nonlocal_after):
+        spec["nonlocal_after"] = nonlocal_after
+    return {**spec, **layout.backbone}, 4 * (slow + fast) * 2 ** (len(blocks) - 1)
+
+
+def vit_spec(weights: dict[str, torch.Tensor]) -> tuple[dict[str, Any], int]:
+    """Read a vision transformer off its weights; of unpublished widths, the heads are taken to have 16 channels."""
+    patches, table = weights["backbone.patch_embed.proj.weight"], weights.get("backbone.pos_embed")
+    channels, _, tubelet, patch_size, _ = patches.shape
+    blocks = {int(match[1]) for key in weights if (match := re.match(r"backbone\.blocks\.(\d+)\.", key))}
+    steps, side = 8, 224 // patch_size  # of every published model with fixed positions
+    if table is not None:
+        steps, side = _grid(table.shape[1], steps, side)
+    spec: dict[str, Any] = {
+        "_target_": f"{_MODELS}.VisionTransformer",
+        "embed_dims": channels,
+        "depth": 1 + max(blocks),
+        "num_heads": _HEADS.get(channels) or channels // 16,
+        "mlp_ratio": weights["backbone.blocks.0.mlp.fc1.weight"].shape[0] / channels,
+        "num_frames": steps * tubelet,
+        "tubelet": tubelet,
+        "image_size": side * patch_size,
+        "patch_size": patch_size,
+    }
+    if table is not None and not _is_sinusoid(table):
+        spec["learned_positions"] = True
+    return spec, channels
+
+
+def _grid(positions: int, steps: int, side: int) -> tuple[int, int]:
+    """Split a number of positions into time steps and the side of a square grid.
+
+    A published model has 14 rows and columns; another one the most steps, up to 8, that leave a square.
+    """
+    if positions % side**2 == 0:
+        return positions // side**2, side
+    for number in range(steps, 0, -1):
+        if positions % number == 0 and math.isqrt(positions // number) ** 2 == positions // number:
+            return number, math.isqrt(positions // number)
+    raise InputError(f"its {positions} positions are no time steps of a square grid.")
+
+
+def _is_sinusoid(table: torch.Tensor) -> bool:
+    return bool((table.float() - fill_sinusoids(torch.empty(table.shape))).abs().max() < _HALF_PRECISION)
+
+
+def stages_of(
+    weights: dict[str, torch.Tensor], prefix: str
+) -> tuple[list[int], list[int | list[int]], list[list[int]]]:
+    """Read the stages of a 3D ResNet off its weights.
+
+    Args:
+        weights: The detector's, under our names.
+        prefix: Of the ResNet's.
+
+    Returns:
+        For each stage its number of blocks, the frames that their first convolutions span (one number where they are
+        equal), and the blocks after which a non-local one stands.
+    """
+    blocks: list[int] = []
+    while f"{prefix}stages.{len(blocks)}.0.conv1.conv.weight" in weights:
+        pattern = re.compile(rf"{re.escape(prefix)}stages\.{len(blocks)}\.(\d+)\.")
+        blocks.append(1 + max(int(match[1]) for key in weights if (match := pattern.match(key))))
+    kernels = [
+        [weights[f"{prefix}stages.{stage}.{block}.conv1.conv.weight"].shape[2] for block in range(number)]
+        for stage, number in enumerate(blocks)
+    ]
+    nonlocal_after = []
+    for stage in range(len(blocks)):
+        pattern = re.compile(rf"{re.escape(prefix)}nonlocals\.{stage}_(\d+)\.")
+        nonlocal_after.append(sorted({int(match[1]) for key in weights if (match := pattern.match(key))}))
+    return blocks, [row[0] if len(set(row)) == 1 else row for row in kernels], nonlocal_after
 
 
 def fbo_spec(weights: dict[str, torch.Tensor], channels: int, hint: str | None) -> dict[str, Any]:
@@ -77,7 +176,7 @@ def fbo_spec(weights: dict[str, torch.Tensor], channels: int, hint: str | None) 
 
 
 def detector_spec(
-    weights: dict[str, torch.Tensor], layout: Layout, fbo: str | None, num_classes: int
+    weights: dict[str, torch.Tensor], layout: Layout, fbo: str | None, num_classes: int, *, temporal_max: bool = False
 ) -> dict[str, Any]:
     """Read the whole detector's configuration off its weights.
 
@@ -86,30 +185,29 @@ def detector_spec(
         layout: The code base that they are from.
         fbo: "avg" or "max", which have no weights and cannot be told apart by shapes; None where nothing says so.
         num_classes: Score columns.
+        temporal_max: Whether the file says that its features are maxima over time.
 
     Raises:
         InputError: The classifier fits no FBO, or `fbo` is needed.
     """
-    backbone = backbone_spec(weights, layout)
-    channels = 4 * backbone["base_channels"] * 2 ** (len(backbone["stage_blocks"]) - 1)
+    backbone, channels = backbone_spec(weights, layout)
+    roi_features = {
+        "_target_": f"{_MODELS}.RoIFeatures",
+        "output_size": layout.roi_size,
+        "sampling_ratio": 0,
+        "aligned": layout.aligned,
+    }
+    if temporal_max:
+        roi_features["temporal_max"] = True
+    head = weights.get("head.weight")
+    if fbo is None and backbone["_target_"].endswith("SlowFast") and head is not None and head.shape[1] == 2 * channels:
+        roi_features["context"] = True  # no SlowFast was published with an FBO avg or max, whose head is as wide
+        channels *= 2
     return {
         "_target_": f"{_MODELS}.assemble_detector",
         "backbone": backbone,
-        "roi_features": {
-            "_target_": f"{_MODELS}.RoIFeatures",
-            "output_size": layout.roi_size,
-            "sampling_ratio": 0,
-            "aligned": layout.aligned,
-        },
+        "roi_features": roi_features,
         "fbo": fbo_spec(weights, channels, fbo),
         "num_classes": num_classes,
         "dropout": layout.dropout,
     }
-
-
-def _block(stage: int) -> re.Pattern[str]:
-    return re.compile(rf"backbone\.stages\.{stage}\.(\d+)\.")
-
-
-def _nonlocal(stage: int) -> re.Pattern[str]:
-    return re.compile(rf"backbone\.nonlocals\.{stage}_(\d+)\.")

@@ -15,13 +15,15 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.torch_writing import save_durably
 from lfb_lightning.models.checkpoint import build_detector
 from lfb_lightning.models.imports.architecture import detector_spec
-from lfb_lightning.models.imports.layouts import LAYOUTS, Layout, rename
+from lfb_lightning.models.imports.layouts import LAYOUTS
 from lfb_lightning.models.imports.reading import read_foreign, tensors_of
 from lfb_lightning.models.imports.report import Fate, ImportReport
+from lfb_lightning.models.imports.rules import CLIP_CLASSIFIER, Layout, rename
 from lfb_lightning.models.parameter_limit import no_larger_than
 
-_NESTED = ("state_dict", "model_state", "model", "blobs")
+_NESTED = ("state_dict", "model_state", "model", "module", "blobs")
 _BN_EPSILON = 1e-5
+_TEMPORAL_MAX = r"temporal_pool_mode['\"]?\s*[=:]\s*['\"]max['\"]"  # in mmaction2's configuration text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Imported:
         report: What became of each of the source's weights.
         has_head: False where the source classifies clips: the head is new then.
         clips: How the source cuts and normalizes clips, as keys of `data`.
+        license: That of the weights; "": not known.
+        note: In which way the source's detectors mean something that is not done here; "": in none.
     """
 
     spec: dict[str, Any]
@@ -41,14 +45,18 @@ class Imported:
     report: ImportReport
     has_head: bool
     clips: Mapping[str, Any]
+    license: str = ""
+    note: str = ""
 
     def config(self, *, source: str) -> dict[str, Any]:
         """Make the configuration that a checkpoint of it holds."""
+        told = {name: text for name, text in (("license", self.license), ("notes", self.note)) if text}
         return {
             "model": self.spec,
             "imported_from": source,
             "backbone_only": not self.has_head,
             "clips": dict(self.clips),
+            **told,
         }
 
     def save(self, path: str | Path, *, source: str) -> None:
@@ -62,7 +70,10 @@ class Imported:
 
 
 def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = True) -> Imported:
-    """Import a checkpoint file of mmaction2 (0.x, 1.x), PySlowFast, pytorchvideo or the original Caffe2 release.
+    """Import a checkpoint file of another code base.
+
+    It reads those of mmaction2 (0.x, 1.x), PySlowFast, pytorchvideo, the original Caffe2 release, VideoMAE, UMT and Hugging
+    Face's VideoMAE.
 
     Args:
         path: The file.
@@ -85,23 +96,30 @@ def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str)
     source = _strip_prefixes(tensors_of(_weights_of(content)))
     layout = _layout_of(source)
     report = ImportReport(layout.name)
-    weights, origins = _renamed(source, layout, report)
-    has_head = "head.weight" in weights and not _is_recognizer(weights)
+    has_head = not _is_recognizer(source, layout)
+    weights, origins = _renamed(source if layout.join is None else layout.join(source), layout, report)
+    has_head = has_head and "head.weight" in weights and not _has_clip_classes(weights)
     if not has_head:
-        for key in [key for key in weights if key.startswith("head.")]:
-            report.add(origins[key], None, "unused", "a clip classifier's head: a detector has its own")
-            del weights[key], origins[key]
+        _leave_out(r"head\..*", CLIP_CLASSIFIER, weights, origins, report)
     if has_head and layout.classes_from_zero:
         _shift_classes(weights)
     num_classes = len(weights["head.weight"]) if has_head else 81
-    spec = detector_spec(weights, layout, fbo or _fbo_of_config(content), num_classes)
+    text = _config_text(content)
+    spec = detector_spec(
+        weights, layout, fbo or _fbo_of_config(text), num_classes, temporal_max=bool(re.search(_TEMPORAL_MAX, text))
+    )
+    if not spec["backbone"].get("learned_positions"):
+        _leave_out(r"backbone\.pos_embed", "fixed positions: computed here", weights, origins, report)
     with no_larger_than(weights, source=path):
         own = build_detector(spec).state_dict()
     _fold_affine(weights, own)
     fitted = _fit(weights, origins, own, report, has_head=has_head)
     if strict and report.unexplained:
         raise InputError(f"not every weight is accounted for: {report.first_unexplained()}; strict=false goes on.")
-    return Imported(spec, fitted, report, has_head, layout.clips)
+    clips = dict(layout.clips)
+    if "num_frames" in spec["backbone"]:
+        clips["num_frames"] = spec["backbone"]["num_frames"]
+    return Imported(spec, fitted, report, has_head, clips, layout.license, layout.note if has_head else "")
 
 
 def _weights_of(content: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +138,7 @@ def _strip_prefixes(source: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def _layout_of(source: dict[str, torch.Tensor]) -> Layout:
     for layout in LAYOUTS:
-        if any(re.fullmatch(layout.mark, key) for key in source):
+        if layout.made(source):
             return layout
     known = ", ".join(layout.name for layout in LAYOUTS)
     raise InputError(f"of no known layout ({known}); its first weights are {list(source)[:3]}.")
@@ -139,7 +157,19 @@ def _renamed(
     return weights, origins
 
 
-def _is_recognizer(weights: dict[str, torch.Tensor]) -> bool:
+def _leave_out(
+    pattern: str, reason: str, weights: dict[str, torch.Tensor], origins: dict[str, str], report: ImportReport
+) -> None:
+    for key in [key for key in weights if re.fullmatch(pattern, key)]:
+        report.add(origins[key], None, "unused", reason)
+        del weights[key], origins[key]
+
+
+def _is_recognizer(source: dict[str, torch.Tensor], layout: Layout) -> bool:
+    return bool(layout.recognizer) and any(re.fullmatch(layout.recognizer, key) for key in source)
+
+
+def _has_clip_classes(weights: dict[str, torch.Tensor]) -> bool:
     """Tell Kinetics classifiers, which share the detectors' layout in two code bases; AVA's heads have 80 or 81 rows."""
     return len(weights["head.weight"]) > 200
 
@@ -195,14 +225,20 @@ def _reason_for_missing(key: str, has_head: bool) -> str:
         return "a counter that nothing reads"
     if re.fullmatch(r"fbo\.layers\.\d+\.norm\.(weight|bias)", key):
         return "the original's layer norm has no weights: 1 and 0"
+    if re.fullmatch(r"backbone\.norm\.(weight|bias)", key) and not has_head:
+        return "a clip classifier has no norm per token: 1 and 0, as its source begins"
     if key.startswith("head.") and not has_head:
         return "the source is a backbone: a new head"
     return ""
 
 
-def _fbo_of_config(content: dict[str, Any]) -> str | None:
-    """Read the FBO's type from the configuration text that mmaction2 keeps in a checkpoint's meta data."""
+def _config_text(content: dict[str, Any]) -> str:
+    """Read the configuration text that mmaction2 keeps in a checkpoint's meta data; "" where there is none."""
     meta = content.get("meta")
-    text = str(meta.get("cfg") or meta.get("config") or "") if isinstance(meta, dict) else ""
+    return str(meta.get("cfg") or meta.get("config") or "") if isinstance(meta, dict) else ""
+
+
+def _fbo_of_config(text: str) -> str | None:
+    """Read the FBO's type from mmaction2's configuration text."""
     match = re.search(r"fbo_cfg['\"]?\s*[=:]\s*(?:dict\(|\{)[^)}]{0,500}?type['\"]?\s*[=:]\s*['\"](\w+)['\"]", text)
     return {"max": "max", "avg": "avg"}.get(match[1].lower()) if match else None

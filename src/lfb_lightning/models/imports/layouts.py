@@ -1,68 +1,12 @@
-"""How other code bases name the weights that we have: one list of renaming rules each.
-
-A rule is a pattern for the whole name and what it becomes. The first rule that fits wins; a rule without a target says
-why the weight is not used.
-"""
+"""The layouts of mmaction2, PySlowFast, pytorchvideo and Caffe2, and the list of all."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One renaming rule.
-
-    `pattern` matches a whole source name; `target` is a template or a function of the match, or None with a `reason`.
-    """
-
-    pattern: str
-    target: str | Callable[[re.Match[str]], str] | None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A code base: its name, its rules, what marks its files, and how its model differs from SlowOnly's defaults.
-
-    `classes_from_zero`: its score column is the action id minus one. `clips`: keys of `data` by which its clips differ from
-    our defaults; a model's own number of frames is not known.
-    """
-
-    name: str
-    mark: str
-    rules: tuple[Rule, ...]
-    roi_size: int = 8
-    aligned: bool = True
-    dropout: float = 0.5
-    dilate_last_stage: bool = False
-    classes_from_zero: bool = False
-    clips: Mapping[str, Any] = field(default_factory=dict)
-
-
-def rename(layout: Layout, source: str) -> tuple[str | None, str]:
-    """Translate the name of a weight.
-
-    Returns:
-        Our name and "", or None and the reason why it has none ("" if nothing is known of it).
-    """
-    for rule in layout.rules:
-        match = re.fullmatch(rule.pattern, source)
-        if match is None:
-            continue
-        if rule.target is None:
-            return None, rule.reason
-        return (match.expand(rule.target) if isinstance(rule.target, str) else rule.target(match)), ""
-    return None, ""
-
-
-def _less_one(template: str, group: int = 1) -> Callable[[re.Match[str]], str]:
-    """A template whose `{n}` is a numbered group minus one; the other groups as usual."""
-    return lambda match: match.expand(template.replace("{n}", str(int(match[group]) - 1)))
-
+from lfb_lightning.models.imports.rules import MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule, less_one
+from lfb_lightning.models.imports.slowfast_layouts import MMACTION2_SLOWFAST, PYSLOWFAST_SLOWFAST
+from lfb_lightning.models.imports.vit_layouts import HUGGING_FACE_VIDEOMAE, MMACTION2_VIT, UMT, VIDEOMAE
 
 _FBO = r"roi_head\.shared_head\.fbo\."
 _NL_PARTS = {"st_feat_conv": "query", "lt_feat_conv": "key", "global_conv": "value", "out_conv": "out"}
@@ -70,26 +14,18 @@ _NL_PARTS = {"st_feat_conv": "query", "lt_feat_conv": "key", "global_conv": "val
 MMACTION2 = Layout(
     name="mmaction2",
     mark=r"backbone\.layer1\.0\.conv1\.conv\.weight",
-    clips={
-        "mean": [0.485, 0.456, 0.406],
-        "std": [0.229, 0.224, 0.225],
-        "resize": "opencv",
-        "frame_shift": 1.0,  # its 1.x reads clips one frame late
-    },
+    clips=MMACTION2_CLIPS,
     rules=(
         Rule(r"backbone\.conv1\.(conv|bn)\.(.*)", r"backbone.stem.\1.\2"),
-        Rule(r"backbone\.layer(\d)\.(\d+)\.(conv\d|downsample)\.(.*)", _less_one(r"backbone.stages.{n}.\2.\3.\4")),
-        Rule(r"roi_head\.bbox_head\.fc_cls\.(weight|bias)", r"head.\1"),
+        Rule(r"backbone\.layer(\d)\.(\d+)\.(conv\d|downsample)\.(.*)", less_one(r"backbone.stages.{n}.\2.\3.\4")),
         Rule(_FBO + r"st_feat_conv\.(.*)", r"fbo.short_term_projection.\1"),
         Rule(_FBO + r"lt_feat_conv\.(.*)", r"fbo.long_term_projection.\1"),
         *(
-            Rule(_FBO + rf"non_local_layer_(\d+)\.{theirs}\.conv\.(.*)", _less_one(rf"fbo.layers.{{n}}.{ours}.\2"))
+            Rule(_FBO + rf"non_local_layer_(\d+)\.{theirs}\.conv\.(.*)", less_one(rf"fbo.layers.{{n}}.{ours}.\2"))
             for theirs, ours in _NL_PARTS.items()
         ),
-        Rule(_FBO + r"non_local_layer_(\d+)\.ln\.(weight|bias)", _less_one(r"fbo.layers.{n}.norm.\2")),
-        Rule(r"cls_head\..*", None, "a clip classifier's head: a detector has its own"),
-        Rule(r"data_preprocessor\..*", None, "normalization: data.mean and data.std here"),
-        Rule(r"ema_.*", None, "a moving average of the weights: the weights themselves are used"),
+        Rule(_FBO + r"non_local_layer_(\d+)\.ln\.(weight|bias)", less_one(r"fbo.layers.{n}.norm.\2")),
+        *MMACTION2_REST,
     ),
 )
 
@@ -130,10 +66,10 @@ PYTORCHVIDEO = Layout(
     rules=(
         Rule(r"(?:model\.)?blocks\.0\.conv\.(.*)", r"backbone.stem.conv.\1"),
         Rule(r"(?:model\.)?blocks\.0\.norm\.(.*)", r"backbone.stem.bn.\1"),
-        Rule(_BLOCK + r"branch1_conv\.(.*)", _less_one(r"backbone.stages.{n}.\2.downsample.conv.\3")),
-        Rule(_BLOCK + r"branch1_norm\.(.*)", _less_one(r"backbone.stages.{n}.\2.downsample.bn.\3")),
+        Rule(_BLOCK + r"branch1_conv\.(.*)", less_one(r"backbone.stages.{n}.\2.downsample.conv.\3")),
+        Rule(_BLOCK + r"branch1_norm\.(.*)", less_one(r"backbone.stages.{n}.\2.downsample.bn.\3")),
         *(
-            Rule(_BLOCK + rf"branch2\.{kind}_{part}\.(.*)", _less_one(rf"backbone.stages.{{n}}.\2.{ours}.{leaf}.\3"))
+            Rule(_BLOCK + rf"branch2\.{kind}_{part}\.(.*)", less_one(rf"backbone.stages.{{n}}.\2.{ours}.{leaf}.\3"))
             for part, ours in _ABC.items()
             for kind, leaf in (("conv", "conv"), ("norm", "bn"))
         ),
@@ -189,4 +125,13 @@ CAFFE2 = Layout(
     classes_from_zero=True,
 )
 
-LAYOUTS = (MMACTION2, PYSLOWFAST, PYTORCHVIDEO, CAFFE2)
+LAYOUTS = (
+    *(MMACTION2, MMACTION2_VIT, MMACTION2_SLOWFAST),
+    *(
+        PYSLOWFAST_SLOWFAST,
+        PYSLOWFAST,
+        PYTORCHVIDEO,
+        CAFFE2,
+    ),  # SlowFast first: its slow pathway is marked as SlowOnly is
+    *(VIDEOMAE, UMT, HUGGING_FACE_VIDEOMAE),
+)

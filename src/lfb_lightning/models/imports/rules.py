@@ -1,0 +1,108 @@
+"""How other code bases name the weights that we have: a renaming rule, and a layout, which is a list of them.
+
+A rule is a pattern for the whole name and what it becomes. The first rule that fits wins; a rule without a target says
+why the weight is not used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One renaming rule.
+
+    `pattern` matches a whole source name; `target` is a template or a function of the match, or None with a `reason`.
+    """
+
+    pattern: str
+    target: str | Callable[[re.Match[str]], str] | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A code base: its name, its rules, what marks its files, and how its model differs from our defaults.
+
+    Attributes:
+        name: How messages call it.
+        mark: A pattern that one of its names fits.
+        rules: How its weights are renamed.
+        mark_time: Frames that the marked kernel spans, where two code bases share its name; None: any.
+        recognizer: A pattern that only a clip classifier's names fit; "": the number of classes tells.
+        join: What is done to its weights before they are renamed; None: nothing. The names that it makes are reported.
+        roi_size: RoIAlign cells per side of its detectors.
+        aligned: Whether they use RoIAlign's second form.
+        dropout: Before their classifier.
+        dilate_last_stage: Whether the last stage's convolutions are dilated.
+        backbone: Keys of the backbone's configuration that its weights do not tell.
+        classes_from_zero: Whether its score column is the action id minus one.
+        clips: Keys of `data` by which its clips differ from our defaults; a model's own number of frames is not always known.
+        license: That of its published weights; "": not known.
+        note: In which way its detectors mean something that is not done here; "": in none.
+    """
+
+    name: str
+    mark: str
+    rules: tuple[Rule, ...]
+    mark_time: int | None = None
+    recognizer: str = ""
+    join: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None
+    roi_size: int = 8
+    aligned: bool = True
+    dropout: float = 0.5
+    dilate_last_stage: bool = False
+    backbone: Mapping[str, Any] = field(default_factory=dict)
+    classes_from_zero: bool = False
+    clips: Mapping[str, Any] = field(default_factory=dict)
+    license: str = ""
+    note: str = ""
+
+    def made(self, weights: Mapping[str, Tensor]) -> bool:
+        """Tell whether weights are of this code base."""
+        marked = [value for key, value in weights.items() if re.fullmatch(self.mark, key)]
+        if self.mark_time is None:
+            return bool(marked)
+        return any(value.ndim == 5 and value.shape[2] == self.mark_time for value in marked)
+
+
+def rename(layout: Layout, source: str) -> tuple[str | None, str]:
+    """Translate the name of a weight.
+
+    Returns:
+        Our name and "", or None and the reason why it has none ("" if nothing is known of it).
+    """
+    for rule in layout.rules:
+        match = re.fullmatch(rule.pattern, source)
+        if match is None:
+            continue
+        if rule.target is None:
+            return None, rule.reason
+        return (match.expand(rule.target) if isinstance(rule.target, str) else rule.target(match)), ""
+    return None, ""
+
+
+def less_one(template: str, group: int = 1) -> Callable[[re.Match[str]], str]:
+    """A template whose `{n}` is a numbered group minus one; the other groups as usual."""
+    return lambda match: match.expand(template.replace("{n}", str(int(match[group]) - 1)))
+
+
+MMACTION2_CLIPS = {
+    "mean": [0.485, 0.456, 0.406],
+    "std": [0.229, 0.224, 0.225],
+    "resize": "opencv",
+    "frame_shift": 1.0,  # its 1.x reads clips one frame late
+}
+CLIP_CLASSIFIER = "a clip classifier's head: a detector has its own"
+MMACTION2_REST = (  # what all of its detectors and recognizers have
+    Rule(r"roi_head\.bbox_head\.fc_cls\.(weight|bias)", r"head.\1"),
+    Rule(r"cls_head\..*", None, CLIP_CLASSIFIER),
+    Rule(r"data_preprocessor\..*", None, "normalization: data.mean and data.std here"),
+    Rule(r"ema_.*", None, "a moving average of the weights: the weights themselves are used"),
+)

@@ -1,0 +1,103 @@
+"""Vision transformers and SlowFast as a user runs them: each option trains, and the bank works on top."""
+
+import json
+
+import pytest
+import torch
+
+from lfb_lightning.bank import FeatureBank
+from lfb_lightning.models import VisionTransformer, load_detector
+from lfb_lightning.models.checkpoint import read_checkpoint
+from lfb_lightning.models.portable import portable
+
+pytestmark = pytest.mark.slow
+VIT = ["backbone.embed_dims=48", "backbone.depth=2", "backbone.num_heads=3"]
+SLOWFAST = [
+    "backbone.depth=null",
+    "+backbone.stage_blocks=[1,1,1,1]",
+    "+backbone.base_channels=8",
+    "+backbone.fast_base_channels=2",
+]
+OPTIONS = {
+    "vit_s": (VIT, 4),
+    "vit_b": ([*VIT, "backbone.gradient_checkpointing=true", "parameter_groups=layer_decay"], 4),
+    "vit_l": ([*VIT, "trainer.precision=bf16-mixed"], 4),
+    "vit_h": ([*VIT, "backbone.learned_positions=true"], 4),
+    "umt_b": (VIT, 4),
+    "umt_l": (VIT, 4),
+    "slowfast_r50_4x16": (SLOWFAST, 8),
+    "slowfast_r50_8x8": (SLOWFAST, 8),
+    "slowfast_r101_8x8": ([*SLOWFAST, "model.roi_features.context=true"], 8),
+}
+
+
+def arguments(option, mini_dir, folder, fbo="none"):
+    small, frames = OPTIONS[option]
+    if not option.startswith("slowfast"):
+        small = [*small, f"backbone.num_frames={frames}", "backbone.image_size=96"]
+    return [
+        *["experiment=mini_ava", f"backbone={option}", f"fbo={fbo}", *small, f"data.num_frames={frames}"],
+        *[f"paths.data_dir={mini_dir}", "data.last_second=905", "data.num_workers=0", "data.batch_size=4"],
+        *[f"hydra.run.dir={folder}", "trainer.max_epochs=1", "trainer.limit_train_batches=2", "logger=none"],
+    ]
+
+
+OFTEN = ["vit_b", "umt_b", "slowfast_r50_4x16", "slowfast_r101_8x8"]  # the others differ in numbers
+
+
+@pytest.mark.parametrize(
+    "option", [*OFTEN, *(pytest.param(name, marks=pytest.mark.thorough) for name in OPTIONS if name not in OFTEN)]
+)
+def test_each_option_trains(option, here, mini_dir, tmp_path):
+    no_validation = ["trainer.limit_val_batches=0", "trainer.num_sanity_val_steps=0"]
+    here("train", *arguments(option, mini_dir, tmp_path), *no_validation)
+    stored = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert stored["global_step"] == 2
+    trained = load_detector(tmp_path / "checkpoints" / "last.ckpt")
+    assert all(value.isfinite().all() for value in trained.state_dict().values())
+    moments = stored["optimizer_states"][0]["state"].values()
+    assert len(moments) == len(list(trained.parameters()))
+    assert all(one["exp_avg"].any() for one in moments)  # every weight had a gradient
+
+
+def test_a_clip_of_another_length_is_one_line(here, mini_dir, tmp_path):
+    failed = here("train", *arguments("vit_s", mini_dir, tmp_path), "data.num_frames=6", fails=True)
+    assert "backbone.num_frames is 4, and clips have 6 frames (data.num_frames)" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize("option", ["vit_b", pytest.param("slowfast_r50_4x16", marks=pytest.mark.thorough)])
+def test_from_training_over_the_bank_to_the_test(option, here, mini_dir, tmp_path):
+    chosen = arguments(option, mini_dir, tmp_path / "baseline")
+    here("train", *chosen)
+    checkpoint = f"ckpt_path={tmp_path}/baseline/checkpoints/best.ckpt"
+    shared = [f"bank.dir={tmp_path / 'banks'}"]
+    data = [one for one in chosen if one.startswith(("experiment", "paths", "data."))]
+    for split in ("train", "val"):
+        here("extract", *data, checkpoint, f"split={split}", *shared, f"hydra.run.dir={tmp_path / split}")
+    bank = FeatureBank.open(tmp_path / "banks" / "train")
+    detector = load_detector(tmp_path / "baseline" / "checkpoints" / "best.ckpt")
+    assert bank.channels == detector.channels
+    assert bank.manifest.provenance.backbone == detector.describe_backbone()
+    lfb = arguments(option, mini_dir, tmp_path / "lfb", fbo="nl")
+    here("train", *lfb, *shared, "fbo.latent_channels=16", f"init_from={checkpoint.removeprefix('ckpt_path=')}")
+    here("test", f"ckpt_path={tmp_path}/lfb/checkpoints/best.ckpt", f"hydra.run.dir={tmp_path / 'test'}")
+    tested = json.loads((tmp_path / "test" / "metrics.json").read_text())
+    trained = json.loads((tmp_path / "lfb" / "metrics.json").read_text())
+    assert tested["mAP"] == pytest.approx(trained["mAP"], abs=1e-6)
+
+
+def test_the_license_of_what_training_starts_from_is_told_and_kept(here, mini_dir, tmp_path):
+    backbone = VisionTransformer(embed_dims=48, depth=2, num_heads=3)
+    weights = {name: value for name, value in backbone.state_dict().items() if not name.startswith("norm.")}
+    torch.save({"module": {**weights, "fc_norm.weight": torch.ones(48)}}, tmp_path / "their.pth")
+    chosen = arguments("vit_b", mini_dir, tmp_path / "run")
+    no_validation = ["trainer.limit_val_batches=0", "trainer.num_sanity_val_steps=0"]
+    done = here("train", *chosen, *no_validation, f"backbone.weights={tmp_path / 'their.pth'}")
+    told = [line for line in (done.stdout + done.stderr).splitlines() if "license of the weights: CC-BY-NC-4.0" in line]
+    assert len(told) == 1
+    stored = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")[0]
+    assert stored["license"].startswith("CC-BY-NC-4.0")
+    assert portable(stored)["license"] == stored["license"]
+    imported = here("import_weights", f"src={tmp_path / 'their.pth'}", f"out={tmp_path / 'our.ckpt'}")
+    assert "license of the weights: CC-BY-NC-4.0" in imported.stdout
