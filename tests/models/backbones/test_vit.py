@@ -10,6 +10,9 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.modules.parameter_groups import parameter_groups
 from lfb_lightning.models import FBONone, MultiLabelLoss, RoIFeatures, VisionTransformer, assemble_detector
 from lfb_lightning.models.backbones.positions import fill_sinusoids
+from lfb_lightning.models.checkpoint import DETECTOR_PARTS
+from lfb_lightning.models.parameter_limit import no_larger_than
+from lfb_lightning.models.stored_objects import StoredObjects
 from tests.models.backbones import golden
 from tests.models.golden import generator
 
@@ -205,6 +208,16 @@ def test_another_clip_length_or_size_is_one_line():
     ]:
         with pytest.raises(ValueError, match=re.escape(message)):
             VisionTransformer(**{**TINY, **options})
+
+
+def test_a_stored_configuration_makes_no_larger_table_than_its_weights():
+    spec = {"_target_": "lfb_lightning.models.VisionTransformer", **TINY}
+    weights = VisionTransformer(**TINY).state_dict()
+    built = StoredObjects(source="a file", trusted_packages=())
+    with no_larger_than(weights, source="a file"):
+        built.build(spec, "backbone", DETECTOR_PARTS)
+    with pytest.raises(InputError, match="by far do not fill"), no_larger_than(weights, source="a file"):
+        built.build({**spec, "image_size": 4096}, "backbone", DETECTOR_PARTS)
 
 
 def test_drop_path_leaves_out_whole_clips_in_training_only():

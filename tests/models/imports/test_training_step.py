@@ -11,7 +11,8 @@ from lfb_lightning.datasets.ava.assignment import sample_persons
 from lfb_lightning.models import MultiLabelLoss, build_detector
 from lfb_lightning.models.checkpoint import load_weights
 from lfb_lightning.models.imports import import_weights
-from lfb_lightning.models.imports.layouts import MMACTION2, rename
+from lfb_lightning.models.imports.layouts import MMACTION2
+from lfb_lightning.models.imports.rules import rename
 from lfb_lightning.structures import GroundTruth
 from tests.models import golden
 from tests.models.imports.test_mmaction2 import tiny_weights, window_of
