@@ -1,4 +1,4 @@
-"""Vision transformers and SlowFast as a user runs them: each option trains, and the bank works on top."""
+"""Today's backbones as a user runs them: each option trains, and the bank works on top."""
 
 import json
 
@@ -18,6 +18,8 @@ SLOWFAST = [
     "+backbone.base_channels=8",
     "+backbone.fast_base_channels=2",
 ]
+MVIT = ["backbone.embed_dims=8", "backbone.stage_blocks=[1,1,1,1]", "backbone.image_size=96", "backbone.num_frames=4"]
+SWIN = ["backbone.embed_dims=8", "backbone.depths=[1,1]", "backbone.num_heads=[1,2]", "backbone.window_size=[2,3,3]"]
 OPTIONS = {
     "vit_s": (VIT, 4),
     "vit_b": ([*VIT, "backbone.gradient_checkpointing=true", "parameter_groups=layer_decay"], 4),
@@ -28,12 +30,20 @@ OPTIONS = {
     "slowfast_r50_4x16": (SLOWFAST, 8),
     "slowfast_r50_8x8": (SLOWFAST, 8),
     "slowfast_r101_8x8": ([*SLOWFAST, "model.roi_features.context=true"], 8),
+    "mvit_v2_s": ([*MVIT, "parameter_groups=layer_decay"], 4),
+    "mvit_v2_b": ([*MVIT, "backbone.gradient_checkpointing=true"], 4),
+    "swin3d_t": ([*SWIN, "parameter_groups=layer_decay"], 4),
+    "swin3d_s": (SWIN, 4),
+    "swin3d_b": (SWIN, 4),
+    "vjepa2_l": ([*VIT, "parameter_groups=layer_decay"], 4),
+    "vjepa2_h": (VIT, 4),
+    "vjepa2_g": (VIT, 4),
 }
 
 
 def arguments(option, mini_dir, folder, fbo="none"):
     small, frames = OPTIONS[option]
-    if not option.startswith("slowfast"):
+    if option.startswith(("vit", "umt")):
         small = [*small, f"backbone.num_frames={frames}", "backbone.image_size=96"]
     return [
         *["experiment=mini_ava", f"backbone={option}", f"fbo={fbo}", *small, f"data.num_frames={frames}"],
@@ -42,7 +52,16 @@ def arguments(option, mini_dir, folder, fbo="none"):
     ]
 
 
-OFTEN = ["vit_b", "umt_b", "slowfast_r50_4x16", "slowfast_r101_8x8"]  # the others differ in numbers
+FURTHER = ("slowfast_r50_4x16", "mvit_v2_s", "swin3d_t", "vjepa2_l")
+OFTEN = [
+    "vit_b",
+    "umt_b",
+    "slowfast_r50_4x16",
+    "slowfast_r101_8x8",
+    "mvit_v2_s",
+    "swin3d_t",
+    "vjepa2_l",
+]  # the others differ in numbers
 
 
 @pytest.mark.parametrize(
@@ -66,7 +85,16 @@ def test_a_clip_of_another_length_is_one_line(here, mini_dir, tmp_path):
     assert "Traceback" not in failed.stderr
 
 
-@pytest.mark.parametrize("option", ["vit_b", pytest.param("slowfast_r50_4x16", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "vit_b",
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("slowfast_r50_4x16", "mvit_v2_s", "swin3d_t", "vjepa2_l")
+        ),
+    ],
+)
 def test_from_training_over_the_bank_to_the_test(option, here, mini_dir, tmp_path):
     chosen = arguments(option, mini_dir, tmp_path / "baseline")
     here("train", *chosen)

@@ -5,7 +5,16 @@ clips [B,3,T,H,W] -> backbone -> [B,C,T,h,w] -> region features -> short-term [R
 """
 
 from lfb_lightning.models.assembly import assemble_detector
-from lfb_lightning.models.backbones import Backbone, LayeredBackbone, ResNet3d, SlowFast, VisionTransformer
+from lfb_lightning.models.backbones import (
+    VJEPA2,
+    Backbone,
+    LayeredBackbone,
+    MViT,
+    ResNet3d,
+    SlowFast,
+    Swin3d,
+    VisionTransformer,
+)
 from lfb_lightning.models.block_loss import Block, BlockLoss
 from lfb_lightning.models.checkpoint import build_detector
 from lfb_lightning.models.detector import ActionDetector
@@ -18,6 +27,7 @@ from lfb_lightning.models.regions import GlobalMean, RegionFeatures, RoIFeatures
 
 __all__ = [
     "FBO",
+    "VJEPA2",
     "ActionDetector",
     "Backbone",
     "Block",
@@ -31,12 +41,14 @@ __all__ = [
     "InferenceDetector",
     "LayeredBackbone",
     "Loss",
+    "MViT",
     "MultiLabelLoss",
     "RegionFeatures",
     "ResNet3d",
     "RoIFeatures",
     "SingleLabelLoss",
     "SlowFast",
+    "Swin3d",
     "VisionTransformer",
     "assemble_detector",
     "build_detector",

@@ -10,6 +10,7 @@ import torch
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models.backbones.positions import fill_sinusoids
+from lfb_lightning.models.imports.multiscale_architecture import MULTISCALE_SPECS
 from lfb_lightning.models.imports.rules import Layout
 
 _MODELS = "lfb_lightning.models"
@@ -23,6 +24,9 @@ def backbone_spec(weights: dict[str, torch.Tensor], layout: Layout) -> tuple[dic
     Returns:
         The configuration, and the channels of its feature map.
     """
+    for mark, spec in MULTISCALE_SPECS.items():
+        if mark in weights:
+            return spec(weights)
     if "backbone.patch_embed.proj.weight" in weights:
         return vit_spec(weights)
     if "backbone.slow.stem.conv.weight" in weights:

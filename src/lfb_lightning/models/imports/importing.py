@@ -73,8 +73,8 @@ class Imported:
 def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = True) -> Imported:
     """Import a checkpoint file of another code base.
 
-    It reads those of mmaction2 (0.x, 1.x), PySlowFast, pytorchvideo, the original Caffe2 release, VideoMAE, UMT and Hugging
-    Face's VideoMAE.
+    It reads those of mmaction2 (0.x, 1.x), PySlowFast, pytorchvideo, the original Caffe2 release, VideoMAE, UMT, torchvision
+    (MViTv2, Swin) and Hugging Face (VideoMAE, V-JEPA 2).
 
     Args:
         path: The file.

@@ -1,9 +1,16 @@
-"""The layouts of mmaction2, PySlowFast, pytorchvideo and Caffe2, and the list of all."""
+"""The layouts of 3D ResNets (mmaction2, PySlowFast, pytorchvideo, Caffe2), and the list of all layouts."""
 
 from __future__ import annotations
 
 import re
 
+from lfb_lightning.models.imports.multiscale_layouts import (
+    MMACTION2_MVIT,
+    PYSLOWFAST_MVIT,
+    TORCHVISION_MVIT,
+    TORCHVISION_SWIN3D,
+    TRANSFORMERS_VJEPA2,
+)
 from lfb_lightning.models.imports.rules import MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule, less_one
 from lfb_lightning.models.imports.slowfast_layouts import MMACTION2_SLOWFAST, PYSLOWFAST_SLOWFAST
 from lfb_lightning.models.imports.vit_layouts import HUGGING_FACE_VIDEOMAE, MMACTION2_VIT, UMT, VIDEOMAE
@@ -125,13 +132,9 @@ CAFFE2 = Layout(
     classes_from_zero=True,
 )
 
-LAYOUTS = (
-    *(MMACTION2, MMACTION2_VIT, MMACTION2_SLOWFAST),
-    *(
-        PYSLOWFAST_SLOWFAST,
-        PYSLOWFAST,
-        PYTORCHVIDEO,
-        CAFFE2,
-    ),  # SlowFast first: its slow pathway is marked as SlowOnly is
-    *(VIDEOMAE, UMT, HUGGING_FACE_VIDEOMAE),
+LAYOUTS = (  # the first that fits: SlowFast's slow pathway is marked as SlowOnly is, and Swin's patches as VideoMAE's
+    *(MMACTION2, MMACTION2_VIT, MMACTION2_SLOWFAST, MMACTION2_MVIT),
+    *(PYSLOWFAST_SLOWFAST, PYSLOWFAST, PYSLOWFAST_MVIT),
+    *(PYTORCHVIDEO, CAFFE2, TORCHVISION_MVIT, TORCHVISION_SWIN3D),
+    *(VIDEOMAE, UMT, HUGGING_FACE_VIDEOMAE, TRANSFORMERS_VJEPA2),
 )
