@@ -14,7 +14,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.callbacks.best_evaluation import BestEvaluation
 from lfb_lightning.models import load_detector, state_digest
 from lfb_lightning.models.cards import card_text, is_edited
-from lfb_lightning.models.cards.origins import LICENSES, began_with, license_of, origins_of
+from lfb_lightning.models.cards.origins import began_with, license_of, origins_of
 from lfb_lightning.models.cards.run_facts import with_figures
 from lfb_lightning.models.imports.layouts import LAYOUTS
 from lfb_lightning.models.loading import origins_of_files
@@ -282,20 +282,23 @@ def test_what_somebody_has_edited_stays(run, tmp_path):
 
 
 def test_licenses_of_what_it_began_with(run, tmp_path):
-    resnet, vit = "lfb_lightning.models.ResNet3d", "lfb_lightning.models.VisionTransformer"
-    imported = {"imported_from": "/home/a/k400.pth", "imported_layout": "mmaction2"}
-    (entry,) = began_with({**imported, "model": {"backbone": {"_target_": resnet}}}, "/x/k400.ckpt")
-    assert entry == {"file": "k400.ckpt", "imported_from": "k400.pth", "layout": "mmaction2", "backbone": resnet}
-    assert license_of(entry)[0] == "Apache-2.0"
-    assert license_of({**entry, "backbone": vit})[0] == "CC-BY-NC-4.0"
-    assert license_of({**entry, "backbone": "my_package.Own"}) is None
-    assert license_of({"file": "k400.pth", "backbone": resnet}) is None
+    told = {"imported_layout": "mmaction2", "license": "Apache-2.0 (its own)"}
+    (entry,) = began_with({"imported_from": "/home/a/k400.pth", **told}, "/x/k400.ckpt")
+    assert entry == {
+        "file": "k400.ckpt",
+        "imported_from": "k400.pth",
+        "layout": "mmaction2",
+        "license": told["license"],
+    }
+    assert license_of(entry) == ("Apache-2.0", "its own")
+    assert license_of({"file": "k400.pth", "license": "what I like"}) is None
+    assert license_of({"file": "k400.pth"}) is None
     second = began_with({"trained_on": {"began_with": [entry]}}, "/runs/base/best.ckpt")
     assert second == [entry, {"file": "best.ckpt"}]
     assert origins_of({"trained_on": {"began_with": [5, {"file": "/a/b", "x": 1}, {}]}}) == [{"file": "b"}, {}]
     for layout in LAYOUTS:
-        assert LICENSES[layout.name], layout.name
-    trained = {"actions": {}, "began_with": [{**entry, "backbone": vit}]}
+        assert license_of({"license": layout.license}), layout.name
+    trained = {"actions": {}, "began_with": [{**entry, "license": "CC-BY-NC-4.0 (VideoMAE's)"}]}
     text = card(run(config={**RUN, "trained_on": trained}), tmp_path, license="mit")
     assert "under CC-BY-NC-4.0" in text
     assert "of what it began with stays binding" in text

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from lfb_lightning.models.cards.text import code, file_name
 
-# What the code bases publish, by the layout of `lfb-import`, for the backbones that each entry names. A layout says how
-# weights are called, not who made them: the sentence says so.
-_RESNETS = ("ResNet3d", "SlowFast")
-_VITS = ("VisionTransformer", "ViT")
-LICENSES: Mapping[str, tuple[tuple[tuple[str, ...], str, str], ...]] = {
-    "mmaction2": (
-        (_RESNETS, "Apache-2.0", "its repository's license"),
-        (_VITS, "CC-BY-NC-4.0", "its ViTs begin with VideoMAE's weights, whose license forbids commercial use"),
-    ),
-    "PySlowFast": ((_RESNETS, "Apache-2.0", "its repository's license"),),
-    "pytorchvideo": ((_RESNETS, "Apache-2.0", "its repository's license"),),
-    "Caffe2 (original LFB release)": ((_RESNETS, "Apache-2.0", "its repository's license"),),
-    "VideoMAE": ((_VITS, "CC-BY-NC-4.0", "its repository's license, which forbids commercial use"),),
-}
+_LICENSE = re.compile(r"(\S+) \((.*)\)")  # as `imports.rules.Layout.license` has it
 
 
 def began_with(config: Mapping[str, Any], path: object) -> list[dict[str, str]]:
@@ -31,8 +19,8 @@ def began_with(config: Mapping[str, Any], path: object) -> list[dict[str, str]]:
         path: The file.
 
     Returns:
-        The file, and before it those that it began with itself: its name, and the layout and the backbone's class where
-        it is another code base's.
+        The file, and before it those that it began with itself: its name, and the layout and the license where it is
+        another code base's.
     """
     entry = {"file": file_name(path)}
     if config.get("imported_from") is None:
@@ -49,7 +37,7 @@ def origins_of(config: Mapping[str, Any]) -> list[dict[str, str]]:
     trained = config.get("trained_on")
     stored = trained.get("began_with") if isinstance(trained, Mapping) else None
     if isinstance(stored, list):
-        known = ("file", "imported_from", "layout", "backbone")
+        known = ("file", "imported_from", "layout", "license")
         return [
             {name: file_name(one[name])[:200] for name in known if isinstance(one.get(name), str)}
             for one in stored[:20]
@@ -64,10 +52,8 @@ def origins_of(config: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def license_of(origin: Mapping[str, str]) -> tuple[str, str] | None:
     """Give the license under which a code base publishes such weights, and why; None: it is not known."""
-    for backbones, name, why in LICENSES.get(origin.get("layout", ""), ()):
-        if any(part in origin.get("backbone", "") for part in backbones):
-            return name, why
-    return None
+    found = _LICENSE.fullmatch(origin.get("license", ""))
+    return (found[1], found[2]) if found else None
 
 
 def sentence(origin: Mapping[str, str]) -> str:
@@ -88,8 +74,5 @@ def sentence(origin: Mapping[str, str]) -> str:
 
 
 def _make(config: Mapping[str, Any]) -> dict[str, str]:
-    model = config.get("model")
-    backbone = model.get("backbone") if isinstance(model, Mapping) else None
-    target = backbone.get("_target_") if isinstance(backbone, Mapping) else None
-    found = {"layout": config.get("imported_layout"), "backbone": target}
+    found = {"layout": config.get("imported_layout"), "license": config.get("license")}
     return {name: value for name, value in found.items() if isinstance(value, str)}

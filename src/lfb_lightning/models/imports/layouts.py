@@ -11,7 +11,7 @@ from lfb_lightning.models.imports.multiscale_layouts import (
     TORCHVISION_SWIN3D,
     TRANSFORMERS_VJEPA2,
 )
-from lfb_lightning.models.imports.rules import MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule, less_one
+from lfb_lightning.models.imports.rules import APACHE, MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule, less_one
 from lfb_lightning.models.imports.slowfast_layouts import MMACTION2_SLOWFAST, PYSLOWFAST_SLOWFAST
 from lfb_lightning.models.imports.vit_layouts import HUGGING_FACE_VIDEOMAE, MMACTION2_VIT, UMT, VIDEOMAE
 
@@ -20,6 +20,7 @@ _NL_PARTS = {"st_feat_conv": "query", "lt_feat_conv": "key", "global_conv": "val
 
 MMACTION2 = Layout(
     name="mmaction2",
+    license=APACHE,
     mark=r"backbone\.layer1\.0\.conv1\.conv\.weight",
     clips=MMACTION2_CLIPS,
     rules=(
@@ -46,6 +47,7 @@ def _slowfast_block(match: re.Match[str], template: str) -> str:
 _ABC = {"a": "conv1", "b": "conv2", "c": "conv3"}
 PYSLOWFAST = Layout(
     name="PySlowFast",
+    license=APACHE,
     mark=r"s1\.pathway0_stem\.conv\.weight",
     rules=(
         Rule(r"s1\.pathway0_stem\.(conv|bn)\.(.*)", r"backbone.stem.\1.\2"),
@@ -69,6 +71,7 @@ PYSLOWFAST = Layout(
 _BLOCK = r"(?:model\.)?blocks\.([1-4])\.res_blocks\.(\d+)\."
 PYTORCHVIDEO = Layout(
     name="pytorchvideo",
+    license=APACHE,
     mark=r"(?:model\.)?blocks\.0\.conv\.weight",
     rules=(
         Rule(r"(?:model\.)?blocks\.0\.conv\.(.*)", r"backbone.stem.conv.\1"),
@@ -94,6 +97,7 @@ _WEIGHT_OR_BIAS = {"w": "weight", "b": "bias"}
 
 CAFFE2 = Layout(
     name="Caffe2 (original LFB release)",
+    license=APACHE,
     mark=r"res2_0_branch2a_w",
     clips={"num_frames": 32, "frame_stride": 2, "resize": "opencv"},
     rules=(

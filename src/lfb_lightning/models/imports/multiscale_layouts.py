@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lfb_lightning.models.imports.rules import CLIP_CLASSIFIER, MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule
+from lfb_lightning.models.imports.rules import APACHE, CLIP_CLASSIFIER, MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule
 
+_BSD = "BSD-3-Clause (its repository's license; only that of the code was seen)"
 _FACEBOOK_CLIPS = {"mean": [0.45, 0.45, 0.45], "std": [0.225, 0.225, 0.225], "frame_stride": 4}
 
 
@@ -32,6 +33,7 @@ def _attention_rules(prefix: str) -> tuple[Rule, ...]:
 
 TORCHVISION_MVIT = Layout(
     name="torchvision (MViTv2)",
+    license=_BSD,
     mark=r"pos_encoding\.class_token",
     recognizer=r"head\.1\.weight",
     rules=(
@@ -43,6 +45,7 @@ TORCHVISION_MVIT = Layout(
 
 PYSLOWFAST_MVIT = Layout(
     name="PySlowFast (MViTv2)",
+    license=APACHE,
     mark=r"patch_embed\.proj\.weight",
     mark_time=3,
     join=flatten_class_token,
@@ -60,6 +63,7 @@ PYSLOWFAST_MVIT = Layout(
 
 MMACTION2_MVIT = Layout(
     name="mmaction2 (MViTv2)",
+    license=APACHE,
     mark=r"backbone\.patch_embed\.projection\.weight",
     mark_time=3,
     join=flatten_class_token,
@@ -74,6 +78,7 @@ MMACTION2_MVIT = Layout(
 
 TORCHVISION_SWIN3D = Layout(
     name="torchvision (Swin)",
+    license=_BSD,
     mark=r"features\.0\.0\.attn\.relative_position_bias_table",
     recognizer=r"head\.weight",
     rules=(
@@ -86,6 +91,7 @@ TORCHVISION_SWIN3D = Layout(
 _VJEPA2 = r"(?:vjepa2\.)?"
 TRANSFORMERS_VJEPA2 = Layout(
     name="Hugging Face (V-JEPA 2)",
+    license="MIT (its repository's license; parts are under Apache-2.0, and only that of the code was seen)",
     mark=_VJEPA2 + r"encoder\.embeddings\.patch_embeddings\.proj\.weight",
     rules=(
         Rule(_VJEPA2 + r"encoder\.(.*)", r"backbone.encoder.\1"),

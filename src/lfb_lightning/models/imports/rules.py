@@ -44,7 +44,7 @@ class Layout:
         backbone: Keys of the backbone's configuration that its weights do not tell.
         classes_from_zero: Whether its score column is the action id minus one.
         clips: Keys of `data` by which its clips differ from our defaults; a model's own number of frames is not always known.
-        license: That of its published weights; "": not known.
+        license: That of its published weights, and in brackets why; "": not known.
         note: In which way its detectors mean something that is not done here; "": in none.
     """
 
@@ -93,6 +93,7 @@ def less_one(template: str, group: int = 1) -> Callable[[re.Match[str]], str]:
     return lambda match: match.expand(template.replace("{n}", str(int(match[group]) - 1)))
 
 
+APACHE = "Apache-2.0 (its repository's license)"
 MMACTION2_CLIPS = {
     "mean": [0.485, 0.456, 0.406],
     "std": [0.229, 0.224, 0.225],

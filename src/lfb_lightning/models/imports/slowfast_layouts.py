@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from lfb_lightning.models.imports.rules import MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule, less_one
+from lfb_lightning.models.imports.rules import APACHE, MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule, less_one
 
 _SLOWFAST_CLIPS = {"num_frames": 32, "frame_stride": 2}
 _PATHS = r"backbone\.(slow|fast)_path\."
 
 MMACTION2_SLOWFAST = Layout(
     name="mmaction2 (SlowFast)",
+    license=APACHE,
     mark=r"backbone\.slow_path\.conv1\.conv\.weight",
     rules=(
         Rule(_PATHS + r"conv1\.(conv|bn)\.(.*)", r"backbone.\1.stem.\2.\3"),
@@ -45,6 +46,7 @@ def _place(template: str) -> Callable[[re.Match[str]], str]:
 
 PYSLOWFAST_SLOWFAST = Layout(
     name="PySlowFast (SlowFast)",
+    license=APACHE,
     mark=r"s1\.pathway1_stem\.conv\.weight",
     rules=(
         Rule(r"s1\.pathway(?P<path>[01])_stem\.(?P<rest>.*)", _place("backbone.{path}.stem.{rest}")),

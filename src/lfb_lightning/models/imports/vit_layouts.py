@@ -61,6 +61,7 @@ VIDEOMAE = Layout(
 
 UMT = Layout(
     name="UMT",
+    license="MIT (its repository's license; only that of the code was seen)",
     mark=_ORIGINAL + r"patch_embed\.proj\.weight",
     mark_time=1,
     recognizer=_ORIGINAL + r"fc_norm\.weight",
