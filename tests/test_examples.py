@@ -118,6 +118,8 @@ def test_override_is_one_of_some_command(text, composed):
         )
     ]
     attempts += [("bank", [action, *needed]) for action, needed in actions.items()]
+    of_data = {"download": ["what=videos"], "convert": ["from=cvat", "annotations=a", "to=b"]}
+    attempts += [("data", [action, *needed]) for action, needed in of_data.items()]
     attempts += [("doctor", []), *(("train", [f"logger={name}"]) for name in ("wandb", "mlflow", "trackio"))]
     attempts += [("detect", [f"persons={source}"]) for source in ("boxes", "onnx")]
     told = []
