@@ -19,7 +19,7 @@ PURPOSES: Mapping[str, str] = {
     "huggingface": "persons by Hugging Face's models, and V-JEPA 2: persons=huggingface, backbone=vjepa2_l",
     "trackers": "track ids at several moments per second: linker=trackers",
     "export": "detectors as ONNX files: lfb-export format=onnx",
-    "hub": "detectors from the Hugging Face Hub: ActionDetector.from_pretrained",
+    "hub": "detectors from and to the Hugging Face Hub: from_pretrained, push_to_hub, lfb-export push=",
     "docs": "this documentation as a site: bash scripts/docs.sh",
     "wandb": "figures and pictures in Weights & Biases: logger=wandb",
     "mlflow": "figures and pictures in MLflow: logger=mlflow",
