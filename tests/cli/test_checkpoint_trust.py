@@ -329,7 +329,39 @@ def test_a_trusted_package_of_the_working_directory(workplace, tmp_path):
 )
 def test_a_model_that_the_weights_do_not_fill_takes_no_memory(tmp_path, change):
     model = stored.config()["model"]
-    path = stored.with_sections(tmp_path / "x.ckpt", model=model | {"backbone": model["backbone"] | change})
+    refuse_without_memory(tmp_path / "x.ckpt", model | {"backbone": model["backbone"] | change})
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        {"_target_": "MViT", "stage_blocks": [10**9], "embed_dims": 8},
+        {"_target_": "MViT", "stage_blocks": [1] * 10**5, "embed_dims": 8},
+        {"_target_": "MViT", "image_size": 64 * 10**6, "embed_dims": 8},
+        {"_target_": "MViT", "num_frames": 2 * 10**8, "embed_dims": 8},
+        {"_target_": "VisionTransformer", "depth": 10**9, "embed_dims": 16, "num_heads": 1},
+        {"_target_": "VisionTransformer", "num_frames": 2 * 10**8, "embed_dims": 16, "num_heads": 1},
+        {"_target_": "VJEPA2", "depth": 10**9, "embed_dims": 16, "num_heads": 1},
+        {"_target_": "Swin3d", "window_size": [20, 30, 25], "embed_dims": 12},
+        {"_target_": "Swin3d", "num_heads": [10**6] * 4, "embed_dims": 12},
+        {"_target_": "Swin3d", "depths": [10**9], "num_heads": [1], "embed_dims": 12},
+        {"_target_": "SlowFast", "stage_blocks": [10**9, 1, 1, 1], "base_channels": 4, "fast_base_channels": 1},
+        {"_target_": "SlowFast", "depth": 50, "slow_temporal_kernels": [1] * 10**5},
+    ],
+)
+def test_a_backbone_of_enormous_numbers_takes_no_memory(tmp_path, backbone):
+    model = stored.config()["model"]
+    named = {**backbone, "_target_": f"lfb_lightning.models.{backbone['_target_']}"}
+    refuse_without_memory(tmp_path / "x.ckpt", model | {"backbone": named})
+
+
+def test_a_feature_bank_operator_of_enormous_numbers_takes_no_memory(tmp_path):
+    fbo = {"_target_": "lfb_lightning.models.FBOCrossAttention", "_partial_": True, "latent_channels": 8}
+    refuse_without_memory(tmp_path / "x.ckpt", stored.config()["model"] | {"fbo": fbo | {"cells": 10**8}})
+
+
+def refuse_without_memory(path, model):
+    stored.with_sections(path, model=model)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InputError, match=rf"^checkpoint {path}: ") as refused:
         load_detector(path)

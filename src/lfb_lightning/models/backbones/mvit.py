@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torchvision.models.video import mvit as torchvisions
 
+from lfb_lightning.models.backbones.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_multiple
+
 _PATCH_STRIDE = 4  # of the patches; each stage but the first halves the map once more
+_MOST_PIXELS = 4096  # and frames, of the tables, which torchvision fills before they are counted
 _KEY_STRIDE = 8  # of keys and values in the first stage; each further stage halves it
 
 
@@ -51,6 +54,10 @@ class MViT(nn.Module):
             raise ValueError(
                 "channels, heads and blocks are expected to be at least 1, and frames and all blocks at least 2"
             )
+        require_at_most(MOST_STAGES, stages=len(stage_blocks))
+        require_at_most(MOST_BLOCKS, blocks=sum(stage_blocks))
+        require_at_most(_MOST_PIXELS, image_size=image_size, num_frames=num_frames)
+        require_multiple("embed_dims", embed_dims, "num_heads", num_heads)
         if not 0 <= drop_path_rate < 1:
             raise ValueError(f"drop_path_rate is {drop_path_rate}, expected at least 0 and less than 1")
         self.weights = weights

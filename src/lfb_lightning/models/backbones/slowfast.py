@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.models.backbones.bounds import MOST_STAGES, require_at_most
 from lfb_lightning.models.backbones.resnet3d import ConvBN, ResNet3d, freeze_norms
 
 _FAST_STEM_KERNEL = 5
@@ -79,6 +80,7 @@ class SlowFast(nn.Module):
         self.alpha, self.slow_frames, self.lateral_norm = alpha, slow_frames, lateral_norm
         self.freeze_batch_norm, self.weights = freeze_batch_norm, weights
         stages = len(slow_temporal_kernels)
+        require_at_most(MOST_STAGES, stages=stages)
         widths = [fast_base_channels] + [4 * fast_base_channels * 2**index for index in range(stages - 1)]
         self.fast = ResNet3d(
             depth=depth,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint_sequential
 from torchvision.models.video.swin_transformer import SwinTransformer3d
+
+from lfb_lightning.models.backbones.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_multiple
+
+_MOST_CELLS = 2048  # of a window: torchvision makes a table of their pairs; published ones have up to 1152
 
 
 class Swin3d(nn.Module):
@@ -42,6 +47,11 @@ class Swin3d(nn.Module):
             raise ValueError(f"depths are {tuple(depths)} and num_heads {tuple(num_heads)}, expected as many, all >= 1")
         if len(window_size) != 3:
             raise ValueError(f"window_size is {tuple(window_size)}, expected time steps, rows and columns")
+        require_at_most(MOST_STAGES, stages=len(depths))
+        require_at_most(MOST_BLOCKS, blocks=sum(depths))
+        require_at_most(_MOST_CELLS, window_size=math.prod(window_size))
+        for stage, heads in enumerate(num_heads):
+            require_multiple(f"channels of stage {stage}", embed_dims * 2**stage, "num_heads", heads)
         if not 0 <= drop_path_rate < 1:
             raise ValueError(f"drop_path_rate is {drop_path_rate}, expected at least 0 and less than 1")
         self.weights = weights

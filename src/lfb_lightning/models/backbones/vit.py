@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.models.backbones.bounds import MOST_BLOCKS, require_at_most, require_multiple
 from lfb_lightning.models.backbones.positions import fill_sinusoids, resized_positions
 from lfb_lightning.models.backbones.recomputing import recomputed
 from lfb_lightning.models.backbones.transformer import Block, token_norm
@@ -67,9 +68,10 @@ class VisionTransformer(nn.Module):
         super().__init__()
         if min(embed_dims, depth, num_heads, num_frames, tubelet, image_size, patch_size) < 1:
             raise ValueError("channels, blocks, heads, frames and sizes are expected to be at least 1")
-        _require_multiple("embed_dims", embed_dims, "num_heads", num_heads)
-        _require_multiple("num_frames", num_frames, "tubelet", tubelet)
-        _require_multiple("image_size", image_size, "patch_size", patch_size)
+        require_at_most(MOST_BLOCKS, depth=depth)
+        require_multiple("embed_dims", embed_dims, "num_heads", num_heads)
+        require_multiple("num_frames", num_frames, "tubelet", tubelet)
+        require_multiple("image_size", image_size, "patch_size", patch_size)
         if not 0 <= drop_path_rate < 1:
             raise ValueError(f"drop_path_rate is {drop_path_rate}, expected at least 0 and less than 1")
         self.num_frames, self.tubelet, self.image_size = num_frames, tubelet, image_size
@@ -138,8 +140,3 @@ class VisionTransformer(nn.Module):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-
-
-def _require_multiple(name: str, value: int, divisor_name: str, divisor: int) -> None:
-    if value % divisor:
-        raise ValueError(f"{name} is {value}, expected a multiple of {divisor_name} ({divisor})")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.models.backbones.bounds import MOST_BLOCKS, require_at_most
 
 _GRID = (
     256  # cells of the square that positions are numbered on: 4096 pixels of patches of 16; its size changes nothing
@@ -52,6 +53,7 @@ class VJEPA2(nn.Module):
         gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        require_at_most(MOST_BLOCKS, depth=depth)
         try:
             from transformers import VJEPA2Config
             from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2Encoder

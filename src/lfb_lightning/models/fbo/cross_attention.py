@@ -144,7 +144,9 @@ class CrossAttentionLayer(nn.Module):
         self.query = nn.Linear(channels, channels)
         self.key_value = nn.Linear(channels, 2 * channels)
         self.out = nn.Linear(channels, channels)
-        self.time = None if cells is None else nn.Parameter(torch.zeros(num_heads, cells))
+        self.time = None if cells is None else nn.Parameter(torch.empty(num_heads, cells))
+        if self.time is not None:  # filled when `no_larger_than` has looked at its size
+            nn.init.zeros_(self.time)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 

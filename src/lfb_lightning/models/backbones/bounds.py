@@ -1,0 +1,23 @@
+"""Bounds of a backbone's numbers that make memory before its first weight is there: a configuration may be a stranger's."""
+
+from __future__ import annotations
+
+MOST_BLOCKS, MOST_STAGES = 1000, 8  # published ones have at most 48 blocks and 4 stages
+
+
+def require_at_most(most: int, **numbers: int) -> None:
+    """Raise ValueError for the first number that is larger.
+
+    Args:
+        most: What each may be.
+        **numbers: By the names of their keys.
+    """
+    for name, number in numbers.items():
+        if number > most:
+            raise ValueError(f"{name} is {number!r:.40}, expected at most {most}")
+
+
+def require_multiple(name: str, value: int, divisor_name: str, divisor: int) -> None:
+    """Raise ValueError unless a number is a multiple of another one."""
+    if value % divisor:
+        raise ValueError(f"{name} is {value}, expected a multiple of {divisor_name} ({divisor})")
