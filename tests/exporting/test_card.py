@@ -17,7 +17,7 @@ from lfb_lightning.models.cards import card_text, is_edited
 from lfb_lightning.models.cards.origins import began_with, license_of, origins_of
 from lfb_lightning.models.cards.run_facts import with_figures
 from lfb_lightning.models.imports.layouts import LAYOUTS
-from lfb_lightning.models.loading import origins_of_files
+from lfb_lightning.models.loading import load_backbone
 from tests.conftest import ROOT
 
 SUMMARY = {
@@ -302,13 +302,18 @@ def test_licenses_of_what_it_began_with(run, tmp_path):
     text = card(run(config={**RUN, "trained_on": trained}), tmp_path, license="mit")
     assert "under CC-BY-NC-4.0" in text
     assert "of what it began with stays binding" in text
+    inherited = {**RUN, "trained_on": trained, "license": "CC-BY-NC-4.0 (VideoMAE's)"}  # as lfb-train hands it on
+    text = card(run(config=inherited), tmp_path)
+    assert "their publisher has not said under which license" in text
+    assert "as their publisher has said" not in text
+    assert "license" not in text.split("---")[1]
     text = card(run(config={**RUN, "trained_on": {"began_with": []}}), tmp_path)
     assert "It began with random weights." in text
 
 
-def test_what_a_training_begins_with_is_read_off_the_file():
+def test_what_a_training_begins_with_is_read_off_the_file_as_its_backbone_is():
     path = ROOT / "tests" / "golden" / "mmaction2" / "checkpoints" / "tiny_c4_1x_epoch_0.pth"
-    (entry,) = origins_of_files([path])
+    (entry,) = load_backbone(load_detector(path).backbone, path).origins
     assert entry["layout"] == "mmaction2"
     assert entry["file"] == entry["imported_from"] == path.name
     assert license_of(entry) == ("Apache-2.0", "its repository's license")

@@ -31,7 +31,7 @@ from lfb_lightning.lightning.callbacks.resuming import Resuming
 from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
 from lfb_lightning.lightning.modules.detection import logged_figures
 from lfb_lightning.models import ActionDetector
-from lfb_lightning.models.loading import load_backbone, origins_of_files, start_from
+from lfb_lightning.models.loading import Start, load_backbone, start_from
 
 _MAIN_FIGURE = "main_figure"  # what a callback of conf/ monitors that is for any data set
 _log = logging.getLogger(__name__)
@@ -55,18 +55,18 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         cfg.model.num_classes = Sections(cfg).data().dataset.split("train").columns().number
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
-    start = None
+    starts: list[Start] = []
     if (weights := OmegaConf.select(cfg, "model.backbone_weights")) is not None:
-        start = load_backbone(detector.backbone, weights)
-        _log.info("%s", start.text)
+        starts.append(load_backbone(detector.backbone, weights))
+        _log.info("%s", starts[-1].text)
     if cfg.init_from is not None:
-        start = start_from(detector, cfg.init_from)
-        _log.info("%s", start.text)
-    origins = origins_of_files([path for path in (weights, cfg.init_from) if path is not None])
+        starts.append(start_from(detector, cfg.init_from))
+        _log.info("%s", starts[-1].text)
+    origins = [dict(origin) for start in starts for origin in start.origins]
     task, datamodule = build_detection(Sections(cfg), detector, config_text, split="val")
     more: dict[str, Any] = {"trained_on": _trained_on(datamodule) | {"began_with": origins}}
-    if start is not None and start.license:
-        more["license"] = start.license
+    if starts and starts[-1].license:
+        more["license"] = starts[-1].license
     task.config_text += write_plain(more)  # both are mappings in YAML's block style
     if detector.needs_bank_statistics:
         manifest = datamodule.bank("train").manifest

@@ -96,10 +96,12 @@ class Start:
     Attributes:
         text: A line that says what was taken.
         license: That of the weights; None: not known.
+        origins: What the file is, for the card of what comes of it: names and makes, no places; it may have others itself.
     """
 
     text: str
     license: str | None
+    origins: Sequence[Mapping[str, str]]
 
 
 def start_from(detector: ActionDetector, path: str | Path) -> Start:
@@ -135,7 +137,7 @@ def start_from(detector: ActionDetector, path: str | Path) -> Start:
             own.weight[:, : detector.channels] = other[:, : detector.channels]
             own.bias.copy_(bias)
         note = "the head's short-term columns"
-    return _start(f"started from {path}: the backbone ({number} tensors) and {note}", config)
+    return _start(f"started from {path}: the backbone ({number} tensors) and {note}", config, path)
 
 
 def load_backbone(backbone: nn.Module, path: str | Path) -> Start:
@@ -152,24 +154,15 @@ def load_backbone(backbone: nn.Module, path: str | Path) -> Start:
         InputError: The backbone does not fit.
     """
     config, weights = read_any(path)
-    return _start(f"backbone from {path}: {_copy_backbone(backbone, weights, path)} tensors", config)
+    return _start(f"backbone from {path}: {_copy_backbone(backbone, weights, path)} tensors", config, path)
 
 
-def _start(text: str, config: Mapping[str, Any]) -> Start:
-    license = config.get("license")
+def _start(text: str, config: Mapping[str, Any], path: str | Path) -> Start:
+    license, origins = config.get("license"), began_with(config, path)
     if not isinstance(license, str) or not license:
-        return Start(text, None)
+        return Start(text, None, origins)
     license = "".join(letter if letter.isprintable() else "?" for letter in license)[:_LONGEST_LICENSE]
-    return Start(f"{text}; license of the weights: {license}", license)
-
-
-def origins_of_files(paths: Sequence[str | Path]) -> list[dict[str, str]]:
-    """Describe the files that a training begins with, for the card of what comes of it: names and makes, no places.
-
-    Args:
-        paths: The files, the one that was loaded last at the end.
-    """
-    return [origin for path in paths for origin in began_with(read_any(path)[0], path)]
+    return Start(f"{text}; license of the weights: {license}", license, origins)
 
 
 def _copy_backbone(backbone: nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> int:

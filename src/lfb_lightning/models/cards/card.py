@@ -33,7 +33,7 @@ def card_text(config: Mapping[str, Any], *, name: str, weights_digest: str) -> s
     """
     figures = _figures_of_these(config, weights_digest)
     training = training_of(config)
-    license = config["license"] if isinstance(config.get("license"), str) else None
+    license = _said_license(config)
     data_set, format = data_set_name(training), str(config.get("format", "safetensors"))
     lines = [
         f"# {escaped(name)}",
@@ -100,6 +100,13 @@ def _figures_of_these(config: Mapping[str, Any], weights_digest: str) -> Mapping
     numbers = {key: figures[key] for key in ("epoch", "step") if type(figures.get(key)) is int}
     whole = {str(key): value for key, value in values.items()}
     return {**texts, **numbers, "values": whole, "classes": classes if isinstance(classes, list) else []}
+
+
+def _said_license(config: Mapping[str, Any]) -> str | None:
+    """Give the license that the publisher has said; training hands on that of the weights it began with, which is none."""
+    license = config.get("license")
+    inherited = {origin.get("license") for origin in origins_of(config)}
+    return license if isinstance(license, str) and license not in inherited else None
 
 
 def _fingerprint(config: Mapping[str, Any], weights_digest: str) -> list[str]:
