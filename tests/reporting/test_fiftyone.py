@@ -109,6 +109,12 @@ def test_only_folders_of_ours_are_replaced(exported, tmp_path):
     mine = tmp_path / "mine"
     for _ in range(2):
         export(mine, **options)
+    own = mine / "data" / "own.jpg"
+    own.write_text("mine")
+    with pytest.raises(InputError, match=r"holds data/own\.jpg"):
+        export(mine, **options)
+    assert own.read_text() == "mine"
+    own.unlink()
     (mine / "notes.txt").write_text("mine")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "metadata.json").write_text('{"info": {"generator": "another"}}')
@@ -119,6 +125,13 @@ def test_only_folders_of_ours_are_replaced(exported, tmp_path):
     (tmp_path / "empty").mkdir()
     export(tmp_path / "empty", **options)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "mine", "other"]
+
+
+def test_a_box_beyond_all_pictures_is_refused_in_one_line(tmp_path):
+    one = {"row": 0, "track": 1, "box": [-1.7e308, 0, 1.7e308, 1], "score": 1, "actions": {"1": 0.5}}
+    folder = write_prediction(tmp_path / "p", moments=[{"second": 0, "persons": [one]}])
+    with pytest.raises(InputError, match="as lfb-predict writes it"):
+        export(tmp_path / "out", predictions=[folder])
 
 
 def test_nothing_is_left_of_an_interrupted_export(exported, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from omegaconf import DictConfig
 
 from lfb_lightning.cli.app import launch
-from lfb_lightning.errors import InputError
+from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.metrics.frame_ap import Protocol
 from lfb_lightning.reporting import write_report
 from lfb_lightning.reporting.viewers import export_for_viewer
@@ -75,7 +75,7 @@ def _sources(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    print(one_line(text), flush=True)  # a prediction's file names its video
 
 
 def _listed(cfg: DictConfig, key: str) -> list[str]:

@@ -15,12 +15,11 @@ from PIL import Image
 
 from lfb_lightning.files.durable import durable_file
 from lfb_lightning.reporting.viewers.frames import Frame, Pictures
-from lfb_lightning.reporting.viewers.places import APPLICATION, DATA, METADATA, SAMPLES, replaced_folder
+from lfb_lightning.reporting.viewers.places import APPLICATION, DATA, METADATA, NO_PICTURE, SAMPLES, replaced_folder
 from lfb_lightning.reporting.viewers.scenes import PREDICTIONS, TRUTH, Moment, Person, Scene, Scenes
 from lfb_lightning.version import __version__
 
 PERSONS = "persons"
-NO_PICTURE = "no-picture.jpg"
 _FIELDS = "fiftyone.core.fields"
 _DETECTIONS = f"{_FIELDS}.EmbeddedDocumentField(fiftyone.core.labels.Detections)"
 _SAMPLE_FIELDS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from lfb_lightning.video.file import VideoFile
 FORMAT, VERSION = "lfb-lightning detections", 1
 DETECTIONS, PAGE_VIDEO = "detections.json", "video.mp4"
 _LARGEST_SIDE, _LARGEST_ID, _LARGEST_INTEGER = 1 << 16, 1 << 16, 1 << 53
+_LARGEST = 1e9  # seconds, fractions of a picture and scores: far more than any, and differences and sums stay finite
 _Box = tuple[float, float, float, float]
 
 
@@ -159,8 +159,8 @@ def _mean(layers: Sequence[Mapping[str, Any]] | None, name: str) -> float:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r:.40} is no number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:  # NaN neither
+        raise ValueError(f"{value!r:.40} is no number up to {_LARGEST:g}")
     return float(value)
 
 

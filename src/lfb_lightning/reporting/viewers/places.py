@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from lfb_lightning.files.json_file import read_json_object
 
 APPLICATION = "lfb-report"  # stands in each export, by which it is known again
 METADATA, SAMPLES, DATA = "metadata.json", "samples.json", "data"
+NO_PICTURE = "no-picture.jpg"
+_PICTURE = re.compile(r"\d{4,}-\d{5,}\.jpg")  # of a video and a key frame
 _HEAD, _MAGIC = 4096, b"RRF"
 
 
@@ -44,7 +47,7 @@ def refuse_other_folder(out: Path) -> None:
     inside = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     if not inside:
         return
-    foreign = [name for name in inside if name not in (METADATA, SAMPLES, DATA)]
+    foreign = [name for name in inside if name not in (METADATA, SAMPLES, DATA)] + _other_pictures(out / DATA)
     if foreign or not _is_ours(out / METADATA):
         what = f"holds {foreign[0]}" if foreign else "is there already, and no data set of lfb-report"
         raise InputError(f"out={out}: {what}; give another folder, or move that one.")
@@ -73,6 +76,12 @@ def replaced_folder(out: Path) -> Iterator[Path]:
             made.rename(out)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror or error}).") from error
+
+
+def _other_pictures(folder: Path) -> list[str]:
+    """List what somebody has put beside the pictures of an export."""
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [f"{DATA}/{name}" for name in names if name != NO_PICTURE and not _PICTURE.fullmatch(name)]
 
 
 def _is_ours(path: Path) -> bool:
