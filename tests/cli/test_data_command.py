@@ -6,6 +6,7 @@ import pytest
 from lfb_lightning.ava.downloading import ANNOTATION_FILES, fetch
 from lfb_lightning.ava.label_map import read_label_map
 from lfb_lightning.video import FrameFolder, VideoFile
+from lfb_lightning.video.cutting import extract_frames
 from tests.cli.in_process import run
 from tests.scripts.test_data_scripts import CVAT
 from tests.video.test_frames import constant, read_number, write_video
@@ -92,6 +93,17 @@ def test_cuts_and_frames_are_the_movies_frames(jobs, tmp_path):
     before = (tmp_path / "cuts" / "a.mp4").stat().st_mtime_ns
     run("data", *arguments, folder=tmp_path)
     assert (tmp_path / "cuts" / "a.mp4").stat().st_mtime_ns == before
+
+
+def test_pictures_of_a_try_that_broke_off_are_not_those_of_the_next(tmp_path):
+    write_video(tmp_path / "v.mp4", constant(25, 2))
+    old = tmp_path / "frames" / ".v.part"
+    old.mkdir(parents=True)
+    (old / "v_000099.jpg").write_bytes(b"old")
+    extract_frames(tmp_path / "v.mp4", tmp_path / "frames" / "v", 4.0)
+    names = {path.name for path in (tmp_path / "frames" / "v").iterdir()}
+    assert "v_000008.jpg" in names
+    assert "v_000099.jpg" not in names
 
 
 def test_a_movie_that_ends_before_the_cut_leaves_nothing(tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -144,7 +145,8 @@ def extract_frames(video: Path, folder: Path, fps: float) -> None:
         InputError: The video cannot be read.
     """
     part = folder.with_name(f".{folder.name}.part")
-    part.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(part, ignore_errors=True)  # pictures of an earlier try, perhaps at another rate
+    part.mkdir(parents=True)
     number, image = 0, None
     with open_video(video) as source:
         for frame, ticks in _timed_frames(source):
