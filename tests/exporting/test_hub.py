@@ -10,7 +10,7 @@ import pytest
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
 from lfb_lightning.models.cards import is_edited
-from lfb_lightning.models.hub import require_hub
+from lfb_lightning.models.hub import _reason, require_hub
 from tests.cli.in_process import run
 from tests.conftest import ROOT
 from tests.hub_server import TOKEN, Hub
@@ -174,6 +174,11 @@ def test_what_the_hub_refuses_is_one_line(checkpoints, hub, monkeypatch):
         detector.push_to_hub(NAME)
     assert TOKEN not in str(raised.value)
     assert hub.repositories == {}
+
+
+@pytest.mark.parametrize("told", ["Illegal header value b'Bearer hf_secret\\x7f'", "of hf_secret: no"])
+def test_a_token_stands_in_no_message(told):
+    assert "secret" not in _reason(ValueError(told))
 
 
 def test_the_mixin_of_the_installed_version_has_these_arguments():

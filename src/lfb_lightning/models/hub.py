@@ -17,6 +17,7 @@ from lfb_lightning.models.cards import CARD, is_edited
 from lfb_lightning.models.pretrained import CONFIG, WEIGHTS
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_SECRET = re.compile(r"(Bearer\s+|\bhf_)[^\s'\"]+")
 _EXTRA = "pip install 'lfb-lightning[hub]'"
 
 
@@ -176,4 +177,5 @@ def _reason(error: Exception) -> str:
         return f"{name}: {told}"
     if "Connect" in name or "Offline" in name or "LocalEntry" in name or "Timeout" in name:
         name = f"no connection; {name}"
-    return f"{name}: {one_line(str(error)).strip()[:300]}"
+    told = _SECRET.sub(r"\1...", one_line(str(error)))  # HTTP libraries show a header that they refuse
+    return f"{name}: {told.strip()[:300]}"

@@ -96,7 +96,7 @@ class Block(nn.Module):
         self.norm1 = token_norm(channels)
         self.attn = Attention(channels, num_heads=num_heads)
         self.norm2 = token_norm(channels)
-        self.mlp = MLP(channels, hidden=int(channels * mlp_ratio))
+        self.mlp = MLP(channels, hidden=round(channels * mlp_ratio))
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(self, x: Float[Tensor, "B N C"]) -> Float[Tensor, "B N C"]:
