@@ -90,7 +90,86 @@ def test_infer_preset_writes_a_half_precision_bank_of_confident_persons():
     assert (cfg["bank"]["precision"], cfg["data"]["bank_threshold"]) == ("fp16", 0.9)
 
 
-PUBLISHED = [*MMACTION2, *(f"ava_{name}" for name in ORIGINAL), "lfb_infer_slowonly_r50_4x16x1"]
+SLOWFAST = {  # epochs, clips of 8 GPUs, rate, warm-up, AVA
+    "slowfast_r50_4x16": (20, 128, 0.2, 5.0, "v2.1"),
+    "slowfast_r50_8x8": (20, 64, 0.1, 5.0, "v2.1"),
+    "slowfast_r50_8x8_cosine": (10, 48, 0.075, 2.0, "v2.2"),
+    "lfb_nl_slowfast_r50_4x16": (20, 96, 0.15, 5.0, "v2.1"),
+}
+
+
+@pytest.mark.parametrize("name", SLOWFAST)
+def test_slowfast_preset(name):
+    epochs, batch, rate, warmup, release = SLOWFAST[name]
+    cfg = compose("train", f"experiment={name}")
+    optim, data = cfg["optim"], cfg["data"]
+    assert (cfg["trainer"]["max_epochs"], optim["base_batch_size"], optim["lr"]) == (epochs, batch, rate)
+    assert (8 * data["batch_size"], data["num_frames"], data["frame_stride"]) == (batch, 32, 2)
+    assert (optim["warmup_epochs"], optim["warmup_start"]) == (warmup, 0.1)
+    assert (optim["optimizer"]["momentum"], optim["optimizer"]["weight_decay"]) == (0.9, 1e-5)
+    assert data["annotations"].endswith(f"ava_{{split}}_{release}.csv")
+    if "cosine" in name:
+        assert optim["schedule"]["scheduler"]["_target_"].endswith("CosineAnnealingLR")
+    else:
+        assert (optim["schedule"], optim["milestones"], optim["gamma"]) == (None, [10, 15], 0.1)
+    assert cfg["model"]["backbone"]["_target_"].endswith("SlowFast")
+    assert (cfg["model"]["backbone"]["alpha"], cfg["model"]["backbone"]["fusion_kernel"]) == (
+        (4, 7) if "8x8" in name else (8, 5)
+    )
+    assert cfg["trainer"]["gradient_clip_val"] == (20.0 if "lfb" in name else 40.0)
+
+
+VIDEOMAE = {"videomae_vit_b": (768, 30, 0.75), "videomae_vit_l": (1024, 20, 0.8)}
+
+
+@pytest.mark.parametrize("name", VIDEOMAE)
+def test_videomae_preset(name):
+    channels, epochs, decay = VIDEOMAE[name]
+    cfg = compose("train", f"experiment={name}")
+    optim, data = cfg["optim"], cfg["data"]
+    assert cfg["model"]["backbone"]["embed_dims"] == channels
+    assert cfg["model"]["backbone"]["drop_path_rate"] == 0.2
+    assert cfg["trainer"]["max_epochs"] == epochs
+    assert (optim["lr"], optim["base_batch_size"]) == (5e-4 * 128 / 256, 128) == (2.5e-4, 32 * data["batch_size"])
+    assert optim["optimizer"]["_target_"] == "torch.optim.AdamW"
+    assert optim["optimizer"]["weight_decay"] == 0.05
+    assert optim["parameter_groups"]["layer_decay"] == decay
+    assert optim["warmup_epochs"] == 5.0
+    assert optim["schedule"]["scheduler"]["_target_"].endswith("CosineAnnealingLR")
+    assert cfg["trainer"]["gradient_clip_val"] is None
+    assert (data["num_frames"], data["frame_stride"], data["train_crop"]) == (16, 4, 224)
+    assert (data["train_short_side"], data["eval_short_side"], data["eval_threshold"]) == ([256, 256], 256, 0.8)
+    assert data["train_threshold"] > 1  # annotated persons only
+    assert [round(255 * value, 2) for value in data["mean"]] == [122.77, 115.95, 102.98]
+    assert {round(255 * value, 3) for value in data["std"]} == {57.375}
+    roi = cfg["model"]["roi_features"]
+    assert (roi["output_size"], roi["aligned"], cfg["model"]["dropout"]) == (7, False, 0.5)
+    assert data["annotations"].endswith("ava_{split}_v2.2.csv")
+
+
+@pytest.mark.parametrize("size", ["b", "l"])
+def test_the_bank_on_top_of_videomae_learns_from_banks_alone(size):
+    cfg = compose("train", f"experiment=lfb_nl_videomae_vit_{size}")
+    assert cfg["fbo"]["_target_"].endswith("FBONonLocal")
+    assert (cfg["data"]["short_term"], cfg["model"]["frozen_backbone"]) == ("bank", True)
+    assert cfg["optim"]["parameter_groups"] is None
+    baseline = compose("train", f"experiment=videomae_vit_{size}")
+    clips = ("num_frames", "frame_stride", "mean", "std", "eval_short_side", "annotations")
+    assert [cfg["data"][key] for key in clips] == [baseline["data"][key] for key in clips]
+    architecture = {**baseline["model"]["backbone"], "gradient_checkpointing": None}
+    assert {**cfg["model"]["backbone"], "gradient_checkpointing": None} == architecture
+
+
+@pytest.mark.parametrize("command", ["extract", "test"])
+@pytest.mark.parametrize(
+    "name", [*VIDEOMAE, "lfb_nl_videomae_vit_b", "lfb_nl_videomae_vit_l", "slowfast_r50_8x8_cosine"]
+)
+def test_every_command_takes_a_preset(name, command):
+    assert compose(command, f"experiment={name}")["data"]["annotations"].endswith("ava_{split}_v2.2.csv")
+
+
+OF_V2_1 = [name for name, (*_, release) in SLOWFAST.items() if release == "v2.1"]
+PUBLISHED = [*MMACTION2, *OF_V2_1, *(f"ava_{name}" for name in ORIGINAL), "lfb_infer_slowonly_r50_4x16x1"]
 
 
 @pytest.mark.parametrize("command", ["train", "extract", "test"])
