@@ -117,7 +117,9 @@ def test_the_license_of_what_training_starts_from_is_told_and_kept(here, mini_di
     told = [line for line in (done.stdout + done.stderr).splitlines() if "license of the weights: CC-BY-NC-4.0" in line]
     assert len(told) == 1
     stored = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")[0]
-    assert stored["license"].startswith("CC-BY-NC-4.0")
-    assert portable(stored)["license"] == stored["license"]
+    (origin,) = stored["trained_on"]["began_with"]
+    assert origin["license"].startswith("CC-BY-NC-4.0")
+    assert portable(stored)["trained_on"]["began_with"] == [origin]
+    assert "license" not in stored  # that of the new weights is their publisher's to say
     imported = here("import_weights", f"src={tmp_path / 'their.pth'}", f"out={tmp_path / 'our.ckpt'}")
     assert "license of the weights: CC-BY-NC-4.0" in imported.stdout

@@ -139,6 +139,14 @@ def test_gradients_reach_every_parameter_and_half_precision_stays_close():
     assert attention.weights.dtype == torch.float32
 
 
+def test_without_a_person_every_parameter_has_a_gradient_all_the_same():
+    """In DDP, the ranks that have persons wait for the gradients of one that has none."""
+    fbo = make(cells=CELLS)
+    _, window, _ = make_case(0, slots=SLOTS)
+    fbo(torch.zeros(0, C), window, torch.zeros(0, dtype=torch.long)).sum().backward()
+    assert all(parameter.grad is not None for parameter in fbo.parameters())
+
+
 def test_another_window_and_numbers_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match=r"a window of 6 slots; the bank's window has 7"):
         make(cells=CELLS)(*make_case(0, slots=7))

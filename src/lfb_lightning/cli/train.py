@@ -64,10 +64,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         _log.info("%s", starts[-1].text)
     origins = [dict(origin) for start in starts for origin in start.origins]
     task, datamodule = build_detection(Sections(cfg), detector, config_text, split="val")
-    more: dict[str, Any] = {"trained_on": _trained_on(datamodule) | {"began_with": origins}}
-    if starts and starts[-1].license:
-        more["license"] = starts[-1].license
-    task.config_text += write_plain(more)  # both are mappings in YAML's block style
+    trained_on = _trained_on(datamodule) | {"began_with": origins}
+    task.config_text += write_plain({"trained_on": trained_on})  # both are mappings in YAML's block style
     if detector.needs_bank_statistics:
         manifest = datamodule.bank("train").manifest
         detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))

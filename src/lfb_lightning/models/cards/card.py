@@ -103,7 +103,7 @@ def _figures_of_these(config: Mapping[str, Any], weights_digest: str) -> Mapping
 
 
 def _said_license(config: Mapping[str, Any]) -> str | None:
-    """Give the license that the publisher has said; training hands on that of the weights it began with, which is none."""
+    """Give the license that the publisher has said; that of a code base's weights is none."""
     license = config.get("license")
     inherited = {origin.get("license") for origin in origins_of(config)}
     return license if isinstance(license, str) and license not in inherited else None
@@ -134,7 +134,7 @@ def _licenses(config: Mapping[str, Any], license: str | None) -> list[str]:
         if license is not None
         else "* These weights: their publisher has not said under which license they are."
     )
-    binding = sorted({found[0] for one in origins if (found := license_of(one)) and "-NC-" in found[0]})
+    binding = sorted({found[0] for one in origins if (found := license_of(one)) and "-nc-" in found[0].lower()})
     if binding:
         lines.append(f"* **{escaped(', '.join(binding))} of what it began with stays binding**: no commercial use.")
     return [*lines, ""]

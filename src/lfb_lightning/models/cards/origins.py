@@ -8,7 +8,7 @@ from typing import Any
 
 from lfb_lightning.models.cards.text import code, file_name
 
-_LICENSE = re.compile(r"(\S+) \((.*)\)")  # as `imports.rules.Layout.license` has it
+_LICENSE = re.compile(r"(\S+)(?: \((.*)\))?")  # a publisher's, or that of a code base and why (`Layout.license`)
 
 
 def began_with(config: Mapping[str, Any], path: object) -> list[dict[str, str]]:
@@ -19,13 +19,13 @@ def began_with(config: Mapping[str, Any], path: object) -> list[dict[str, str]]:
         path: The file.
 
     Returns:
-        The file, and before it those that it began with itself: its name, and the layout and the license where it is
-        another code base's.
+        The file, and before it those that it began with itself: its name; the layout where it is another code base's; and
+        its license, if that is known.
     """
-    entry = {"file": file_name(path)}
+    entry = {"file": file_name(path), **_make(config)}
     if config.get("imported_from") is None:
         return [*origins_of(config), entry]
-    return [{**entry, "imported_from": file_name(config["imported_from"]), **_make(config)}]
+    return [{**entry, "imported_from": file_name(config["imported_from"])}]
 
 
 def origins_of(config: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -51,9 +51,9 @@ def origins_of(config: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def license_of(origin: Mapping[str, str]) -> tuple[str, str] | None:
-    """Give the license under which a code base publishes such weights, and why; None: it is not known."""
+    """Give the license of such weights, and why it is taken to be theirs ("": it was said); None: it is not known."""
     found = _LICENSE.fullmatch(origin.get("license", ""))
-    return (found[1], found[2]) if found else None
+    return (found[1], found[2] or "") if found else None
 
 
 def sentence(origin: Mapping[str, str]) -> str:
@@ -62,6 +62,8 @@ def sentence(origin: Mapping[str, str]) -> str:
     if origin.get("imported_from"):
         name += f", imported from {code(origin['imported_from'])}"
     layout, known = origin.get("layout"), license_of(origin)
+    if not layout and known is not None:
+        return f"{name}: its publisher has said {code(known[0])}."
     if not layout:
         return f"{name}: its license is not known; nothing in it says who made it."
     made = f"{name}: its weights are named as {code(layout)} names them"
