@@ -140,6 +140,16 @@ def test_the_facts_of_a_run(run, tmp_path):
     ]
 
 
+def test_files_without_a_name_name_no_data_set_and_all_batches_are_no_limit(run, tmp_path):
+    own = {"data": {**RUN["data"], "annotations": "annotations/{split}.csv"}}
+    text = card(run(config={**RUN, **own, "trainer": {"max_epochs": 2, "limit_train_batches": 1.0}}), tmp_path)
+    assert ModelCard(text).data.datasets is None  # else the Hub would link a data set that is called as our class
+    assert ["read by", "AvaDataset"] in cells(text)
+    assert "limit_train_batches" not in text
+    shortened = {**RUN, "trainer": {"limit_train_batches": 1}}
+    assert ["trainer.limit_train_batches", "1"] in cells(card(run(config=shortened), tmp_path / "shortened"))
+
+
 def test_nothing_of_the_machine(run, tmp_path):
     text = card(run(), tmp_path) + (tmp_path / "made" / "config.json").read_text()
     for word in ("/home", "somebody", "Users", "C:", str(tmp_path), "/tmp", str(Path.home())):

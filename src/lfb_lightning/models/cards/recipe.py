@@ -41,7 +41,9 @@ def training_of(config: Mapping[str, Any]) -> dict[str, Any] | None:
         "data": {name: data[name] for name in _DATA if data.get(name) is not None},
         "optimizer": {"name": _class_name(optimizer), **_own(optimizer)},
         "schedule": {name: optim[name] for name in _OPTIMIZATION if optim.get(name) is not None},
-        "trainer": {name: trainer[name] for name in _TRAINER if trainer.get(name) is not None},
+        "trainer": {
+            name: trainer[name] for name in _TRAINER if trainer.get(name) is not None and not _is_all(trainer[name])
+        },
         "started_from": [file_name(path) for path in _first_files(config)],
     }
     if (schedule := _mapping(optim.get("schedule"))) and schedule.get("_target_"):
@@ -61,6 +63,11 @@ def _first_files(config: Mapping[str, Any]) -> list[str]:
         _mapping(model.get("backbone")).get("weights"),
     ]
     return list(dict.fromkeys(path for path in found if isinstance(path, str)))
+
+
+def _is_all(value: Any) -> bool:
+    """Whether a limit is the default, all batches: 1.0, where 1 is a single batch."""
+    return isinstance(value, float) and value == 1.0
 
 
 def _class_name(section: Mapping[str, Any]) -> str:

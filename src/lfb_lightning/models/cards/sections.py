@@ -35,7 +35,10 @@ def model_lines(config: Mapping[str, Any]) -> list[str]:
 
 
 def data_set_name(training: Mapping[str, Any] | None) -> str | None:
-    """Name the data as its files do: `ava_v2.1` of `ava_{split}_v2.1.csv`; else as its class."""
+    """Name the data as its files do: `ava_v2.1` of `ava_{split}_v2.1.csv`; else as its class.
+
+    `AvaDataset` reads whatever is in AVA's form, so its name would tell the Hub of a data set that it was not: then None.
+    """
     if training is None:
         return None
     annotations = _mapping(training.get("files")).get("annotations")
@@ -44,7 +47,7 @@ def data_set_name(training: Mapping[str, Any] | None) -> str | None:
         if name:
             return name
     read_by = training.get("data_set")
-    return read_by if isinstance(read_by, str) and read_by else None
+    return read_by if isinstance(read_by, str) and read_by not in ("", "AvaDataset") else None
 
 
 def data_lines(config: Mapping[str, Any], training: Mapping[str, Any] | None) -> list[str]:
