@@ -44,6 +44,16 @@ def test_import_says_what_is_wrong(here, tmp_path):
     assert not (tmp_path / "x.ckpt").exists()
 
 
+@pytest.mark.parametrize(("options", "aligned"), [((), True), (("aligned=false",), False)])
+def test_the_form_of_roi_align_that_no_file_says_can_be_given(options, aligned, tmp_path):
+    baseline = detector(SLOWONLY, {"_target_": "lfb_lightning.models.FBONone", "_partial_": True})
+    weights = {slowfast_name(key): value for key, value in baseline.state_dict().items()}
+    torch.save({"model_state": weights}, tmp_path / "their.pyth")
+    done = run("import_weights", "src=their.pyth", "out=model.ckpt", *options, folder=tmp_path)
+    assert done.status == 0, done.stderr
+    assert load_detector(tmp_path / "model.ckpt").roi_features.aligned is aligned
+
+
 @pytest.fixture
 def pooled(tmp_path):
     """An LFB-max or -avg detector with PySlowFast's names, which do not say which of them it is."""

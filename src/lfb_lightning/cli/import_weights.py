@@ -21,7 +21,7 @@ def import_file(cfg: DictConfig, run_dir: Path) -> int:
     fbo = HydraConfig.get().runtime.choices.get("fbo")
     if fbo not in (None, "max", "avg"):
         raise InputError(f"fbo is {fbo}, expected max or avg: any other one is told by the weights.")
-    imported = import_weights(cfg.src, fbo=fbo, strict=cfg.strict)
+    imported = import_weights(cfg.src, fbo=fbo, strict=cfg.strict, aligned=cfg.aligned)
     imported.save(cfg.out, source=str(cfg.src))
     print(imported.report.text())
     if imported.license:

@@ -155,7 +155,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "person_from": str | None,
         "label_map": _Path,
     },
-    "import": {"src": _Path, "out": _Path, "strict": bool},
+    "import": {"src": _Path, "out": _Path, "aligned": bool | None, "strict": bool},
     "export": {
         "ckpt_path": _Path,
         "format": Literal["safetensors", "onnx", "torch_export"],

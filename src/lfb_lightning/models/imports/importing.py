@@ -70,7 +70,9 @@ class Imported:
         save_durably(Path(path), content)
 
 
-def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = True) -> Imported:
+def import_weights(
+    path: str | Path, *, fbo: str | None = None, strict: bool = True, aligned: bool | None = None
+) -> Imported:
     """Import a checkpoint file of another code base.
 
     It reads those of mmaction2 (0.x, 1.x), PySlowFast, pytorchvideo, the original Caffe2 release, VideoMAE, UMT, torchvision
@@ -80,17 +82,21 @@ def import_weights(path: str | Path, *, fbo: str | None = None, strict: bool = T
         path: The file.
         fbo: "avg" or "max", which tells apart two models that have the same weights.
         strict: Whether a weight that is unused or missing without a known reason is an error.
+        aligned: Whether the detector uses RoIAlign's second form, which no file says; None: as the code base's usually do.
 
     Raises:
         InputError: The file cannot be read, is of no known layout, or (`strict`) has such a weight.
     """
     content, source = read_foreign(path), f"checkpoint {path}"
     try:
-        return _imported(content, fbo, strict, source)
+        imported = _imported(content, fbo, strict, source)
     except InputError as error:
         raise error if str(error).startswith(source) else InputError(f"{source}: {error}") from error
     except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # of weights that no model has
         raise InputError(f"{source}: its weights are not a whole model's ({type(error).__name__}: {error}).") from error
+    if aligned is not None:
+        imported.spec["roi_features"]["aligned"] = aligned
+    return imported
 
 
 def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str) -> Imported:

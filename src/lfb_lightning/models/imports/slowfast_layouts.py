@@ -77,5 +77,5 @@ PYSLOWFAST_SLOWFAST = Layout(
     backbone={"slow_frames": "linspace", "alpha": 4},
     classes_from_zero=True,
     clips={"mean": [0.45, 0.45, 0.45], "std": [0.225, 0.225, 0.225], **_SLOWFAST_CLIPS},
-    note="its models of the Caffe2 configurations use RoIAlign's first form: set model.roi_features.aligned=false for those",
+    note="its models of the Caffe2 configurations use RoIAlign's first form: import those by lfb-import with aligned=false",
 )
