@@ -20,6 +20,7 @@ FBOS = {
         "norm_inputs": True,
         "pre_act": False,
     },
+    "xattn": {"_target_": "lfb_lightning.models.FBOCrossAttention", "latent_channels": 8, "num_heads": 2},
     "avg": {"_target_": "lfb_lightning.models.FBOAvg"},
     "max": {"_target_": "lfb_lightning.models.FBOMax"},
     "none": {"_target_": "lfb_lightning.models.FBONone"},

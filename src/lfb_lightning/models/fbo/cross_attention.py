@@ -117,7 +117,7 @@ class FBOCrossAttention(nn.Module):
             entries = self._standardize(entries)
         if self.standardizes_short_term:
             short_term = self._standardize(short_term)
-        nothing = self.nothing.to(entries.dtype).expand(len(entries), 1, -1)
+        nothing = self.nothing.to(entries.dtype).expand(entries.shape[0], 1, -1)
         memory = self.memory_norm(torch.cat([nothing, self.long_term_projection(entries)], dim=1))  # [B, 1 + S, D]
         there = F.pad(window.mask, (1, 0), value=True)  # [B, 1 + S]
         x = self.short_term_projection(short_term)
