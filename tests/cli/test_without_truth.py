@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from lfb_lightning.models import load_detector
+
 pytestmark = pytest.mark.slow
 DDP = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.strategy=ddp"]
 SHORT = ["data.last_second=920", "data.num_workers=0"]
@@ -38,6 +40,7 @@ def test_results_are_those_of_the_annotated_split(pipeline, here, console, folde
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics == {
         "checkpoint": str(pipeline.checkpoint),
+        "weights_digest": load_detector(pipeline.checkpoint).digest(),
         "split": "test",
         "detections": len(rows),
         "keyframes": len({tuple(row.split(",")[:2]) for row in rows}),

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+import transformers
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import VJEPA2, Backbone, LayeredBackbone
 from lfb_lightning.models.backbones.vjepa2 import _places
 from tests.models.golden import generator
 
-transformers = pytest.importorskip("transformers")
 TINY = {"embed_dims": 48, "depth": 2, "num_heads": 4}
 
 
