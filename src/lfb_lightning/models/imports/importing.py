@@ -94,8 +94,7 @@ def import_weights(
         raise error if str(error).startswith(source) else InputError(f"{source}: {error}") from error
     except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # of weights that no model has
         raise InputError(f"{source}: its weights are not a whole model's ({type(error).__name__}: {error}).") from error
-    if aligned is not None:
-        imported.spec["roi_features"]["aligned"] = aligned
+    imported.spec["roi_features"] |= {} if aligned is None else {"aligned": aligned}
     return imported
 
 
