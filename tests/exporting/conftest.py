@@ -21,6 +21,13 @@ FBOS = {
         "pre_act": False,
     },
     "xattn": {"_target_": "lfb_lightning.models.FBOCrossAttention", "latent_channels": 8, "num_heads": 2},
+    "xattn_timed": {
+        "_target_": "lfb_lightning.models.FBOCrossAttention",
+        "latent_channels": 8,
+        "num_heads": 2,
+        "cells": 12,
+        "slots_per_cell": 3,
+    },
     "avg": {"_target_": "lfb_lightning.models.FBOAvg"},
     "max": {"_target_": "lfb_lightning.models.FBOMax"},
     "none": {"_target_": "lfb_lightning.models.FBONone"},

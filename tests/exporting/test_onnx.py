@@ -71,13 +71,15 @@ def test_the_programs_equal_the_detector_at_any_sizes(fbo, checkpoints, onnx_fol
         np.testing.assert_array_equal(features.run(None, {"clips": clips, "rois": rois})[0], found)
 
 
-@pytest.mark.parametrize("fbo", ["nl", "nl_masked", "avg", "max", "none"])
+@pytest.mark.parametrize("fbo", ["nl", "nl_masked", "xattn", "xattn_timed", "avg", "max", "none"])
 def test_scores_of_given_features_equal_the_detectors_at_any_sizes(fbo, checkpoints, onnx_folders):
     detector, scores = load_detector(checkpoints[fbo]), session(onnx_folders[fbo] / "scores.onnx")
     spread = 0.0
     for name, shape in SHAPES.items():
         if name == "no slots" and fbo in ("avg", "max"):
             continue  # the mean and the maximum of nothing
+        if shape[2] != (detector.window_slots or shape[2]):
+            shape = (*shape[:2], detector.window_slots, *shape[3:])
         rois = inputs(*shape)[1]
         given, bank = with_window(fbo, detector, shape)
         features = np.abs(np.random.default_rng(0).standard_normal((len(rois), 32))).astype(np.float32)

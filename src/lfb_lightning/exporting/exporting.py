@@ -80,7 +80,8 @@ def export_detector(
         files, fixed, described = _write_programs(detector, made, format, _frames(config), progress)
         exported = _described(detector, format, described)
         digest = str(exported["weights_digest"])
-        write_folder_config(made, config, format=format, card=title, digest=digest, exported=exported)
+        more = {"exported": exported, "window_slots": detector.window_slots}
+        write_folder_config(made, config, format=format, card=title, digest=digest, **more)
     return Exported(Path(folder), files, fixed)
 
 

@@ -19,7 +19,6 @@ from lfb_lightning.structures import BankWindow
 # What each axis of each tensor counts; a number is what it always is, a name may be any number.
 _CLIPS = ("clips", 3, "frames", "height", "width")
 _ROIS = ("persons", 5)
-_MASK = ("clips", "slots")
 ALWAYS_FREE = ("clips", "persons", "slots")
 
 
@@ -56,12 +55,13 @@ class Sizes:
 def programs(detector: ActionDetector) -> list[Program]:
     """Divide a detector in evaluation mode into programs."""
     channels, actions = detector.channels, detector.num_classes
+    slots: str | int = detector.window_slots or "slots"
     window: dict[str, Sequence[str | int]] = {}
     if detector.reads_bank:
-        window = {"window": ("clips", "slots", detector.bank_channels), "mask": _MASK}
+        window = {"window": ("clips", slots, detector.bank_channels), "mask": ("clips", slots)}
     attention: dict[str, Sequence[str | int]] = {}
     if detector.attends:
-        attention = {"attention": ("persons", "layers", "slots"), "attention_empty": ("persons", "layers")}
+        attention = {"attention": ("persons", "layers", slots), "attention_empty": ("persons", "layers")}
     clips: dict[str, Sequence[str | int]] = {"clips": _CLIPS, "rois": _ROIS}
     features: dict[str, Sequence[str | int]] = {"features": ("persons", channels)}
     logits: dict[str, Sequence[str | int]] = {"logits": ("persons", actions)}
@@ -90,14 +90,18 @@ def example(program: Program, sizes: Sizes, seed: int = 0) -> tuple[Tensor, ...]
     corners = torch.rand(sizes.persons, 2, 2, generator=random).sort(dim=1).values.flatten(1)
     pixels = corners * torch.tensor([sizes.width, sizes.height, sizes.width, sizes.height])
     clip = torch.randint(0, max(sizes.clips, 1), (sizes.persons,), generator=random)
-    mask = torch.rand(sizes.clips, sizes.slots, generator=random) < sizes.filled
-    made: dict[str, Tensor] = {"rois": torch.cat([clip[:, None], pixels], dim=1), "clip_of_roi": clip, "mask": mask}
-    for name, axes in program.inputs.items():
+    made: dict[str, Tensor] = {"rois": torch.cat([clip[:, None], pixels], dim=1), "clip_of_roi": clip}
+    shapes = {
+        name: [axis if isinstance(axis, int) else getattr(sizes, axis) for axis in axes]
+        for name, axes in program.inputs.items()
+    }
+    if "mask" in shapes:
+        made["mask"] = torch.rand(shapes["mask"], generator=random) < sizes.filled
+    for name, shape in shapes.items():
         if name not in made:
-            shape = [axis if isinstance(axis, int) else getattr(sizes, axis) for axis in axes]
             made[name] = torch.randn(shape, generator=random)
-    if "window" in program.inputs:
-        made["window"] = made["window"].relu() * mask[:, :, None]
+    if "window" in shapes:
+        made["window"] = made["window"].relu() * made["mask"][:, :, None]
     return tuple(made[name] for name in program.inputs)
 
 

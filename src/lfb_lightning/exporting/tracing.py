@@ -15,7 +15,7 @@ from lfb_lightning.exporting.programs import ALWAYS_FREE, Program, Sizes, exampl
 
 
 def trace(program: Program, *, num_frames: int, height: int, width: int) -> ExportedProgram:
-    """Trace a program for any number of clips, persons and slots.
+    """Trace a program for any number of clips and persons, and of slots unless the FBO reads one number only.
 
     Frames, height and width are free as well, unless a module of the detector fixes them; then they are those given here.
 

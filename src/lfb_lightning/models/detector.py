@@ -97,6 +97,11 @@ class ActionDetector(Saved):
         return bool(getattr(self.fbo, "attends", False))
 
     @property
+    def window_slots(self) -> int | None:
+        """The number of slots that the FBO's windows have; None: it reads any."""
+        return getattr(self.fbo, "window_slots", None)
+
+    @property
     def needs_bank_statistics(self) -> bool:
         """Whether the FBO wants the training bank's statistics before training starts."""
         return hasattr(self.fbo, "set_statistics") and bool(getattr(self.fbo, "needs_statistics", True))

@@ -132,7 +132,9 @@ def save_folder(
     with export_folder(folder, overwrite=overwrite) as made:
         write_durably(made / WEIGHTS, save(weights, metadata={"format": "pt"}))
         digest = state_digest(detector)
-        write_folder_config(made, config, format="safetensors", card=title, digest=digest, weights_digest=digest)
+        slots = getattr(detector, "window_slots", None)  # a detector of the user's own may not know of it
+        more = {"weights_digest": digest, "window_slots": slots}
+        write_folder_config(made, config, format="safetensors", card=title, digest=digest, **more)
     return Path(folder)
 
 
@@ -211,10 +213,10 @@ def write_folder_config(
         format: One of `FORMATS`.
         card: What the card calls the detector; None: no card is written.
         digest: `state_digest` of the detector.
-        **more: Further sections, plain data.
+        **more: Further sections, plain data; those that are None are left out.
     """
     head = {"made_by": _MAKER, "format": format, "format_version": _VERSION, "package_version": __version__}
-    content = {**head, **portable(config), **more}
+    content = {**head, **portable(config), **{name: value for name, value in more.items() if value is not None}}
     if card is not None:
         text = card_text(content, name=card, weights_digest=digest)
         write_durably(folder / CARD, text.encode(errors="replace"))  # half a surrogate pair has no UTF-8

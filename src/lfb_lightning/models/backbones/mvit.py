@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torchvision.models.video import mvit as torchvisions
 
-from lfb_lightning.models.backbones.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_multiple
+from lfb_lightning.models.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_multiple
 
 _PATCH_STRIDE = 4  # of the patches; each stage but the first halves the map once more
 _MOST_PIXELS = 4096  # and frames, of the tables, which torchvision fills before they are counted

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.backbones.bounds import MOST_STAGES, require_at_most
 from lfb_lightning.models.backbones.resnet3d import ConvBN, ResNet3d, freeze_norms
+from lfb_lightning.models.bounds import MOST_STAGES, require_at_most
 
 _FAST_STEM_KERNEL = 5
 _CHANNEL_RATIO = 2  # lateral channels per channel of the fast pathway

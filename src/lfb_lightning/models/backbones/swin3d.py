@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint_sequential
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
-from lfb_lightning.models.backbones.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_multiple
+from lfb_lightning.models.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_multiple
 
 _MOST_CELLS = 2048  # of a window: torchvision makes a table of their pairs; published ones have up to 1152
 

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.backbones.bounds import MOST_BLOCKS, require_at_most, require_multiple
 from lfb_lightning.models.backbones.positions import fill_sinusoids, resized_positions
 from lfb_lightning.models.backbones.recomputing import recomputed
 from lfb_lightning.models.backbones.transformer import Block, token_norm
+from lfb_lightning.models.bounds import MOST_BLOCKS, require_at_most, require_multiple
 
 
 class PatchEmbed(nn.Module):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.backbones.bounds import MOST_BLOCKS, require_at_most
+from lfb_lightning.models.bounds import MOST_BLOCKS, require_at_most
 
 _GRID = (
     256  # cells of the square that positions are numbered on: 4096 pixels of patches of 16; its size changes nothing

@@ -16,13 +16,15 @@ from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.models.bounds import require_multiple
 from lfb_lightning.models.fbo.operator import required
+from lfb_lightning.models.fbo.standardizing import StandardizingFBO
 from lfb_lightning.structures import Attention, BankWindow
 
 _NEVER = -1e9  # added to a logit: its weight is exactly 0; unlike -inf, it has a gradient
 
 
-class FBOCrossAttention(nn.Module):
+class FBOCrossAttention(StandardizingFBO):
     """Cross-attention from each person to the window of its clip.
 
     Args:
@@ -61,14 +63,11 @@ class FBOCrossAttention(nn.Module):
         super().__init__()
         if min(latent_channels, num_heads, num_layers, slots_per_cell, 1 if cells is None else cells) < 1:
             raise ValueError("latent_channels, num_heads, num_layers, cells and slots_per_cell must be at least 1")
-        if latent_channels % num_heads:
-            raise ValueError(f"latent_channels is {latent_channels}, expected a multiple of num_heads, {num_heads}")
+        require_multiple("latent_channels", latent_channels, "num_heads", num_heads)
         bank_channels = bank_channels or channels
         self.out_channels = latent_channels
         self.cells = cells
         self.slots_per_cell = slots_per_cell
-        self.needs_statistics = norm_inputs
-        self.standardizes_short_term = norm_inputs and channels == bank_channels
         self.short_term_projection = nn.Linear(channels, latent_channels)
         self.long_term_projection = nn.Linear(bank_channels, latent_channels)
         self.nothing = nn.Parameter(torch.zeros(latent_channels))
@@ -76,14 +75,13 @@ class FBOCrossAttention(nn.Module):
         self.layers = nn.ModuleList(
             CrossAttentionLayer(latent_channels, num_heads, dropout, cells=cells) for _ in range(num_layers)
         )
-        self.register_buffer("mean", torch.zeros(bank_channels))
-        self.register_buffer("std", torch.ones(bank_channels))
+        self._keep_statistics(channels=channels, bank_channels=bank_channels, norm_inputs=norm_inputs)
         nn.init.normal_(self.nothing, std=0.02)
 
-    def set_statistics(self, mean: Float[Tensor, " C"], std: Float[Tensor, " C"]) -> None:
-        """Take the bank's mean and standard deviation per channel, for `norm_inputs`; constant channels stay unscaled."""
-        self.get_buffer("mean").copy_(mean)
-        self.get_buffer("std").copy_(torch.where(std > 1e-6, std, torch.ones_like(std)))
+    @property
+    def window_slots(self) -> int | None:
+        """The number of slots that its windows have; None: it reads any."""
+        return None if self.cells is None else self.cells * self.slots_per_cell
 
     def forward(
         self,
@@ -106,14 +104,14 @@ class FBOCrossAttention(nn.Module):
         """
         window = required(window)
         slots = window.mask.shape[1]
-        if self.cells is not None and slots != self.cells * self.slots_per_cell:
+        if self.window_slots is not None and slots != self.window_slots:
             raise InputError(
                 f"fbo.cells is {self.cells} and fbo.slots_per_cell {self.slots_per_cell}, which is a window of "
-                f"{self.cells * self.slots_per_cell} slots; the bank's window has {slots}. Read the window that it was "
+                f"{self.window_slots} slots; the bank's window has {slots}. Read the window that it was "
                 "trained with (bank.window_seconds, bank.features_per_second), or train with fbo.cells=null."
             )
         entries = window.padded(short_term.dtype)
-        if self.needs_statistics:
+        if self.norm_inputs:
             entries = self._standardize(entries)
         if self.standardizes_short_term:
             short_term = self._standardize(short_term)
@@ -128,9 +126,6 @@ class FBOCrossAttention(nn.Module):
             return x
         weights = torch.stack(seen, dim=1)  # [R, L, 1 + S]
         return x, Attention(weights=weights[:, :, 1:], empty=weights[:, :, 0])
-
-    def _standardize(self, features: Float[Tensor, "... C"]) -> Float[Tensor, "... C"]:
-        return (features - self.get_buffer("mean")) / self.get_buffer("std")
 
 
 class CrossAttentionLayer(nn.Module):
@@ -171,7 +166,7 @@ class CrossAttentionLayer(nn.Module):
         bias = self._bias(there, slots_per_cell)[clip_of_roi][:, :, None]  # [R, H or 1, 1, M]
         if (
             self.time is not None
-        ):  # without a person, the kernel gives the bias no gradient, for which other ranks would wait
+        ):  # a rank without persons: the kernel gives its bias no gradient, and others would wait
             query = query + 0.0 * self.time.sum()
         if seen is not None:
             logits = (query.float() @ key.float().transpose(2, 3)) / heads[1] ** 0.5 + bias

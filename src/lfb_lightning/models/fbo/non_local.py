@@ -22,12 +22,13 @@ from torch import Tensor, nn
 
 from lfb_lightning.models.fbo.memory import DenseMemory, Memory, PackedMemory
 from lfb_lightning.models.fbo.operator import required
+from lfb_lightning.models.fbo.standardizing import StandardizingFBO
 from lfb_lightning.structures import Attention, BankWindow
 
 Form = Literal["auto", "packed", "dense"]
 
 
-class FBONonLocal(nn.Module):
+class FBONonLocal(StandardizingFBO):
     """The non-local feature bank operator: attention from each person to the window of its clip.
 
     Args:
@@ -75,27 +76,14 @@ class FBONonLocal(nn.Module):
         bank_channels = bank_channels or channels
         self.out_channels = latent_channels
         self.mask_padding = mask_padding
-        self.norm_inputs = norm_inputs
-        self.standardizes_short_term = norm_inputs and channels == bank_channels
         self.short_term_projection = nn.Linear(channels, latent_channels)
         self.long_term_projection = nn.Linear(bank_channels, latent_channels)
         self.layers = nn.ModuleList(NonLocalLayer(latent_channels, dropout, pre_act=pre_act) for _ in range(num_layers))
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("mean", torch.zeros(bank_channels))
-        self.register_buffer("std", torch.ones(bank_channels))
+        self._keep_statistics(channels=channels, bank_channels=bank_channels, norm_inputs=norm_inputs)
         for projection in (self.short_term_projection, self.long_term_projection):
             nn.init.kaiming_normal_(projection.weight, nonlinearity="relu")
             nn.init.zeros_(projection.bias)
-
-    @property
-    def needs_statistics(self) -> bool:
-        """Whether `set_statistics` is to be called before training."""
-        return self.norm_inputs
-
-    def set_statistics(self, mean: Float[Tensor, " C"], std: Float[Tensor, " C"]) -> None:
-        """Take the bank's mean and standard deviation per channel, for `norm_inputs`; constant channels stay unscaled."""
-        self.get_buffer("mean").copy_(mean)
-        self.get_buffer("std").copy_(torch.where(std > 1e-6, std, torch.ones_like(std)))
 
     def forward(
         self,
@@ -138,9 +126,6 @@ class FBONonLocal(nn.Module):
         # The reference implementations drop out every empty slot on its own; one mask for all here, since they are one entry.
         empty = self.dropout(self.long_term_projection.bias.to(rows.dtype))
         return PackedMemory.of(rows, empty, window.mask, clip_of_roi, mask_padding=self.mask_padding)
-
-    def _standardize(self, features: Float[Tensor, "... C"]) -> Float[Tensor, "... C"]:
-        return (features - self.get_buffer("mean")) / self.get_buffer("std")
 
 
 class NonLocalLayer(nn.Module):

@@ -23,6 +23,8 @@ class FBO(Protocol):
     And it may have `attends: bool`: where it is there and True, a call with `return_attention=True` as fourth argument
     returns `(features, structures.Attention)`.
 
+    And it may have `window_slots: int | None`: the number of slots that its windows have, where it reads no others.
+
     Attributes:
         out_channels: Channels that it adds; 0 for none.
         reads_bank: Whether it needs a bank. An FBO without this attribute is taken to need one.

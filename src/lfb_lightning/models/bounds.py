@@ -1,4 +1,4 @@
-"""Bounds of a backbone's numbers that make memory before its first weight is there: a configuration may be a stranger's."""
+"""Checks of a part's numbers, some of which would take memory before its first weight is there: a file may hold any."""
 
 from __future__ import annotations
 
