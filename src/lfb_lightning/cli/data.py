@@ -36,11 +36,8 @@ def download_ava(cfg: DictConfig, run_dir: Path) -> int:
 
 def cut_movies(cfg: DictConfig, run_dir: Path) -> int:
     """Cut movies, and extract frames of the cuts if asked to; returns 1 if a movie failed, else 0."""
-    from lfb_lightning.video.cutting import (
-        CutSettings,
-        cut_movies,
-        movies_in,
-    )  # PyAV and torch, which nothing else here needs
+    # PyAV, which nothing else here needs.
+    from lfb_lightning.video.cutting import CutSettings, cut_movies, movies_in
 
     settings = CutSettings(
         cuts=Path(cfg.to),

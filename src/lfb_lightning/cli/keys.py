@@ -33,6 +33,16 @@ _BANK: dict[str, Any] = {
     "spacing": Sequence[int],
     "trusted_packages": Sequence[str],
 }
+_CONVERSION: dict[str, Any] = {  # what another tool's annotations leave open
+    "fps": int | float | str | None,
+    "origin_second": int | float,
+    "first_frame": _Count,
+    "size": str | None,
+    "frame_name": str | None,
+    "action_from": Sequence[str],
+    "person_from": str | None,
+    "label_map": _Path,
+}
 _ACTIONS_ON_DATA: dict[str, Any] = {
     "to": str,
     "what": Literal["annotations", "videos"],
@@ -45,18 +55,11 @@ _ACTIONS_ON_DATA: dict[str, Any] = {
     "start": int | float,
     "length": int | float,
     "frames": _Path,
-    "fps": int | float | str | None,
     "from": str,
     "annotations": str | Sequence[str],
     "video": str | None,
-    "origin_second": int | float,
-    "first_frame": _Count,
-    "size": str | None,
-    "frame_name": str | None,
-    "action_from": Sequence[str],
-    "person_from": str | None,
-    "label_map": _Path,
     "columns": str | Sequence[str] | None,
+    **_CONVERSION,
 }
 _DATA: dict[str, Any] = {"paths": Mapping[str, str], "splits": Sequence[str]}
 
@@ -146,14 +149,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "from": _Path,
         "annotations": str | Sequence[str] | None,
         "videos": _Path,
-        "fps": int | float | str | None,
-        "origin_second": int | float,
-        "first_frame": _Count,
-        "size": str | None,
-        "frame_name": str | None,
-        "action_from": Sequence[str],
-        "person_from": str | None,
-        "label_map": _Path,
+        **_CONVERSION,
     },
     "import": {"src": _Path, "out": _Path, "aligned": bool | None, "strict": bool},
     "export": {

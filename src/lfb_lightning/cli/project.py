@@ -146,7 +146,7 @@ The videos of {name} belong here: <video id>.mp4, .mkv, .mov, ... `video_dir` in
 _README = """\
 # {name}
 
-A project for [lfb-lightning](https://pypi.org/project/lfb-lightning), made by `lfb-new`. Type all commands in this folder.
+A project for lfb-lightning, made by `lfb-new`. Type all commands in this folder.
 
 | file | holds |
 |---|---|

@@ -21,3 +21,9 @@ def require_multiple(name: str, value: int, divisor_name: str, divisor: int) -> 
     """Raise ValueError unless a number is a multiple of another one."""
     if value % divisor:
         raise ValueError(f"{name} is {value}, expected a multiple of {divisor_name} ({divisor})")
+
+
+def require_drop_rate(drop_path_rate: float) -> None:
+    """Raise ValueError unless drop path keeps some branches: the rate is at least 0 and less than 1."""
+    if not 0 <= drop_path_rate < 1:
+        raise ValueError(f"drop_path_rate is {drop_path_rate}, expected at least 0 and less than 1")

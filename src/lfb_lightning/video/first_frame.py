@@ -73,9 +73,8 @@ def _decode_first(path: Path, version: tuple[int, ...]) -> FirstFrame:
         orientation = orientation_of(frame, path)
         width, height = (frame.height, frame.width) if orientation.swaps_sides else (frame.width, frame.height)
         seekable = time_stamp is not None and video.format not in _OTHER_TIMES_AFTER_A_SEEK
-        field_order = getattr(
-            video.stream.codec_context, "field_order", None
-        )  # PyAV 17, of Python 3.10, does not say it
+        # PyAV 17, of Python 3.10, does not say it.
+        field_order = getattr(video.stream.codec_context, "field_order", None)
         interlaced = frame.interlaced_frame or field_order not in _PROGRESSIVE
         return FirstFrame(time_stamp, rate, width, height, orientation, seekable, interlaced)
 

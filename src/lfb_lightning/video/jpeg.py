@@ -34,9 +34,8 @@ _UPRIGHT: dict[object, Image.Transpose] = {
     8: Image.Transpose.ROTATE_90,
 }
 _EXTRACT_AGAIN = "extract the video's frames again"
-_READING = (
-    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)  # Windows lacks one, others the other
+# Windows lacks the second one, others the third.
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _TURNED = (5, 6, 7, 8)  # width and height change places
 
 

@@ -41,7 +41,7 @@ class WorkerStart:
         self._said = False
 
     def __call__(self, worker_id: int) -> None:
-        """Prepare this worker."""
+        """Let Ctrl-C be the main process's to handle, seed the worker, and look at free memory before it sends a tensor."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         pl_worker_init_function(worker_id)
         ForkingPickler.register(Tensor, self._reduce)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torchvision.models.video import mvit as torchvisions
 
-from lfb_lightning.models.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_multiple
+from lfb_lightning.models.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_drop_rate, require_multiple
 
 _PATCH_STRIDE = 4  # of the patches; each stage but the first halves the map once more
 _MOST_PIXELS = 4096  # and frames, of the tables, which torchvision fills before they are counted
@@ -58,8 +58,7 @@ class MViT(nn.Module):
         require_at_most(MOST_BLOCKS, blocks=sum(stage_blocks))
         require_at_most(_MOST_PIXELS, image_size=image_size, num_frames=num_frames)
         require_multiple("embed_dims", embed_dims, "num_heads", num_heads)
-        if not 0 <= drop_path_rate < 1:
-            raise ValueError(f"drop_path_rate is {drop_path_rate}, expected at least 0 and less than 1")
+        require_drop_rate(drop_path_rate)
         self.weights = weights
         self.gradient_checkpointing = gradient_checkpointing
         self.out_channels = embed_dims * 2 ** (len(stage_blocks) - 1)

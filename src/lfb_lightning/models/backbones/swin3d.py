@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint_sequential
 from torchvision.models.video.swin_transformer import SwinTransformer3d
 
-from lfb_lightning.models.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_multiple
+from lfb_lightning.models.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_drop_rate, require_multiple
 
 _MOST_CELLS = 2048  # of a window: torchvision makes a table of their pairs; published ones have up to 1152
 
@@ -52,8 +52,7 @@ class Swin3d(nn.Module):
         require_at_most(_MOST_CELLS, window_size=math.prod(window_size))
         for stage, heads in enumerate(num_heads):
             require_multiple(f"channels of stage {stage}", embed_dims * 2**stage, "num_heads", heads)
-        if not 0 <= drop_path_rate < 1:
-            raise ValueError(f"drop_path_rate is {drop_path_rate}, expected at least 0 and less than 1")
+        require_drop_rate(drop_path_rate)
         self.weights = weights
         self.gradient_checkpointing = gradient_checkpointing
         trunk = SwinTransformer3d(

@@ -76,7 +76,7 @@ class MLP(nn.Module):
         self.fc2 = nn.Linear(hidden, channels)
 
     def forward(self, x: Float[Tensor, "B N C"]) -> Float[Tensor, "B N C"]:
-        """Transform each token."""
+        """Apply both layers to each token by itself."""
         out: Tensor = self.fc2(self.act(self.fc1(x)))
         return out
 
@@ -100,6 +100,6 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(self, x: Float[Tensor, "B N C"]) -> Float[Tensor, "B N C"]:
-        """Transform the tokens of each clip."""
+        """Let the tokens of each clip attend to each other, then apply the MLP to each."""
         x = x + self.drop_path(self.attn(self.norm1(x)))
         return x + self.drop_path(self.mlp(self.norm2(x)))

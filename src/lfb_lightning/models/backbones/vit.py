@@ -13,7 +13,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.models.backbones.positions import fill_sinusoids, resized_positions
 from lfb_lightning.models.backbones.recomputing import recomputed
 from lfb_lightning.models.backbones.transformer import Block, token_norm
-from lfb_lightning.models.bounds import MOST_BLOCKS, require_at_most, require_multiple
+from lfb_lightning.models.bounds import MOST_BLOCKS, require_at_most, require_drop_rate, require_multiple
 
 
 class PatchEmbed(nn.Module):
@@ -24,7 +24,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv3d(3, channels, tube, stride=tube)
 
     def forward(self, clips: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B C t h w"]:
-        """Embed the tubes."""
+        """Turn each tube of `tubelet` frames and `patch_size` x `patch_size` pixels into one token."""
         tokens: Tensor = self.proj(clips)
         return tokens
 
@@ -72,8 +72,7 @@ class VisionTransformer(nn.Module):
         require_multiple("embed_dims", embed_dims, "num_heads", num_heads)
         require_multiple("num_frames", num_frames, "tubelet", tubelet)
         require_multiple("image_size", image_size, "patch_size", patch_size)
-        if not 0 <= drop_path_rate < 1:
-            raise ValueError(f"drop_path_rate is {drop_path_rate}, expected at least 0 and less than 1")
+        require_drop_rate(drop_path_rate)
         self.num_frames, self.tubelet, self.image_size = num_frames, tubelet, image_size
         self.learned_positions, self.weights = learned_positions, weights
         self.gradient_checkpointing = gradient_checkpointing

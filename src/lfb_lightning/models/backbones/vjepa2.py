@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.models.bounds import MOST_BLOCKS, require_at_most
+from lfb_lightning.models.bounds import MOST_BLOCKS, require_at_most, require_drop_rate
 
 _GRID = (
     256  # cells of the square that positions are numbered on: 4096 pixels of patches of 16; its size changes nothing
@@ -53,6 +53,7 @@ class VJEPA2(nn.Module):
         gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        require_drop_rate(drop_path_rate)
         require_at_most(MOST_BLOCKS, depth=depth)
         try:
             from transformers import VJEPA2Config

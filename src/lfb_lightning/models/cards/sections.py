@@ -73,7 +73,7 @@ def data_lines(config: Mapping[str, Any], training: Mapping[str, Any] | None) ->
 
 
 def recipe_lines(training: Mapping[str, Any] | None) -> list[str]:
-    """Say how it was trained."""
+    """List the settings of the training: data, optimizer, schedule, trainer."""
     if training is None:
         return _UNKNOWN
     rows = [

@@ -15,6 +15,7 @@ from lfb_lightning.models.imports.rules import Layout
 
 _MODELS = "lfb_lightning.models"
 _HEADS = {384: 6, 768: 12, 1024: 16, 1280: 16}  # of the published ViT-S, B, L and H
+_SLOWFAST = "backbone.slow.stem.conv.weight"  # what only SlowFast has
 _HALF_PRECISION = 2e-3  # by which a stored table may differ from the computed one
 
 
@@ -29,7 +30,7 @@ def backbone_spec(weights: dict[str, torch.Tensor], layout: Layout) -> tuple[dic
             return spec(weights)
     if "backbone.patch_embed.proj.weight" in weights:
         return vit_spec(weights)
-    if "backbone.slow.stem.conv.weight" in weights:
+    if _SLOWFAST in weights:
         return slowfast_spec(weights, layout)
     return resnet_spec(weights, layout)
 
@@ -204,7 +205,7 @@ def detector_spec(
     if temporal_max:
         roi_features["temporal_max"] = True
     head = weights.get("head.weight")
-    if fbo is None and backbone["_target_"].endswith("SlowFast") and head is not None and head.shape[1] == 2 * channels:
+    if fbo is None and _SLOWFAST in weights and head is not None and head.shape[1] == 2 * channels:
         roi_features["context"] = True  # no SlowFast was published with an FBO avg or max, whose head is as wide
         channels *= 2
     return {
