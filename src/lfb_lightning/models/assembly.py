@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from torch import nn
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models.attributes import short_term_channels
 from lfb_lightning.models.detector import ActionDetector
+from lfb_lightning.models.fbo.several import MAIN, BankNames, FBOSeveral, bank_widths, without_banks
 
 
 def assemble_detector(
@@ -22,13 +23,15 @@ def assemble_detector(
     bank_channels: int | None = None,
     bank_name: str | None = None,
     backbone_weights: str | None = None,
+    banks: BankNames | None = None,
 ) -> ActionDetector:
     """Build a detector whose FBO is made for the width of its short-term features.
 
     Args:
         backbone: A module that is a `Backbone`.
         roi_features: A module that is a `RegionFeatures`.
-        fbo: The FBO's constructor. It is called with `channels=`, and with `bank_channels=` where that is not None.
+        fbo: The FBO's constructor. It is called with `channels=`, and with `bank_channels=` where that is not None. An
+            argument `banks` that is bound to it (`fbo.banks`) is taken as the one below.
         num_classes: Score columns: the largest action id plus one.
         dropout: Probability, before the head.
         frozen_backbone: Whether the backbone stays as loaded.
@@ -36,24 +39,48 @@ def assemble_detector(
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
         backbone_weights: The file that `lfb-train` loads the backbone from. It is a key of the model so that it works for
             any backbone, and is not read here: rebuilding a detector from a checkpoint opens no other file.
+        banks: The banks that are read side by side by an FBO each: their names (`main` is the one that is made with this
+            detector's own features), or the width of their features by name. A width that is not said is the detector's
+            own. One name is the same as `bank_name`; None: one bank.
 
     Raises:
-        InputError: The backbone or the FBO lacks an attribute that it is asked for.
+        InputError: The backbone or the FBO lacks an attribute that it is asked for, or the banks are said twice.
     """
-    widths = {"channels": short_term_channels(backbone, roi_features)}
-    if bank_channels is not None:
-        if bank_channels < 1:
+    channels = short_term_channels(backbone, roi_features)
+    fbo, bound = without_banks(fbo)
+    banks = bound if banks is None else banks
+    widths: dict[str, int] | None = None
+    if banks is not None:
+        if (bank_name, bank_channels) != (None, None):
             raise InputError(
-                f"model.bank_channels is {bank_channels}, expected at least 1, or null for the detector's."
+                "fbo.banks says which banks are read, and how wide they are; set model.bank_name=null and "
+                "model.bank_channels=null."
             )
-        widths["bank_channels"] = bank_channels
+        widths = {name: width or channels for name, width in bank_widths(banks).items()}
+        if len(widths) == 1:
+            ((name, width),) = widths.items()
+            bank_name, bank_channels = None if name == MAIN else name, None if width == channels else width
+            widths = None
+    if bank_channels is not None and bank_channels < 1:
+        raise InputError(f"model.bank_channels is {bank_channels}, expected at least 1, or null for the detector's.")
     return ActionDetector(
         backbone=backbone,
         roi_features=roi_features,
-        fbo=fbo(**widths),
+        fbo=_side_by_side(fbo, channels, widths) if widths else _made(fbo, channels, bank_channels),
         num_classes=num_classes,
         dropout=dropout,
         frozen_backbone=frozen_backbone,
         bank_channels=bank_channels,
         bank_name=bank_name,
+        banks=widths,
     )
+
+
+def _made(fbo: Callable[..., nn.Module], channels: int, bank_channels: int | None) -> nn.Module:
+    return fbo(channels=channels) if bank_channels is None else fbo(channels=channels, bank_channels=bank_channels)
+
+
+def _side_by_side(fbo: Callable[..., nn.Module], channels: int, widths: Mapping[str, int]) -> FBOSeveral:
+    """Make an FBO for each bank; one that is as wide as the detector's features is not told, as it never was."""
+    parts = {name: _made(fbo, channels, None if width == channels else width) for name, width in widths.items()}
+    return FBOSeveral(parts=parts)

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import torch
 
-from lfb_lightning.bank.window import window_generator
 from lfb_lightning.clips import collate
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.lightning.datamodules.action_data import ActionDataModule
@@ -30,7 +29,7 @@ class PlainBatches:
         split = data.split("train")
         self._samples: TrainingClips | StoredPersons
         if data.loading.short_term == "bank":
-            self._samples = StoredPersons(split, data.bank("train"), training=True)
+            self._samples = StoredPersons(split, data.banks.own(split), training=True)
         else:
             side = data.clips.eval_short_side
             sides = None if side is None else (side, side)
@@ -96,8 +95,5 @@ class PlainBatches:
         data = self._data
         batch = collate([self._samples[SampleKey(place, epoch=0)] for place in places])
         if data.reads_bank:
-            spec = data.bank_config.window_spec(training=False)
-            random = spec.selection == "random"
-            generators = [window_generator(data.seed, 0, keyframe) for keyframe in batch.keyframes] if random else None
-            batch = batch.with_window(data.bank("train").windows(batch.keyframes, spec, generators))
+            batch = batch.with_window(data.banks.windows(data.split("train"), batch.keyframes, epoch=0, training=False))
         return normalize(batch, mean=data.clips.mean, std=data.clips.std)
