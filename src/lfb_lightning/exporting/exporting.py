@@ -93,10 +93,11 @@ def _write_programs(
     files: dict[str, float] = {}
     fixed: dict[str, int] = {}
     described: dict[str, Any] = {}
+    one_size = bool(getattr(detector.backbone, "traced_at_one_size", False))
     for program in programs(detector.eval()):
         path = folder / f"{program.name}.{ending}"
         progress(f"{path.name}: tracing, writing, comparing")
-        traced = trace(program, num_frames=num_frames, height=_HEIGHT, width=_WIDTH)
+        traced = trace(program, num_frames=num_frames, height=_HEIGHT, width=_WIDTH, one_size=one_size)
         axes = axes_of(program, traced)
         only = fixed_sizes(axes, program)
         run = write(program, traced, path)

@@ -38,6 +38,8 @@ class MViT(nn.Module):
             pass.
     """
 
+    traced_at_one_size = True
+
     def __init__(
         self,
         *,
