@@ -90,6 +90,7 @@ def build_detection(
         seed=cfg.seed,
         channels=detector.bank_channels,
         reads_bank=detector.reads_bank,
+        reads_identity=detector.reads_identity,
         bank_name=detector.bank_name,
         backbone_digest=state_digest(detector.backbone),
         test_split=split,

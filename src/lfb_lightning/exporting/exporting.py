@@ -81,6 +81,7 @@ def export_detector(
         exported = _described(detector, format, described)
         digest = str(exported["weights_digest"])
         more = {"exported": exported, "window_slots": detector.window_slots}
+        more["reads_identity"] = detector.reads_identity or None
         write_folder_config(made, config, format=format, card=title, digest=digest, **more)
     return Exported(Path(folder), files, fixed)
 
@@ -119,6 +120,7 @@ def _described(detector: ActionDetector, format: str, files: Mapping[str, Any]) 
         "num_classes": detector.num_classes,
         "reads_bank": detector.reads_bank,
         "attends": detector.attends,
+        "reads_identity": detector.reads_identity,
         "fbo": detector.fbo_name,
         "backbone": detector.describe_backbone(),
         "backbone_digest": detector.backbone_digest(),

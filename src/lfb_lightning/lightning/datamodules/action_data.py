@@ -20,15 +20,14 @@ from torch.utils.data import DataLoader
 
 from lfb_lightning.bank import BankConfig, FeatureBank
 from lfb_lightning.bank.fit import refuse_unfit
-from lfb_lightning.bank.window import window_generator
 from lfb_lightning.clips import ClipSettings, collate
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.clips.views import View
 from lfb_lightning.datasets import ActionDataset, ActionSplit
-from lfb_lightning.datasets.action_dataset import ItemActions
 from lfb_lightning.errors import InputError
+from lfb_lightning.lightning.datamodules.bank_windows import BankWindows, with_windows
 from lfb_lightning.lightning.datamodules.batching import DealtBatches
-from lfb_lightning.lightning.datamodules.class_balance import keyframe_weights
+from lfb_lightning.lightning.datamodules.class_balance import training_weights
 from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.resumable_loader import ResumableLoader
@@ -52,6 +51,7 @@ class ActionDataModule(LightningDataModule):
         bank_name: Which of the banks windows are read from; None: that of `bank.dir`.
         backbone_digest: Digest of the detector's backbone; a bank of another one is refused where it must be the same.
         test_split: What `trainer.test` reads.
+        reads_identity: Whether windows say which slots show the same person as each region.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class ActionDataModule(LightningDataModule):
         bank_name: str | None = None,
         backbone_digest: str | None = None,
         test_split: str = "val",
+        reads_identity: bool = False,
     ) -> None:
         super().__init__()
         self.dataset = dataset
@@ -80,7 +81,9 @@ class ActionDataModule(LightningDataModule):
         self.backbone_digest = backbone_digest
         self.test_split = test_split
         self._splits: dict[str, ActionSplit] = {}
+        self.reads_identity = reads_identity
         self._banks: dict[str, FeatureBank] = {}
+        self._readers: dict[str, BankWindows] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ActionDataModule:
         """Return itself: a copy of a task, as averaged weights are kept in one, reads the same data by the same trainer.
@@ -116,6 +119,14 @@ class ActionDataModule(LightningDataModule):
             self._banks[name] = bank
         return self._banks[name]
 
+    def window_reader(self, name: str) -> BankWindows:
+        """Return what reads windows from the bank of a split, which is made once."""
+        if name not in self._readers:
+            self._readers[name] = BankWindows(
+                self.bank(name), self.split(name), seed=self.seed, identity=self.reads_identity
+            )
+        return self._readers[name]
+
     def setup(self, stage: str) -> None:
         """Open what the stage needs, so that what is missing shows before anything is computed."""
         names = {"fit": ["train", "val"], "validate": ["val"], "test": [self.test_split]}.get(stage, [])
@@ -124,6 +135,8 @@ class ActionDataModule(LightningDataModule):
             _ = split.training_items() if name == "train" else split.evaluation_items()
             if self.reads_bank or self.loading.short_term == "bank":
                 self.bank(name)
+            if self.reads_bank:
+                self.window_reader(name)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches of this rank."""
@@ -154,12 +167,7 @@ class ActionDataModule(LightningDataModule):
 
     def on_before_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
         """Gather the batch's bank windows."""
-        if not self.reads_bank:
-            return batch
-        if isinstance(batch, ViewBatch):
-            window = self._windows(batch.views[0])
-            return replace(batch, views=tuple(view.with_window(window) for view in batch.views))
-        return batch.with_window(self._windows(batch))
+        return with_windows(batch, self._windows) if self.reads_bank else batch
 
     def on_after_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
         """Normalize the clips on the device."""
@@ -174,11 +182,8 @@ class ActionDataModule(LightningDataModule):
         training = bool(trainer.training)
         name = "train" if training else self.test_split if trainer.testing else "val"
         spec = self.bank_config.window_spec(training=training)
-        generators = None
-        if spec.selection == "random":
-            epoch = trainer.current_epoch if training else 0
-            generators = [window_generator(self.seed, epoch, keyframe) for keyframe in batch.keyframes]
-        return self.bank(name).windows(batch.keyframes, spec, generators, pin_memory=torch.cuda.is_available())
+        epoch = trainer.current_epoch if training else 0
+        return self.window_reader(name)(batch, spec, epoch=epoch, pin_memory=torch.cuda.is_available())
 
     def _map_style(self, dataset: TrainingClips | StoredPersons, *, shuffle: bool, workers: int) -> DataLoader[Any]:
         if len(dataset) == 0:
@@ -210,15 +215,7 @@ class ActionDataModule(LightningDataModule):
 
     @cached_property
     def _training_weights(self) -> Tensor | None:
-        if self.loading.class_balance == 0:
-            return None
-        split = self.split("train")
-        if not isinstance(split, ItemActions):
-            raise InputError(
-                f"data.class_balance: {type(split).__name__} does not say which actions its items show (item_actions)."
-            )
-        actions = split.item_actions(self._training_samples.items)
-        return torch.from_numpy(keyframe_weights(actions, self.loading.class_balance))
+        return training_weights(self.split("train"), self._training_samples.items, self.loading.class_balance)
 
     def _streaming(self, name: str, views: Sequence[View]) -> DataLoader[Any]:
         split = self.split(name)

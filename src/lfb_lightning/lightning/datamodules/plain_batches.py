@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import torch
 
-from lfb_lightning.bank.window import window_generator
 from lfb_lightning.clips import collate
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.lightning.datamodules.action_data import ActionDataModule
@@ -97,7 +96,5 @@ class PlainBatches:
         batch = collate([self._samples[SampleKey(place, epoch=0)] for place in places])
         if data.reads_bank:
             spec = data.bank_config.window_spec(training=False)
-            random = spec.selection == "random"
-            generators = [window_generator(data.seed, 0, keyframe) for keyframe in batch.keyframes] if random else None
-            batch = batch.with_window(data.bank("train").windows(batch.keyframes, spec, generators))
+            batch = batch.with_window(data.window_reader("train")(batch, spec, epoch=0))
         return normalize(batch, mean=data.clips.mean, std=data.clips.std)

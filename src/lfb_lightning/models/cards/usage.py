@@ -39,13 +39,14 @@ def usage_lines(config: Mapping[str, Any], name: str) -> list[str]:
     frames = frames if type(frames) is int and 1 <= frames <= 256 else 4
     slots = config.get("window_slots")
     slots = slots if type(slots) is int and 1 <= slots <= 1_000_000 else 9
+    whose = ", same_person=torch.zeros_like(mask)" if config.get("reads_identity") is True else ""  # one person: [1, S]
     lines = [
         *("```python", "import torch", opened[0], "from lfb_lightning.structures import BankWindow", ""),
         f"detector = {opened[1]}",
         f"clips = torch.rand(1, 3, {frames}, 64, 96)  # one clip of yours, normalized",
         "boxes = torch.tensor([[0, 10.0, 5.0, 40.0, 60.0]])  # in clip 0, corners of a person",
         f"mask = torch.zeros(1, {slots}, dtype=torch.bool)  # what a bank holds around it: here nothing",
-        f"window = BankWindow(torch.zeros(1, {slots}, detector.bank_channels), mask)",
+        f"window = BankWindow(torch.zeros(1, {slots}, detector.bank_channels), mask{whose})",
         "features = detector.short_term_features(clips, boxes)",
         "logits = detector.classify(features, window, clip_of_roi=boxes[:, 0].long())  # one row per box",
         *("```", ""),
