@@ -2,7 +2,8 @@
 
 Plain functions of arrays. The score of an action is that of its verb times that of its noun (softmax of each segment's own
 scores), times the share of the noun among the verb's training segments if a prior is given. Only the order of actions is
-needed, and sums of logits have it, without the underflow that lets products of small probabilities tie.
+needed, and sums of logits have it, without the underflow that lets products of small probabilities tie. The paper's code
+multiplies probabilities in 32 bits, and is followed in that where its figures are wanted (`ties="order"`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Shaped
+from numpy.typing import DTypeLike
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.metrics.video_map import NAN, check_choice, refuse_nan
 
 HEADS = ("verb", "noun")
+TIES = ("truth", "order")
 _TOP = 5
 _PRIOR_EPSILON = 1e-5  # the paper's code adds it to each verb's share of all training segments
 _CHUNK_NUMBERS = 1 << 22
@@ -29,13 +32,13 @@ def segment_accuracy(
     tail: Mapping[str, Collection[int]] | None = None,
     unseen: Collection[str] | None = None,
     prior: Float[np.ndarray, "V M"] | None = None,
+    ties: str | None = None,
     nan: str = "refuse",
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Compute how often the true verb, noun and action are among the best one and the best five.
 
-    The rank of the truth is the number of classes that score higher: classes that tie with it do not push it down. A truth
-    of probability 0 (a score of `-inf`, a pair with prior 0) is never found. A segment that is given twice counts twice, as
-    in the official program; one that is not given does not count.
+    A truth of probability 0 (a score of `-inf`, a pair with prior 0) is never found. A segment that is given twice counts
+    twice, as in the official program; one that is not given does not count.
 
     Args:
         scores: Logits, `{"verb": [N, V], "noun": [N, M]}`, or of one of them only; log-probabilities are logits too.
@@ -44,6 +47,9 @@ def segment_accuracy(
         tail: The rare classes, `{"verb": [..], "noun": [..]}`; with None there is no such part of the result.
         unseen: Participants without training videos; with None there is no such part of the result.
         prior: The probability of each noun given the verb, `[V, M]`, as `action_prior` makes it; None: actions have none.
+        ties: `"truth"`: classes that tie with the true one do not push it down. `"order"`: as in the paper's code, whose
+            probabilities have 32 bits, the verb or noun of a higher number ranks first, and the action of lower ones.
+            None: `"order"` where a prior is given, which that code alone has, else `"truth"`.
         nan: `"refuse"` raises for a score that is no number; `"last"` ranks it behind all others, so that a truth without
             a score is not found.
 
@@ -56,15 +62,19 @@ def segment_accuracy(
         InputError: A score is NaN, or a label has no column; the segment is named.
         ValueError: The arguments do not fit together.
     """
+    ties = ties if ties is not None else "truth" if prior is None else "order"
+    check_choice("ties", ties, TIES)
     check_choice("nan", nan, NAN)
     tables = {head: _checked(head, scores[head], labels[head], nan) for head in HEADS if head in scores}
     truth = {head: np.asarray(labels[head], dtype=np.int64) for head in tables}
     lengths = {len(values) for values in tables.values()}
     if len(lengths) != 1 or set(scores) - set(HEADS):
         raise ValueError(f"scores of {sorted(scores)} for {sorted(lengths)} segments, expected verbs, nouns or both")
-    ranks = {head: _ranks(values, truth[head]) for head, values in tables.items()}
+    if ties == "order":
+        tables = {head: _softmax(values, np.float32) for head, values in tables.items()}
+    ranks = {head: _ranks(values, truth[head], ties) for head, values in tables.items()}
     if len(tables) == len(HEADS):
-        ranks["action"] = _action_ranks(tables, truth, prior)
+        ranks["action"] = _action_ranks(tables, truth, prior, ties)
     everyone = np.ones(lengths.pop(), dtype=bool)
     result = {"all": {task: _accuracies(rank, everyone, (1, _TOP)) for task, rank in ranks.items()}}
     if tail is not None:
@@ -138,10 +148,11 @@ def action_scores(
     return scores if prior is None else scores * prior
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    values = np.asarray(logits, dtype=np.float64)
-    powers = np.exp(values - values.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+def _softmax(logits: np.ndarray, dtype: DTypeLike = np.float64) -> np.ndarray:
+    values = np.asarray(logits, dtype=dtype)
+    highest = values.max(axis=1, keepdims=True)
+    powers = np.exp(values - np.where(np.isneginf(highest), 0, highest))
+    return powers / np.maximum(powers.sum(axis=1, keepdims=True), np.finfo(powers.dtype).tiny)
 
 
 def _checked(head: str, scores: np.ndarray, labels: np.ndarray, nan: str) -> np.ndarray:
@@ -166,44 +177,65 @@ def _checked(head: str, scores: np.ndarray, labels: np.ndarray, nan: str) -> np.
     return values
 
 
-def _ranks(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """How many classes score higher than the true one; as many as there are where it has no score."""
+def _ranks(values: np.ndarray, truth: np.ndarray, ties: str) -> np.ndarray:
+    """How many classes rank before the true one; five at least where it has no score."""
     mine = np.take_along_axis(values, truth[:, None], axis=1)
-    return np.where(np.isneginf(mine[:, 0]), values.shape[1], (values > mine).sum(axis=1))
+    before = values > mine
+    if ties == "order":
+        before |= (values == mine) & (np.arange(values.shape[1]) > truth[:, None])
+    return np.where(mine[:, 0] == _nothing(ties), max(_TOP, values.shape[1]), before.sum(axis=1))
 
 
 def _action_ranks(
-    tables: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray], prior: np.ndarray | None
+    tables: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray], prior: np.ndarray | None, ties: str
 ) -> np.ndarray:
-    """How many actions score higher than the true one; exact below five, and at least five otherwise."""
+    """How many actions rank before the true one; exact below five, and at least five otherwise."""
     verbs, nouns = tables["verb"], tables["noun"]
-    mine = np.take_along_axis(verbs, truth["verb"][:, None], axis=1)[:, 0]
-    mine = mine + np.take_along_axis(nouns, truth["noun"][:, None], axis=1)[:, 0]
-    if prior is None:  # the best five are among those of the best five verbs and the best five nouns
+    shape = (verbs.shape[1], nouns.shape[1])
+    if prior is not None and prior.shape != shape:
+        raise ValueError(f"prior {prior.shape}, expected {shape}")
+    combine = np.multiply if ties == "order" else np.add  # probabilities; logarithms
+    mine = combine(
+        np.take_along_axis(verbs, truth["verb"][:, None], axis=1)[:, 0],
+        np.take_along_axis(nouns, truth["noun"][:, None], axis=1)[:, 0],
+    )
+    if (
+        prior is None and ties == "truth"
+    ):  # the best five are among those of the best five verbs and the best five nouns
         grid = _best(verbs)[:, :, None] + _best(nouns)[:, None, :]
-        higher = (grid > mine[:, None, None]).sum(axis=(1, 2))
+        before = (grid > mine[:, None, None]).sum(axis=(1, 2))
     else:
-        if prior.shape != (verbs.shape[1], nouns.shape[1]):
-            raise ValueError(f"prior {prior.shape}, expected {(verbs.shape[1], nouns.shape[1])}")
-        of_pair = np.log(prior, out=np.full(prior.shape, -np.inf), where=prior > 0)
-        mine = mine + of_pair[truth["verb"], truth["noun"]]
-        higher = _count_higher(verbs, nouns, of_pair, mine)
-    return np.where(np.isneginf(mine), max(_TOP, verbs.shape[1] * nouns.shape[1]), higher)
+        of_pair = np.ones(shape, dtype=verbs.dtype) if prior is None else prior
+        if ties == "truth":
+            of_pair = np.log(of_pair, out=np.full(shape, -np.inf), where=of_pair > 0)
+        mine = combine(mine, of_pair[truth["verb"], truth["noun"]])
+        place = truth["verb"] * shape[1] + truth["noun"]
+        before = _count_before(verbs, nouns, of_pair, mine, place, ties)
+    return np.where(mine == _nothing(ties), max(_TOP, shape[0] * shape[1]), before)
 
 
-def _count_higher(verbs: np.ndarray, nouns: np.ndarray, of_pair: np.ndarray, mine: np.ndarray) -> np.ndarray:
-    """How many pairs that the prior knows score higher than `mine`, a part of the segments at a time."""
-    known_verbs, known_nouns = np.nonzero(~np.isneginf(of_pair))
-    of_known = of_pair[known_verbs, known_nouns]
+def _count_before(
+    verbs: np.ndarray, nouns: np.ndarray, of_pair: np.ndarray, mine: np.ndarray, place: np.ndarray, ties: str
+) -> np.ndarray:
+    """How many of the pairs that the prior knows rank before those of score `mine` and number `place`."""
+    combine = np.multiply if ties == "order" else np.add
+    known_verbs, known_nouns = np.nonzero(of_pair != _nothing(ties))
+    of_known, places = of_pair[known_verbs, known_nouns], known_verbs * of_pair.shape[1] + known_nouns
     step = max(1, _CHUNK_NUMBERS // max(len(of_known), 1))
-    parts = [
-        (
-            verbs[at : at + step, known_verbs] + nouns[at : at + step, known_nouns] + of_known
-            > mine[at : at + step, None]
-        ).sum(1)
-        for at in range(0, len(mine), step)
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+    parts = [np.zeros(0, dtype=np.int64)]
+    for at in range(0, len(mine), step):
+        some = slice(at, at + step)
+        pairs = combine(combine(verbs[some, known_verbs], nouns[some, known_nouns]), of_known)
+        before = pairs > mine[some, None]
+        if ties == "order":
+            before |= (pairs == mine[some, None]) & (places < place[some, None])
+        parts.append(before.sum(axis=1))
+    return np.concatenate(parts)
+
+
+def _nothing(ties: str) -> float:
+    """The score that stands for a probability of 0."""
+    return 0.0 if ties == "order" else -np.inf
 
 
 def _best(values: np.ndarray) -> np.ndarray:
