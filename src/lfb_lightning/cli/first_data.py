@@ -18,7 +18,7 @@ from lfb_lightning.mini_ava import HARD, MiniAVA, generate
 RECIPE = MiniAVA()
 HARD_RECIPE = HARD
 _MINI_AVA = "mini_ava"
-_AVA = ("ava_v2_1", "ava_v2_2")
+_AVA = ("ava_v2_1", "ava_v2_2", "ava_kinetics")
 _STAMP, _LOCK = "mini_ava.json", ".generating.lock"
 
 
