@@ -249,7 +249,7 @@ def table(found: dict[str, list[float]]) -> None:
             (f"{name}, banks of train and val, once", extract * (TRAIN + VAL), TRAIN + VAL),
         ]
         for title, seconds, passes in rows:
-            print(f"| {title} | {seconds / DAY:,.1f} days | {forward * passes / GPU_OPERATIONS / 3600:.1f} h |")
+            print(f"| {title} | {seconds / DAY:,.1f} days | {forward * passes / GPU_OPERATIONS / 3600:.2g} h |")
     epoch = fbo * TRAIN
     print(f"| FBO-NL and head from the bank, an epoch | {epoch / 60:.0f} min | at most as long |")
     print(f"| the same, {FROZEN_EPOCHS} epochs | {epoch * FROZEN_EPOCHS / DAY:.2f} days | at most as long |")

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.modern_backbones`: ViT-B and SlowFast R50 against the reference implementation's modules, rebuilt from their description.
+"""`python -m benchmarks.modern_backbones`: ViT-B, SlowFast R50 and MViTv2-S against the reference implementations' modules.
 
-The reference ViT computes attention as products and a softmax in memory; the reference SlowFast takes slow frames by interpolation and keeps
-torch's layout. Weights are equal, outputs are compared, and both run in turn on one thread; figures are CPU seconds. The
+Rebuilt from their description: the reference ViT computes attention as products and a softmax in memory, the reference SlowFast takes slow
+frames by interpolation and keeps torch's layout. MViTv2's is torchvision's own module, which computes what the reference implementations do. Weights are equal, outputs are compared, and both run in turn on one thread; figures are CPU seconds. The
 second table is the peak memory of a ViT-B training step, each in a process of its own: what the step adds to what was there before it.
 """
 
@@ -18,9 +18,10 @@ from statistics import median
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision.models.video import mvit_v2_s
 
 from benchmarks.reference_models import ReferenceBlock, ReferenceConvBN
-from lfb_lightning.models import SlowFast, VisionTransformer
+from lfb_lightning.models import MViT, SlowFast, VisionTransformer
 
 HEIGHT, WIDTH = 224, 320
 VIT_FRAMES, SLOWFAST_FRAMES = 16, 32
@@ -72,6 +73,15 @@ class ReferenceSlowFast(nn.Module):
             slow = slow_stage(torch.cat((slow, lateral(fast)), dim=1))
             fast = fast_stage(fast)
         return torch.cat([F.interpolate(slow, fast.shape[2:]), fast], dim=1)
+
+
+def reference_mvit(ours: MViT) -> MViT:
+    """Make the reference of an MViTv2-S: torchvision's attention in each block."""
+    reference = deepcopy(ours)
+    for own, theirs in zip(reference.blocks, mvit_v2_s().blocks, strict=True):
+        theirs.attn.load_state_dict(own.attn.state_dict())
+        own.attn = theirs.attn
+    return reference
 
 
 def step(model: nn.Module, clips: torch.Tensor) -> None:
@@ -150,6 +160,11 @@ def main() -> None:
     compare("SlowFast R50 4x16", slowfast, ReferenceSlowFast(slowfast), SLOWFAST_FRAMES, rounds)
     vit = VisionTransformer(drop_path_rate=0.0)
     compare("ViT-B 16x4", vit, reference_vit(vit), VIT_FRAMES, rounds)
+    mvit = MViT(drop_path_rate=0.0)
+    for name, parameter in mvit.named_parameters():
+        if "rel_pos" in name:
+            nn.init.normal_(parameter, std=0.3)  # a new one's tables are nearly zero, which proves nothing
+    compare("MViTv2-S 16x4", mvit, reference_mvit(mvit), VIT_FRAMES, rounds)
     memory()
 
 

@@ -40,7 +40,7 @@ FLOORS = [
         [
             ("clips/", "sampling, transforms", 2.5),
             ("persons/", "detectors, tracks", 3.3),
-            ("metrics/", "frame mAP", 2.6),
+            ("metrics/", "evaluators", 2.6),
             ("mini_ava/", "generated data", 2.1),
             ("converters/", "CVAT, COCO, VIA", 2.3),
         ],
@@ -49,10 +49,10 @@ FLOORS = [
         "1",
         "building blocks",
         [
-            ("video/", "frames by time", 2.6),
-            ("ava/", "file formats", 2.3),
-            ("bank/", "rows, windows, writing", 3.5),
-            ("models/", "backbones, FBOs, detector", 4.4),
+            ("video/", "frames by time", 2.4),
+            ("ava/  charades/  epic/", "file formats", 3.7),
+            ("bank/", "rows, windows", 2.4),
+            ("models/", "backbones, FBOs, detector", 4.1),
         ],
     ),
     (

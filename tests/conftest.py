@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from lfb_lightning.mini_ava import MiniAVA, generate
+from tests.kinetics_set import write_kinetics_set
 from tests.site import Ranges
 
 ROOT = Path(__file__).parents[1]
@@ -109,3 +110,9 @@ def pipeline(tmp_path_factory, here, mini_dir):
         run_dir = made.folder / f"extract_{split}"
         here("extract", *made.overrides, f"split={split}", f"ckpt_path={made.checkpoint}", f"hydra.run.dir={run_dir}")
     return made
+
+
+@pytest.fixture(scope="session")
+def kinetics_set(tmp_path_factory, mini_dir):
+    """A small AVA-Kinetics, whose AVA is mini-AVA."""
+    return write_kinetics_set(tmp_path_factory.mktemp("kinetics"), mini_dir)

@@ -19,6 +19,8 @@ FLOOR = {
     "processes": 0,
     "version": 0,
     "ava": 1,
+    "charades": 1,
+    "epic": 1,
     "video": 1,
     "bank": 1,
     "models": 1,
@@ -70,7 +72,8 @@ def test_imports_go_down(path):
 
 
 @pytest.mark.parametrize(
-    "room", ["models", "bank", "ava", "video", "metrics", "clips", "persons", "datasets", "prediction"]
+    "room",
+    ["models", "bank", "ava", "charades", "epic", "video", "metrics", "clips", "persons", "datasets", "prediction"],
 )
 def test_library_use_loads_neither_lightning_nor_hydra(room):
     unwanted = "('pytorch_lightning', 'hydra', 'omegaconf')"

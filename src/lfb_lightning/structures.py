@@ -2,7 +2,7 @@
 
 They are frozen dataclasses: a batch is made once and moved (`.to()`, `.pin_memory()`), never changed. In the shapes, B
 counts clips, T frames, H x W pixels, R regions of interest (persons in clips), P persons of one keyframe, A action
-columns, S slots of a window, L layers, C feature channels, V views. Boxes are normalized xyxy unless they are called `rois`.
+columns, S slots of a window, L layers, C feature channels, V views. Boxes are normalized xyxy unless called `rois`.
 """
 
 from __future__ import annotations
@@ -81,11 +81,13 @@ class BankWindow(Movable):
             travel.
         mask: Which slots are filled.
         scales: Of int8 features only: a slot stands for `features * scales`.
+        same_person: For an FBO that `reads_identity`: slots of each region's own person; none if its track is not known.
     """
 
     features: Shaped[Tensor, "B S C"]
     mask: Bool[Tensor, "B S"]
     scales: Float32[Tensor, "B S"] | None = None
+    same_person: Bool[Tensor, "R S"] | None = None
 
     def packed(self, dtype: torch.dtype) -> Float[Tensor, "N C"]:
         """Give the features of the filled slots, clip by clip, in a dtype to compute in."""
@@ -100,12 +102,7 @@ class BankWindow(Movable):
 
 @dataclass(frozen=True, slots=True)
 class BankWindows(Movable):
-    """The slices of several banks around each clip, for a detector that reads more than one.
-
-    Args:
-        names: What the detector calls the banks.
-        windows: For each of them, one window per clip.
-    """
+    """The slices of several banks around each clip: `windows[i]` is of the bank that the detector calls `names[i]`."""
 
     names: tuple[str, ...]
     windows: tuple[BankWindow, ...]

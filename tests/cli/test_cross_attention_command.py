@@ -36,3 +36,14 @@ def test_another_window_is_refused_in_a_line(run_dir, here, tmp_path):
     done = here("test", f"ckpt_path={checkpoint}", "bank.window_seconds=8", f"hydra.run.dir={tmp_path}", fails=True)
     assert "a window of 80 slots; the bank's window has 40" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_long_window_is_trained_and_tested_with_its_cells(pipeline, here, tmp_path):
+    overrides = ["experiment=mini_ava_lfb", *pipeline.overrides[1:], f"init_from={pipeline.checkpoint}"]
+    window = ["bank.layout=hierarchical", "bank.window_seconds=40", "bank.cells=12"]
+    small = ["fbo=xattn", "fbo.latent_channels=16", "fbo.num_heads=2", "trainer.max_epochs=1"]
+    here("train", *overrides, *window, *small, f"hydra.run.dir={tmp_path / 'train'}")
+    checkpoint = tmp_path / "train" / "checkpoints" / "best.ckpt"
+    assert load_detector(checkpoint).window_slots == 12 * 5
+    # A shorter window has as many cells: the detector reads it.
+    here("test", f"ckpt_path={checkpoint}", "bank.window_seconds=30", f"hydra.run.dir={tmp_path / 'test'}")

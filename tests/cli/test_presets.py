@@ -147,6 +147,40 @@ def test_videomae_preset(name):
     assert data["annotations"].endswith("ava_{split}_v2.2.csv")
 
 
+@pytest.mark.parametrize(("size", "rate", "decay"), [("b", 1.25e-4, 0.75), ("l", 2.5e-4, 0.8)])
+def test_ava_kinetics_preset(size, rate, decay):
+    cfg = compose("train", f"experiment=videomae_vit_{size}_ava_kinetics")
+    optim, data = cfg["optim"], cfg["data"]
+    assert cfg["model"]["backbone"]["embed_dims"] == {"b": 768, "l": 1024}[size]
+    assert cfg["model"]["backbone"]["drop_path_rate"] == 0.2
+    assert (optim["lr"], optim["base_batch_size"], 8 * data["batch_size"]) == (rate, 64, 64)
+    assert (optim["optimizer"]["_target_"], optim["optimizer"]["weight_decay"]) == ("torch.optim.AdamW", 0.05)
+    assert optim["parameter_groups"]["layer_decay"] == decay
+    assert (optim["warmup_epochs"], optim["warmup_start"], cfg["trainer"]["max_epochs"]) == (5.0, 0.1, 20)
+    assert optim["schedule"]["scheduler"]["_target_"].endswith("CosineAnnealingLR")
+    assert (optim["schedule"]["scheduler"]["eta_min"], cfg["trainer"]["gradient_clip_val"]) == (0.0, 40.0)
+    assert (data["num_frames"], data["frame_stride"]) == (16, 4)
+    assert (data["train_short_side"], data["train_crop"], data["eval_short_side"]) == ([256, 320], 256, 256)
+    assert (data["train_threshold"], data["eval_threshold"]) == (0.9, 0.9)
+    assert [round(255 * value, 3) for value in data["mean"]] == [123.675, 116.28, 103.53]
+    roi = cfg["model"]["roi_features"]
+    assert (roi["output_size"], roi["aligned"], cfg["model"]["dropout"]) == (8, True, 0.5)
+    assert data["_target_"].endswith("AvaKineticsDataset")
+    assert data["annotations"].endswith("ava_{split}_v2.2.csv")
+    assert (data["kinetics_splits"], data["key_step"]) == (["train"], data["ticks_per_second"])
+
+
+@pytest.mark.parametrize("name", ["videomae_vit_b", "lfb_nl_videomae_vit_b", "slowonly_r50_4x16x1"])
+def test_a_preset_on_ava_kinetics_differs_in_the_data_set_alone(name):
+    one, two = (compose("train", f"experiment={name}", f"data={data}") for data in ("ava_v2_2", "ava_kinetics"))
+    own = [key for key in two["data"] if key.startswith("kinetics_")]
+    for key in (*own, "_target_", "ticks_per_second", "key_step"):
+        one["data"].pop(key, None)
+        two["data"].pop(key)
+    assert len(own) == 6
+    assert one == two
+
+
 @pytest.mark.parametrize("size", ["b", "l"])
 def test_the_bank_on_top_of_videomae_learns_from_banks_alone(size):
     cfg = compose("train", f"experiment=lfb_nl_videomae_vit_{size}")

@@ -124,6 +124,16 @@ def test_predictions_and_programs_are_refused_in_a_line_before_any_work(run_dir,
     assert made["logits"].shape == (1, made["detector"].num_classes)
 
 
+@pytest.mark.thorough
+def test_each_bank_has_tracks_of_its_own(overrides, here, tmp_path):
+    identity = ["fbo=xattn", "fbo.num_heads=2", "fbo.identity=true", "fbo.banks=[main,theirs]", "bank.window_seconds=8"]
+    here("train", *overrides, *identity, f"hydra.run.dir={tmp_path}")
+    detector = load_detector(tmp_path / "checkpoints" / "best.ckpt")
+    assert detector.reads_identity
+    assert detector.window_slots == 40
+    assert [detector.fbo.part(name).reads_identity for name in detector.banks] == [True, True]
+
+
 def test_one_name_is_one_bank_whose_width_need_not_be_said(overrides, run_dir, here, tmp_path):
     here("train", *overrides, "fbo.banks=[theirs]", f"hydra.run.dir={tmp_path}/listed")
     named = ["model.bank_name=theirs", f"model.bank_channels={WIDTH}"]

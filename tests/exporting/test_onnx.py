@@ -51,7 +51,12 @@ def with_window(fbo, detector, shape):
     _, _, window, mask = inputs(*shape)
     if not detector.reads_bank:
         return {}, None
-    return {"window": window, "mask": mask}, BankWindow(torch.from_numpy(window), torch.from_numpy(mask))
+    given, tensors = {"window": window, "mask": mask}, (torch.from_numpy(window), torch.from_numpy(mask))
+    if not detector.reads_identity:
+        return given, BankWindow(*tensors)
+    clip_of_roi = inputs(*shape)[1][:, 0].astype(np.int64)
+    same = mask[clip_of_roi] & (np.random.default_rng(1).random((len(clip_of_roi), mask.shape[1])) < 0.4)
+    return {**given, "same_person": same}, BankWindow(*tensors, same_person=torch.from_numpy(same))
 
 
 @pytest.mark.parametrize("fbo", ["nl", "none"])
@@ -71,7 +76,7 @@ def test_the_programs_equal_the_detector_at_any_sizes(fbo, checkpoints, onnx_fol
         np.testing.assert_array_equal(features.run(None, {"clips": clips, "rois": rois})[0], found)
 
 
-@pytest.mark.parametrize("fbo", ["nl", "nl_masked", "xattn", "xattn_timed", "avg", "max", "none"])
+@pytest.mark.parametrize("fbo", ["nl", "nl_masked", "xattn", "xattn_timed", "xattn_identity", "avg", "max", "none"])
 def test_scores_of_given_features_equal_the_detectors_at_any_sizes(fbo, checkpoints, onnx_folders):
     detector, scores = load_detector(checkpoints[fbo]), session(onnx_folders[fbo] / "scores.onnx")
     spread = 0.0

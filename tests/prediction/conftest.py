@@ -25,6 +25,14 @@ MODEL = {
 FBOS = {
     "nl": {"_target_": "lfb_lightning.models.FBONonLocal", "_partial_": True, "latent_channels": 8, "num_layers": 2},
     "none": {"_target_": "lfb_lightning.models.FBONone", "_partial_": True},
+    "identity": {
+        "_target_": "lfb_lightning.models.FBOCrossAttention",
+        "_partial_": True,
+        "latent_channels": 8,
+        "num_heads": 2,
+        "norm_inputs": False,
+        "identity": True,
+    },
 }
 DATA = {"num_frames": 4, "frame_stride": 4, "fps": 25.0, "eval_short_side": 64, "ticks_per_second": 2}
 BANK = {

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -49,8 +50,13 @@ def by_hand(video, walkers, *, detector, memory, bank_threshold=0.0, after=Fract
     )
     spec = WindowSpec(before=3, after=after, slots=36, per_tick=3)
     result = []
+    walker = np.concatenate([np.arange(len(one)) for one in found.values()])[kept.numpy()]
     for tick, short_term in own.items():
         window = bank.windows([Keyframe("v", tick)], spec)
+        if detector.reads_identity:
+            rows = bank.window_rows([Keyframe("v", tick)], spec)[0]
+            same = [[row >= 0 and walker[row] == person for row in rows] for person in range(len(short_term))]
+            window = replace(window, same_person=torch.tensor(same))
         with torch.no_grad():
             logits = detector.classify(short_term, window, torch.zeros(len(short_term), dtype=torch.int64))
         result.append(torch.sigmoid(logits))
@@ -83,6 +89,23 @@ def test_the_bank_and_the_comparison_come_from_other_checkpoints(checkpoint, vid
     alone = by_hand(video, walkers, detector=load_detector(baseline), memory=load_detector(baseline))
     np.testing.assert_allclose(made.scores, expected, atol=2e-6)
     np.testing.assert_allclose(made.without, alone, atol=2e-6)
+
+
+def test_tracks_tell_a_detector_with_identity_which_slots_are_the_same_person(
+    checkpoint, video, walkers, short_stretches
+):
+    path = checkpoint("identity", seed=1)
+    made = LFBPredictor.from_checkpoint(path, persons=walkers, batch_size=3, bank_threshold=0.8)(video)
+    detector = load_detector(path)
+    expected = by_hand(video, walkers, detector=detector, memory=detector, bank_threshold=0.8)
+    np.testing.assert_allclose(made.scores, expected, atol=2e-6)
+    assert made.attention.rows.shape[0] == 64
+    for layer in detector.fbo.layers:
+        torch.nn.init.zeros_(layer.same)
+        torch.nn.init.zeros_(layer.same_key)
+    without = by_hand(video, walkers, detector=detector, memory=detector, bank_threshold=0.8)
+    changed = np.abs(without - expected).max(axis=1) > 1e-6
+    np.testing.assert_array_equal(changed, made.tracks == 0)  # the second walker, of confidence .7, is not in the bank
 
 
 def test_a_detector_without_memory_has_neither_window_nor_attention(checkpoint, video, walkers):

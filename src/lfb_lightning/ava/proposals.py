@@ -79,14 +79,19 @@ def read_proposals(path: str | Path, *, images: str | Path | None = None, clock:
     Raises:
         InputError: Naming file and row or key.
     """
+    return ProposalTable(read_proposal_rows(path, images=images, clock=clock))
+
+
+def read_proposal_rows(path: str | Path, *, images: str | Path | None = None, clock: Clock = SECONDS) -> pd.DataFrame:
+    """Read proposals as `read_proposals` does, as rows `video_id, timestamp, x1, y1, x2, y2, score` in any order."""
     path = _with_ending(Path(path))
     if path.suffix == ".csv":
-        return ProposalTable(rows_of_csv(path, clock))
+        return rows_of_csv(path, clock)
     if path.suffix in (".pkl", ".pickle"):
         with paused_collector():
-            return ProposalTable(rows_of_pickle(path, clock))
+            return rows_of_pickle(path, clock)
     if path.suffix == ".json":
-        return ProposalTable(rows_of_json(path, None if images is None else Path(images), clock))
+        return rows_of_json(path, None if images is None else Path(images), clock)
     raise InputError(f"proposals {path}: unknown ending {path.suffix!r}, expected .csv, .pkl or .json.")
 
 

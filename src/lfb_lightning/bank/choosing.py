@@ -91,5 +91,5 @@ def _candidates(
             keys = generators[index].random(high - low)
         else:
             raise ValueError('selection="random" needs generators, one per keyframe')
-        cells = (video.timestamps[low:high] - np.int64(first)) // bounds.step + index * bounds.cells
+        cells = bounds.cells_of(video.timestamps[low:high], keyframe.timestamp) + index * bounds.cells
         yield _Candidates(video, low, high, cells, keys)

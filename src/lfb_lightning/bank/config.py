@@ -7,11 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from lfb_lightning.bank.cells import doubling_edges, even_edges
 from lfb_lightning.bank.precision import Precision, stored_dtype
-from lfb_lightning.bank.window import Layout, Placement, Selection, WindowSpec
+from lfb_lightning.bank.window import Placement, Selection, WindowSpec
 from lfb_lightning.clock import exact
 from lfb_lightning.errors import InputError
 from lfb_lightning.ranges import refuse_unknown
+
+Layout = Literal["grid", "packed", "strided", "hierarchical"]
+_EDGES = {"strided": even_edges, "hierarchical": doubling_edges}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,7 @@ class BankConfig:
     features_per_second: int = 5
     placement: Placement = "centered"
     layout: Layout = "grid"
+    cells: int | None = None
     window_before: float | int | str | None = None
     window_after: float | int | str | None = None
     slots: int | None = None
@@ -69,12 +74,15 @@ class BankConfig:
         """Describe the windows of training or of evaluation.
 
         A `grid` is `window_seconds` cells long; a `packed` window lies symmetric around the key frame (`causal`: before
-        it), both its ends included. `window_before` and `window_after` say otherwise, and `slots` how many features
-        fit.
+        it), both its ends included. `strided` and `hierarchical` ones cover what a grid covers, in `cells` cells.
+        `window_before` and `window_after` say otherwise, and `slots` how many features fit.
 
         Args:
             training: Whether they are the windows of training, whose choice among too many features is
                 `train_selection`.
+
+        Raises:
+            InputError: `cells` does not fit the layout and the length, or `slots` the cells.
         """
         spec = WindowSpec.of_seconds(
             self.window_seconds,
@@ -90,7 +98,27 @@ class BankConfig:
             before = exact(self.window_before, "bank.window_before")
         if self.window_after is not None:
             after = exact(self.window_after, "bank.window_after")
+        if self.layout in _EDGES:
+            return self._of_cells(replace(spec, before=before, after=after))
+        if self.layout == "grid" and self.cells not in (None, self.window_seconds):
+            raise InputError(
+                f"bank.cells is {self.cells} of bank.window_seconds={self.window_seconds}, but bank.layout=grid has a cell "
+                "for each; set bank.layout=hierarchical or strided for longer ones, or leave bank.cells out."
+            )
         slots = spec.slots if self.slots is None else self.slots
         if self.slots is None and self.layout == "grid" and before + after != spec.before + spec.after:
             slots = (int(before + after) + 1) * self.features_per_second
-        return replace(spec, before=before, after=after, slots=slots, layout=self.layout)
+        return replace(
+            spec, before=before, after=after, slots=slots, layout="packed" if self.layout == "packed" else "grid"
+        )
+
+    def _of_cells(self, spec: WindowSpec) -> WindowSpec:
+        cells = self.window_seconds if self.cells is None else self.cells
+        edges = _EDGES[self.layout](spec.before, spec.after, cells)
+        slots = cells * self.features_per_second
+        if self.slots not in (None, slots):
+            raise InputError(
+                f"bank.slots is {self.slots}, but bank.layout={self.layout} has {slots}: bank.cells x "
+                "bank.features_per_second; leave bank.slots out."
+            )
+        return replace(spec, slots=slots, edges=edges)

@@ -192,15 +192,29 @@ class FeatureBank:
     ) -> tuple[Float32[Tensor, "P 4"], Float32[Tensor, " P"], Float32[Tensor, "P C"]]:
         """Read the rows at a keyframe: normalized boxes, scores, and the features that the stored ones stand for."""
         video = self._videos.rows(keyframe.video_id)
-        tick = self.clock.seconds(keyframe.timestamp) * self._bank_clock.ticks_per_second
-        if video is None or tick.denominator > 1:
+        at = self.row_range(keyframe)
+        if video is None or not at:
             return torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, self.channels)
-        low, high = video.timestamps.searchsorted([int(tick), int(tick) + 1]).tolist()
+        low, high = at.start, at.stop
         features = torch.empty(high - low, self.channels, dtype=self.dtype)
         features.view(torch.uint8).numpy()[:] = video.features(low, high)
         scales = None if video.scales is None else torch.from_numpy(video.scales[low:high])
         boxes, scores = torch.from_numpy(video.boxes(low, high)), torch.from_numpy(video.scores[low:high])
         return boxes, scores, decode(features, scales)
+
+    def row_range(self, keyframe: Keyframe) -> range:
+        """Say which rows of its video are those at a keyframe; none where that is no tick of the bank's clock."""
+        tick = self.clock.seconds(keyframe.timestamp) * self._bank_clock.ticks_per_second
+        if tick.denominator > 1:
+            return range(0)
+        return range(*self.timestamps(keyframe.video_id).searchsorted([int(tick), int(tick) + 1]).tolist())
+
+    def boxes(self, video_id: str, rows: range) -> tuple[Float32[np.ndarray, "N 4"], Float32[np.ndarray, " N"]]:
+        """Read the normalized boxes and the scores of consecutive rows of a video; none for a video not in the bank."""
+        video = self._videos.rows(video_id)
+        if video is None:
+            return np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32)
+        return video.boxes(rows.start, rows.stop), video.scores[rows.start : rows.stop]
 
     def read_video(self, video_id: str) -> StoredVideo:
         """Read all that is stored of a video; raises InputError for a file that is not as it was written."""

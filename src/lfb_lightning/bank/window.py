@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
+from math import lcm
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int64
 
 from lfb_lightning.clock import SECOND_LIMIT, Clock
 from lfb_lightning.errors import InputError
@@ -35,14 +37,18 @@ class WindowSpec:
         slots: Features that the window has room for.
         per_tick: Features that are taken of one moment at most (of a grid: of one cell).
         layout: `grid` (AVA) gives each cell of time `per_tick` slots of its own, filled from the front; a cell is a tick of
-            the bank, or as many ticks as the bank's spacing says. `packed` (the paper on Charades and EPIC-Kitchens) fills
-            the slots in order of time with the first `slots` features, and leaves the rest empty.
+            the bank, or as many ticks as the bank's spacing says, or what lies between two `edges`. `packed` (the paper on
+            Charades and EPIC-Kitchens) fills the slots in order of time with the first `slots` features, and leaves the
+            rest empty.
         selection: Of a moment with more features than that, take a `random` choice or those of the best detector scores
             (`top_score`). The chosen ones keep the order in which they are stored, best score first as lfb-extract writes
             them: no FBO depends on it, and reading is faster.
+        edges: Of a grid: where its cells begin, and where the last one ends, in seconds from the key frame (`cells.py`).
+            What lies outside of `before` and `after` is left out nevertheless. Empty: cells of ticks.
 
     Raises:
         InputError: For a window without a slot or of negative length, or a grid whose slots are no whole number of cells.
+        ValueError: There are not as many edges as cells and one, or they do not ascend.
     """
 
     before: Fraction | int = 30
@@ -51,6 +57,7 @@ class WindowSpec:
     per_tick: int = 5
     layout: Layout = "grid"
     selection: Selection = "top_score"
+    edges: tuple[Fraction | int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.slots < 1 or self.per_tick < 1 or self.before + self.after < 0:
@@ -66,6 +73,10 @@ class WindowSpec:
             raise InputError(
                 f"bank.slots is {self.slots}, expected a multiple of bank.features_per_second: {self.per_tick}."
             )
+        if self.edges and (self.layout != "grid" or len(self.edges) != self.slots // self.per_tick + 1):
+            raise ValueError(f"{len(self.edges)} edges of a {self.layout} with {self.slots // self.per_tick} cells")
+        if any(later <= edge for edge, later in pairwise(self.edges)):
+            raise ValueError(f"the edges of cells do not ascend: {', '.join(map(str, self.edges))}")
 
     @classmethod
     def of_seconds(
@@ -109,18 +120,22 @@ class WindowSpec:
         """
         rate = bank_clock.ticks_per_second
         scale, before, after = rate / clock.ticks_per_second, rate * self.before, rate * self.after
+        edges = [rate * edge for edge in self.edges]
         common = scale.denominator * before.denominator * after.denominator
+        common *= lcm(*(edge.denominator for edge in edges))
         if self.layout == "packed":
             step, cells = 1, int(before + after) + 1
         else:
             cells = self.slots // self.per_tick
-        return WindowBounds(int(scale * common), int(before * common), int(after * common), common, step, cells)
+        scale, before, after, *edges = (number * common for number in (scale, before, after, *edges))
+        whole = tuple(int(edge) for edge in edges)
+        return WindowBounds(int(scale), int(before), int(after), common, step, cells, whole)
 
 
 class WindowBounds(NamedTuple):
-    """Bounds of windows in ticks of a bank, as whole numbers: `scale`, `before` and `after` count `parts` of a tick.
+    """Bounds of windows in ticks of a bank, as whole numbers: `scale`, `before`, `after` and `edges` count `parts` of a tick.
 
-    A window has at most `cells` cells of `step` ticks each.
+    A window has at most `cells` cells: of `step` ticks each, or of what lies between two `edges`.
     """
 
     scale: int
@@ -129,6 +144,7 @@ class WindowBounds(NamedTuple):
     parts: int
     step: int
     cells: int
+    edges: tuple[int, ...] = ()
 
     def around(self, tick: int) -> tuple[int, int]:
         """Give the first tick of the bank that the window around a key frame covers, and the first one after it.
@@ -139,8 +155,24 @@ class WindowBounds(NamedTuple):
         center = tick * self.scale
         first = -((self.before - center) // self.parts)
         last = (center + self.after) // self.parts
+        if self.edges:
+            begin, end = (-((-center - edge) // self.parts) for edge in (self.edges[0], self.edges[-1]))
+            return max(first, begin), max(min(last + 1, end), first, begin)
         cells = min((last - first) // self.step + 1, self.cells)
         return first, first + max(cells, 0) * self.step
+
+    def cells_of(self, ticks: Int[np.ndarray, " N"], tick: int) -> Int64[np.ndarray, " N"]:
+        """Say in which cell of the window around a key frame the ticks of N rows lie, counted from 0.
+
+        Args:
+            ticks: Ticks of the bank that the window covers.
+            tick: As `around`.
+        """
+        if not self.edges:
+            return (ticks - np.int64(self.around(tick)[0])) // self.step
+        center = tick * self.scale
+        begins = np.array([-((-center - edge) // self.parts) for edge in self.edges[:-1]], dtype=np.int64)
+        return begins.searchsorted(ticks, side="right") - 1
 
 
 def window_generator(seed: int, epoch: int, keyframe: Keyframe) -> np.random.Generator:

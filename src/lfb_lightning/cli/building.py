@@ -86,6 +86,7 @@ def build_detection(
         seed=cfg.seed,
         channels=detector.bank_channels,
         reads_bank=detector.reads_bank,
+        reads_identity=detector.reads_identity,
         bank_name=detector.bank_name,
         banks=detector.banks,
         own_channels=detector.channels,

@@ -13,16 +13,17 @@ from rich.progress import Progress
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.run_lock import waiting_lock
-from lfb_lightning.mini_ava import MiniAVA, generate
+from lfb_lightning.mini_ava import HARD, MiniAVA, generate
 
 RECIPE = MiniAVA()
+HARD_RECIPE = HARD
 _MINI_AVA = "mini_ava"
-_AVA = ("ava_v2_1", "ava_v2_2")
+_AVA = ("ava_v2_1", "ava_v2_2", "ava_kinetics")
 _STAMP, _LOCK = "mini_ava.json", ".generating.lock"
 
 
 def provide_data(cfg: DictConfig) -> None:
-    """Generate mini-AVA in `paths.data_dir` where `data=mini_ava` was chosen and it is not there.
+    """Generate mini-AVA in `paths.data_dir` where `data=mini_ava` (or `mini_ava_hard`) was chosen and it is not there.
 
     Other ranks, and other runs, wait until it is whole. What was begun and not finished is made anew.
 
@@ -30,7 +31,9 @@ def provide_data(cfg: DictConfig) -> None:
         InputError: The folder holds something else, or cannot be written.
     """
     folder = Path(cfg.paths.data_dir)
-    if _chosen() != _MINI_AVA or (folder / _STAMP).is_file():
+    chosen = _chosen()
+    recipe = {_MINI_AVA: RECIPE, f"{_MINI_AVA}_hard": HARD_RECIPE}.get(chosen or "")
+    if recipe is None or (folder / _STAMP).is_file():
         return
     try:
         there = [path.name for path in folder.iterdir()] if folder.exists() else []
@@ -41,13 +44,13 @@ def provide_data(cfg: DictConfig) -> None:
             return  # tables that somebody has put there: whether they will do is said where they are read
         if there:
             raise InputError(
-                f"data=mini_ava: {folder} holds {there[0]} and no mini-AVA; choose another one, paths.data_dir=FOLDER."
+                f"data={chosen}: {folder} holds {there[0]} and no mini-AVA; choose another one, paths.data_dir=FOLDER."
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with waiting_lock(folder / _LOCK):
             if not (folder / _STAMP).is_file():
-                _generate(folder)
+                _generate(folder, recipe, f"data={chosen}")
     except OSError as error:
         raise InputError(f"paths.data_dir={folder}: cannot be written ({error.strerror or error}).") from error
 
@@ -69,14 +72,14 @@ def _chosen() -> str | None:
     return HydraConfig.get().runtime.choices.get("data")
 
 
-def _generate(folder: Path) -> None:
-    number = RECIPE.num_train + RECIPE.num_val
-    print(f"data=mini_ava: {folder} has no mini-AVA yet; its {number} videos are generated now", file=sys.stderr)
+def _generate(folder: Path, recipe: MiniAVA, option: str) -> None:
+    number = recipe.num_train + recipe.num_val
+    print(f"{option}: {folder} has no mini-AVA yet; its {number} videos are generated now", file=sys.stderr)
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("mini-AVA: videos", total=number)
         generate(
             folder,
-            RECIPE,
+            recipe,
             processes=os.cpu_count() or 1,
             on_video=lambda done, total: progress.update(task, completed=done, total=total),
         )

@@ -148,6 +148,8 @@ def adopt(
             section = {**composed, **section}  # of lfb-export, which keeps nothing of a bank but its windows
         kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
         keys = [*kept, *(key.removeprefix(f"{name}.") for key in typed if key.startswith(f"{name}."))]
+        if "window_seconds" in keys and section.get("cells") == section["window_seconds"]:
+            keys.append("cells")  # those of a grid, which are its seconds
         adopted[name] = _typed_over(section, composed, keys)
     objects = StoredObjects(source=source, trusted_packages=tuple(trusted_packages), typed=_TypedTargets(typed))
     return Sections(cfg, adopted, objects)

@@ -10,14 +10,19 @@ from lfb_lightning.datasets.action_dataset import (
 )
 from lfb_lightning.datasets.ava.dataset import AvaDataset
 from lfb_lightning.datasets.ava.split import AvaSplit
+from lfb_lightning.datasets.ava_kinetics.dataset import AvaKineticsDataset
+from lfb_lightning.datasets.joined import JoinedSplit, Part
 
 __all__ = [
     "ActionDataset",
     "ActionSplit",
     "AvaDataset",
+    "AvaKineticsDataset",
     "AvaSplit",
     "Cacheable",
     "Checkable",
+    "JoinedSplit",
     "LabeledRegions",
+    "Part",
     "ScoreColumns",
 ]

@@ -17,7 +17,7 @@ from lfb_lightning.clock import Clock
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.metrics.evaluator import Evaluator
 from lfb_lightning.structures import Item, Keyframe, Proposals
-from lfb_lightning.video import VideoLibrary
+from lfb_lightning.video.library import Library
 from lfb_lightning.video.protocol import Video
 
 
@@ -211,13 +211,10 @@ class Annotated(ActionSplit, Protocol):
 
 @runtime_checkable
 class Cacheable(Protocol):
-    """What a data set may offer too: a frame cache, written by `lfb-cache`, from which it reads with `data.source=cache`.
-
-    It is copied to the processes that write the cache.
-    """
+    """What a data set may offer too: a frame cache, written by `lfb-cache`, from which it reads with `data.source=cache`."""
 
     @property
-    def videos(self) -> VideoLibrary:
+    def videos(self) -> Library:
         """Where its videos and its cache lie."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,12 +85,17 @@ def make_cache(
     """
     if data.videos.cache_dir is not None:
         remove_abandoned(data.videos.cache_dir)
+    described = dict(data.describe_moments())
+    jobs = (
+        (data.videos.of(one), clips, one, recipe, touched_moments(data, one, clips.sampling), described)
+        for one in video_ids
+    )  # a process gets what concerns its video, not the whole data set
     if num_workers < 1:
-        yield from (_cache_video(data, clips, video_id, recipe) for video_id in video_ids)
+        yield from (_cache_video(*job) for job in jobs)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(num_workers, context, initializer=serve, initargs=(os.getpid(),)) as pool:
-        futures = [pool.submit(_cache_video, data, clips, video_id, recipe) for video_id in video_ids]
+        futures = [pool.submit(_cache_video, *job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -100,10 +105,16 @@ def make_cache(
             raise
 
 
-def _cache_video(data: Cacheable, clips: ClipSettings, video_id: str, recipe: CacheRecipe) -> CachedFile | VideoFailure:
-    library = data.videos
+def _cache_video(
+    library: VideoLibrary,
+    clips: ClipSettings,
+    video_id: str,
+    recipe: CacheRecipe,
+    touched: Float64[np.ndarray, " K"],
+    described: Mapping[str, object],
+) -> CachedFile | VideoFailure:
     library = replace(library, source="video") if library.source == "cache" else library
-    made_from = _made_from(library, clips, video_id, recipe) | dict(data.describe_moments())
+    made_from = _made_from(library, clips, video_id, recipe) | dict(described)
     try:
         cached = replace(library, source="cache").open(video_id)
         assert isinstance(cached, CachedVideo)
@@ -115,7 +126,7 @@ def _cache_video(data: Cacheable, clips: ClipSettings, video_id: str, recipe: Ca
         size = write_cache(
             path,
             library.open(video_id),
-            touched_moments(data, video_id, clips.sampling),
+            touched,
             short_side=recipe.short_side,
             quality=recipe.quality,
             made_from=made_from,

@@ -86,6 +86,7 @@ def export_detector(
         exported = _described(detector, format, described)
         digest = str(exported["weights_digest"])
         more = {"exported": exported, "window_slots": detector.window_slots}
+        more["reads_identity"] = detector.reads_identity or None
         write_folder_config(made, config, format=format, card=title, digest=digest, **more)
     return Exported(Path(folder), files, fixed)
 
@@ -98,10 +99,11 @@ def _write_programs(
     files: dict[str, float] = {}
     fixed: dict[str, int] = {}
     described: dict[str, Any] = {}
+    one_size = bool(getattr(detector.backbone, "traced_at_one_size", False))
     for program in programs(detector.eval()):
         path = folder / f"{program.name}.{ending}"
         progress(f"{path.name}: tracing, writing, comparing")
-        traced = trace(program, num_frames=num_frames, height=_HEIGHT, width=_WIDTH)
+        traced = trace(program, num_frames=num_frames, height=_HEIGHT, width=_WIDTH, one_size=one_size)
         axes = axes_of(program, traced)
         only = fixed_sizes(axes, program)
         run = write(program, traced, path)
@@ -124,6 +126,7 @@ def _described(detector: ActionDetector, format: str, files: Mapping[str, Any]) 
         "num_classes": detector.num_classes,
         "reads_bank": detector.reads_bank,
         "attends": detector.attends,
+        "reads_identity": detector.reads_identity,
         "fbo": detector.fbo_name,
         "backbone": detector.describe_backbone(),
         "backbone_digest": detector.backbone_digest(),

@@ -39,9 +39,11 @@ class OnnxDetector:
         self.channels, self.bank_channels = stated.count("channels"), stated.count("bank_channels")
         self.num_classes = stated.count("num_classes")
         self._reads_bank, self._attends = stated.switch("reads_bank"), stated.switch("attends")
+        self._reads_identity = self._reads_bank and stated.switch("reads_identity", default=False)
         self._fbo_name, self._backbone = stated.text("fbo"), stated.text("backbone")
         self._backbone_digest = stated.digest("backbone_digest")
         window = {"window": 3, "mask": 2} if self._reads_bank else {}
+        window |= {"same_person": 2} if self._reads_identity else {}
         whose = {"clip_of_roi": 1} if self._reads_bank else {}
         attention = ["attention", "attention_empty"] if self._attends else []
         paths = {name: folder / f"{name}.onnx" for name in ("features", "scores")}
@@ -62,6 +64,11 @@ class OnnxDetector:
     def attends(self) -> bool:
         """Whether `classify` can say where it looked."""
         return self._attends
+
+    @property
+    def reads_identity(self) -> bool:
+        """Whether windows are to say which slots show the same person as each region."""
+        return self._reads_identity
 
     @property
     def fbo_name(self) -> str:
@@ -109,6 +116,11 @@ class OnnxDetector:
             if window is None:
                 raise ValueError("this detector reads the feature bank, but no window was given")
             given += [clip_of_roi.cpu().numpy(), _array(window.padded(torch.float32)), window.mask.cpu().numpy()]
+        if self._reads_identity:
+            assert window is not None
+            if window.same_person is None:
+                raise ValueError("this detector asks which slots show the same person (same_person), which is None")
+            given.append(window.same_person.cpu().numpy())
         logits, *attention = self._scores(*given)
         device = short_term.device
         scores = self._checked(logits, "logits", (len(short_term), self.num_classes)).to(device)
@@ -148,8 +160,8 @@ class _Stated:
             raise self._wrong(name, f"a whole number of 1 to {_LARGEST_COUNT}")
         return value
 
-    def switch(self, name: str) -> bool:
-        value = self._section.get(name)
+    def switch(self, name: str, *, default: bool | None = None) -> bool:
+        value = self._section.get(name, default)
         if type(value) is not bool:
             raise self._wrong(name, "true or false")
         return value

@@ -59,6 +59,8 @@ def programs(detector: ActionDetector) -> list[Program]:
     window: dict[str, Sequence[str | int]] = {}
     if detector.reads_bank:
         window = {"window": ("clips", slots, detector.bank_channels), "mask": ("clips", slots)}
+    if detector.reads_identity:
+        window["same_person"] = ("persons", slots)
     attention: dict[str, Sequence[str | int]] = {}
     if detector.attends:
         attention = {"attention": ("persons", "layers", slots), "attention_empty": ("persons", "layers")}
@@ -97,6 +99,8 @@ def example(program: Program, sizes: Sizes, seed: int = 0) -> tuple[Tensor, ...]
     }
     if "mask" in shapes:
         made["mask"] = torch.rand(shapes["mask"], generator=random) < sizes.filled
+    if "same_person" in shapes:
+        made["same_person"] = made["mask"][clip] & (torch.rand(shapes["same_person"], generator=random) < 0.5)
     for name, shape in shapes.items():
         if name not in made:
             made[name] = torch.randn(shape, generator=random)
@@ -125,8 +129,10 @@ class _ScoresAlone(_Part):
 
 
 class _ScoresOfWindow(_Part):
-    def forward(self, features: Tensor, clip_of_roi: Tensor, window: Tensor, mask: Tensor) -> tuple[Any, ...]:
-        given = (features, BankWindow(window, mask), clip_of_roi)
+    def forward(
+        self, features: Tensor, clip_of_roi: Tensor, window: Tensor, mask: Tensor, same_person: Tensor | None = None
+    ) -> tuple[Any, ...]:
+        given = (features, BankWindow(window, mask, same_person=same_person), clip_of_roi)
         if not self.detector.attends:
             return (self.detector.classify(*given),)
         logits, attention = self.detector.classify(*given, return_attention=True)
@@ -140,6 +146,9 @@ class _WholeAlone(_Part):
 
 
 class _WholeWithWindow(_Part):
-    def forward(self, clips: Tensor, rois: Tensor, window: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, clips: Tensor, rois: Tensor, window: Tensor, mask: Tensor, same_person: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         features = self.detector.short_term_features(clips, rois)
-        return self.detector.classify(features, BankWindow(window, mask), rois[:, 0].long()), features
+        given = BankWindow(window, mask, same_person=same_person)
+        return self.detector.classify(features, given, rois[:, 0].long()), features

@@ -14,7 +14,7 @@ from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.exporting.programs import ALWAYS_FREE, Program, Sizes, example
 
 
-def trace(program: Program, *, num_frames: int, height: int, width: int) -> ExportedProgram:
+def trace(program: Program, *, num_frames: int, height: int, width: int, one_size: bool = False) -> ExportedProgram:
     """Trace a program for any number of clips and persons, and of slots unless the FBO reads one number only.
 
     Frames, height and width are free as well, unless a module of the detector fixes them; then they are those given here.
@@ -24,14 +24,16 @@ def trace(program: Program, *, num_frames: int, height: int, width: int) -> Expo
         num_frames: Frames of a clip.
         height: A clip's height in pixels.
         width: Its width.
+        one_size: Whether clips of these frames, height and width are the only ones.
 
     Raises:
         InputError: A module of the detector cannot be traced; the message has torch's reason.
     """
     sizes = Sizes(clips=2, persons=3, slots=7, frames=num_frames, height=height, width=width)
+    of_clips = Dim.STATIC if one_size else Dim.AUTO
     free = {
         name: {
-            place: Dim.DYNAMIC if axis in ALWAYS_FREE else Dim.AUTO
+            place: Dim.DYNAMIC if axis in ALWAYS_FREE else of_clips
             for place, axis in enumerate(axes)
             if isinstance(axis, str)
         }

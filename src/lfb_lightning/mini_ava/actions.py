@@ -1,4 +1,4 @@
-"""The fourteen actions of mini-AVA: eleven can be seen in a clip, three depend on what happened around it."""
+"""The actions of mini-AVA and of mini-AVA hard: some can be seen in a clip, three depend on what happened around it."""
 
 COLOR_IDS = (1, 2, 3, 4, 5)
 MOTION_IDS = (6, 7, 8)
@@ -24,3 +24,13 @@ ACTION_NAMES = {
 
 SHORT_TERM_IDS = (*COLOR_IDS, *MOTION_IDS, *CUE_IDS)
 LONG_TERM_IDS = AFTER_IDS
+
+HARD_WALK_ID = 1
+HARD_CUE_IDS = (2, 3, 4)
+HARD_AFTER_IDS = (5, 6, 7)
+
+HARD_ACTION_NAMES = {
+    HARD_WALK_ID: "walk around",
+    **{new: ACTION_NAMES[old] for new, old in zip(HARD_CUE_IDS, CUE_IDS, strict=True)},
+    **{new: ACTION_NAMES[old] for new, old in zip(HARD_AFTER_IDS, AFTER_IDS, strict=True)},
+}

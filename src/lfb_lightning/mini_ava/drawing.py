@@ -6,42 +6,32 @@ since varied backgrounds were memorized. Nothing ever occludes anything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
-from lfb_lightning.mini_ava.scenario import Actor
+from lfb_lightning.mini_ava.figure import SIZE, Figure
 
-SIZE = 96
-_CELL = SIZE // 2
-_SWING = 7.0  # pixels
-_SWINGS_PER_SECOND = 0.6
 _BACKGROUND = (72, 72, 72)
 _COLORS = ((214, 48, 49), (46, 174, 78), (52, 98, 219), (222, 196, 52), (150, 66, 186))
 _CUE_COLORS = ((255, 150, 0), (0, 235, 235), (255, 110, 200))
 
 
-def actor_center(actor: Actor, seconds: float) -> tuple[float, float]:
-    """Return the center of an actor in pixels, at a time in seconds since the video's start."""
-    x = (actor.cell % 2 + 0.5) * _CELL
-    y = (actor.cell // 2 + 0.5) * _CELL
-    swing = _SWING * float(np.sin(2 * np.pi * _SWINGS_PER_SECOND * seconds + actor.phase))
-    return (x + swing, y) if actor.motion == 1 else (x, y + swing) if actor.motion == 2 else (x, y)
-
-
-def actor_box(actor: Actor, seconds: float) -> tuple[float, float, float, float]:
+def actor_box(actor: Figure, seconds: float) -> tuple[float, float, float, float]:
     """Return the box of an actor and the glyph on it, corners as fractions of the picture."""
-    x, y = actor_center(actor, seconds)
+    x, y = actor.center(seconds)
     half = actor.radius + 3
     return ((x - half) / SIZE, (y - half) / SIZE, (x + half) / SIZE, (y + half) / SIZE)
 
 
-def draw_frame(actors: list[Actor], seconds: float) -> UInt8[np.ndarray, "H W 3"]:
+def draw_frame(actors: Sequence[Figure], seconds: float) -> UInt8[np.ndarray, "H W 3"]:
     """Draw the frame at a time in seconds since the video's start: uint8 RGB, `[96, 96, 3]`."""
     image = Image.new("RGB", (SIZE, SIZE), _BACKGROUND)
     canvas = ImageDraw.Draw(image)
     for actor in actors:
-        x, y = actor_center(actor, seconds)
+        x, y = actor.center(seconds)
         r = actor.radius
         canvas.ellipse((x - r, y - r, x + r, y + r), fill=_COLORS[actor.color])
         event = actor.event_at(seconds)

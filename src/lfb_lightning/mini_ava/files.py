@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -23,9 +23,11 @@ from lfb_lightning.ava.label_map import write_label_map
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file, write_durably
 from lfb_lightning.files.json_file import read_json_object
-from lfb_lightning.mini_ava.actions import ACTION_NAMES
-from lfb_lightning.mini_ava.drawing import SIZE, actor_box, draw_frame
-from lfb_lightning.mini_ava.scenario import Actor, draw_scenario
+from lfb_lightning.mini_ava.actions import ACTION_NAMES, HARD_ACTION_NAMES
+from lfb_lightning.mini_ava.drawing import actor_box, draw_frame
+from lfb_lightning.mini_ava.figure import SIZE, Figure
+from lfb_lightning.mini_ava.hard_scenario import draw_hard_scenario
+from lfb_lightning.mini_ava.scenario import draw_scenario
 from lfb_lightning.structures import Keyframe
 
 ORIGIN_SECOND = 900  # AVA's cuts start at second 900 of the movie
@@ -44,6 +46,7 @@ class MiniAVA:
         num_val: Number of validation videos.
         seconds: Length of each video.
         fps: Frames per second.
+        hard: Whether it is mini-AVA hard, whose actors look alike and change places.
     """
 
     seed: int = 0
@@ -51,10 +54,25 @@ class MiniAVA:
     num_val: int = 20
     seconds: int = 60
     fps: int = 10
+    hard: bool = False
+
+    @property
+    def content(self) -> dict[str, int]:
+        """The recipe as `mini_ava.json` has it."""
+        content = asdict(self)
+        if not content["hard"]:
+            del content["hard"]  # as it was before there was a hard one
+        return content
 
     def videos(self, split: str) -> list[str]:
         """Return the ids of a split's videos; `split` is `train` or `val`."""
-        return [f"mini-{split}-{number:03d}" for number in range(self.num_train if split == "train" else self.num_val)]
+        prefix = "hard" if self.hard else "mini"
+        return [
+            f"{prefix}-{split}-{number:03d}" for number in range(self.num_train if split == "train" else self.num_val)
+        ]
+
+
+HARD = MiniAVA(num_train=40, num_val=8, seconds=200, hard=True)
 
 
 def generate(
@@ -79,9 +97,9 @@ def generate(
     stamp = out_dir / "mini_ava.json"
     if stamp.is_file():
         found = read_json_object(stamp, what="mini-AVA", remedy="choose another folder")
-        if found != asdict(recipe):
+        if found != recipe.content:
             raise InputError(
-                f"{out_dir} holds a mini-AVA made with {found}, not {asdict(recipe)}: choose another folder."
+                f"{out_dir} holds a mini-AVA made with {found}, not {recipe.content}: choose another folder."
             )
         return
     (out_dir / "videos").mkdir(parents=True, exist_ok=True)
@@ -90,13 +108,13 @@ def generate(
         results = pool.map(_write_video, [out_dir / "videos"] * len(jobs), *zip(*jobs, strict=True))
         for done, _ in enumerate(results, 1):
             on_video(done, len(jobs))
-    write_label_map(out_dir / "mini_ava_action_list.pbtxt", ACTION_NAMES)
+    write_label_map(out_dir / "mini_ava_action_list.pbtxt", HARD_ACTION_NAMES if recipe.hard else ACTION_NAMES)
     for split in _SPLITS:
         _write_tables(out_dir, recipe, split)
-    write_durably(stamp, json.dumps(asdict(recipe)).encode())
+    write_durably(stamp, json.dumps(recipe.content).encode())
 
 
-def scenario_of(recipe: MiniAVA, split: str, number: int) -> tuple[list[Actor], np.random.Generator]:
+def scenario_of(recipe: MiniAVA, split: str, number: int) -> tuple[Sequence[Figure], np.random.Generator]:
     """Draw the actors of a video.
 
     Args:
@@ -108,7 +126,8 @@ def scenario_of(recipe: MiniAVA, split: str, number: int) -> tuple[list[Actor], 
         The actors, and the video's random generator for what is drawn after them.
     """
     rng = np.random.default_rng([recipe.seed, _SPLITS.index(split), number])
-    return draw_scenario(rng, seconds=recipe.seconds), rng
+    draw: Callable[..., Sequence[Figure]] = draw_hard_scenario if recipe.hard else draw_scenario
+    return draw(rng, seconds=recipe.seconds), rng
 
 
 def _write_video(folder: Path, recipe: MiniAVA, split: str, number: int) -> None:

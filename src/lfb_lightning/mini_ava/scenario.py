@@ -12,25 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfb_lightning.mini_ava.actions import AFTER_IDS, COLOR_IDS, CUE_IDS, MOTION_IDS
+from lfb_lightning.mini_ava.figure import SIZE, Event, visible_event
 
 CUE_SECONDS, PULSE_SECONDS = 2.2, 1.3  # visible for this long, centered on their second: at three keyframes, and at one
 NEAREST, FARTHEST = 3, 7  # seconds between a pulse and the cue that decides it
 WINDOW_HALF = 8  # half of the 16 s window that the presets use
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A cue or a pulse of an actor.
-
-    Args:
-        second: The second on which it is centered.
-        kind: Which of the three cues the episode has, 0 to 2.
-        is_cue: Whether it is the cue, rather than a pulse.
-    """
-
-    second: int
-    kind: int
-    is_cue: bool
+_CELL = SIZE // 2
+_SWING = 7.0  # pixels
+_SWINGS_PER_SECOND = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +42,16 @@ class Actor:
     radius: float
     events: tuple[Event, ...]
 
+    def center(self, seconds: float) -> tuple[float, float]:
+        """Return the center in pixels, at a time in seconds since the video's start."""
+        x = (self.cell % 2 + 0.5) * _CELL
+        y = (self.cell // 2 + 0.5) * _CELL
+        swing = _SWING * float(np.sin(2 * np.pi * _SWINGS_PER_SECOND * seconds + self.phase))
+        return (x + swing, y) if self.motion == 1 else (x, y + swing) if self.motion == 2 else (x, y)
+
     def event_at(self, seconds: float) -> Event | None:
         """Return the cue or pulse that is visible at a time in seconds, or None."""
-        for event in self.events:
-            if abs(event.second - seconds) <= (CUE_SECONDS if event.is_cue else PULSE_SECONDS) / 2:
-                return event
-        return None
+        return visible_event(self.events, seconds, cue=CUE_SECONDS, pulse=PULSE_SECONDS)
 
     def action_ids(self, second: int) -> list[int]:
         """Return the ids of the actor's actions at a whole second."""

@@ -108,6 +108,11 @@ class ActionDetector(Saved):
         return getattr(self.fbo, "window_slots", None)
 
     @property
+    def reads_identity(self) -> bool:
+        """Whether the FBO's windows are to say which slots show the same person as each region."""
+        return self.reads_bank and bool(getattr(self.fbo, "reads_identity", False))
+
+    @property
     def needs_bank_statistics(self) -> bool:
         """Whether the FBO wants the training bank's statistics before training starts."""
         return hasattr(self.fbo, "set_statistics") and bool(getattr(self.fbo, "needs_statistics", True))

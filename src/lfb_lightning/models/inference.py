@@ -17,6 +17,8 @@ D = TypeVar("D", bound="InferenceDetector")
 class InferenceDetector(Protocol):
     """A trained detector that computes features and scores; `ActionDetector` in evaluation mode is one.
 
+    It may also have `reads_identity: bool`: whether its windows are to say which slots show the same person as each region.
+
     Attributes:
         channels: Width of the short-term features.
         bank_channels: Width of the bank's features.

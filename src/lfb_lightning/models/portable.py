@@ -18,7 +18,7 @@ CLIP_KEYS = (
 )
 # Keys of a stored `bank` section that describe windows; the others say where banks are, and how errors are handled.
 WINDOW_KEYS = (
-    *("precision", "window_seconds", "features_per_second", "placement", "layout"),
+    *("precision", "window_seconds", "features_per_second", "placement", "layout", "cells"),
     *("window_before", "window_after", "slots", "train_selection", "eval_selection"),
 )
 _AS_THEY_ARE = (

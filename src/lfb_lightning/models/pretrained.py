@@ -133,7 +133,8 @@ def save_folder(
         write_durably(made / WEIGHTS, save(weights, metadata={"format": "pt"}))
         digest = state_digest(detector)
         slots = getattr(detector, "window_slots", None)  # a detector of the user's own may not know of it
-        more = {"weights_digest": digest, "window_slots": slots}
+        identity = getattr(detector, "reads_identity", False) or None
+        more = {"weights_digest": digest, "window_slots": slots, "reads_identity": identity}
         write_folder_config(made, config, format="safetensors", card=title, digest=digest, **more)
     return Path(folder)
 

@@ -7,13 +7,15 @@ persons are matched by how far they would have moved, measured in their own heig
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int, Int32, Int64
 
 from lfb_lightning.persons.assignment import cheapest_pairs
 
 _TOO_FAR = 1e6  # a cost that no pair within the gate reaches
+UNKNOWN = -1  # the track of who has none, and of an empty slot
 
 
 @dataclass(slots=True)
@@ -120,3 +122,48 @@ class PersonLinker:
     def _follow(self, track: _Track, second: float, center: np.ndarray, height: float) -> None:
         track.velocity = (center - track.center) / (second - track.second)
         track.second, track.center, track.height = second, center, height
+
+
+def link_rows(
+    seconds: Float64[np.ndarray, " N"],
+    boxes: Float[np.ndarray, "N 4"],
+    scores: Float[np.ndarray, " N"],
+    *,
+    aspect: float,
+) -> Int32[np.ndarray, " N"]:
+    """Link all persons of a video with a new `PersonLinker`, moment by moment.
+
+    A row's track depends on its moment and those before it only, and not on the order in which a moment's rows are stored.
+
+    Args:
+        seconds: When each person was seen, in any order.
+        boxes: Their normalized xyxy boxes.
+        scores: The detector's confidences.
+        aspect: Width / height of the picture.
+
+    Returns:
+        The track of each row: 0, 1, ...
+    """
+    tracks = np.full(len(seconds), UNKNOWN, dtype=np.int32)
+    order = np.lexsort((*boxes.T, -scores, seconds))
+    borders = np.flatnonzero(np.diff(seconds[order], prepend=-np.inf, append=np.inf))
+    linker = PersonLinker(aspect=aspect)
+    for first, last in pairwise(borders.tolist()):
+        here = order[first:last]
+        moment = (float(seconds[here[0]]), boxes[here].astype(np.float64), scores[here].astype(np.float64))
+        tracks[here] = linker.link(*moment)
+    return tracks
+
+
+def same_tracks(
+    track_of_slot: Int[np.ndarray, "B S"], track_of_region: Int[np.ndarray, " R"], clip_of_region: Int[np.ndarray, " R"]
+) -> Bool[np.ndarray, "R S"]:
+    """Say which slots of its clip's window are of each region's track.
+
+    Args:
+        track_of_slot: The track in each slot of B windows; `UNKNOWN` for an empty one.
+        track_of_region: The track of each region; `UNKNOWN` where that is not known, which is nobody's.
+        clip_of_region: The clip of each region, 0 to B - 1.
+    """
+    same: Bool[np.ndarray, "R S"] = track_of_slot[clip_of_region] == track_of_region[:, None]
+    return same & (track_of_region != UNKNOWN)[:, None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from lfb_lightning.bank import BankRows, FeatureBank
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import InferenceDetector
+from lfb_lightning.persons.linking import UNKNOWN, same_tracks
 from lfb_lightning.prediction.observed import Observed, joined
 from lfb_lightning.prediction.recipe import Recipe
 from lfb_lightning.structures import Keyframe
@@ -80,7 +81,8 @@ class Scorer:
             first_row: Row of the video that the first person of `before`, or else of `here`, is.
             video_id: The video, of which a random choice of rows depends.
         """
-        bank, kept = self._memory(joined([*before, here, *after]), video_id)
+        around = joined([*before, here, *after])
+        bank, kept = self._memory(around, video_id)
         scores, attentions = [], []
         for begin in range(0, len(here.ticks), self.batch_size):
             moments = np.arange(begin, min(begin + self.batch_size, len(here.ticks)))
@@ -90,7 +92,8 @@ class Scorer:
             clip_of_row = torch.from_numpy(here.moment[chosen] - begin)
             features = here.features[self.own][torch.from_numpy(chosen)]
             keyframes = [Keyframe(video_id, int(tick)) for tick in here.ticks[moments]]
-            found, attention = self._classify(features, keyframes, clip_of_row, bank)
+            tracks = (here.tracks[chosen], around.tracks[kept])
+            found, attention = self._classify(features, keyframes, clip_of_row, bank, tracks)
             scores.append(found)
             if attention is not None:
                 weights, empty, rows = attention
@@ -106,26 +109,38 @@ class Scorer:
 
     @torch.inference_mode()
     def _classify(
-        self, features: Tensor, keyframes: Sequence[Keyframe], clip_of_row: Tensor, bank: FeatureBank | None
+        self,
+        features: Tensor,
+        keyframes: Sequence[Keyframe],
+        clip_of_row: Tensor,
+        bank: FeatureBank | None,
+        tracks: tuple[Int64[np.ndarray, " R"], Int64[np.ndarray, " B"]],
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray] | None]:
-        short_term, clip_of_row = features.to(self.device), clip_of_row.to(self.device)
+        short_term, on_device = features.to(self.device), clip_of_row.to(self.device)
         if bank is None:
-            logits = self.detector.classify(short_term, None, clip_of_row)
+            logits = self.detector.classify(short_term, None, on_device)
             return self.recipe.loss.scores(logits).float().cpu().numpy(), None
-        spec = self.recipe.window
-        generators = None
-        if spec.selection == "random":
-            generators = [window_generator(self.recipe.seed, 0, keyframe) for keyframe in keyframes]
-        window = bank.windows(keyframes, spec, generators).to(self.device)
-        if not (self.listed and self.detector.attends):
-            logits = self.detector.classify(short_term, window, clip_of_row)
+        window = bank.windows(keyframes, self.recipe.window, self._generators(keyframes))
+        attends = bool(self.listed and self.detector.attends)
+        identity = bool(getattr(self.detector, "reads_identity", False))  # somebody's own detector may not know of it
+        if attends or identity:
+            rows = bank.window_rows(keyframes, self.recipe.window, self._generators(keyframes))
+        if identity:
+            of_persons, of_rows = tracks
+            of_slots = np.append(of_rows, UNKNOWN)[rows]  # an empty slot's row is -1: the last
+            same = same_tracks(of_slots, of_persons, clip_of_row.numpy())
+            window = replace(window, same_person=torch.from_numpy(same))
+        if not attends:
+            logits = self.detector.classify(short_term, window.to(self.device), on_device)
             return self.recipe.loss.scores(logits).float().cpu().numpy(), None
-        logits, attention = self.detector.classify(short_term, window, clip_of_row, return_attention=True)
-        if generators is not None:
-            generators = [window_generator(self.recipe.seed, 0, keyframe) for keyframe in keyframes]
-        rows = bank.window_rows(keyframes, spec, generators)
+        logits, attention = self.detector.classify(short_term, window.to(self.device), on_device, return_attention=True)
         parts = (attention.weights.float().cpu().numpy(), attention.empty.float().cpu().numpy(), rows)
         return self.recipe.loss.scores(logits).float().cpu().numpy(), parts
+
+    def _generators(self, keyframes: Sequence[Keyframe]) -> list[np.random.Generator] | None:
+        if self.recipe.window.selection != "random":
+            return None
+        return [window_generator(self.recipe.seed, 0, keyframe) for keyframe in keyframes]
 
     def _memory(self, around: Observed, video_id: str) -> tuple[FeatureBank | None, Int64[np.ndarray, " B"]]:
         """Make the bank of a stretch and its surroundings; also give the rows of `around` that are in it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.video.cache import SUFFIX, CachedVideo
@@ -20,6 +21,24 @@ from lfb_lightning.video.protocol import Video
 # Endings of the containers from which tests read the exact frames; see the table in docs/data.md.
 ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv")
 _LONGEST_NAME = 255  # bytes, of the usual file systems
+
+
+@runtime_checkable
+class Library(Protocol):
+    """What finds videos by their ids: a `VideoLibrary`, or several of them as one."""
+
+    @property
+    def cache_dir(self) -> Path | None:
+        """The folder of the frame cache."""
+        ...
+
+    def of(self, video_id: str) -> VideoLibrary:
+        """Give the library that has a video."""
+        ...
+
+    def open(self, video_id: str) -> Video:
+        """Return the video of an id; raises InputError where there is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,10 @@ class VideoLibrary:
     cache_dir: Path | None = None
     endings: Sequence[str] = ENDINGS
     frame_prefix: str | None = None
+
+    def of(self, video_id: str) -> VideoLibrary:
+        """Give the library that has a video: this one."""
+        return self
 
     def open(self, video_id: str) -> Video:
         """Return the video of an id.

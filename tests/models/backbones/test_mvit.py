@@ -1,12 +1,15 @@
 """MViTv2: mmaction2's recorded feature map on torchvision's blocks; other sizes, gradient checkpointing, layer numbers."""
 
 import re
+from copy import deepcopy
 
 import pytest
 import torch
 from torchvision.models.video import mvit_v2_s
+from torchvision.models.video.mvit import MultiscaleAttention
 
 from lfb_lightning.models import Backbone, LayeredBackbone, MViT
+from lfb_lightning.models.backbones.multiscale_attention import FusedMultiscaleAttention
 from tests.models.backbones import golden
 from tests.models.golden import generator
 
@@ -96,3 +99,25 @@ def test_layers_are_numbered_from_the_clip():
 def test_numbers_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
         MViT(**{**TINY, **wrong})
+
+
+@pytest.mark.parametrize("size", [(2, 32, 32), (3, 16, 48), (1, 8, 8)], ids=str)
+@pytest.mark.parametrize(("of_queries", "of_keys"), [(1, 4), (2, 2), (2, 1)])
+def test_its_attention_and_gradients_equal_torchvisions(size, of_queries, of_keys):
+    theirs = MultiscaleAttention(
+        [2, 32, 32], 8, 16, 2, [3, 3, 3], [3, 3, 3], [1, of_queries, of_queries], [1, of_keys, of_keys],
+        residual_pool=True, residual_with_cls_embed=False, rel_pos_embed=True,
+    ).double()  # fmt: skip
+    draw = generator("attention", 0)
+    for value in theirs.parameters():
+        value.data = torch.randn(value.shape, generator=draw, dtype=torch.float64)
+    ours = FusedMultiscaleAttention(deepcopy(theirs))
+    tokens = torch.randn(2, 1 + size[0] * size[1] * size[2], 8, generator=draw, dtype=torch.float64)
+    expected, size_after = theirs(tokens, size)
+    found, ours_after = ours(tokens, size)
+    assert tuple(ours_after) == tuple(size_after)
+    torch.testing.assert_close(found, expected)
+    for result in (expected, found):
+        result.square().sum().backward()
+    for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, msg=name)

@@ -55,12 +55,14 @@ class BankKeyframes:
                 path = split.path(split.data.annotations)
                 raise InputError(f"annotations {path}: no such file; bank.keyframes=proposals does without.")
             return split.annotations.persons.select(split.used(split.annotations.persons))
-        return [
+        listed = [
             keyframe
             for video_id in split.video_ids()
             for tick in self._ticks(video_id)
             if (keyframe := Keyframe(video_id, tick)) not in split.excluded
         ]
+        # Persons between those moments are not left out: in AVA all are on them.
+        return listed if split.bank_step is None else sorted({*listed, *split.used_keyframes()})
 
     def persons(self, keyframe: Keyframe) -> Proposals:
         """Give the persons whose features are stored at a keyframe."""
@@ -72,9 +74,9 @@ class BankKeyframes:
 
     def _ticks(self, video_id: str) -> range:
         data = self.split.data
-        used = data.used_ticks
+        used = data.used_ticks[:: self.split.bank_step or 1]
         try:
-            length = data.videos.open(video_id).properties().seconds
+            length = self.split.videos.open(video_id).properties().seconds
         except InputError:
             length = 0.0  # extraction will say what is wrong with it
         if length <= 0:

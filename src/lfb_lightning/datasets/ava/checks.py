@@ -31,7 +31,8 @@ def check_tables(split: AvaTables) -> SplitReport:
     elif not split.is_without_truth:
         path = split.path(split.data.annotations)
         report.warn(f"annotations {path}: no such file", "extraction does without, training and lfb-test do not")
-    _check_proposals(split, report)
+    if split.has_proposals:
+        _check_proposals(split, report)
     _check_expected(split, report)
     return report
 

@@ -11,6 +11,7 @@ from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 from lfb_lightning.video import VideoLibrary
+from lfb_lightning.video.library import Library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,12 @@ class AvaSettings:
         return range(math.ceil(self.first_second * rate), math.floor(self.last_second * rate) + 1, self.key_step)
 
     @property
-    def videos(self) -> VideoLibrary:
+    def videos(self) -> Library:
+        """Where the frames come from."""
+        return self.library
+
+    @property
+    def library(self) -> VideoLibrary:
         """Where the frames come from: `source`, its folder and how its files are numbered."""
         cache_dir = None if self.cache_dir is None else Path(self.cache_dir)
         return VideoLibrary(

@@ -29,12 +29,13 @@ class AvaSplit:
     Args:
         data: Where its files lie and which of its seconds and persons are used.
         name: Name of the split: train, val, test or another.
+        tables: Its files as tables; None: as they are in AVA's formats.
     """
 
-    def __init__(self, data: AvaSettings, name: str) -> None:
+    def __init__(self, data: AvaSettings, name: str, tables: AvaTables | None = None) -> None:
         self.data = data
         self.name = name
-        self.tables = AvaTables(data, name)
+        self.tables = AvaTables(data, name) if tables is None else tables
 
     def columns(self) -> ScoreColumns:
         """Give one column per action id of the label map, the largest plus one in all; AVA's ids start at 1."""
@@ -54,7 +55,7 @@ class AvaSplit:
 
     def video(self, video_id: str) -> Video:
         """Open a video; raises InputError where there is none."""
-        return self.data.videos.open(video_id)
+        return self.tables.videos.open(video_id)
 
     def training_items(self) -> Sequence[Item]:
         """List the annotated keyframes on a used second with at least one listed action."""

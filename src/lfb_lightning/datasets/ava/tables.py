@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -16,12 +17,39 @@ from lfb_lightning.ava.excluded import read_excluded
 from lfb_lightning.ava.keyframe_rows import KeyframeRows
 from lfb_lightning.ava.label_map import LabelMap, read_label_map
 from lfb_lightning.ava.proposals import ProposalTable, read_proposals
+from lfb_lightning.clock import Clock
 from lfb_lightning.datasets.ava.settings import AvaSettings
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
+from lfb_lightning.video.library import Library
 
 _log = logging.getLogger(__name__)
 _ALWAYS_ANNOTATED = ("train", "val")
+
+
+@runtime_checkable
+class ReadsAnnotations(Protocol):
+    """A reader of an annotation file, such as `read_annotations`."""
+
+    def __call__(self, path: Path, label_map: LabelMap, *, clock: Clock) -> Annotations:
+        """Read the file; see `read_annotations`."""
+        ...
+
+
+@runtime_checkable
+class ReadsProposals(Protocol):
+    """A reader of a file of proposals, such as `read_proposals`."""
+
+    def __call__(self, path: Path, *, images: Path | None, clock: Clock) -> ProposalTable:
+        """Read the file; see `read_proposals`."""
+        ...
+
+
+class Readers(NamedTuple):
+    """What reads the files of a split, for a data set whose files are AVA's in other words."""
+
+    annotations: ReadsAnnotations = read_annotations
+    proposals: ReadsProposals = read_proposals
 
 
 class AvaTables:
@@ -29,11 +57,29 @@ class AvaTables:
 
     The splits train and val have annotations. Any other may lack their file, as AVA's test split does: it is then
     served without truth, and may lack its excluded timestamps too.
+
+    Args:
+        data: Where the files lie and which of their seconds and persons are used.
+        name: Name of the split.
+        readers: What reads annotations and proposals.
+        videos: Where the videos lie; None: where `data` says.
+        bank_step: Ticks from one moment to the next with `bank.keyframes=every_second`; None: as between keyframes.
     """
 
-    def __init__(self, data: AvaSettings, name: str) -> None:
+    def __init__(
+        self,
+        data: AvaSettings,
+        name: str,
+        *,
+        readers: Readers = Readers(),  # noqa: B008  it is a value
+        videos: Library | None = None,
+        bank_step: int | None = None,
+    ) -> None:
         self.data = data
         self.name = name
+        self.readers = readers
+        self.videos: Library = data.videos if videos is None else videos
+        self.bank_step = bank_step
 
     def path(self, template: str) -> Path:
         """Fill the split's name into a path of the configuration."""
@@ -67,7 +113,7 @@ class AvaTables:
         path = self.path(self.data.annotations)
         if not path.is_file():
             raise InputError(f"annotations {path}: no such file; set paths.data_dir, or data.annotations.")
-        return read_annotations(path, self.label_map, clock=self.data.clock)
+        return self.readers.annotations(path, self.label_map, clock=self.data.clock)
 
     @cached_property
     def proposals(self) -> ProposalTable:
@@ -78,8 +124,9 @@ class AvaTables:
         """
         path = self.path(self.data.proposals)
         images = None if self.data.proposal_images is None else self.path(self.data.proposal_images)
-        table = read_proposals(path, images=images, clock=self.data.clock)
-        if self.has_annotations and not table.persons.found_in_table(self.annotations.persons).any():
+        annotated = self.annotations.persons if self.has_annotations else None  # read before the proposals
+        table = self.readers.proposals(path, images=images, clock=self.data.clock)
+        if self.has_proposals and annotated is not None and not table.persons.found_in_table(annotated).any():
             ours = next(iter(self.annotations.keyframes), None)
             theirs = next(iter(table.keyframes), None)
             raise InputError(
@@ -87,6 +134,11 @@ class AvaTables:
                 f"{self.path(self.data.annotations)}; one there is '{theirs}', one here '{ours}'."
             )
         return table
+
+    @property
+    def has_proposals(self) -> bool:
+        """Whether a file of proposals is named; a part of a data set may do with its annotated persons."""
+        return bool(self.data.proposals)
 
     @property
     def has_annotations(self) -> bool:

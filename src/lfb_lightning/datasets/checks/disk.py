@@ -35,14 +35,16 @@ def report_disk(
         split: The split.
         video_ids: Its videos.
         sampling: Which frames make a clip, hence which ones the cache holds.
-        report: What is added to. Its figure `proposals_for_bank` is the number of features in the bank; without it, and for
-            a data set without a frame cache, nothing is said.
+        report: What is added to. Its figure `proposals_for_bank`, or the sum of those of its parts, is the number of features
+            in the bank; without it, and for a data set without a frame cache, nothing is said.
         channels: Channels of a feature. The bank's size follows exactly, for each precision.
         cache: The data set, if it has a frame cache.
         short_side: Most pixels of a cached frame's short side.
         quality: JPEG quality of cached frames, 1 to 95. The cache's size is estimated from a few frames.
     """
-    if (rows := report.figures.get("proposals_for_bank")) is not None:
+    counts = [value for name, value in report.figures.items() if name.endswith("proposals_for_bank")]
+    if counts:
+        rows = sum(counts)
         report.figures["bank_gigabytes"] = {
             name: rows * (channels * size + _ROW_BYTES_BESIDE_FEATURES) / 1e9
             for name, size in (("fp32", 4), ("fp16", 2), ("int8", 1))

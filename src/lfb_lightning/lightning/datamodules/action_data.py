@@ -23,10 +23,10 @@ from lfb_lightning.clips import ClipSettings, collate
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.clips.views import View
 from lfb_lightning.datasets import ActionDataset, ActionSplit
-from lfb_lightning.datasets.action_dataset import ItemActions
 from lfb_lightning.errors import InputError
+from lfb_lightning.lightning.datamodules.bank_windows import with_windows
 from lfb_lightning.lightning.datamodules.batching import DealtBatches
-from lfb_lightning.lightning.datamodules.class_balance import keyframe_weights
+from lfb_lightning.lightning.datamodules.class_balance import training_weights
 from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.opened_banks import OpenedBanks
@@ -54,6 +54,7 @@ class ActionDataModule(LightningDataModule):
         backbone_digest: Digest of the detector's backbone; a bank of another one is refused where it must be the same.
         trained_on: The backbones that made the banks of the detector's training, by the names in `banks`.
         test_split: What `trainer.test` reads.
+        reads_identity: Whether windows say which slots show the same person as each region.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class ActionDataModule(LightningDataModule):
         backbone_digest: str | None = None,
         trained_on: Mapping[str, str] | None = None,
         test_split: str = "val",
+        reads_identity: bool = False,
     ) -> None:
         super().__init__()
         self.dataset = dataset
@@ -92,6 +94,7 @@ class ActionDataModule(LightningDataModule):
             banks=banks,
             backbone_digest=backbone_digest if needs_backbone else None,
             trained_on=trained_on or {},
+            identity=reads_identity,
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ActionDataModule:
@@ -124,7 +127,7 @@ class ActionDataModule(LightningDataModule):
             if self.loading.short_term == "bank":
                 self.banks.own(split)
             if self.reads_bank:
-                self.banks.read(split)
+                self.banks.readers(split)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches of this rank."""
@@ -156,12 +159,7 @@ class ActionDataModule(LightningDataModule):
 
     def on_before_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
         """Gather the batch's bank windows."""
-        if not self.reads_bank:
-            return batch
-        if isinstance(batch, ViewBatch):
-            window = self._windows(batch.views[0])
-            return replace(batch, views=tuple(view.with_window(window) for view in batch.views))
-        return batch.with_window(self._windows(batch))
+        return with_windows(batch, self._windows) if self.reads_bank else batch
 
     def on_after_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
         """Normalize the clips on the device."""
@@ -176,7 +174,7 @@ class ActionDataModule(LightningDataModule):
         training = bool(trainer.training)
         name = "train" if training else self.test_split if trainer.testing else "val"
         epoch = trainer.current_epoch if training else 0
-        return self.banks.windows(self.split(name), batch.keyframes, epoch=epoch, training=training)
+        return self.banks.windows(self.split(name), batch, epoch=epoch, training=training)
 
     def _map_style(self, dataset: TrainingClips | StoredPersons, *, shuffle: bool, workers: int) -> DataLoader[Any]:
         if len(dataset) == 0:
@@ -208,15 +206,7 @@ class ActionDataModule(LightningDataModule):
 
     @cached_property
     def _training_weights(self) -> Tensor | None:
-        if self.loading.class_balance == 0:
-            return None
-        split = self.split("train")
-        if not isinstance(split, ItemActions):
-            raise InputError(
-                f"data.class_balance: {type(split).__name__} does not say which actions its items show (item_actions)."
-            )
-        actions = split.item_actions(self._training_samples.items)
-        return torch.from_numpy(keyframe_weights(actions, self.loading.class_balance))
+        return training_weights(self.split("train"), self._training_samples.items, self.loading.class_balance)
 
     def _streaming(self, name: str, views: Sequence[View]) -> DataLoader[Any]:
         split = self.split(name)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import torch
 from jaxtyping import Bool, Float64
+from torch import Tensor
+
+from lfb_lightning.datasets import ActionSplit
+from lfb_lightning.datasets.action_dataset import ItemActions
+from lfb_lightning.errors import InputError
+from lfb_lightning.structures import Item
 
 
 def keyframe_weights(actions: Bool[np.ndarray, "K A"], balance: float) -> Float64[np.ndarray, " K"]:
@@ -20,3 +29,23 @@ def keyframe_weights(actions: Bool[np.ndarray, "K A"], balance: float) -> Float6
     counts = actions.sum(axis=0)
     of_action = np.where(counts > 0, np.maximum(counts, 1.0) ** -balance, 0.0)
     return np.where(actions, of_action, 0.0).max(axis=1, initial=0.0)
+
+
+def training_weights(split: ActionSplit, items: Sequence[Item], balance: float) -> Tensor | None:
+    """Compute how often each item of a split is drawn; None for a balance of 0, which draws all alike.
+
+    Args:
+        split: Offers `ItemActions` beside what every split does.
+        items: Some of its items.
+        balance: See `keyframe_weights`.
+
+    Raises:
+        InputError: The split does not say which actions its items show.
+    """
+    if balance == 0:
+        return None
+    if not isinstance(split, ItemActions):
+        raise InputError(
+            f"data.class_balance: {type(split).__name__} does not say which actions its items show (item_actions)."
+        )
+    return torch.from_numpy(keyframe_weights(split.item_actions(items), balance))

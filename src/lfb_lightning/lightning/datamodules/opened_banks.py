@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 
 from lfb_lightning.bank import BankConfig, FeatureBank
 from lfb_lightning.bank.fit import refuse_unfit
-from lfb_lightning.bank.window import window_generator
 from lfb_lightning.datasets import ActionSplit
+from lfb_lightning.lightning.datamodules.bank_windows import WindowReader
 from lfb_lightning.models.fbo.several import MAIN
-from lfb_lightning.structures import BankWindow, BankWindows, Keyframe
+from lfb_lightning.structures import BankWindow, BankWindows, ClipBatch
 
 
 class OpenedBanks:
@@ -28,6 +28,7 @@ class OpenedBanks:
             is read); None: of any.
         trained_on: The backbones of the banks that the detector was trained on, by the names in `banks`. A bank of
             another one is refused, and so is one whose backbone is not that of the same bank of another split.
+        identity: Whether windows say which slots show the same person as each region.
 
     Attributes:
         names: The names in `banks`; None: one bank.
@@ -44,16 +45,19 @@ class OpenedBanks:
         banks: Mapping[str, int] | None,
         backbone_digest: str | None,
         trained_on: Mapping[str, str],
+        identity: bool,
     ) -> None:
         self.names = None if banks is None else tuple(banks)
         self._config = config
         self._seed = seed
+        self._identity = identity
         self._only = name
         read = {name: channels} if banks is None else {_folder(one): width for one, width in banks.items()}
         self._widths: dict[str | None, int] = {None: own_channels, **read}
         self._backbone_digest = backbone_digest
         self._made_by = dict(trained_on)
         self._banks: dict[tuple[str, str | None], FeatureBank] = {}
+        self._readers: dict[str, Mapping[str | None, WindowReader]] = {}
 
     def read(self, split: ActionSplit) -> Mapping[str | None, FeatureBank]:
         """Open the banks of a split that windows are read from, by their names; the only one's is None.
@@ -73,24 +77,33 @@ class OpenedBanks:
         """
         return self._bank(split, None)
 
-    def windows(
-        self, split: ActionSplit, keyframes: Sequence[Keyframe], *, epoch: int, training: bool
-    ) -> BankWindow | BankWindows:
-        """Read the windows of key frames.
+    def readers(self, split: ActionSplit) -> Mapping[str | None, WindowReader]:
+        """Make, once, what reads windows from each bank of a split, by the names that `read` gives.
+
+        Raises:
+            InputError: A bank is missing, or does not fit the detector.
+        """
+        if split.name not in self._readers:
+            self._readers[split.name] = {
+                name: WindowReader(bank, split, seed=self._seed, identity=self._identity)
+                for name, bank in self.read(split).items()
+            }
+        return self._readers[split.name]
+
+    def windows(self, split: ActionSplit, batch: ClipBatch, *, epoch: int, training: bool) -> BankWindow | BankWindows:
+        """Read the windows of a batch.
 
         Args:
             split: Of which split.
-            keyframes: Where.
-            epoch: Of a random choice.
+            batch: Its key frames and regions.
+            epoch: Of a random choice, which is the same in all banks: those of the same persons show the same ones.
             training: Whether they are the windows of training.
         """
-        spec = self._config.window_spec(training=training)
-        found = {}
-        for name, bank in self.read(split).items():
-            generators = None
-            if spec.selection == "random":  # of each bank anew: banks of the same persons show the same ones
-                generators = [window_generator(self._seed, epoch, keyframe) for keyframe in keyframes]
-            found[name or MAIN] = bank.windows(keyframes, spec, generators, pin_memory=torch.cuda.is_available())
+        spec, pin = self._config.window_spec(training=training), torch.cuda.is_available()
+        found = {
+            name or MAIN: reader(batch, spec, epoch=epoch, pin_memory=pin)
+            for name, reader in self.readers(split).items()
+        }
         return found[MAIN] if self.names is None else BankWindows.of(found)
 
     def _bank(self, split: ActionSplit, which: str | None) -> FeatureBank:

@@ -95,5 +95,5 @@ class PlainBatches:
         data = self._data
         batch = collate([self._samples[SampleKey(place, epoch=0)] for place in places])
         if data.reads_bank:
-            batch = batch.with_window(data.banks.windows(data.split("train"), batch.keyframes, epoch=0, training=False))
+            batch = batch.with_window(data.banks.windows(data.split("train"), batch, epoch=0, training=False))
         return normalize(batch, mean=data.clips.mean, std=data.clips.std)

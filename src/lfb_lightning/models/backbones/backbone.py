@@ -15,6 +15,9 @@ class Backbone(Protocol):
     It may also have `layer_of` (see `LayeredBackbone`), and `describe() -> str`: a line about its architecture that is
     written into every bank made with it. Without one, the name of its class is written.
 
+    And it may have `traced_at_one_size: bool`: where it is there and True, what it does depends on a clip's frames, height
+    and width in a way that torch.export cannot follow, and `lfb-export` writes programs for one size.
+
     Attributes:
         out_channels: Channels of the feature map, and so of the short-term features and of a bank made with it.
         stride: Pixels of the clip per cell of the feature map, in height and in width.

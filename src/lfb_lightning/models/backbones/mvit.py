@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torchvision.models.video import mvit as torchvisions
 
+from lfb_lightning.models.backbones.multiscale_attention import FusedMultiscaleAttention
 from lfb_lightning.models.bounds import MOST_BLOCKS, MOST_STAGES, require_at_most, require_drop_rate, require_multiple
 
 _PATCH_STRIDE = 4  # of the patches; each stage but the first halves the map once more
@@ -36,6 +37,8 @@ class MViT(nn.Module):
         gradient_checkpointing: Whether training keeps each block's input only and computes the block again in the backward
             pass.
     """
+
+    traced_at_one_size = True
 
     def __init__(
         self,
@@ -78,6 +81,8 @@ class MViT(nn.Module):
         )
         self.conv_proj, self.pos_encoding = trunk.conv_proj, trunk.pos_encoding  # under torchvision's names
         self.blocks, self.norm = trunk.blocks, trunk.norm
+        for block in self.blocks:
+            block.attn = FusedMultiscaleAttention(block.attn)
         self._described = (
             f"{tuple(stage_blocks)} blocks from {embed_dims} channels, tables of {num_frames} x {image_size}"
         )

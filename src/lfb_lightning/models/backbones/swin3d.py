@@ -31,6 +31,8 @@ class Swin3d(nn.Module):
             pass.
     """
 
+    traced_at_one_size = True
+
     def __init__(
         self,
         *,

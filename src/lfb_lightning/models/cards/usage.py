@@ -40,10 +40,11 @@ def usage_lines(config: Mapping[str, Any], name: str) -> list[str]:
     frames = frames if type(frames) is int and 1 <= frames <= 256 else 4
     slots = config.get("window_slots")
     slots = slots if type(slots) is int and 1 <= slots <= 1_000_000 else 9
+    whose = ", same_person=torch.zeros_like(mask)" if config.get("reads_identity") is True else ""  # one person: [1, S]
     several = banks_of(config)
-    window = f"BankWindow(torch.zeros(1, {slots}, detector.bank_channels), mask)"
+    window = f"BankWindow(torch.zeros(1, {slots}, detector.bank_channels), mask{whose})"
     if several:
-        each = f"BankWindow(torch.zeros(1, {slots}, width), mask)"
+        each = f"BankWindow(torch.zeros(1, {slots}, width), mask{whose})"
         window = f"BankWindows.of({{name: {each} for name, width in detector.banks.items()}})"
     values = "BankWindow, BankWindows" if several else "BankWindow"
     lines = [

@@ -25,6 +25,9 @@ class FBO(Protocol):
 
     And it may have `window_slots: int | None`: the number of slots that its windows have, where it reads no others.
 
+    And it may have `reads_identity: bool`: where it is there and True, its windows say which slots show the same person as
+    each region (`BankWindow.same_person`).
+
     Attributes:
         out_channels: Channels that it adds; 0 for none.
         reads_bank: Whether it needs a bank. An FBO without this attribute is taken to need one.

@@ -1,0 +1,106 @@
+"""The clips of Kinetics that are there: files or folders of frames named `<youtube_id>_<start>_<end>`.
+
+They lie in one folder, as in the copy that the Common Visual Data Foundation keeps, or in a folder per class below it, as
+ActivityNet's downloader puts them. Either way a clip's id is its name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from lfb_lightning.ava.kinetics import ClipTable, is_clip_name
+from lfb_lightning.errors import InputError
+from lfb_lightning.video import Video, VideoLibrary
+from lfb_lightning.video.cache import SUFFIX
+
+
+class ClipVideos:
+    """A library of clips; a `Library`.
+
+    Args:
+        library: The folder of the clips, and how they are read.
+    """
+
+    def __init__(self, library: VideoLibrary) -> None:
+        self.library = library
+
+    @property
+    def cache_dir(self) -> Path | None:
+        """The folder of the frame cache."""
+        return self.library.cache_dir
+
+    def of(self, video_id: str) -> VideoLibrary:
+        """Give the library of the folder in which a clip lies."""
+        folder = self._folders.get(video_id)
+        return self.library if folder is None else replace(self.library, video_dir=folder)
+
+    def open(self, video_id: str) -> Video:
+        """Return a clip's video; raises InputError where there is none."""
+        return self.of(video_id).open(video_id)
+
+    @cached_property
+    def table(self) -> ClipTable:
+        """The clips by YouTube video, those of the frame cache included where frames are read from it."""
+        cached = self.library.cache_dir if self.library.source == "cache" else None
+        names = [] if cached is None else [name.removesuffix(SUFFIX) for name in _names(cached, SUFFIX)]
+        return ClipTable([*self._folders, *names])
+
+    @cached_property
+    def _folders(self) -> dict[str, Path]:
+        """The folder of each clip; of two with one name, the first by the folders' names."""
+        library, root = self.library, self.library.video_dir
+        if not root.is_dir():
+            if library.source == "cache":
+                return {}
+            raise InputError(f"Kinetics clips {root}: no such folder; set data.kinetics_video_dir.")
+        with os.scandir(root) as entries:
+            below = sorted(Path(entry.path) for entry in entries if entry.is_dir() and not is_clip_name(entry.name))
+        folders: dict[str, Path] = {}
+        for folder in [root, *below]:
+            for name in _clips(folder, frames=library.source == "frames", endings=tuple(library.endings)):
+                folders.setdefault(name, folder)
+        return folders
+
+
+def _clips(folder: Path, *, frames: bool, endings: tuple[str, ...]) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name, ending = (entry.name, "") if frames else os.path.splitext(entry.name)  # noqa: PTH122  no Path each
+            if is_clip_name(name) and (entry.is_dir() if frames else ending.lower() in endings):
+                yield name
+
+
+def _names(folder: Path, suffix: str) -> list[str]:
+    return [path.name for path in folder.glob(f"*{suffix}")] if folder.is_dir() else []
+
+
+@dataclass(frozen=True, slots=True)
+class TwoLibraries:
+    """The movies of AVA and the clips of Kinetics as one library; a `Library`.
+
+    Args:
+        movies: AVA's.
+        clips: Kinetics'.
+        is_clip: Whether an id is that of a clip.
+    """
+
+    movies: VideoLibrary
+    clips: ClipVideos
+    is_clip: Callable[[str], bool]
+
+    @property
+    def cache_dir(self) -> Path | None:
+        """The folder of the frame cache, which is one for both."""
+        return self.movies.cache_dir
+
+    def of(self, video_id: str) -> VideoLibrary:
+        """Give the library that has a video."""
+        return self.clips.of(video_id) if self.is_clip(video_id) else self.movies
+
+    def open(self, video_id: str) -> Video:
+        """Return the video of an id; raises InputError where there is none."""
+        return self.of(video_id).open(video_id)

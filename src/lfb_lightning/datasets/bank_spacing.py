@@ -1,0 +1,23 @@
+"""How far apart the moments of a split's bank lie, where that is further than the ticks of its clock."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class SpacedBank(Protocol):
+    """What a split may offer too: that its bank's moments lie further apart than a tick.
+
+    A window's grid then has a cell for so many ticks: with 1,000 ticks per second, for a second.
+    """
+
+    @property
+    def bank_spacing(self) -> tuple[int, int]:
+        """Ticks from one moment to the next, and the first one's tick."""
+        ...
+
+
+def spacing_of(split: object) -> tuple[int, ...]:
+    """Give the spacing of a split's bank, for its manifest; empty where there is an entry at every tick, as in AVA."""
+    return split.bank_spacing if isinstance(split, SpacedBank) else ()

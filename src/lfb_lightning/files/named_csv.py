@@ -1,0 +1,87 @@
+"""Reading csv files whose first row names the columns, row by row and within bounds."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lfb_lightning.errors import InputError
+
+_MOST_BYTES = 1 << 30  # Charades' list of training frames, a row each, has 280 MB
+_LONGEST_SHOWN = 60
+
+
+class Row(NamedTuple):
+    """A row of a csv file.
+
+    Attributes:
+        where: File and row, for messages; the row that names the columns is row 1.
+        values: The text of each column by its name.
+    """
+
+    where: str
+    values: dict[str, str]
+
+    def whole_number(self, column: str, *, least: int = 0, most: int = 2**31 - 1) -> int:
+        """Read a column as a whole number; raises InputError for anything else.
+
+        Args:
+            column: Its name.
+            least: The least number that is allowed.
+            most: The largest.
+        """
+        text = self.values[column].strip()
+        if (
+            not text.isascii()
+            or not text.removeprefix("-").isdigit()
+            or len(text) > 10
+            or not least <= int(text) <= most
+        ):
+            raise self.error(column, f"a whole number from {least} to {most}")
+        return int(text)
+
+    def error(self, column: str, expected: str) -> InputError:
+        """Make the error that says what a column holds and what was expected."""
+        return InputError(f"{self.where}: {column} is {self.values[column][:_LONGEST_SHOWN]!r}, expected {expected}.")
+
+
+def read_named_csv(path: str | Path, *, what: str, columns: Sequence[str], separator: str = ",") -> Iterator[Row]:
+    """Read a csv file (UTF-8, rows of any line ending, quoted fields) whose first row names the columns.
+
+    Args:
+        path: The file.
+        what: What it is, for messages.
+        columns: Columns that must be there, in any order among others.
+        separator: What stands between two fields.
+
+    Yields:
+        The rows, blank lines aside.
+
+    Raises:
+        InputError: The file is missing, too large or no csv, a column is missing, or a row has another number of fields.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{what} {path}: no such file.")
+    if (size := path.stat().st_size) > _MOST_BYTES:
+        raise InputError(f"{what} {path}: {size} bytes, expected at most {_MOST_BYTES}.")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, delimiter=separator)
+            names = next(rows, [])
+            missing = [name for name in columns if name not in names]
+            if missing:
+                raise InputError(
+                    f"{what} {path}, row 1: no column {missing[0]!r}, expected {separator.join(columns)}; found "
+                    f"{separator.join(names)[:200]!r}."
+                )
+            for number, fields in enumerate(rows, 2):
+                where = f"{what} {path}, row {number}"
+                if fields and len(fields) != len(names):
+                    raise InputError(f"{where}: {len(fields)} fields, expected the {len(names)} of row 1.")
+                if fields:
+                    yield Row(where, dict(zip(names, fields, strict=True)))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{what} {path}: not a readable csv ({error}).") from error
