@@ -40,6 +40,16 @@ _LARGEST_CONFIG = 1 << 20  # bytes; that of a detector of AVA has 5,000
 _DEEPEST = 32
 
 
+def is_own_folder(folder: str | Path) -> bool:
+    """Tell whether a folder's `config.json` says that this package has written it; what it says else is not looked at."""
+    try:
+        path = Path(folder) / CONFIG
+        is_small = path.stat().st_size <= _LARGEST_CONFIG
+        return is_small and read_json_object(path, what="checkpoint").get("made_by") == _MAKER
+    except (OSError, InputError):
+        return False
+
+
 def read_folder_config(folder: str | Path) -> dict[str, Any]:
     """Read the configuration of a detector's folder, which is plain data.
 
@@ -132,9 +142,10 @@ def save_folder(
     with export_folder(folder, overwrite=overwrite) as made:
         write_durably(made / WEIGHTS, save(weights, metadata={"format": "pt"}))
         digest = state_digest(detector)
-        slots = getattr(detector, "window_slots", None)  # a detector of the user's own may not know of it
-        more = {"weights_digest": digest, "window_slots": slots}
-        write_folder_config(made, config, format="safetensors", card=title, digest=digest, **more)
+        slots = {"window_slots": getattr(detector, "window_slots", None)}  # a detector of the user's own may lack it
+        write_folder_config(
+            made, config, format="safetensors", card=title, digest=digest, weights_digest=digest, **slots
+        )
     return Path(folder)
 
 
