@@ -85,7 +85,7 @@ class Walker:
             share = min((seconds - move.start) / _SWAP_SECONDS, 1.0)
             place = move.origin + (move.target - move.origin) * share * share * (3 - 2 * share)
             distance = _RING + move.side * _BULGE * float(np.sin(np.pi * share))
-        angle = float(np.interp(seconds, *zip(*self.turns, strict=True))) + place * 2 * np.pi / NUMBER
+        angle = float(np.interp(seconds, *np.transpose(self.turns))) + place * 2 * np.pi / NUMBER
         return SIZE / 2 + distance * float(np.cos(angle)), SIZE / 2 + distance * float(np.sin(angle))
 
     def event_at(self, seconds: float) -> Event | None:
