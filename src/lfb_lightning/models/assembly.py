@@ -21,6 +21,8 @@ def assemble_detector(
     frozen_backbone: bool = False,
     bank_channels: int | None = None,
     bank_name: str | None = None,
+    head_layers: int = 1,
+    head_channels: int | None = None,
     backbone_weights: str | None = None,
 ) -> ActionDetector:
     """Build a detector whose FBO is made for the width of its short-term features.
@@ -34,6 +36,8 @@ def assemble_detector(
         frozen_backbone: Whether the backbone stays as loaded.
         bank_channels: Width of the features in the bank that the FBO reads; None: that of the short-term features.
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
+        head_layers: Layers of the head, 1 or 2.
+        head_channels: Width between two of them; None: that of the short-term features.
         backbone_weights: The file that `lfb-train` loads the backbone from. It is a key of the model so that it works for
             any backbone, and is not read here: rebuilding a detector from a checkpoint opens no other file.
 
@@ -56,4 +60,6 @@ def assemble_detector(
         frozen_backbone=frozen_backbone,
         bank_channels=bank_channels,
         bank_name=bank_name,
+        head_layers=head_layers,
+        head_channels=head_channels,
     )

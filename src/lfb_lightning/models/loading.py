@@ -15,6 +15,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.models.cards.origins import began_with
 from lfb_lightning.models.checkpoint import ForeignCheckpointError, build_detector, load_weights, read_checkpoint
 from lfb_lightning.models.detector import ActionDetector
+from lfb_lightning.models.head import start_head
 from lfb_lightning.models.imports.importing import import_found, weights_in
 from lfb_lightning.models.imports.reading import read_foreign, tensors_of
 from lfb_lightning.models.imports.source import WeightSource, find_weights
@@ -128,21 +129,8 @@ def start_from(detector: ActionDetector, path: str | Path) -> Start:
     """
     config, weights = read_any(path)
     number = _copy_backbone(detector.backbone, weights, path)
-    own, other, bias = detector.head, weights.get("head.weight"), weights.get("head.bias")
-    note = "a new head"
-    if (
-        other is not None
-        and bias is not None
-        and not config.get("backbone_only")
-        and other.ndim == 2
-        and len(other) == detector.num_classes
-        and other.shape[1] >= detector.channels
-        and bias.shape == own.bias.shape
-    ):
-        with torch.no_grad():
-            own.weight[:, : detector.channels] = other[:, : detector.channels]
-            own.bias.copy_(bias)
-        note = "the head's short-term columns"
+    fits = not config.get("backbone_only") and start_head(detector.head, weights, channels=detector.channels)
+    note = "the head's short-term columns" if fits else "a new head"
     return _start(f"started from {path}: the backbone ({number} tensors) and {note}", config, path)
 
 
