@@ -44,7 +44,7 @@ def test_what_prediction_asks_of_a_detector_both_have(checkpoints, onnx_folders)
     loaded = load_detector(checkpoints["nl"])
     assert isinstance(exported, InferenceDetector)
     assert isinstance(loaded, InferenceDetector)
-    for name in ("channels", "bank_channels", "num_classes", "reads_bank", "attends", "fbo_name"):
+    for name in ("channels", "bank_channels", "num_classes", "reads_bank", "attends", "reads_identity", "fbo_name"):
         assert getattr(exported, name) == getattr(loaded, name)
     assert exported.backbone_digest() == loaded.backbone_digest()
     assert exported.describe_backbone() == loaded.describe_backbone()

@@ -24,15 +24,17 @@ def gathered(moments, name):
     return np.concatenate([getattr(moment, name) for moment in moments])
 
 
-@pytest.mark.parametrize("detection_rate", [None, 6])
+@pytest.mark.parametrize(
+    ("detection_rate", "fbo"), [(None, "nl"), pytest.param(6, "nl", marks=pytest.mark.thorough), (6, "identity")]
+)
 def test_a_file_gives_what_its_prediction_with_windows_of_the_past_gives(
-    detection_rate, checkpoint, video, walkers, live
+    detection_rate, fbo, checkpoint, video, walkers, live
 ):
     settings = {"persons": walkers, "batch_size": 1, "detection_rate": detection_rate}
-    path, other = checkpoint("nl", seed=1), checkpoint("none", seed=4)
+    path, other = checkpoint(fbo, seed=1), checkpoint("none", seed=4)
     expected = LFBPredictor(causal(load_trained(path)), compare=load_trained(other), **settings)(video)
     whole = LFBPredictor(load_trained(path), **settings)(video)
-    recognizer = live(video, predictor={**settings, "compare": other}, speed="max")
+    recognizer = live(video, model=path, predictor={**settings, "compare": other}, speed="max")
     made = list(recognizer)
     assert [moment.second for moment in made] == expected.seconds
     assert [len(moment) for moment in made] == [len(persons) for persons in expected]
