@@ -123,7 +123,7 @@ class ActionDataModule(LightningDataModule):
         """Return what reads windows from the bank of a split, which is made once."""
         if name not in self._readers:
             self._readers[name] = BankWindows(
-                self.bank(name), self.split(name), seed=self.seed, identity=self.reads_identity
+                self.bank(name), self.split(name).video, seed=self.seed, identity=self.reads_identity
             )
         return self._readers[name]
 
