@@ -27,7 +27,6 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from lfb_lightning.bank.window import window_generator
 from lfb_lightning.cli.building import build, build_detection, settle_process
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sections import Sections
@@ -81,8 +80,7 @@ def bare(cfg: DictConfig, batches: list[Any], detector: Any, datamodule: ActionD
     ends = []
     for batch in batches:
         if datamodule.reads_bank:
-            generators = [window_generator(0, 0, keyframe) for keyframe in batch.keyframes]
-            batch = batch.with_window(datamodule.bank("train").windows(batch.keyframes, spec, generators))
+            batch = batch.with_window(datamodule.window_reader("train")(batch, spec, epoch=0))
         batch = datamodule.on_after_batch_transfer(batch, 0)
         value = loss(detector(batch.clips, batch.rois, batch.window), batch.labels)
         optimizer.zero_grad()

@@ -6,9 +6,11 @@ the head of a card, sizes and digests of uploads), and refuses every request tha
 
 import base64
 import hashlib
+import importlib
 import json
 import re
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
@@ -18,7 +20,10 @@ TOKEN = "hf_writes"
 
 
 class Hub(ThreadingHTTPServer):
-    """The server; `repositories` holds the files of each by name, `private` whether it is, `log` what was asked."""
+    """The server; `repositories` holds the files of each by name, `private` whether it is, `log` what was asked.
+
+    `gated` repositories give no file; `tags` are revisions beside main and the commit; `tokens` came with requests for files.
+    """
 
     daemon_threads = True
 
@@ -26,6 +31,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Requests)
         self.repositories, self.private, self.objects = {}, {}, {}
         self.commits, self.log, self.unknown = [], [], []
+        self.tags, self.gated, self.tokens = set(), set(), []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     @property
@@ -36,6 +42,28 @@ class Hub(ThreadingHTTPServer):
         """The commit's id: a digest of all its files."""
         files = self.repositories[name]
         return hashlib.sha1(b"".join(key.encode() + files[key] for key in sorted(files))).hexdigest()
+
+
+@contextmanager
+def speaking_to_it(monkeypatch, folder):
+    """A hub, to which this process's huggingface_hub speaks, with a token that may write; its cache is in the folder."""
+    server = Hub()
+    constants = importlib.import_module("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "cache"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(folder / "token"))
+    monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(folder / "tokens"))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield server
+    assert server.unknown == []
+    server.shutdown()
+    server.server_close()
 
 
 class _Requests(BaseHTTPRequestHandler):
@@ -51,8 +79,9 @@ class _Requests(BaseHTTPRequestHandler):
             return self._with_repository(found[1], self._information)
         if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/[^/]+", path):
             return self._with_repository(found[1], self._tree)
-        if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path):
-            return self._with_repository(found[1], lambda name: self._file(name, found[2]))
+        if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+            self.server.tokens.append(self.headers.get("Authorization"))
+            return self._with_repository(found[1], lambda name: self._file(name, found[2], found[3]))
         if path == "/api/agent-harnesses":  # which the client asks for its own statistics
             return self._answer({"error": "none here"}, 404)
         return self._unknown()
@@ -146,7 +175,11 @@ class _Requests(BaseHTTPRequestHandler):
         files = self.server.repositories[name].items()
         self._answer([{"type": "file", "path": key, "size": len(value), "oid": _oid(value)} for key, value in files])
 
-    def _file(self, name, key):
+    def _file(self, name, wanted, key):
+        if name in self.server.gated:
+            return self._answer({"error": "Access is restricted"}, 403, {"X-Error-Code": "GatedRepo"})
+        if wanted not in {"main", self.server.revision(name), *self.server.tags}:
+            return self._answer({"error": "Invalid rev id"}, 404, {"X-Error-Code": "RevisionNotFound"})
         content = self.server.repositories[name].get(key)
         revision = {"X-Repo-Commit": self.server.revision(name)}
         if content is None:

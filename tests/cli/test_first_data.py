@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,14 @@ def test_mini_ava_is_generated_once_and_anew_where_that_was_interrupted(tiny, tm
     second = run("check", "data=mini_ava", *SMALL, "data.last_second=904", folder=tmp_path)
     assert "generated" not in second.stderr
     assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+def test_the_hard_one_is_generated_in_a_folder_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setattr(load("first_data"), "HARD_RECIPE", replace(TINY, hard=True))
+    done = run("check", "data=mini_ava_hard", *SMALL, "data.last_second=904", folder=tmp_path)
+    assert "data=mini_ava_hard: data/mini_ava_hard has no mini-AVA yet; its 3 videos are generated now" in done.stderr
+    assert done.status == 0, done.stdout
+    assert len(list((tmp_path / "data" / "mini_ava_hard" / "videos").glob("hard-*.mp4"))) == 3
 
 
 def test_a_folder_of_something_else_is_left_alone(tiny, tmp_path):

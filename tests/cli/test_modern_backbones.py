@@ -1,12 +1,14 @@
 """Today's backbones as a user runs them: each option trains, and the bank works on top."""
 
+import csv
 import json
+import shutil
 
 import pytest
 import torch
 
 from lfb_lightning.bank import FeatureBank
-from lfb_lightning.models import VisionTransformer, load_detector
+from lfb_lightning.models import HuggingFaceVideo, VisionTransformer, load_detector
 from lfb_lightning.models.checkpoint import read_checkpoint
 from lfb_lightning.models.portable import portable
 
@@ -145,3 +147,45 @@ def test_a_frozen_encoders_bank_beside_a_trained_backbones(here, pipeline, mini_
     detector = load_detector(tmp_path / "both" / "checkpoints" / "best.ckpt")
     assert detector.banks == {"main": detector.channels, "vjepa2": 48}
     assert all(detector.fbo.part(name).layers[1].out.weight.any() for name in detector.banks)
+
+
+def test_a_detector_of_videomae_is_tested_as_its_code_tests(here, mini_dir, tmp_path):
+    """Scores are times the person's, as the import says; a key that is typed takes that back."""
+    weights = VisionTransformer(embed_dims=48, depth=1, num_heads=3).state_dict()
+    head = {"head.weight": torch.randn(14, 48), "head.bias": torch.zeros(14)}
+    torch.save({"model": {**weights, **head}}, tmp_path / "their.pth")
+    told = here("import_weights", f"src={tmp_path / 'their.pth'}", f"out={tmp_path / 'our.ckpt'}").stdout
+    assert "note: as its code does in tests, boxes are enlarged (model.roi_features.enlarge=[0.1,0.05])" in told
+    chosen = ["data=mini_ava", f"paths.data_dir={mini_dir}", f"ckpt_path={tmp_path / 'our.ckpt'}", "data.num_frames=16"]
+    chosen += ["data.last_second=904", "data.num_workers=0", "data.eval_threshold=0.3"]
+    tables = []
+    for name, more in (("theirs", []), ("plain", ["task.times_person_score=false"])):
+        here("test", *chosen, *more, f"hydra.run.dir={tmp_path / name}")
+        rows = [row.split(",") for row in (tmp_path / name / "results.csv").read_text().splitlines()]
+        tables.append({tuple(row[:7]): float(row[7]) for row in rows})
+    proposals = {}
+    for row in csv.reader((mini_dir / "mini_ava_val_proposals.csv").read_text().splitlines()):
+        proposals[(row[0], int(row[1]), *(round(float(side), 3) for side in row[2:6]))] = float(row[-1])
+    theirs, plain = tables
+    assert len(plain) > 20
+    for key, score in plain.items():
+        person = proposals[(key[0], int(key[1]), *(round(float(side), 3) for side in key[2:6]))]
+        assert theirs[key] == pytest.approx(score * person, rel=1e-5)
+
+
+def test_any_video_model_of_transformers_trains_and_is_loaded_without_the_hub(here, mini_dir, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    config = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 48}
+    config = {"model_type": "vivit", **config, "image_size": 64, "num_frames": 4, "tubelet_size": [2, 16, 16]}
+    transformers.VivitForVideoClassification(transformers.VivitConfig(**config)).save_pretrained(tmp_path / "vivit")
+    (tmp_path / "vivit" / "README.md").write_text("---\nlicense: mit\n---\n")
+    chosen = [*["experiment=mini_ava", "backbone=hf_video", "fbo=none", f"backbone.name={tmp_path / 'vivit'}"]]
+    chosen += [f"backbone.weights={tmp_path / 'vivit'}", "backbone.resize=true", "parameter_groups=layer_decay"]
+    chosen += [f"paths.data_dir={mini_dir}", "data.last_second=905", "data.num_workers=0", "data.batch_size=4"]
+    chosen += [f"hydra.run.dir={tmp_path / 'run'}", "trainer.max_epochs=1", "trainer.limit_train_batches=2"]
+    done = here("train", *chosen, "logger=none", "data.num_frames=4")
+    assert "license of the weights: mit (as its card says)" in done.stdout + done.stderr
+    shutil.rmtree(tmp_path / "vivit")
+    detector = load_detector(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    assert isinstance(detector.backbone, HuggingFaceVideo)
+    assert detector(torch.zeros(1, 3, 4, 96, 96), torch.tensor([[0.0, 0, 0, 50, 90]])).shape == (1, 15)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.cli.test_config import compose
+from tests.models.backbones.golden import layout
 
 MMACTION2 = {
     "slowonly_r50_4x16x1": {"fbo": "FBONone", "lr": 0.2, "batch": 16, "clip": 40.0, "warmup": "epoch"},
@@ -85,6 +86,23 @@ def test_a_preset_reproduces_its_source_or_nothing():
         )
 
 
+@pytest.mark.parametrize(("source", "size"), [("videomae", 7), ("pyslowfast", 7), ("none", 8), ("as_set", 8)])
+def test_the_head_of_a_code_base_is_one_switch(source, size):
+    cfg = compose("test", "backbone=vit_b", "fbo=none", f"reproduce={source}")
+    roi = cfg["model"]["roi_features"]
+    is_videomae = source == "videomae"
+    assert (roi["output_size"], roi["aligned"], roi["enlarge"]) == (
+        size,
+        not is_videomae,
+        [0.1, 0.05] if is_videomae else None,
+    )
+    assert cfg["task"]["times_person_score"] is is_videomae
+    one = compose(
+        "test", "experiment=videomae_vit_b", "model.roi_features.enlarge=null", "task.times_person_score=false"
+    )
+    assert (one["model"]["roi_features"]["enlarge"], one["task"]["times_person_score"]) == (None, False)
+
+
 def test_infer_preset_writes_a_half_precision_bank_of_confident_persons():
     cfg = compose("extract", "experiment=lfb_infer_slowonly_r50_4x16x1")
     assert (cfg["bank"]["precision"], cfg["data"]["bank_threshold"]) == ("fp16", 0.9)
@@ -143,7 +161,11 @@ def test_videomae_preset(name):
     assert [round(255 * value, 2) for value in data["mean"]] == [122.77, 115.95, 102.98]
     assert {round(255 * value, 3) for value in data["std"]} == {57.375}
     roi = cfg["model"]["roi_features"]
-    assert (roi["output_size"], roi["aligned"], cfg["model"]["dropout"]) == (7, False, 0.5)
+    assert (roi["output_size"], roi["aligned"], roi["enlarge"]) == (7, False, [0.1, 0.05])
+    assert (cfg["model"]["dropout"], cfg["task"]["times_person_score"]) == (
+        0.0,
+        True,
+    )  # its head is a linear layer alone
     assert data["annotations"].endswith("ava_{split}_v2.2.csv")
 
 
@@ -181,22 +203,89 @@ def test_a_preset_on_ava_kinetics_differs_in_the_data_set_alone(name):
     assert one == two
 
 
-@pytest.mark.parametrize("size", ["b", "l"])
-def test_the_bank_on_top_of_videomae_learns_from_banks_alone(size):
-    cfg = compose("train", f"experiment=lfb_nl_videomae_vit_{size}")
+UMT = {"umt_vit_b": (768, 8, 30, 0.75, 0.2), "umt_vit_l": (1024, 4, 25, 0.85, 0.4)}
+
+
+@pytest.mark.parametrize("name", UMT)
+def test_umt_preset(name):
+    """The figures of its scripts of action detection; 16 GPUs for B, 32 for L."""
+    channels, batch, epochs, decay, drop_path = UMT[name]
+    cfg = compose("train", f"experiment={name}")
+    optim, data, backbone = cfg["optim"], cfg["data"], cfg["model"]["backbone"]
+    assert (backbone["embed_dims"], backbone["drop_path_rate"], backbone["tubelet"]) == (channels, drop_path, 1)
+    assert (data["batch_size"], optim["base_batch_size"], optim["lr"]) == (batch, 128, 2.5e-4 * 128 / 256)
+    assert (cfg["trainer"]["max_epochs"], optim["parameter_groups"]["layer_decay"]) == (epochs, decay)
+    assert (backbone["num_frames"], data["num_frames"], data["frame_stride"]) == (8, 8, 300 // 8)
+    shared = ("mean", "std", "train_crop", "train_short_side", "train_threshold", "eval_threshold")
+    videomae = compose("train", "experiment=videomae_vit_b")
+    assert [data[key] for key in shared] == [videomae["data"][key] for key in shared]
+    assert cfg["model"]["roi_features"] == videomae["model"]["roi_features"]
+
+
+def test_pyslowfasts_r101_has_the_published_files_form_and_its_r50s_recipe():
+    cfg = compose("train", "experiment=slowfast_r101_8x8")
+    optim, data, backbone = cfg["optim"], cfg["data"], cfg["model"]["backbone"]
+    shapes = layout("pyslowfast_slowfast_r101_50_50_ava")
+    for path, kernels in (("0", backbone["slow_temporal_kernels"]), ("1", backbone["fast_temporal_kernels"])):
+        for stage, number in enumerate((3, 4, 23, 3)):
+            names = [f"s{stage + 2}.pathway{path}_res{block}.branch2.a.weight" for block in range(number)]
+            expected = kernels[stage] if isinstance(kernels[stage], list) else [kernels[stage]] * number
+            assert [shapes[name][2] for name in names] == expected
+    assert shapes["s1_fuse.conv_f2s.weight"][2] == backbone["fusion_kernel"]
+    assert all(f"s4.pathway0_nonlocal{block}.conv_g.weight" in shapes for block in backbone["nonlocal_after"][2])
+    assert (backbone["depth"], backbone["nonlocal_after"]) == (101, [[], [], [6, 13, 20], []])
+    assert (backbone["alpha"], backbone["slow_frames"], backbone["lateral_norm"]) == (4, "linspace", True)
+    roi = cfg["model"]["roi_features"]
+    assert (roi["output_size"], roi["aligned"], roi["enlarge"], cfg["model"]["dropout"]) == (7, False, None, 0.5)
+    assert (data["num_frames"], data["frame_stride"], data["train_crop"], 8 * data["batch_size"]) == (32, 2, 224, 64)
+    assert (data["train_threshold"], data["eval_threshold"], data["eval_short_side"]) == (0.8, 0.8, 256)
+    assert (data["mean"], data["std"]) == ([0.45] * 3, [0.225] * 3)
+    assert (optim["lr"], optim["base_batch_size"], optim["optimizer"]["weight_decay"]) == (0.1, 64, 1e-7)
+    assert (optim["warmup_epochs"], optim["warmup_start"]) == (5.0, 1.25e-4 / 0.1)
+    assert (optim["milestones"], optim["gamma"], cfg["trainer"]["max_epochs"]) == ([10, 15], 0.1, 20)
+    assert cfg["trainer"]["gradient_clip_val"] is None
+
+
+def test_mvit_preset_has_memvits_recipe():
+    cfg = compose("train", "experiment=mvit_v2_s")
+    optim, data, backbone = cfg["optim"], cfg["data"], cfg["model"]["backbone"]
+    assert (backbone["embed_dims"], sum(backbone["stage_blocks"]), backbone["drop_path_rate"]) == (96, 16, 0.4)
+    assert (data["num_frames"], data["frame_stride"], data["train_crop"], 8 * data["batch_size"]) == (16, 4, 224, 16)
+    assert (data["train_threshold"], data["eval_threshold"]) == (0.9, 0.9)
+    assert (optim["lr"], optim["base_batch_size"], optim["warmup_epochs"]) == (0.075, 16, 5.0)
+    assert optim["warmup_start"] == pytest.approx(1e-6 / 0.075, rel=1e-4)
+    assert optim["optimizer"]["_target_"] == "torch.optim.SGD"
+    assert (optim["optimizer"]["momentum"], optim["optimizer"]["weight_decay"]) == (0.9, 1e-8)
+    assert optim["parameter_groups"]["decays_biases_and_norms"] is False
+    assert optim["schedule"]["scheduler"]["_target_"].endswith("CosineAnnealingLR")
+    roi = cfg["model"]["roi_features"]
+    assert (roi["output_size"], roi["aligned"], cfg["trainer"]["max_epochs"]) == (7, True, 30)
+
+
+ON_TOP = ["videomae_vit_b", "videomae_vit_l", "umt_vit_b", "umt_vit_l", "mvit_v2_s", "slowfast_r101_8x8"]
+
+
+@pytest.mark.parametrize("name", ON_TOP)
+def test_the_bank_on_top_of_a_frozen_backbone_learns_from_banks_alone(name):
+    cfg = compose("train", f"experiment=lfb_nl_{name}")
+    assert (cfg["optim"]["optimizer"]["_target_"], cfg["optim"]["lr"]) == ("torch.optim.AdamW", 1e-3)
+    assert (cfg["optim"]["base_batch_size"], cfg["trainer"]["max_epochs"], cfg["data"]["batch_size"]) == (512, 10, 64)
+    assert (cfg["fbo"]["norm_inputs"], cfg["fbo"]["mask_padding"]) == (True, True)
+    assert cfg["optim"]["schedule"]["scheduler"]["_target_"].endswith("CosineAnnealingLR")
     assert cfg["fbo"]["_target_"].endswith("FBONonLocal")
     assert (cfg["data"]["short_term"], cfg["model"]["frozen_backbone"]) == ("bank", True)
     assert cfg["optim"]["parameter_groups"] is None
-    baseline = compose("train", f"experiment=videomae_vit_{size}")
+    baseline = compose("train", f"experiment={name}")
+    assert cfg["model"]["roi_features"] == baseline["model"]["roi_features"]
     clips = ("num_frames", "frame_stride", "mean", "std", "eval_short_side", "annotations")
     assert [cfg["data"][key] for key in clips] == [baseline["data"][key] for key in clips]
-    architecture = {**baseline["model"]["backbone"], "gradient_checkpointing": None}
-    assert {**cfg["model"]["backbone"], "gradient_checkpointing": None} == architecture
+    alike = {"gradient_checkpointing": None, "drop_path_rate": None}  # of no meaning where it is frozen
+    assert {**cfg["model"]["backbone"], **alike} == {**baseline["model"]["backbone"], **alike}
 
 
 @pytest.mark.parametrize("command", ["extract", "test"])
 @pytest.mark.parametrize(
-    "name", [*VIDEOMAE, "lfb_nl_videomae_vit_b", "lfb_nl_videomae_vit_l", "slowfast_r50_8x8_cosine"]
+    "name", [*VIDEOMAE, "lfb_nl_videomae_vit_b", "umt_vit_l", "lfb_nl_slowfast_r101_8x8", "slowfast_r50_8x8_cosine"]
 )
 def test_every_command_takes_a_preset(name, command):
     assert compose(command, f"experiment={name}")["data"]["annotations"].endswith("ava_{split}_v2.2.csv")

@@ -240,7 +240,7 @@ def test_windows_reach_a_clip_s_own_seconds_and_ava_banks_serve_its_movies(kinet
     assert filled(ava, of_clip) == {}
 
 
-def test_parts_are_measured_apart(kinetics_set):
+def test_parts_are_measured_apart(kinetics_set, tmp_path):
     split = kinetics(kinetics_set).split("train")
     evaluator = split.evaluator(action_threshold=None)
     assert evaluator.figures[0] == "mAP"
@@ -261,6 +261,15 @@ def test_parts_are_measured_apart(kinetics_set):
     figures = evaluator.compute()
     assert figures["kinetics_mAP"] == pytest.approx(1.0)
     assert figures["mAP"] < 0.9
+    assert list(figures) == list(evaluator.figures)
+    summary = evaluator.summary()
+    assert (summary["mAP"], summary["kinetics"]["mAP"]) == (figures["mAP"], figures["kinetics_mAP"])
+    written = evaluator.write(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == ["results.csv", "kinetics/results.csv"]
+    assert {row.split(",")[0] for row in written[1].read_text().splitlines()} == set(NAMES)
+    nobody = torch.zeros(0)
+    evaluator.update(Detections([], nobody.long(), torch.zeros(0, 4).double(), nobody[:, None].expand(0, 15), ()))
+    assert evaluator.compute()["kinetics_mAP"] == 0.0, "what was evaluated is forgotten"
 
 
 def test_actions_of_items_are_those_of_their_part(kinetics_set):

@@ -10,10 +10,10 @@ import pytest
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import ActionDetector, load_detector, state_digest
 from lfb_lightning.models.cards import is_edited
-from lfb_lightning.models.hub import _reason, require_hub
+from lfb_lightning.models.hub import reason, require_hub
 from tests.cli.in_process import run
 from tests.conftest import ROOT
-from tests.hub_server import TOKEN, Hub
+from tests.hub_server import TOKEN, Hub, speaking_to_it
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the client's, of its own upload
 NAME = "organization/walkers"
@@ -32,23 +32,8 @@ assert ActionDetector.from_pretrained("organization/nl").digest() == load_detect
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A hub, to which this process's huggingface_hub speaks, with a token that may write."""
-    server = Hub()
-    constants = importlib.import_module("huggingface_hub.constants")
-    monkeypatch.setattr(constants, "ENDPOINT", server.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setattr(constants, "HF_STORED_TOKENS_PATH", str(tmp_path / "tokens"))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield server
-    assert server.unknown == []
-    server.shutdown()
-    server.server_close()
+    with speaking_to_it(monkeypatch, tmp_path) as server:
+        yield server
 
 
 @pytest.mark.slow
@@ -178,7 +163,7 @@ def test_what_the_hub_refuses_is_one_line(checkpoints, hub, monkeypatch):
 
 @pytest.mark.parametrize("told", ["Illegal header value b'Bearer hf_secret\\x7f'", "of hf_secret: no"])
 def test_a_token_stands_in_no_message(told):
-    assert "secret" not in _reason(ValueError(told))
+    assert "secret" not in reason(ValueError(told))
 
 
 def test_the_mixin_of_the_installed_version_has_these_arguments():

@@ -45,8 +45,8 @@ SHAPES = [
     (3, 0, 5, 32, 32), (0, 0, 5, 32, 32), (1, 2, 0, 32, 32), (2, 3, 7, 32, 48, 0.0),
 ]  # among them no person, no clip, no slot, and a window with nothing in it
 free = Dim.DYNAMIC
-for options in ({"mask_padding": True, "norm_inputs": True}, {"pre_act": False}):
-    detector = tiny(partial(FBONonLocal, latent_channels=16, **options)).eval()
+for options, layers in (({"mask_padding": True, "norm_inputs": True}, 1), ({"pre_act": False}, 2)):
+    detector = tiny(partial(FBONonLocal, latent_channels=16, **options), head_layers=layers).eval()
     for parameter in [*detector.fbo.parameters(), *detector.head.parameters()]:
         nn.init.normal_(parameter, std=0.3)
     model = Tensors(detector).eval()

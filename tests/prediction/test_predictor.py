@@ -115,6 +115,14 @@ def test_a_detector_without_memory_has_neither_window_nor_attention(checkpoint, 
     assert made.without is None
 
 
+def test_scores_are_times_the_persons_where_the_detector_was_tested_so(checkpoint, video, walkers):
+    plain = LFBPredictor.from_checkpoint(checkpoint("none"), persons=walkers)(video)
+    task = {"_target_": "lfb_lightning.lightning.DetectionTask", "times_person_score": True}
+    found = LFBPredictor.from_checkpoint(checkpoint("none", task=task), persons=walkers)(video)
+    assert set(found.confidences.tolist()) == {0.9, 0.7}
+    np.testing.assert_allclose(found.scores, plain.scores * plain.confidences[:, None], rtol=1e-6)
+
+
 def test_tracks_go_on_and_moments_without_persons_are_there(checkpoint, video, walkers):
     made = LFBPredictor.from_checkpoint(checkpoint("none", seed=5), persons=walkers)(video)
     assert made.seconds == [tick / 2 for tick in range(40)]

@@ -37,6 +37,13 @@ def read(config):
     return read_recipe(config, source="checkpoint x", num_columns=6)
 
 
+def test_whether_scores_are_times_the_persons_is_true_or_false():
+    assert read(SOUND).times_person_score is False
+    assert read({**SOUND, "task": {"_target_": "x", "times_person_score": True}}).times_person_score is True
+    with pytest.raises(InputError, match=r"checkpoint x: task\.times_person_score is 'yes', expected true or false"):
+        read({**SOUND, "task": {"times_person_score": "yes"}})
+
+
 def test_what_it_says_is_taken():
     recipe = read(SOUND)
     assert (recipe.clips.num_frames, recipe.seed, dict(recipe.actions)) == (4, 3, {1: "walk"})

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 
@@ -51,6 +51,20 @@ def settle_process(cfg: DictConfig) -> None:
 def build(node: DictConfig) -> Any:
     """Instantiate a node; its plain parts become plain Python."""
     return instantiate(node, _convert_="all")
+
+
+def settle_backbone(cfg: DictConfig) -> None:
+    """Let the backbone's class read what its section only names, so that a checkpoint says all of it.
+
+    A class may have `settled(section) -> section` for it.
+    """
+    node = cfg.model.get("backbone")
+    if not isinstance(node, DictConfig) or "_target_" not in node:
+        return
+    settled = getattr(get_object(node["_target_"]), "settled", None)
+    for key, value in (settled(OmegaConf.to_container(node, resolve=True)) if settled is not None else {}).items():
+        if node.get(key) != value:
+            OmegaConf.update(node, key, value, force_add=True)
 
 
 def build_data(sections: Sections) -> tuple[Data, BankConfig]:

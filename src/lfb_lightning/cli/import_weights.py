@@ -22,12 +22,12 @@ def import_file(cfg: DictConfig, run_dir: Path) -> int:
     if fbo not in (None, "max", "avg"):
         raise InputError(f"fbo is {fbo}, expected max or avg: any other one is told by the weights.")
     imported = import_weights(cfg.src, fbo=fbo, strict=cfg.strict, aligned=cfg.aligned)
-    imported.save(cfg.out, source=str(cfg.src))
+    imported.save(cfg.out, source=imported.source)
     print(imported.report.text())
     if imported.license:
         print(f"license of the weights: {imported.license}")
     if imported.note:
-        print(f"warning: {imported.note}")
+        print(f"note: {imported.note}")
     print(
         f"wrote {cfg.out}: "
         + ("a detector" if imported.has_head else "a backbone (use it with backbone.weights= or init_from=)")

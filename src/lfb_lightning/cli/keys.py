@@ -171,7 +171,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
 
 # Groups and keys of 0.1 that have another name now, and what to write instead.
 RENAMED: Mapping[str, str] = {
-    "peer_behaviour": "reproduce=mmaction2, original or none",
+    "peer_behaviour": "reproduce=mmaction2, original, videomae, pyslowfast or none",
     "peer_frame_shift": "data.frame_shift, which reproduce=mmaction2 sets to 1",
 }
 

@@ -146,6 +146,8 @@ def adopt(
         section, composed = stored[name], plain(cfg[name])
         if name == "bank" and "made_by" in stored and isinstance(section, dict):
             section = {**composed, **section}  # of lfb-export, which keeps nothing of a bank but its windows
+        if name == "task" and isinstance(section, dict) and "_target_" not in section:
+            section = {**composed, **section}  # of lfb-import, which knows what scores mean and nothing else
         kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
         keys = [*kept, *(key.removeprefix(f"{name}.") for key in typed if key.startswith(f"{name}."))]
         if "window_seconds" in keys and section.get("cells") == section["window_seconds"]:

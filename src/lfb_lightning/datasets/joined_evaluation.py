@@ -41,10 +41,9 @@ class JoinedEvaluator(nn.Module):
     def update(self, detections: Detections) -> None:
         """Give each part the detections in its videos."""
         places = [self._place(keyframe.video_id) for keyframe in detections.keyframes]
-        for place, part in enumerate(self._parts):
-            if place in places:
-                chosen = [index for index, one in enumerate(places) if one == place]
-                part.update(_taken(detections, chosen, parts=len(self._parts)))
+        for place, part in enumerate(self._parts):  # also where there are none: no part waits for its first batch
+            chosen = [index for index, one in enumerate(places) if one == place]
+            part.update(_taken(detections, chosen, parts=len(self._parts)))
 
     def compute(self) -> Mapping[str, float]:
         """Evaluate every part."""
@@ -74,7 +73,9 @@ def _taken(detections: Detections, chosen: list[int], *, parts: int) -> Detectio
     """Keep the detections of some of a batch's keyframes, whose items get the numbers that they have in their part."""
     device = detections.clip_of_roi.device
     number = torch.full((len(detections.keyframes),), -1, device=device, dtype=detections.clip_of_roi.dtype)
-    number[torch.tensor(chosen, device=device)] = torch.arange(len(chosen), device=device, dtype=number.dtype)
+    number[torch.tensor(chosen, device=device, dtype=torch.long)] = torch.arange(
+        len(chosen), device=device, dtype=number.dtype
+    )
     moved = number[detections.clip_of_roi.long()]
     kept = moved >= 0
     return replace(

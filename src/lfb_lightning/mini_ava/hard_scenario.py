@@ -25,7 +25,7 @@ WINDOW_HALF = 32  # half of the long window, in which exactly one own cue lies
 _SPREAD = 2  # seconds between a round and each actor's cue in it
 _ROUND_SECONDS = (66, 70)  # from one round to the next, the last one excluded
 _PULSES_APART = 4  # seconds between two pulses of an actor
-_RADIUS, _RING, _BULGE = 9.0, 26.0, 11.0  # pixels: of an actor, of the ring, and off the ring where two change places
+_RADIUS, _RING, _BULGE = 9.0, 25.0, 11.0  # pixels: of an actor, of the ring, and off the ring where two change places
 _SWAP_SECONDS = 8.0
 _SWAPS_EVERY = (12.0, 22.0)
 _TURNS_EVERY = (10.0, 25.0)
@@ -85,7 +85,8 @@ class Walker:
             share = min((seconds - move.start) / _SWAP_SECONDS, 1.0)
             place = move.origin + (move.target - move.origin) * share * share * (3 - 2 * share)
             distance = _RING + move.side * _BULGE * float(np.sin(np.pi * share))
-        angle = float(np.interp(seconds, *zip(*self.turns, strict=True))) + place * 2 * np.pi / NUMBER
+        times, angles = zip(*self.turns, strict=True)
+        angle = float(np.interp(seconds, times, angles)) + place * 2 * np.pi / NUMBER
         return SIZE / 2 + distance * float(np.cos(angle)), SIZE / 2 + distance * float(np.sin(angle))
 
     def event_at(self, seconds: float) -> Event | None:

@@ -8,6 +8,7 @@ from lfb_lightning.models.assembly import assemble_detector
 from lfb_lightning.models.backbones import (
     VJEPA2,
     Backbone,
+    HuggingFaceVideo,
     LayeredBackbone,
     MViT,
     ResNet3d,
@@ -38,6 +39,7 @@ __all__ = [
     "FBONonLocal",
     "FBONone",
     "GlobalMean",
+    "HuggingFaceVideo",
     "InferenceDetector",
     "LayeredBackbone",
     "Loss",

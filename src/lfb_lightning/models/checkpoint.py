@@ -17,7 +17,15 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import read_plain_mapping
 from lfb_lightning.files.torch_file import is_torch_file, read_torch
 from lfb_lightning.models.assembly import assemble_detector
-from lfb_lightning.models.backbones import VJEPA2, MViT, ResNet3d, SlowFast, Swin3d, VisionTransformer
+from lfb_lightning.models.backbones import (
+    VJEPA2,
+    HuggingFaceVideo,
+    MViT,
+    ResNet3d,
+    SlowFast,
+    Swin3d,
+    VisionTransformer,
+)
 from lfb_lightning.models.block_loss import Block, BlockLoss
 from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.fbo import FBONonLocal
@@ -25,7 +33,7 @@ from lfb_lightning.models.losses import MultiLabelLoss, SingleLabelLoss
 from lfb_lightning.models.regions import GlobalMean, RoIFeatures
 from lfb_lightning.models.stored_objects import FBOS, StoredObjects, named
 
-BACKBONES = (MViT, ResNet3d, SlowFast, Swin3d, VisionTransformer, VJEPA2)
+BACKBONES = (HuggingFaceVideo, MViT, ResNet3d, SlowFast, Swin3d, VisionTransformer, VJEPA2)
 # What a stored configuration may name beside the classes of trusted packages (docs/security.md).
 DETECTOR_PARTS: dict[str, Callable[..., Any]] = {
     **named(assemble_detector, ActionDetector, *BACKBONES, RoIFeatures, GlobalMean, *FBOS),

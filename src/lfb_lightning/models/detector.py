@@ -1,4 +1,4 @@
-"""The action detector: short-term features of persons, what the bank adds to them, and a linear head."""
+"""The action detector: short-term features of persons, what the bank adds to them, and the head."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lfb_lightning.models.attributes import required_attribute, short_term_channels
 from lfb_lightning.models.digest import state_digest
+from lfb_lightning.models.head import make_head
 from lfb_lightning.models.saved import Saved
 from lfb_lightning.structures import Attention, BankWindow, BankWindows
 
@@ -30,6 +31,8 @@ class ActionDetector(Saved):
         frozen_backbone: Whether the backbone stays as loaded: no gradient, evaluation mode.
         bank_channels: Width of the features in the bank that the FBO reads; None: that of the short-term features.
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
+        head_layers: Layers of the head, 1 or 2.
+        head_channels: Width between two of them; None: that of the short-term features.
         banks: The width of each bank's features by name, where `fbo` is an `FBOSeveral`; None: it reads one bank.
 
     Attributes:
@@ -50,6 +53,8 @@ class ActionDetector(Saved):
         frozen_backbone: bool = False,
         bank_channels: int | None = None,
         bank_name: str | None = None,
+        head_layers: int = 1,
+        head_channels: int | None = None,
         banks: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
@@ -66,9 +71,9 @@ class ActionDetector(Saved):
         self.num_classes = num_classes
         self.frozen_backbone = frozen_backbone
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(self.channels + required_attribute(fbo, "out_channels", of="fbo", least=0), num_classes)
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+        width = self.channels + required_attribute(fbo, "out_channels", of="fbo", least=0)
+        between = self.channels if head_channels is None else head_channels
+        self.head = make_head(width, num_classes, layers=head_layers, channels=between)
         if frozen_backbone:
             backbone.requires_grad_(False)
         self.train()  # Lightning trains modules in the mode that it finds them in

@@ -18,7 +18,7 @@ from lfb_lightning.models.pretrained import CONFIG, WEIGHTS
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _SECRET = re.compile(r"(Bearer\s+|\bhf_)[^\s'\"]+")
-_EXTRA = "pip install 'lfb-lightning[hub]'"
+EXTRA = "pip install 'lfb-lightning[hub]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ def local_folder(name: str | Path, revision: str | None = None) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
-        raise InputError(f"checkpoint {name}: no such folder; to fetch it from the hub: {_EXTRA}.") from error
+        raise InputError(f"checkpoint {name}: no such folder; to fetch it from the hub: {EXTRA}.") from error
     try:
         return Path(snapshot_download(str(name), revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
     except Exception as error:  # its own classes, those of its HTTP library, and OSError
         raise InputError(
-            f"checkpoint {name}: no such folder, and it could not be fetched from the hub ({_reason(error)})."
+            f"checkpoint {name}: no such folder, and it could not be fetched from the hub ({reason(error)})."
         ) from error
 
 
@@ -84,7 +84,7 @@ def require_hub(repo_id: str, token: str | None = None, *, key: str = "repo_id")
     try:
         import huggingface_hub
     except ImportError as error:
-        raise InputError(f"{key}={repo_id}: huggingface_hub is not installed: {_EXTRA}.") from error
+        raise InputError(f"{key}={repo_id}: huggingface_hub is not installed: {EXTRA}.") from error
     if token is None and huggingface_hub.get_token() is None:
         raise InputError(
             f"{key}={repo_id}: there is no token of the hub here; type `hf auth login`, or set the variable HF_TOKEN to one "
@@ -134,7 +134,7 @@ def push_folder(
             allow_patterns=[CONFIG, WEIGHTS, *([] if keeps else [CARD])],
         )
     except Exception as error:  # its own classes, those of its HTTP library, and OSError
-        raise InputError(f"{key}={repo_id}: could not be uploaded to the hub ({_reason(error)}).") from error
+        raise InputError(f"{key}={repo_id}: could not be uploaded to the hub ({reason(error)}).") from error
     return Pushed(str(address), keeps)
 
 
@@ -165,7 +165,7 @@ def _has_edited_card(repo_id: str, token: str | None, branch: str | None) -> boo
         return is_edited(Path(found))
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Say in a few words why the hub's client gave up: what it says is of several lines, and of addresses."""
     if type(error) is RuntimeError and isinstance(error.__cause__, Exception):  # around what happened to one file
         error = error.__cause__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.models.cards.origins import began_with
 from lfb_lightning.models.checkpoint import ForeignCheckpointError, build_detector, load_weights, read_checkpoint
 from lfb_lightning.models.detector import ActionDetector
-from lfb_lightning.models.imports import import_weights
+from lfb_lightning.models.head import start_head
+from lfb_lightning.models.imports.importing import import_found, weights_in
+from lfb_lightning.models.imports.reading import read_foreign, tensors_of
+from lfb_lightning.models.imports.source import WeightSource, find_weights
 from lfb_lightning.models.parameter_limit import no_larger_than
 from lfb_lightning.models.pretrained import read_folder
 
@@ -30,7 +33,7 @@ def load_detector(path: str | Path, trusted_packages: Sequence[str] = ()) -> Act
     said beside them. The file is data: it chooses among the modules of `lfb_lightning.models` (docs/security.md).
 
     Args:
-        path: The checkpoint, or a folder of `lfb-export format=safetensors`.
+        path: The checkpoint, a folder of `lfb-export format=safetensors`, or `hf:organization/name` of the hub.
         trusted_packages: Packages whose own classes and functions the checkpoint may name too, such as `["my_package"]`.
 
     Returns:
@@ -70,7 +73,10 @@ def load_with_config(path: str | Path, trusted_packages: Sequence[str] = ()) -> 
 
 
 def read_any(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Read a checkpoint of ours, a detector's folder, or a file that can be imported.
+    """Read a checkpoint of ours, a detector's folder, or weights that can be imported; also from the hub.
+
+    Args:
+        path: A file, a folder, or `hf:organization/name`.
 
     Returns:
         Its configuration as plain data, and the detector's weights by name.
@@ -78,15 +84,16 @@ def read_any(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]
     Raises:
         InputError: The file is missing, damaged, or of no known make.
     """
-    if Path(path).is_dir():
-        return read_folder(path)
+    found = find_weights(path)
+    if found.path.is_dir():
+        return read_folder(found.path)
     try:
-        return read_checkpoint(path)
+        return read_checkpoint(found.path)
     except ForeignCheckpointError:
-        imported = import_weights(path)
+        imported = import_found(found)
         if imported.note:
             _log.warning("checkpoint %s: %s", path, imported.note)
-        return imported.config(source=str(path)), imported.weights
+        return imported.config(source=found.shown), imported.weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +129,8 @@ def start_from(detector: ActionDetector, path: str | Path) -> Start:
     """
     config, weights = read_any(path)
     number = _copy_backbone(detector.backbone, weights, path)
-    own, other, bias = detector.head, weights.get("head.weight"), weights.get("head.bias")
-    note = "a new head"
-    if (
-        other is not None
-        and bias is not None
-        and not config.get("backbone_only")
-        and other.ndim == 2
-        and len(other) == detector.num_classes
-        and other.shape[1] >= detector.channels
-        and bias.shape == own.bias.shape
-    ):
-        with torch.no_grad():
-            own.weight[:, : detector.channels] = other[:, : detector.channels]
-            own.bias.copy_(bias)
-        note = "the head's short-term columns"
+    fits = not config.get("backbone_only") and start_head(detector.head, weights, channels=detector.channels)
+    note = "the head's short-term columns" if fits else "a new head"
     return _start(f"started from {path}: the backbone ({number} tensors) and {note}", config, path)
 
 
@@ -144,7 +138,8 @@ def load_backbone(backbone: nn.Module, path: str | Path) -> Start:
     """Load a backbone's weights from any known checkpoint.
 
     Args:
-        backbone: What is changed in place.
+        backbone: What is changed in place. One that has `load_foreign(weights) -> number` reads other code bases' names
+            itself.
         path: The checkpoint.
 
     Returns:
@@ -153,8 +148,30 @@ def load_backbone(backbone: nn.Module, path: str | Path) -> Start:
     Raises:
         InputError: The backbone does not fit.
     """
+    load_foreign = getattr(backbone, "load_foreign", None)
+    found = find_weights(path)
+    if load_foreign is not None and not found.path.is_dir() and not _is_ours(found.path):
+        return _load_foreign(load_foreign, found, path)
     config, weights = read_any(path)
     return _start(f"backbone from {path}: {_copy_backbone(backbone, weights, path)} tensors", config, path)
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        read_checkpoint(path)
+    except ForeignCheckpointError:
+        return False
+    return True
+
+
+def _load_foreign(load_foreign: Callable[..., int], found: WeightSource, path: str | Path) -> Start:
+    """Load a file of another code base into a backbone that knows its names itself."""
+    try:
+        number = load_foreign(tensors_of(weights_in(read_foreign(found.path))))
+    except InputError as error:
+        raise InputError(f"checkpoint {path}: {error}") from error
+    config = {"imported_from": found.shown, "imported_layout": "transformers", "license": found.license}
+    return _start(f"backbone from {path}: {number} tensors", config, path)
 
 
 def _start(text: str, config: Mapping[str, Any], path: str | Path) -> Start:

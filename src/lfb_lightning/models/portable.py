@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from lfb_lightning.models.cards.recipe import training_of
+from lfb_lightning.models.cards.text import file_name
 
 # Keys of a stored `data` section that say how a clip is cut and when; the others name files, or are about training.
 CLIP_KEYS = (
@@ -45,7 +45,7 @@ def portable(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(config.get("bank"), Mapping):
         content["bank"] = {name: value for name, value in config["bank"].items() if name in WINDOW_KEYS}
     if config.get("imported_from") is not None:
-        content["imported_from"] = Path(str(config["imported_from"])).name
+        content["imported_from"] = file_name(config["imported_from"])
     if (training := training_of(config)) is not None:
         content["training"] = training
     return content

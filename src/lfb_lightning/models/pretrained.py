@@ -40,6 +40,16 @@ _LARGEST_CONFIG = 1 << 20  # bytes; that of a detector of AVA has 5,000
 _DEEPEST = 32
 
 
+def is_own_folder(folder: str | Path) -> bool:
+    """Tell whether a folder's `config.json` says that this package has written it; what it says else is not looked at."""
+    try:
+        path = Path(folder) / CONFIG
+        is_small = path.stat().st_size <= _LARGEST_CONFIG
+        return is_small and read_json_object(path, what="checkpoint").get("made_by") == _MAKER
+    except (OSError, InputError):
+        return False
+
+
 def read_folder_config(folder: str | Path) -> dict[str, Any]:
     """Read the configuration of a detector's folder, which is plain data.
 
@@ -87,8 +97,7 @@ def read_folder(folder: str | Path) -> tuple[dict[str, Any], dict[str, torch.Ten
             f"checkpoint {folder}: is a detector exported as {config['format']}, whose weights are not read; export it with "
             "format=safetensors for this."
         )
-    path = folder / WEIGHTS
-    if not path.is_file():
+    if not (path := folder / WEIGHTS).is_file():
         raise InputError(f"checkpoint {path}: no such file, although {CONFIG} is there; copy the folder again.")
     try:
         _, spans = read_safetensors_header(path)
@@ -131,10 +140,8 @@ def save_folder(
     title = card_title(folder, card, overwrite_card=overwrite_card)
     with export_folder(folder, overwrite=overwrite) as made:
         write_durably(made / WEIGHTS, save(weights, metadata={"format": "pt"}))
-        digest = state_digest(detector)
-        slots = getattr(detector, "window_slots", None)  # a detector of the user's own may not know of it
-        identity = getattr(detector, "reads_identity", False) or None
-        more = {"weights_digest": digest, "window_slots": slots, "reads_identity": identity}
+        more = {name: getattr(detector, name, None) or None for name in ("window_slots", "reads_identity")}
+        more["weights_digest"] = digest = state_digest(detector)
         write_folder_config(made, config, format="safetensors", card=title, digest=digest, **more)
     return Path(folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -46,10 +47,13 @@ class RoIFeatures(nn.Module):
         temporal_max: Whether the maximum over time is taken instead of the mean.
         context: Whether a region's row also says what the whole frame holds, as a second half: the map pooled to
             `output_size` cells per side, and the maximum of those.
+        enlarge: By how much boxes are enlarged in evaluation mode, as shares of their width and height that both sides have
+            half of, before they are cut at the clip's edges; None: not at all. VideoMAE's detector: `[0.1, 0.05]`.
     """
 
     temporal_max = False  # set on an instance where they are on: the words that features are known by stay as they were
     context = False
+    enlarge: tuple[float, float] | None = None
 
     def __init__(
         self,
@@ -59,10 +63,15 @@ class RoIFeatures(nn.Module):
         aligned: bool = True,
         temporal_max: bool = False,
         context: bool = False,
+        enlarge: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         if output_size < 1:
             raise ValueError(f"output_size is {output_size}, expected at least 1 cell a side")
+        if enlarge is not None and not (len(enlarge) == 2 and all(0 <= share <= 10 for share in enlarge)):
+            raise ValueError(
+                f"enlarge is {enlarge!r:.80}, expected the shares of width and height, each 0 to 10, or null"
+            )
         self.output_size = output_size
         self.aligned = aligned
         self.sampling_ratio = sampling_ratio
@@ -70,6 +79,8 @@ class RoIFeatures(nn.Module):
             self.temporal_max = True
         if context:
             self.context = True
+        if enlarge is not None:
+            self.enlarge = (float(enlarge[0]), float(enlarge[1]))
 
     @property
     def widening(self) -> int:
@@ -80,6 +91,9 @@ class RoIFeatures(nn.Module):
         self, feature_map: Float[Tensor, "B C t h w"], rois: Float[Tensor, "R 5"], *, stride: int
     ) -> Float[Tensor, "R D"]:
         """Pool the map for each region; see `RegionFeatures` for the arguments."""
+        if self.enlarge is not None and not self.training:
+            height, width = (size * stride for size in feature_map.shape[3:])
+            rois = enlarged(rois, self.enlarge, height=height, width=width)
         still = feature_map.amax(dim=2) if self.temporal_max else feature_map.mean(dim=2)
         # fp32 under autocast: half-precision coordinates are off by up to a quarter of a pixel at 512 and more.
         with torch.autocast(still.device.type, enabled=False):
@@ -96,6 +110,28 @@ class RoIFeatures(nn.Module):
             return features
         frames = functional.adaptive_avg_pool2d(still, self.output_size).amax(dim=(2, 3))
         return torch.cat([features, frames.to(features.dtype)[rois[:, 0].long()]], dim=1)
+
+
+def enlarged(
+    rois: Float[Tensor, "R 5"], shares: tuple[float, float], *, height: int, width: int
+) -> Float[Tensor, "R 5"]:
+    """Enlarge boxes to all sides and cut them at the clip's edges, by the arithmetic of VideoMAE's detection code.
+
+    It counts pixels: a box from x1 to x2 is `x2 - x1 + 1` wide, and the last pixel of a clip is `width - 1`.
+
+    Args:
+        rois: Clip index and box in pixels of the clip.
+        shares: Of the width and of the height that is added, half of it at either side.
+        height: Of the clips, in pixels.
+        width: Likewise.
+    """
+    first, last = rois[:, 1:3].float(), rois[:, 3:5].float()
+    more = (last - first + 1) * first.new_tensor(shares) / 2
+    x1, y1 = (first - more).unbind(1)
+    x2, y2 = (last + more).unbind(1)
+    right, bottom = width - 1, height - 1
+    sides = (x1.clamp(0, right), y1.clamp(0, bottom), x2.clamp(0, right), y2.clamp(0, bottom))
+    return torch.stack([rois[:, 0].float(), *sides], dim=1)
 
 
 class GlobalMean(nn.Module):

@@ -41,6 +41,7 @@ class Recipe:
         bank_backbone: Digest of the backbone that made that bank; None where nothing says so.
         actions: Names by score column; columns without a name are no actions.
         loss: Makes scores of logits.
+        times_person_score: Whether a score is the action's times the person's confidence.
     """
 
     clips: ClipSettings
@@ -52,6 +53,7 @@ class Recipe:
     bank_backbone: str | None
     actions: Mapping[int, str]
     loss: Loss
+    times_person_score: bool = False
 
     @property
     def moments_per_second(self) -> Fraction:
@@ -106,6 +108,7 @@ def read_recipe(
         bank_backbone=_digest(stored, trained.get("bank_backbone")),
         actions=_names(trained, labels, num_columns),
         loss=loss,
+        times_person_score=_switch(stored, _section(stored, config, "task"), "times_person_score"),
     )
 
 
@@ -115,6 +118,13 @@ def _section(stored: StoredObjects, config: Mapping[str, Any], name: str) -> dic
 
 def _plain_section(stored: StoredObjects, config: Mapping[str, Any], name: str) -> dict[str, Any]:
     return stored.plain(_section(stored, config, name), name)
+
+
+def _switch(stored: StoredObjects, section: Mapping[str, Any], name: str) -> bool:
+    value = section.get(name, False)
+    if not isinstance(value, bool):
+        raise InputError(f"{stored.source}: task.{name} is {value!r:.50}, expected true or false.")
+    return value
 
 
 def _replaced(settings: ClipSettings, keys: Mapping[str, Any]) -> ClipSettings:

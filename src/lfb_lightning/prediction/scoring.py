@@ -94,7 +94,7 @@ class Scorer:
             keyframes = [Keyframe(video_id, int(tick)) for tick in here.ticks[moments]]
             tracks = (here.tracks[chosen], around.tracks[kept])
             found, attention = self._classify(features, keyframes, clip_of_row, bank, tracks)
-            scores.append(found)
+            scores.append(self._final(found, here.scores[chosen]))
             if attention is not None:
                 weights, empty, rows = attention
                 attentions.append(_listed(weights, empty, rows[clip_of_row.numpy()], kept + first_row, self.listed))
@@ -106,6 +106,13 @@ class Scorer:
         if not scores:
             return Scored(np.zeros((0, self.detector.num_classes), np.float32), None)
         return Scored(np.concatenate(scores), joined_attention(attentions))
+
+    def _final(self, scores: np.ndarray, confidences: np.ndarray) -> np.ndarray:
+        """Make of the actions' scores what the detector was trained to give."""
+        if not self.recipe.times_person_score:
+            return scores
+        weighted: np.ndarray = scores * confidences[:, None].astype(np.float32)
+        return weighted
 
     @torch.inference_mode()
     def _classify(

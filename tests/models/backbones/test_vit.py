@@ -80,17 +80,22 @@ def test_outputs_of_a_tiny_one_equal_mmaction2s(case):
     golden.assert_recorded(logits.sigmoid(), recorded, f"{case}.scores", atol=5e-6)
 
 
-def test_full_size_equals_mmaction2s():
-    recorded = golden.load("vit_b")
-    made = detector(num_frames=4, drop_path_rate=0.0)
+@pytest.mark.parametrize(("clips", "frames"), [(2, 4), pytest.param(1, 16, marks=pytest.mark.thorough)])
+def test_full_size_equals_mmaction2s(clips, frames):
+    recorded, case = golden.load("vit_b"), f"t{frames}"
+    made = detector(num_frames=frames, drop_path_rate=0.0)
     seen = recording(made.backbone)
     with torch.inference_mode():
-        features = made.short_term_features(golden.video(2, 4, 224, 320), recorded["t4.rois"])
+        feature_map = made.backbone(golden.video(clips, frames, 224, 320))
+        features = made.roi_features(feature_map, recorded[f"{case}.rois"], stride=16)
         logits = made.head(features)
-    for index in range(12):
-        golden.assert_recorded(seen[f"block{index}"], recorded, f"t4.block{index}", atol=1e-4)
-    golden.assert_recorded(features, recorded, "t4.roi_feats", atol=1e-4)
-    golden.assert_recorded(logits, recorded, "t4.logits", atol=2e-5)
+    seen |= {"feature_map": feature_map, "temporal_mean": feature_map.mean(dim=2), "roi_feats": features}
+    assert len(seen) == 12 * 3 + 2 + 3
+    for name, value in seen.items():
+        if f"{case}.{name}" in recorded or f"{case}.{name}.idx" in recorded:  # attn and mlp in the first block only
+            golden.assert_recorded(value, recorded, f"{case}.{name}", atol=1e-4)
+    golden.assert_recorded(logits, recorded, f"{case}.logits", atol=2e-5)
+    golden.assert_recorded(logits.sigmoid(), recorded, f"{case}.scores", atol=1e-5)
 
 
 def test_the_original_detectors_head_reads_smaller_regions():

@@ -1,8 +1,10 @@
 """Vision transformers and SlowFast in every published layout: each key accounted for, each weight where it belongs."""
 
 import math
+import pickle
 import re
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -140,8 +142,10 @@ def test_an_imported_detector_gives_mmaction2s_scores(tmp_path):
 def test_an_imported_original_detector_has_its_own_head(tmp_path, caplog):
     torch.save({"model": their_detector(test_vit.detector(**TINY).state_dict())}, tmp_path / "their.pth")
     pooling = load_detector(tmp_path / "their.pth").roi_features
-    assert (pooling.output_size, pooling.aligned) == (7, False)
-    assert len([record for record in caplog.records if "multiplies scores by the person's" in record.message]) == 1
+    assert (pooling.output_size, pooling.aligned, pooling.enlarge) == (7, False, (0.1, 0.05))
+    assert len([record for record in caplog.records if "task.times_person_score=true" in record.message]) == 1
+    imported = import_weights(tmp_path / "their.pth")
+    assert imported.config(source="their.pth")["task"] == {"times_person_score": True}
 
 
 def test_positions_that_were_trained_stay_weights(tmp_path):
@@ -202,6 +206,53 @@ def test_each_weight_of_pyslowfasts_slowfast_comes_home(nonlocal_after, tmp_path
     assert (backbone["alpha"], backbone["slow_frames"], backbone["lateral_norm"]) == (4, "linspace", True)
     assert backbone.get("nonlocal_after", [[], [], [], []]) == [list(row) for row in nonlocal_after]
     assert result.spec["roi_features"]["output_size"] == 7
+
+
+def caffe2_name(name):
+    """The name of a SlowFast detector's weight in the Caffe2 files of PySlowFast's model zoo."""
+    parts = name.split(".")
+    leaf = {"weight": "s", "bias": "b", "running_mean": "rm", "running_var": "riv"}
+    if parts[0] == "head":
+        return f"pred_{parts[1][0]}"
+    if parts[1] == "laterals":
+        place = "t_pool1" if parts[2] == "0" else f"t_res{int(parts[2]) + 1}_0_branch2c_bn"
+        return f"{place}_subsample_" + ("w" if parts[3] == "conv" else f"bn_{leaf[parts[4]]}")
+    mark = "t_" if parts[1] == "fast" else ""
+    if parts[2] == "stem":
+        return f"{mark}conv1_w" if parts[3] == "conv" else f"{mark}res_conv1_bn_{leaf[parts[4]]}"
+    if parts[2] == "nonlocals":
+        stage, block = parts[3].split("_")
+        end = f"bn_{leaf[parts[5]]}" if parts[4] == "bn" else f"{parts[4]}_{parts[5][0]}"
+        return f"nonlocal_conv{int(stage) + 2}_{block}_{end}"
+    branch = {"downsample": "1", "conv1": "2a", "conv2": "2b", "conv3": "2c"}[parts[5]]
+    end = "w" if parts[6] == "conv" else f"bn_{leaf[parts[7]]}"
+    return f"{mark}res{int(parts[3]) + 2}_{parts[4]}_branch{branch}_{end}"
+
+
+def test_each_weight_of_pyslowfasts_caffe2_slowfast_comes_home(tmp_path):
+    nonlocal_after = ((), (), (0,), ())
+    expected = test_slowfast.detector(**SMALL, **PYSLOWFAST, nonlocal_after=nonlocal_after).state_dict()
+    expected = {name: value for name, value in expected.items() if not name.endswith("num_batches_tracked")}
+    weights = {caffe2_name(name): (value[1:] if "head" in name else value).numpy() for name, value in expected.items()}
+    assert len(weights) == len(expected)
+    blobs = {
+        **weights,
+        "conv1_w_momentum": weights["conv1_w"],
+        "t_res_conv1_bn_s_momentum": np.zeros(2),
+        "lr": np.ones(1),
+    }
+    (tmp_path / "their.pkl").write_bytes(pickle.dumps({"blobs": blobs}, protocol=2))
+    result = import_weights(tmp_path / "their.pkl")
+    assert (result.report.layout, result.report.unexplained) == ("PySlowFast (SlowFast, Caffe2)", [])
+    assert sorted(accounted(result.report)) == sorted(blobs)
+    for name, value in expected.items():
+        if name.startswith("backbone."):
+            assert torch.equal(result.weights[name], value), name
+    assert torch.equal(result.weights["head.bias"][1:], expected["head.bias"][1:])
+    backbone, pooling = result.spec["backbone"], result.spec["roi_features"]
+    assert (backbone["alpha"], backbone["slow_frames"], backbone["lateral_norm"]) == (4, "linspace", True)
+    assert (backbone["nonlocal_after"], backbone["fusion_kernel"]) == ([[], [], [0], []], 7)
+    assert (pooling["output_size"], pooling["aligned"]) == (7, False)
 
 
 @pytest.mark.parametrize(

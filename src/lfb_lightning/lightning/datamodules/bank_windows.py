@@ -11,21 +11,21 @@ import torch
 
 from lfb_lightning.bank import FeatureBank, WindowSpec
 from lfb_lightning.bank.window import window_generator
-from lfb_lightning.datasets import ActionSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.persons import BankTracks
 from lfb_lightning.structures import BankWindow, BankWindows, ClipBatch, ViewBatch
+from lfb_lightning.video.protocol import Video
 
 _USUAL_ASPECT = 16 / 9
 _log = logging.getLogger(__name__)
 
 
 class WindowReader:
-    """Reads the windows of batches from the bank of a split.
+    """Reads the windows of batches from a bank.
 
     Args:
         bank: The bank.
-        split: Whose videos say how wide their pictures are.
+        video: Opens a video by its id, to ask how wide its pictures are; raises InputError where it is missing.
         seed: Of windows that are a random choice.
         identity: Whether windows say which slots show the same person as each region.
 
@@ -33,9 +33,9 @@ class WindowReader:
         InputError: Identity is asked of a bank whose entries are no persons.
     """
 
-    def __init__(self, bank: FeatureBank, split: ActionSplit, *, seed: int, identity: bool) -> None:
+    def __init__(self, bank: FeatureBank, video: Callable[[str], Video], *, seed: int, identity: bool) -> None:
         self._bank = bank
-        self._split = split
+        self._video = video
         self._seed = seed
         self._warned = False
         self._tracks = BankTracks(bank, aspect=self._aspect) if identity else None
@@ -66,7 +66,7 @@ class WindowReader:
     def _aspect(self, video_id: str) -> float:
         """Width / height of a video's picture; of one that is not at hand, as with a bank alone, that of most videos."""
         try:
-            properties = self._split.video(video_id).properties()
+            properties = self._video(video_id).properties()
             return properties.width / properties.height
         except InputError as error:
             if not self._warned:

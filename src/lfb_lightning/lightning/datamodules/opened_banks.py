@@ -85,7 +85,7 @@ class OpenedBanks:
         """
         if split.name not in self._readers:
             self._readers[split.name] = {
-                name: WindowReader(bank, split, seed=self._seed, identity=self._identity)
+                name: WindowReader(bank, split.video, seed=self._seed, identity=self._identity)
                 for name, bank in self.read(split).items()
             }
         return self._readers[split.name]

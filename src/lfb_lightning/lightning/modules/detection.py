@@ -43,6 +43,8 @@ class DetectionTask(LightningModule):
         action_threshold: A score of at most this is no detection; None: every score is one.
         frozen_epochs: Epochs at the start in which the backbone stays as it is: no gradient, evaluation mode, weights that
             no optimizer touches.
+        times_person_score: Whether a score is the action's times the person detector's confidence, as VideoMAE's test has
+            it; annotated persons have 1.
 
     Raises:
         InputError: A value is out of its range; the message names the key.
@@ -61,6 +63,7 @@ class DetectionTask(LightningModule):
         on_nan: str = "stop",
         action_threshold: float | None = None,
         frozen_epochs: int = 0,
+        times_person_score: bool = False,
     ) -> None:
         super().__init__()
         if on_nan not in ("stop", "skip"):
@@ -76,6 +79,7 @@ class DetectionTask(LightningModule):
         self.config_text = config_text
         self.on_nan = on_nan
         self.frozen_epochs = frozen_epochs
+        self.times_person_score = times_person_score
         self.skipped_steps = 0
         self.result_files: list[Path] = []  # of the last test, on the first process
         self.figures: Mapping[str, float] | None = None  # of the last evaluation; None before the first
@@ -218,6 +222,8 @@ class DetectionTask(LightningModule):
         return self._add(batch, self.loss.scores(self(batch)))
 
     def _add(self, batch: ClipBatch, scores: Tensor) -> Detections:
+        if self.times_person_score:
+            scores = scores * batch.scores[:, None].to(scores.dtype)
         detections = Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores, batch.items)
         self.evaluator.update(detections)
         return detections

@@ -10,6 +10,8 @@ from lfb_lightning.models.cards.text import code, file_name
 
 _LICENSE = re.compile(r"(\S+)(?: \((.*)\))?")  # a publisher's, or that of a code base and why (`Layout.license`)
 
+STATED = "as its card says"  # why a license is taken to be that of weights whose repository states it
+
 
 def began_with(config: Mapping[str, Any], path: object) -> list[dict[str, str]]:
     """Describe the file that a training begins with, for `trained_on.began_with` of its checkpoints.
@@ -66,6 +68,8 @@ def sentence(origin: Mapping[str, str]) -> str:
         return f"{name}: its publisher has said {code(known[0])}."
     if not layout:
         return f"{name}: its license is not known; nothing in it says who made it."
+    if known is not None and known[1] == STATED:
+        return f"{name}: its card states {code(known[0])}."
     made = f"{name}: its weights are named as {code(layout)} names them"
     if known is None:
         return f"{made}; under which license such weights are published is not known."

@@ -12,6 +12,8 @@ from lfb_lightning.errors import one_line
 _LONGEST = 200
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#+!|~&$@:\"^]|(?<=www)\.)", re.IGNORECASE)
 
+_HUB = re.compile(r"hf:[A-Za-z0-9][\w.-]*/[A-Za-z0-9]", re.ASCII)
+
 
 def escaped(value: object, longest: int = _LONGEST) -> str:
     """Make a text that Markdown shows as it is: one line, no markup, no HTML, no automatic link."""
@@ -24,7 +26,12 @@ def code(value: object) -> str:
 
 
 def file_name(value: object) -> str:
-    """Give the last part of a path of any system: where a file lay is nobody's business, and may hold a name."""
+    """Give the last part of a path of any system: where a file lay is nobody's business, and may hold a name.
+
+    A name of the Hugging Face Hub (`hf:organization/name`) is no place of a machine and stays whole.
+    """
+    if _HUB.match(str(value)):
+        return str(value)
     return re.split(r"[/\\]", str(value).rstrip("/\\"))[-1]
 
 

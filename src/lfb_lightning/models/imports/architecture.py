@@ -204,6 +204,8 @@ def detector_spec(
     }
     if temporal_max:
         roi_features["temporal_max"] = True
+    if layout.enlarge is not None:
+        roi_features["enlarge"] = list(layout.enlarge)
     head = weights.get("head.weight")
     if fbo is None and _SLOWFAST in weights and head is not None and head.shape[1] == 2 * channels:
         roi_features["context"] = True  # no SlowFast was published with an FBO avg or max, whose head is as wide

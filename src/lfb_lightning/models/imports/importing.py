@@ -3,71 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.torch_writing import save_durably
 from lfb_lightning.models.checkpoint import build_detector
 from lfb_lightning.models.imports.architecture import detector_spec
+from lfb_lightning.models.imports.imported import Imported
 from lfb_lightning.models.imports.layouts import LAYOUTS
 from lfb_lightning.models.imports.reading import read_foreign, tensors_of
 from lfb_lightning.models.imports.report import Fate, ImportReport
 from lfb_lightning.models.imports.rules import CLIP_CLASSIFIER, Layout, rename
+from lfb_lightning.models.imports.source import WeightSource, find_weights
 from lfb_lightning.models.parameter_limit import no_larger_than
 
 _NESTED = ("state_dict", "model_state", "model", "module", "blobs")
 _BN_EPSILON = 1e-5
 _TEMPORAL_MAX = r"temporal_pool_mode['\"]?\s*[=:]\s*['\"]max['\"]"  # in mmaction2's configuration text
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What a file of another code base became.
-
-    Attributes:
-        spec: The detector's configuration.
-        weights: Its weights, under our names.
-        report: What became of each of the source's weights.
-        has_head: False where the source classifies clips: the head is new then.
-        clips: How the source cuts and normalizes clips, as keys of `data`.
-        license: That of the weights; "": not known.
-        note: In which way the source's detectors mean something that is not done here; "": in none.
-    """
-
-    spec: dict[str, Any]
-    weights: dict[str, torch.Tensor]
-    report: ImportReport
-    has_head: bool
-    clips: Mapping[str, Any]
-    license: str = ""
-    note: str = ""
-
-    def config(self, *, source: str) -> dict[str, Any]:
-        """Make the configuration that a checkpoint of it holds."""
-        told = {name: text for name, text in (("license", self.license), ("notes", self.note)) if text}
-        return {
-            "model": self.spec,
-            "imported_from": source,
-            "imported_layout": self.report.layout,
-            "backbone_only": not self.has_head,
-            "clips": dict(self.clips),
-            **told,
-        }
-
-    def save(self, path: str | Path, *, source: str) -> None:
-        """Write a checkpoint that `load_detector`, `init_from` and `backbone.weights` read."""
-        content = {
-            "state_dict": {f"detector.{key}": value for key, value in self.weights.items()},
-            "hyper_parameters": {"config": yaml.safe_dump(self.config(source=source))},
-        }
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        save_durably(Path(path), content)
 
 
 def import_weights(
@@ -79,7 +34,7 @@ def import_weights(
     (MViTv2, Swin) and Hugging Face (VideoMAE, V-JEPA 2).
 
     Args:
-        path: The file.
+        path: The file, a folder of transformers' kind, or `hf:organization/name` of the Hugging Face Hub.
         fbo: "avg" or "max", which tells apart two models that have the same weights.
         strict: Whether a weight that is unused or missing without a known reason is an error.
         aligned: Whether the detector uses RoIAlign's second form, which no file says; None: as the code base's usually do.
@@ -87,7 +42,19 @@ def import_weights(
     Raises:
         InputError: The file cannot be read, is of no known layout, or (`strict`) has such a weight.
     """
-    content, source = read_foreign(path), f"checkpoint {path}"
+    return import_found(find_weights(path), fbo=fbo, strict=strict, aligned=aligned)
+
+
+def import_found(
+    found: WeightSource, *, fbo: str | None = None, strict: bool = True, aligned: bool | None = None
+) -> Imported:
+    """Import weights whose place has been found; see `import_weights`."""
+    source = f"checkpoint {found.shown}"
+    if found.path.is_dir():
+        raise InputError(
+            f"{source}: is a detector of this package and needs no import; give it as ckpt_path or init_from."
+        )
+    content = read_foreign(found.path)
     try:
         imported = _imported(content, fbo, strict, source)
     except InputError as error:
@@ -95,11 +62,11 @@ def import_weights(
     except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # of weights that no model has
         raise InputError(f"{source}: its weights are not a whole model's ({type(error).__name__}: {error}).") from error
     imported.spec["roi_features"] |= {} if aligned is None else {"aligned": aligned}
-    return imported
+    return replace(imported, license=found.license or imported.license, source=found.shown)
 
 
 def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str) -> Imported:
-    source = _strip_prefixes(tensors_of(_weights_of(content)))
+    source = _strip_prefixes(tensors_of(weights_in(content)))
     layout = _layout_of(source)
     report = ImportReport(layout.name)
     has_head = not _is_recognizer(source, layout)
@@ -122,13 +89,15 @@ def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str)
     fitted = _fit(weights, origins, own, report, has_head=has_head)
     if strict and report.unexplained:
         raise InputError(f"not every weight is accounted for: {report.first_unexplained()}; strict=false goes on.")
-    clips = dict(layout.clips)
+    clips = {**layout.clips, **(layout.detector_clips if has_head else {})}
     if "num_frames" in spec["backbone"]:
         clips["num_frames"] = spec["backbone"]["num_frames"]
-    return Imported(spec, fitted, report, has_head, clips, layout.license, layout.note if has_head else "")
+    note, task = (layout.note, layout.task) if has_head else ("", None)
+    return Imported(spec, fitted, report, has_head, clips, license=layout.license, note=note, task=task)
 
 
-def _weights_of(content: dict[str, Any]) -> dict[str, Any]:
+def weights_in(content: dict[str, Any]) -> dict[str, Any]:
+    """Find the mapping of weights in what a file holds, which may keep it under one of some names."""
     for name in _NESTED:
         if isinstance(content.get(name), dict):
             return dict(content[name])

@@ -12,7 +12,14 @@ from lfb_lightning.models.imports.multiscale_layouts import (
     TRANSFORMERS_VJEPA2,
 )
 from lfb_lightning.models.imports.rules import APACHE, MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule, less_one
-from lfb_lightning.models.imports.slowfast_layouts import MMACTION2_SLOWFAST, PYSLOWFAST_SLOWFAST
+from lfb_lightning.models.imports.slowfast_layouts import (
+    CAFFE2_BRANCH,
+    CAFFE2_NORM,
+    CAFFE2_STATE,
+    MMACTION2_SLOWFAST,
+    PYSLOWFAST_CAFFE2,
+    PYSLOWFAST_SLOWFAST,
+)
 from lfb_lightning.models.imports.vit_layouts import HUGGING_FACE_VIDEOMAE, MMACTION2_VIT, UMT, VIDEOMAE
 
 _FBO = r"roi_head\.shared_head\.fbo\."
@@ -90,8 +97,6 @@ PYTORCHVIDEO = Layout(
     classes_from_zero=True,
 )
 
-_CAFFE2_NORM = {"s": "weight", "b": "bias", "rm": "running_mean", "riv": "running_var"}
-_BRANCH = {"1": "downsample", "2a": "conv1", "2b": "conv2", "2c": "conv3"}
 _CAFFE2_NL = {"theta": "query", "phi": "key", "g": "value", "out": "out"}
 _WEIGHT_OR_BIAS = {"w": "weight", "b": "bias"}
 
@@ -102,14 +107,14 @@ CAFFE2 = Layout(
     clips={"num_frames": 32, "frame_stride": 2, "resize": "opencv"},
     rules=(
         Rule(r"conv1_w", "backbone.stem.conv.weight"),
-        Rule(r"res_conv1_bn_(s|b|rm|riv)", lambda m: f"backbone.stem.bn.{_CAFFE2_NORM[m[1]]}"),
+        Rule(r"res_conv1_bn_(s|b|rm|riv)", lambda m: f"backbone.stem.bn.{CAFFE2_NORM[m[1]]}"),
         Rule(
             r"res([2-5])_(\d+)_branch(1|2[abc])_w",
-            lambda m: f"backbone.stages.{int(m[1]) - 2}.{m[2]}.{_BRANCH[m[3]]}.conv.weight",
+            lambda m: f"backbone.stages.{int(m[1]) - 2}.{m[2]}.{CAFFE2_BRANCH[m[3]]}.conv.weight",
         ),
         Rule(
             r"res([2-5])_(\d+)_branch(1|2[abc])_bn_(s|b|rm|riv)",
-            lambda m: f"backbone.stages.{int(m[1]) - 2}.{m[2]}.{_BRANCH[m[3]]}.bn.{_CAFFE2_NORM[m[4]]}",
+            lambda m: f"backbone.stages.{int(m[1]) - 2}.{m[2]}.{CAFFE2_BRANCH[m[3]]}.bn.{CAFFE2_NORM[m[4]]}",
         ),
         Rule(
             r"nonlocal_conv([34])_(\d+)_(theta|phi|g|out)_(w|b)",
@@ -117,7 +122,7 @@ CAFFE2 = Layout(
         ),
         Rule(
             r"nonlocal_conv([34])_(\d+)_bn_(s|b|rm|riv)",
-            lambda m: f"backbone.nonlocals.{int(m[1]) - 2}_{m[2]}.bn.{_CAFFE2_NORM[m[3]]}",
+            lambda m: f"backbone.nonlocals.{int(m[1]) - 2}_{m[2]}.bn.{CAFFE2_NORM[m[3]]}",
         ),
         Rule(r"box_pooled_fbonl_reduc_(w|b)", lambda m: f"fbo.short_term_projection.{_WEIGHT_OR_BIAS[m[1]]}"),
         Rule(r"lfb_1x1_(w|b)", lambda m: f"fbo.long_term_projection.{_WEIGHT_OR_BIAS[m[1]]}"),
@@ -126,8 +131,7 @@ CAFFE2 = Layout(
             lambda m: f"fbo.layers.{m[1]}.{_CAFFE2_NL[m[2]]}.{_WEIGHT_OR_BIAS[m[3]]}",
         ),
         Rule(r"pred_(w|b)", lambda m: f"head.{_WEIGHT_OR_BIAS[m[1]]}"),
-        Rule(r".*_momentum", None, "the optimizer's state"),
-        Rule(r"lr|epoch|model_iter", None, "the state of the schedule"),
+        *CAFFE2_STATE,
     ),
     roi_size=7,
     aligned=False,
@@ -139,6 +143,6 @@ CAFFE2 = Layout(
 LAYOUTS = (  # the first that fits: SlowFast's slow pathway is marked as SlowOnly is, and Swin's patches as VideoMAE's
     *(MMACTION2, MMACTION2_VIT, MMACTION2_SLOWFAST, MMACTION2_MVIT),
     *(PYSLOWFAST_SLOWFAST, PYSLOWFAST, PYSLOWFAST_MVIT),
-    *(PYTORCHVIDEO, CAFFE2, TORCHVISION_MVIT, TORCHVISION_SWIN3D),
+    *(PYTORCHVIDEO, PYSLOWFAST_CAFFE2, CAFFE2, TORCHVISION_MVIT, TORCHVISION_SWIN3D),
     *(VIDEOMAE, UMT, HUGGING_FACE_VIDEOMAE, TRANSFORMERS_VJEPA2),
 )

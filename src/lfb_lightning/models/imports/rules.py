@@ -44,8 +44,11 @@ class Layout:
         backbone: Keys of the backbone's configuration that its weights do not tell.
         classes_from_zero: Whether its score column is the action id minus one.
         clips: Keys of `data` by which its clips differ from our defaults; a model's own number of frames is not always known.
+        detector_clips: Those of them that are others for its detectors.
         license: That of its published weights, and in brackets why; "": not known.
-        note: In which way its detectors mean something that is not done here; "": in none.
+        enlarge: As `RoIFeatures` has it.
+        task: Keys of `task` by which its scores differ from our defaults.
+        note: What its detectors do beside what is usual here, and which keys do so; "": nothing.
     """
 
     name: str
@@ -61,7 +64,10 @@ class Layout:
     backbone: Mapping[str, Any] = field(default_factory=dict)
     classes_from_zero: bool = False
     clips: Mapping[str, Any] = field(default_factory=dict)
+    detector_clips: Mapping[str, Any] = field(default_factory=dict)
     license: str = ""
+    enlarge: tuple[float, float] | None = None
+    task: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
 
     def made(self, weights: Mapping[str, Tensor]) -> bool:

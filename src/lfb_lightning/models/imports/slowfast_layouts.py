@@ -1,4 +1,4 @@
-"""The layouts of SlowFast: mmaction2's and PySlowFast's."""
+"""The layouts of SlowFast: mmaction2's, and PySlowFast's as PyTorch and as Caffe2 files."""
 
 from __future__ import annotations
 
@@ -78,4 +78,64 @@ PYSLOWFAST_SLOWFAST = Layout(
     classes_from_zero=True,
     clips={"mean": [0.45, 0.45, 0.45], "std": [0.225, 0.225, 0.225], **_SLOWFAST_CLIPS},
     note="its models of the Caffe2 configurations use RoIAlign's first form: import those by lfb-import with aligned=false",
+)
+
+CAFFE2_NORM = {"s": "weight", "b": "bias", "rm": "running_mean", "riv": "running_var"}
+CAFFE2_BRANCH = {"1": "downsample", "2a": "conv1", "2b": "conv2", "2c": "conv3"}
+CAFFE2_STATE = (
+    Rule(r".*_momentum", None, "the optimizer's state"),
+    Rule(r"lr|epoch|model_iter", None, "the state of the schedule"),
+)
+_WEIGHT_OR_BIAS = {"w": "weight", "b": "bias"}
+_NORM = r"_bn_(s|b|rm|riv)"
+
+
+def _path(mark: str | None) -> str:
+    return "fast" if mark else "slow"
+
+
+PYSLOWFAST_CAFFE2 = Layout(
+    name="PySlowFast (SlowFast, Caffe2)",
+    license=APACHE,
+    mark=r"t_conv1_w",  # names of the fast pathway begin with t_
+    rules=(
+        Rule(r"(t_)?conv1_w", lambda m: f"backbone.{_path(m[1])}.stem.conv.weight"),
+        Rule(r"(t_)?res_conv1" + _NORM, lambda m: f"backbone.{_path(m[1])}.stem.bn.{CAFFE2_NORM[m[2]]}"),
+        Rule(r"t_pool1_subsample_w", "backbone.laterals.0.conv.weight"),
+        Rule(r"t_pool1_subsample" + _NORM, lambda m: f"backbone.laterals.0.bn.{CAFFE2_NORM[m[1]]}"),
+        Rule(
+            r"t_res([2-4])_\d+_branch2c_bn_subsample_w",
+            lambda m: f"backbone.laterals.{int(m[1]) - 1}.conv.weight",
+        ),
+        Rule(
+            r"t_res([2-4])_\d+_branch2c_bn_subsample" + _NORM,
+            lambda m: f"backbone.laterals.{int(m[1]) - 1}.bn.{CAFFE2_NORM[m[2]]}",
+        ),
+        Rule(
+            r"(t_)?res([2-5])_(\d+)_branch(1|2[abc])_w",
+            lambda m: f"backbone.{_path(m[1])}.stages.{int(m[2]) - 2}.{m[3]}.{CAFFE2_BRANCH[m[4]]}.conv.weight",
+        ),
+        Rule(
+            r"(t_)?res([2-5])_(\d+)_branch(1|2[abc])" + _NORM,
+            lambda m: (
+                f"backbone.{_path(m[1])}.stages.{int(m[2]) - 2}.{m[3]}.{CAFFE2_BRANCH[m[4]]}.bn.{CAFFE2_NORM[m[5]]}"
+            ),
+        ),
+        Rule(
+            r"nonlocal_conv([2-5])_(\d+)_(theta|phi|g|out)_(w|b)",
+            lambda m: f"backbone.slow.nonlocals.{int(m[1]) - 2}_{m[2]}.{m[3]}.{_WEIGHT_OR_BIAS[m[4]]}",
+        ),
+        Rule(
+            r"nonlocal_conv([2-5])_(\d+)" + _NORM,
+            lambda m: f"backbone.slow.nonlocals.{int(m[1]) - 2}_{m[2]}.bn.{CAFFE2_NORM[m[3]]}",
+        ),
+        Rule(r"pred_(w|b)", lambda m: f"head.{_WEIGHT_OR_BIAS[m[1]]}"),
+        *CAFFE2_STATE,
+    ),
+    roi_size=7,
+    aligned=False,
+    dilate_last_stage=True,
+    backbone=PYSLOWFAST_SLOWFAST.backbone,
+    classes_from_zero=True,
+    clips=PYSLOWFAST_SLOWFAST.clips,
 )

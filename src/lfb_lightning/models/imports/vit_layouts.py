@@ -13,9 +13,12 @@ _NON_COMMERCIAL = "CC-BY-NC-4.0 (VideoMAE's weights, and what is trained from th
 _CLIP_NORM = "a clip classifier's norm, behind the mean: a detector's norm is another one, per token"
 _DECODER = "the decoder of self-supervised training"
 _VIDEOMAE_NOTE = (
-    "its code enlarges test boxes (by 10 % of their width and 5 % of their height), keeps persons of at least 0.8 and "
-    "multiplies scores by the person's; here boxes are as detected and scores are the classes' own"
+    "as its code does in tests, boxes are enlarged (model.roi_features.enlarge=[0.1,0.05]) and scores multiplied by the "
+    "person's (task.times_person_score=true); it keeps persons of at least 0.8, which is for the command to say "
+    "(data.eval_threshold=0.8)"
 )
+
+_DETECTOR_CLIPS = {"mean": [0.48145, 0.45471, 0.40384], "std": [0.225, 0.225, 0.225]}  # UMT's too, which is built on it
 
 MMACTION2_VIT = Layout(
     name="mmaction2 (VideoMAE)",
@@ -53,9 +56,12 @@ VIDEOMAE = Layout(
     rules=_ORIGINAL_RULES,
     roi_size=7,
     aligned=False,
+    dropout=0.0,
     classes_from_zero=True,
-    clips={"mean": [0.48145, 0.45471, 0.40384], "std": [0.225, 0.225, 0.225], "frame_stride": 4},
+    clips={**_DETECTOR_CLIPS, "frame_stride": 4},
     license=_NON_COMMERCIAL,
+    enlarge=(0.1, 0.05),
+    task={"times_person_score": True},
     note=_VIDEOMAE_NOTE,
 )
 
@@ -68,9 +74,13 @@ UMT = Layout(
     rules=_ORIGINAL_RULES,
     roi_size=7,
     aligned=False,
+    dropout=0.0,
     classes_from_zero=True,
     clips={"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
-    note=f"its detectors are taken to be made as VideoMAE's own, which was not checked: {_VIDEOMAE_NOTE}",
+    enlarge=(0.1, 0.05),
+    task={"times_person_score": True},
+    detector_clips=_DETECTOR_CLIPS,
+    note=_VIDEOMAE_NOTE,
 )
 
 _HF = r"(?:videomae\.)?"
