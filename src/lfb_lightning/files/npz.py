@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -63,6 +63,7 @@ def read_npz(
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     record = archive.getinfo(f"{name}.npy")
     with archive.open(record) as file:
+        assert isinstance(file, zipfile.ZipExtFile)
         shape, by_columns, dtype = _header(file)
         if dtype.kind not in _KINDS:
             raise ValueError(f"array {name!r} holds {dtype}, expected numbers or texts")
@@ -75,7 +76,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     return np.frombuffer(content, dtype=dtype).reshape(shape, order="F" if by_columns else "C")
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(file: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = npy.read_magic(file)
     if version == (1, 0):
         return npy.read_array_header_1_0(file)

@@ -104,7 +104,9 @@ def read_segment_scores(path: str | Path) -> tuple[list[str], dict[str, Float64[
 
 
 def _from_text(path: Path, of_moments: bool) -> tuple[list[str], np.ndarray, np.ndarray]:
-    ids, frames, rows = [], [], []
+    ids: list[str] = []
+    frames: list[int] = []
+    rows: list[np.ndarray] = []
     seen: set[tuple[str, int]] = set()
     for number, fields in _lines(path):
         where = f"{_WHAT} {path}, row {number}"

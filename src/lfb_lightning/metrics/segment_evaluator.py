@@ -48,7 +48,8 @@ class SegmentAccuracy(nn.Module):
         prior: Float[np.ndarray, "V M"] | None = None,
     ) -> None:
         super().__init__()
-        assert heads and set(heads) <= set(HEADS)
+        assert heads
+        assert set(heads) <= set(HEADS)
         self._segment_ids = list(segment_ids)
         self._heads = dict(heads)
         self._labels = labels
@@ -113,7 +114,7 @@ class SegmentAccuracy(nn.Module):
         tables = {head: np.maximum(values, _LEAST_LOGIT).astype(np.float32) for head, values in self._logits.items()}
         arrays = {f"{head}_output": values for head, values in tables.items()}
         with durable_file(folder / "results.npz") as file:
-            np.savez(file, allow_pickle=False, narration_id=np.array(ids, dtype=str), **arrays)
+            np.savez(file, narration_id=np.array(ids, dtype=str), **arrays)
         if self._labels is not None or len(tables) < len(HEADS):
             return [folder / "results.npz"]
         write_submission(folder / "test.zip", ids, verbs=tables["verb"], nouns=tables["noun"])
