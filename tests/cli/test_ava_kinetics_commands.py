@@ -5,6 +5,8 @@ import json
 import pytest
 
 from lfb_lightning.bank import FeatureBank
+from lfb_lightning.clips import ClipSampling
+from lfb_lightning.datasets import AvaKineticsDataset
 from tests.kinetics_set import NAMES
 
 pytestmark = pytest.mark.slow
@@ -41,3 +43,9 @@ def test_check_counts_what_is_missing_and_cache_stores_both_sources(kinetics_set
         "cache", *kinetics_set.overrides, f"data.cache_dir={tmp_path / 'cache'}", "splits=[train]", "num_workers=0"
     )
     assert "10 videos cached" in done.stdout
+    section = {**kinetics_set.section, "source": "cache", "cache_dir": str(tmp_path / "cache")}
+    split = AvaKineticsDataset(**section).split("train")
+    sampling = ClipSampling(4, 3, 10.0)
+    for item in split.training_items():
+        times = sampling.times(split.clock.seconds_in_video(item.keyframe.timestamp))
+        assert split.video(item.keyframe.video_id).clip(times).shape == (4, 96, 96, 3)
