@@ -7,6 +7,8 @@ import pytest
 from lfb_lightning.bank import FeatureBank
 from lfb_lightning.clips import ClipSampling
 from lfb_lightning.datasets import AvaKineticsDataset
+from lfb_lightning.models.checkpoint import read_checkpoint
+from lfb_lightning.prediction.recipe import read_recipe
 from tests.kinetics_set import NAMES
 
 pytestmark = pytest.mark.slow
@@ -28,6 +30,9 @@ def test_ava_kinetics_trains_extracts_and_tests(kinetics_set, here, tmp_path):
     here("test", f"ckpt_path={tmp_path / 'nl' / 'checkpoints' / 'best.ckpt'}", f"hydra.run.dir={tmp_path / 'test'}")
     trained, tested = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("nl", "test"))
     assert tested["mAP"] == pytest.approx(trained["mAP"], abs=1e-9)
+    config, _ = read_checkpoint(tmp_path / "nl" / "checkpoints" / "best.ckpt")
+    recipe = read_recipe(config, source="the checkpoint", num_columns=15)
+    assert (recipe.clock.ticks_per_second, recipe.step, recipe.window.slots) == (1, 1, 80), "predicted once per second"
     rows = (tmp_path / "test" / "results.csv").read_text().splitlines()
     assert {row.split(",")[0][:9] for row in rows} == {"mini-val-"}, "AVA's validation alone"
 
