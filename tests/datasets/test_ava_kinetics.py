@@ -1,6 +1,7 @@
 """AVA-Kinetics as a data set: rows find their clip and their moment in it, and nothing of one clip reaches another."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -279,6 +280,17 @@ def test_actions_of_items_are_those_of_their_part(kinetics_set):
     shown = split.item_actions(order)
     for item, row in zip(order, shown, strict=True):
         assert (split.training_regions(item, torch.Generator()).labels.any(axis=0) == row).all()
+
+
+def test_a_split_is_copied_to_a_loader_s_process(kinetics_set):
+    split = kinetics(kinetics_set).split("train")
+    items = split.training_items()
+    copy = pickle.loads(pickle.dumps(split))
+    for item in items[::7]:
+        one, other = split.training_regions(item, torch.Generator()), copy.training_regions(item, torch.Generator())
+        np.testing.assert_array_equal(one.labels, other.labels)
+    assert copy.video(NAMES[3]).path == split.video(NAMES[3]).path
+    assert copy.check().figures == split.check().figures
 
 
 def test_cached_moments_are_the_annotated_ones_of_a_clip(kinetics_set):

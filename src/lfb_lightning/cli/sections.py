@@ -150,8 +150,8 @@ def adopt(
             section = {**composed, **section}  # of lfb-import, which knows what scores mean and nothing else
         kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
         keys = [*kept, *(key.removeprefix(f"{name}.") for key in typed if key.startswith(f"{name}."))]
-        if "window_seconds" in keys and section.get("cells") == section["window_seconds"]:
-            keys.append("cells")  # those of a grid, which are its seconds
+        if name == "bank" and "window_seconds" in keys and _has_a_cell_per_second(section):
+            keys.append("cells")
         adopted[name] = _typed_over(section, composed, keys)
     objects = StoredObjects(source=source, trusted_packages=tuple(trusted_packages), typed=_TypedTargets(typed))
     return Sections(cfg, adopted, objects)
@@ -206,6 +206,11 @@ def _leaves(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _has_a_cell_per_second(stored: Any) -> bool:
+    """Whether a stored section `bank` describes windows whose cells are their seconds, as those of a grid are."""
+    return isinstance(stored, dict) and "cells" in stored and stored["cells"] == stored.get("window_seconds")
 
 
 def _typed_over(stored: Any, composed: dict[str, Any], keys: Collection[str]) -> Any:
