@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "lfb_lightning"
 FLOOR = {
     "structures": 0,
+    "movable": 0,
     "boxes": 0,
     "errors": 0,
     "clock": 0,

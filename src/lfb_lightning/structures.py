@@ -7,15 +7,16 @@ columns, S slots of a window, L layers, C feature channels, V views. Boxes are n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Float64, Shaped, UInt8
 from torch import Tensor
 
-T = TypeVar("T", bound="_Movable")
+from lfb_lightning.movable import Movable
 
 
 class Keyframe(NamedTuple):
@@ -46,28 +47,6 @@ class Item(NamedTuple):
     keyframe: Keyframe
 
 
-class _Movable:
-    """Adds `.to()` and `.pin_memory()` over every tensor field, nested ones included."""
-
-    def _map(self: T, method: str, *args: Any, **kwargs: Any) -> T:
-        changes = {}
-        for field in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            if isinstance(value, Tensor | _Movable):
-                changes[field.name] = getattr(value, method)(*args, **kwargs)
-            elif isinstance(value, tuple) and value and isinstance(value[0], _Movable):
-                changes[field.name] = tuple(getattr(entry, method)(*args, **kwargs) for entry in value)
-        return replace(self, **changes)  # type: ignore[type-var]
-
-    def to(self: T, *args: Any, **kwargs: Any) -> T:
-        """Copy the value with every tensor moved or converted, as `Tensor.to` does it."""
-        return self._map("to", *args, **kwargs)
-
-    def pin_memory(self: T) -> T:
-        """Copy the value with every tensor in page-locked memory, from which copies to a GPU are fast."""
-        return self._map("pin_memory")
-
-
 @dataclass(frozen=True, slots=True)
 class Proposals:
     """The persons that a detector found at one keyframe, in any order, with its confidences."""
@@ -91,7 +70,7 @@ class GroundTruth:
 
 
 @dataclass(frozen=True, slots=True)
-class BankWindow(_Movable):
+class BankWindow(Movable):
     """The slice of the feature bank around each clip, once per clip.
 
     In the grid layout, slots run cell by cell (AVA: second by second, `bank.features_per_second` slots each) and each
@@ -122,7 +101,24 @@ class BankWindow(_Movable):
 
 
 @dataclass(frozen=True, slots=True)
-class Attention(_Movable):
+class BankWindows(Movable):
+    """The slices of several banks around each clip: `windows[i]` is of the bank that the detector calls `names[i]`."""
+
+    names: tuple[str, ...]
+    windows: tuple[BankWindow, ...]
+
+    @classmethod
+    def of(cls, windows: Mapping[str, BankWindow]) -> BankWindows:
+        """Make them of a window for each bank."""
+        return cls(tuple(windows), tuple(windows.values()))
+
+    def __getitem__(self, name: str) -> BankWindow:
+        """Give the window of a bank; raises KeyError where there is none of that name."""
+        return dict(zip(self.names, self.windows, strict=True))[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention(Movable):
     """Where each person's layers looked in its clip's window.
 
     For a person and a layer, the weights and the empty slots' share add up to 1; where there was nothing to attend to, all
@@ -163,7 +159,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class ClipBatch(_Movable):
+class ClipBatch(Movable):
     """A batch of keyframes, with what `Sample` has of each.
 
     Args:
@@ -171,7 +167,7 @@ class ClipBatch(_Movable):
         clips: uint8 until the data module normalizes them on the device; None where `short_term` is given.
         rois: The number of the clip that each region belongs to, and its box in pixels of that clip.
         boxes: See `Sample`, as for `scores`, `labels` and `short_term`.
-        window: The bank around each clip; None for models that read no bank.
+        window: The bank around each clip, or several; None for models that read no bank.
         items: For each keyframe, the number of its item.
     """
 
@@ -182,7 +178,7 @@ class ClipBatch(_Movable):
     scores: Float64[Tensor, " R"]
     labels: Float[Tensor, "R A"] | None = None
     short_term: Float[Tensor, "R C"] | None = None
-    window: BankWindow | None = None
+    window: BankWindow | BankWindows | None = None
     items: tuple[int, ...] = ()
 
     @property
@@ -190,13 +186,13 @@ class ClipBatch(_Movable):
         """Index of each person's clip, `[R]` int64."""
         return self.rois[:, 0].long()
 
-    def with_window(self, window: BankWindow) -> ClipBatch:
+    def with_window(self, window: BankWindow | BankWindows) -> ClipBatch:
         """Copy the batch with the bank windows of its clips."""
         return replace(self, window=window)
 
 
 @dataclass(frozen=True, slots=True)
-class ViewBatch(_Movable):
+class ViewBatch(Movable):
     """The same keyframes and regions seen in several ways (sizes, flips, crops), for averaged scores.
 
     `inside[v, r]` says whether view v shows region r. Views of equal `groups` (crops of one size and flip) are averaged
@@ -218,7 +214,7 @@ class ViewBatch(_Movable):
 
 
 @dataclass(frozen=True, slots=True)
-class Detections(_Movable):
+class Detections(Movable):
     """The scores of a batch: `scores[r, a]` is that of column a for region r of `keyframes[clip_of_roi[r]]`.
 
     `items` holds, for each keyframe, the number of the item that it is a view of.
@@ -232,7 +228,7 @@ class Detections(_Movable):
 
 
 @dataclass(frozen=True, slots=True)
-class VideoFailure(_Movable):
+class VideoFailure(Movable):
     """What a streaming reader yields in place of the rest of a video that it could not read."""
 
     video_id: str
@@ -240,7 +236,7 @@ class VideoFailure(_Movable):
 
 
 @dataclass(frozen=True, slots=True)
-class PersonFeatures(_Movable):
+class PersonFeatures(Movable):
     """Short-term features of the regions of one video's next keyframes, on their way into the bank."""
 
     keyframes: list[Keyframe]

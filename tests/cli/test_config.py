@@ -79,6 +79,8 @@ def check_binds(cfg, command="train"):
             target = get_object(node["_target_"])
         name = node["_target_"].rsplit(".", 1)[1]
         missing = {"channels"} if node.get("_partial_") and name.startswith("FBO") else set()
+        if name.startswith("FBO"):
+            arguments.pop("banks", None)  # the detector's
         given = dict.fromkeys((GIVEN.get(name, set()) | missing) - arguments.keys())
         inspect.signature(target).bind(**arguments, **given)
     BankConfig(**cfg["bank"])

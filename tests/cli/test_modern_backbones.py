@@ -107,6 +107,12 @@ def test_from_training_over_the_bank_to_the_test(option, here, mini_dir, tmp_pat
     tested = json.loads((tmp_path / "test" / "metrics.json").read_text())
     trained = json.loads((tmp_path / "lfb" / "metrics.json").read_text())
     assert tested["mAP"] == pytest.approx(trained["mAP"], abs=1e-6)
+    frozen = [*arguments(option, mini_dir, tmp_path / "frozen", fbo="nl"), *shared, "fbo.latent_channels=16"]
+    frozen += ["model.frozen_backbone=true", "data.short_term=bank"]
+    here("train", *frozen, f"init_from={checkpoint.removeprefix('ckpt_path=')}")
+    kept = load_detector(tmp_path / "frozen" / "checkpoints" / "best.ckpt")
+    assert kept.backbone_digest() == detector.backbone_digest()
+    assert kept.fbo.layers[1].out.weight.any()
 
 
 def test_the_license_of_what_training_starts_from_is_told_and_kept(here, mini_dir, tmp_path):
@@ -125,6 +131,22 @@ def test_the_license_of_what_training_starts_from_is_told_and_kept(here, mini_di
     assert "license" not in stored  # that of the new weights is their publisher's to say
     imported = here("import_weights", f"src={tmp_path / 'their.pth'}", f"out={tmp_path / 'our.ckpt'}")
     assert "license of the weights: CC-BY-NC-4.0" in imported.stdout
+
+
+@pytest.mark.thorough
+def test_a_frozen_encoders_bank_beside_a_trained_backbones(here, pipeline, mini_dir, tmp_path):
+    one_step = ["trainer.limit_train_batches=1", "trainer.limit_val_batches=0", "model.frozen_backbone=true"]
+    here("train", *arguments("vjepa2_l", mini_dir, tmp_path / "vjepa2"), *one_step)
+    data = [*pipeline.overrides[:2], "data.last_second=920", "data.num_workers=0"]
+    for split in ("train", "val"):
+        made_by = [f"ckpt_path={tmp_path}/vjepa2/checkpoints/last.ckpt", f"bank.dir={tmp_path}/banks"]
+        here("extract", *data, *made_by, f"split={split}", "data.num_frames=4", f"hydra.run.dir={tmp_path / split}")
+    banks = [f"+bank.others.vjepa2={tmp_path}/banks", "fbo.banks=[main,vjepa2]", "fbo=nl", "fbo.latent_channels=8"]
+    both = [*pipeline.overrides, *banks, f"init_from={pipeline.checkpoint}", "trainer.max_epochs=1"]
+    here("train", *both, "trainer.limit_train_batches=2", f"hydra.run.dir={tmp_path / 'both'}")
+    detector = load_detector(tmp_path / "both" / "checkpoints" / "best.ckpt")
+    assert detector.banks == {"main": detector.channels, "vjepa2": 48}
+    assert all(detector.fbo.part(name).layers[1].out.weight.any() for name in detector.banks)
 
 
 def test_a_detector_of_videomae_is_tested_as_its_code_tests(here, mini_dir, tmp_path):

@@ -8,7 +8,7 @@ import torch
 
 from lfb_lightning.bank import WindowSpec
 from lfb_lightning.errors import InputError
-from lfb_lightning.lightning.datamodules.bank_windows import BankWindows, with_windows
+from lfb_lightning.lightning.datamodules.bank_windows import WindowReader, with_windows
 from lfb_lightning.structures import ClipBatch, Keyframe, ViewBatch
 from tests.persons.test_bank_tracks import bank_of, box, crossing
 
@@ -45,7 +45,7 @@ BATCH = batch_of((1, box(0.4, 0.55)), (0, box(0.4)), (0, box(0.95, 0.2)), (1, bo
 @pytest.mark.parametrize("selection", ["top_score", "random"])
 def test_slots_of_the_same_person_are_marked_in_the_rows_that_were_chosen(selection):
     rows = crossing()
-    read = BankWindows(bank_of(rows), Split().video, seed=0, identity=True)
+    read = WindowReader(bank_of(rows), Split().video, seed=0, identity=True)
     window = read(BATCH, WindowSpec.of_seconds(6, 1, selection=selection), epoch=1)
     assert window.same_person.shape == (4, 6)
     names = []
@@ -58,7 +58,7 @@ def test_slots_of_the_same_person_are_marked_in_the_rows_that_were_chosen(select
 
 
 def test_views_share_a_window_and_it_travels_with_who_is_who():
-    read = BankWindows(bank_of(crossing()), Split().video, seed=0, identity=True)
+    read = WindowReader(bank_of(crossing()), Split().video, seed=0, identity=True)
     views = ViewBatch(
         views=(BATCH, replace(BATCH, rois=BATCH.rois / 2)), inside=torch.ones(2, 4, dtype=torch.bool), groups=[0, 1]
     )
@@ -71,7 +71,7 @@ def test_views_share_a_window_and_it_travels_with_who_is_who():
 def test_where_nobody_asks_windows_are_those_of_the_bank_and_no_video_is_opened():
     bank, split = bank_of(crossing()), Split()
     spec = WindowSpec.of_seconds(6, 2)
-    window = BankWindows(bank, split.video, seed=0, identity=False)(BATCH, spec, epoch=0)
+    window = WindowReader(bank, split.video, seed=0, identity=False)(BATCH, spec, epoch=0)
     assert window.same_person is None
     assert torch.equal(window.features, bank.windows(BATCH.keyframes, spec).features)
     assert split.opened == []
@@ -79,9 +79,9 @@ def test_where_nobody_asks_windows_are_those_of_the_bank_and_no_video_is_opened(
 
 def test_a_bank_without_its_videos_is_linked_as_in_pictures_of_16_9_and_that_is_said_once(caplog):
     spec = WindowSpec.of_seconds(6, 2)
-    expected = BankWindows(bank_of(crossing()), Split().video, seed=0, identity=True)(BATCH, spec, epoch=0)
+    expected = WindowReader(bank_of(crossing()), Split().video, seed=0, identity=True)(BATCH, spec, epoch=0)
     split = Split(missing=True)
-    read = BankWindows(bank_of(crossing()), split.video, seed=0, identity=True)
+    read = WindowReader(bank_of(crossing()), split.video, seed=0, identity=True)
     assert torch.equal(read(BATCH, spec, epoch=0).same_person, expected.same_person)
     read(replace(BATCH, keyframes=[Keyframe("w", 0), Keyframe("w", 0)]), spec, epoch=0)
     assert split.opened == ["v", "w"]

@@ -14,6 +14,8 @@ def refuse_unfit(
     split: str,
     channels: int,
     backbone_digest: str | None = None,
+    whose: str = "the detector's",
+    key: str = "bank.dir",
     video_ids: Collection[str] | None = None,
 ) -> None:
     """Raise InputError unless a bank fits what is about to read it.
@@ -23,6 +25,8 @@ def refuse_unfit(
         split: The split that it must be of.
         channels: The channels that its features must have.
         backbone_digest: The backbone that must have made it; None: any.
+        whose: What that backbone is, for messages.
+        key: The key that names the bank's folder, for messages.
         video_ids: Videos of which it must have features of one at least; None: none.
     """
     found = bank.manifest.provenance
@@ -32,7 +36,7 @@ def refuse_unfit(
     if found.channels != channels:
         differences.append(f"its features have {found.channels} channels, the detector's {channels}")
     if backbone_digest is not None and found.backbone_digest != backbone_digest:
-        differences.append(f"backbone {found.backbone_digest[:12]} made it, the detector's is {backbone_digest[:12]}")
+        differences.append(f"backbone {found.backbone_digest[:12]} made it, {whose} is {backbone_digest[:12]}")
     if bank.manifest.num_rows == 0:
         differences.append("it holds no features")
     elif video_ids and not any(video_id in bank for video_id in video_ids):
@@ -40,5 +44,5 @@ def refuse_unfit(
     if differences:
         raise InputError(
             f"bank {bank.folder} does not fit: {'; '.join(differences)}. Make one with "
-            f"`lfb-extract split={split} ckpt_path=<the baseline's checkpoint> bank.dir=<new folder>`, or set bank.dir."
+            f"`lfb-extract split={split} ckpt_path=<the baseline's checkpoint> bank.dir=<new folder>`, or set {key}."
         )

@@ -16,6 +16,7 @@ from pytorch_lightning import seed_everything
 from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.data_section import Data
 from lfb_lightning.cli.sections import Sections, adopt
+from lfb_lightning.cli.several_banks import backbones_of_banks
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.datasets import ScoreColumns
@@ -91,11 +92,6 @@ def build_detection(
         raise InputError(
             "data.short_term=bank needs model.frozen_backbone=true: without pixels no backbone can be trained."
         )
-    if data.loading.short_term == "bank" and (detector.bank_name, detector.bank_channels) != (None, detector.channels):
-        raise InputError(
-            "data.short_term=bank reads the short-term features from the bank of bank.dir, which then is the FBO's too; set "
-            "model.bank_name=null model.bank_channels=null."
-        )
     datamodule = ActionDataModule(
         data.dataset,
         clips=data.clips,
@@ -106,7 +102,10 @@ def build_detection(
         reads_bank=detector.reads_bank,
         reads_identity=detector.reads_identity,
         bank_name=detector.bank_name,
+        banks=detector.banks,
+        own_channels=detector.channels,
         backbone_digest=state_digest(detector.backbone),
+        trained_on=backbones_of_banks(detector),
         test_split=split,
     )
     evaluated = datamodule.split(split)

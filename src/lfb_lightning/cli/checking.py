@@ -19,7 +19,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from lfb_lightning.cli.arguments import quoted
 from lfb_lightning.cli.hints import describe, fits, shown, values_hint
-from lfb_lightning.cli.keys import KEYS, NARROWER, RENAMED, SECTIONS
+from lfb_lightning.cli.keys import BESIDE, KEYS, NARROWER, RENAMED, SECTIONS
 from lfb_lightning.errors import InputError
 
 _BUILT_WITHOUT_TARGET = {"bank": "lfb_lightning.bank.BankConfig"}
@@ -85,7 +85,11 @@ def _check_section(key: str, value: Any) -> None:
     section = _mapping(key, value)
     if _TARGET not in section:
         raise InputError(f"{key} has no _target_, expected the class that it makes, with its arguments as keys.")
-    check_arguments(key, section, _locate(key, section[_TARGET]))
+    beside = BESIDE.get(key, {})
+    for name, hint in beside.items():
+        _check_value(f"{key}.{name}", section.get(name), hint)
+    own = {name: entry for name, entry in section.items() if name not in beside}
+    check_arguments(key, own, _locate(key, section[_TARGET]), more=beside)
 
 
 def check_arguments(key: str, arguments: Mapping[str, Any], target: Any, *, more: Collection[str] = ()) -> None:

@@ -185,6 +185,11 @@ RENAMED: Mapping[str, str] = {
     "peer_frame_shift": "data.frame_shift, which reproduce=mmaction2 sets to 1",
 }
 
+# Keys that a section has beside the arguments of its target, and their types.
+BESIDE: Mapping[str, Mapping[str, Any]] = {
+    section: {"banks": Sequence[str] | Mapping[str, _Positive | None] | None} for section in ("fbo", "model.fbo")
+}
+
 # The sections that each command needs, so that a removed one is reported before anything else happens.
 SECTIONS: Mapping[str, Sequence[str]] = {
     "train": ("data", "bank", "model", "loss", "optim", "task", "trainer"),

@@ -8,7 +8,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
@@ -19,6 +18,7 @@ from lfb_lightning.cli.building import build, build_detection, settle_backbone, 
 from lfb_lightning.cli.first_data import provide_data, refuse_without_data
 from lfb_lightning.cli.overfit import overfit
 from lfb_lightning.cli.sections import Sections, refuse_unloadable
+from lfb_lightning.cli.several_banks import give_statistics, made_by, settle_banks
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.training_end import is_summed_up, write_summary
 from lfb_lightning.cli.trust import trusted_packages
@@ -54,6 +54,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     refuse_unloadable(cfg, trusted_packages(cfg))
     if cfg.model.get("num_classes", 1) is None:
         cfg.model.num_classes = Sections(cfg).data().dataset.split("train").columns().number
+    settle_banks(cfg)
     settle_backbone(cfg)
     config_text = write_config(cfg, run_dir)
     detector: ActionDetector = build(cfg.model)
@@ -68,9 +69,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     task, datamodule = build_detection(Sections(cfg), detector, config_text, split="val")
     trained_on = _trained_on(datamodule) | {"began_with": origins}
     task.config_text += write_plain({"trained_on": trained_on})  # both are mappings in YAML's block style
-    if detector.needs_bank_statistics:
-        manifest = datamodule.bank("train").manifest
-        detector.set_bank_statistics(torch.tensor(manifest.mean), torch.tensor(manifest.std))
+    give_statistics(detector, datamodule)
     if cfg.get("overfit") is not None:
         return overfit(cfg, run_dir, task, datamodule)
     splits = [datamodule.split(name) for name in ("train", "val")]
@@ -110,12 +109,11 @@ def _trained_on(datamodule: ActionDataModule) -> dict[str, Any]:
     """Describe the training data for who applies the checkpoint elsewhere: names, clock, and what made the bank."""
     split = datamodule.split("train")
     columns, spacing = split.columns(), spacing_of(split)
-    bank = datamodule.bank("train").manifest.provenance if datamodule.reads_bank else None
     return {
         "actions": {int(column): str(name) for column, name in (columns.names or {}).items()},
         "has_background": columns.has_background,
         "ticks_per_second": str(split.clock.ticks_per_second),
-        "bank_backbone": None if bank is None else bank.backbone_digest,
+        **made_by(datamodule),
         **({"spacing": spacing[0]} if spacing else {}),
     }
 

@@ -73,6 +73,11 @@ def export_detector(
     if format == "safetensors":
         made = save_folder(folder, detector, config, overwrite=overwrite, card=card, overwrite_card=overwrite_card)
         return Exported(made, {}, {})
+    if detector.banks is not None:
+        raise InputError(
+            f"format={format}: the detector reads the banks {', '.join(detector.banks)}, and a program reads one; "
+            "format=safetensors keeps all of them."
+        )
     if format == "onnx":
         require_export_extra()
     title = card_title(folder, card, overwrite_card=overwrite_card)

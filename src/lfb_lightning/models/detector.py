@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast, overload
 
@@ -14,7 +14,7 @@ from lfb_lightning.models.attributes import required_attribute, short_term_chann
 from lfb_lightning.models.digest import state_digest
 from lfb_lightning.models.head import make_head
 from lfb_lightning.models.saved import Saved
-from lfb_lightning.structures import Attention, BankWindow
+from lfb_lightning.structures import Attention, BankWindow, BankWindows
 
 
 class ActionDetector(Saved):
@@ -33,6 +33,10 @@ class ActionDetector(Saved):
         bank_name: Which of several banks the FBO reads; None: the one that is made with this detector's own features.
         head_layers: Layers of the head, 1 or 2.
         head_channels: Width between two of them; None: that of the short-term features.
+        banks: The width of each bank's features by name, where `fbo` is an `FBOSeveral`; None: it reads one bank.
+
+    Attributes:
+        bank_channels: Width of the bank's features; of several banks, of all of them together.
 
     Raises:
         InputError: The backbone or the FBO lacks an attribute that it is asked for.
@@ -51,13 +55,15 @@ class ActionDetector(Saved):
         bank_name: str | None = None,
         head_layers: int = 1,
         head_channels: int | None = None,
+        banks: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}, expected the largest action id plus one")
         self.channels = short_term_channels(backbone, roi_features)
-        self.bank_channels = self.channels if bank_channels is None else bank_channels
+        self.bank_channels = sum((banks or {"": bank_channels or self.channels}).values())
         self.bank_name = bank_name
+        self.banks = None if banks is None else dict(banks)
         self.stride = required_attribute(backbone, "stride", of="backbone", least=1)
         self.backbone = backbone
         self.roi_features = roi_features
@@ -116,15 +122,16 @@ class ActionDetector(Saved):
         """Whether the FBO wants the training bank's statistics before training starts."""
         return hasattr(self.fbo, "set_statistics") and bool(getattr(self.fbo, "needs_statistics", True))
 
-    def set_bank_statistics(self, mean: Float[Tensor, " D"], std: Float[Tensor, " D"]) -> None:
+    def set_bank_statistics(self, mean: Float[Tensor, " D"], std: Float[Tensor, " D"], bank: str | None = None) -> None:
         """Give the FBO the training bank's statistics, if it wants them.
 
         Args:
             mean: Mean of each of the bank's channels.
             std: Their standard deviations.
+            bank: Which of `banks`; None where one bank is read.
         """
         if self.needs_bank_statistics:
-            cast(Any, self.fbo).set_statistics(mean, std)
+            cast(Any, self.fbo).set_statistics(mean, std, *([] if bank is None else [bank]))
 
     def describe_backbone(self) -> str:
         """Describe the backbone's architecture in a line: its own `describe()`, or the name of its class."""
@@ -166,7 +173,7 @@ class ActionDetector(Saved):
     def classify(
         self,
         short_term: Float[Tensor, "R C"],
-        window: BankWindow | None,
+        window: BankWindow | BankWindows | None,
         clip_of_roi: Int[Tensor, " R"],
         return_attention: Literal[False] = False,
     ) -> Float[Tensor, "R A"]: ...
@@ -175,7 +182,7 @@ class ActionDetector(Saved):
     def classify(
         self,
         short_term: Float[Tensor, "R C"],
-        window: BankWindow | None,
+        window: BankWindow | BankWindows | None,
         clip_of_roi: Int[Tensor, " R"],
         return_attention: bool,
     ) -> Any: ...
@@ -183,17 +190,18 @@ class ActionDetector(Saved):
     def classify(
         self,
         short_term: Float[Tensor, "R C"],
-        window: BankWindow | None,
+        window: BankWindow | BankWindows | None,
         clip_of_roi: Int[Tensor, " R"],
         return_attention: bool = False,
-    ) -> Float[Tensor, "R A"] | tuple[Float[Tensor, "R A"], Attention]:
+    ) -> Float[Tensor, "R A"] | tuple[Float[Tensor, "R A"], Attention | dict[str, Attention]]:
         """Compute logits from the regions' short-term features and their clips' windows.
 
         Args:
             short_term: What `short_term_features` returns, or rows of a bank that the same backbone made.
-            window: One bank window per clip; None where the FBO reads no bank.
+            window: One bank window per clip, of several banks one of each; None where the FBO reads no bank.
             clip_of_roi: The clip that each region is in, 0 to B - 1.
-            return_attention: Whether to return `(logits, attention)`, for an FBO that `attends`.
+            return_attention: Whether to return `(logits, attention)`, for an FBO that `attends`; of several banks, the
+                attention by the bank's name.
 
         Raises:
             ValueError: Attention is asked for, and the FBO has none.
@@ -214,15 +222,15 @@ class ActionDetector(Saved):
         self,
         clips: Float[Tensor, "B 3 T H W"],
         rois: Float[Tensor, "R 5"],
-        window: BankWindow | None = None,
+        window: BankWindow | BankWindows | None = None,
         return_attention: bool = False,
-    ) -> Float[Tensor, "R A"] | tuple[Float[Tensor, "R A"], Attention]:
+    ) -> Float[Tensor, "R A"] | tuple[Float[Tensor, "R A"], Attention | dict[str, Attention]]:
         """Compute the logits of every region.
 
         Args:
             clips: Normalized clips.
             rois: Clip index and box (x1, y1, x2, y2) in pixels of the clip, for each of R regions.
-            window: One bank window per clip; None where the FBO reads no bank.
+            window: One bank window per clip, of several banks one of each; None where the FBO reads no bank.
             return_attention: See `classify`.
         """
         return self.classify(self.short_term_features(clips, rois), window, rois[:, 0].long(), return_attention)

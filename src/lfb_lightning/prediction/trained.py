@@ -74,12 +74,14 @@ def memory_of(trained: Trained, given: Trained | None) -> tuple[Trained, str | N
         It, and a line for the user where nothing says whether it is the one of the training.
 
     Raises:
-        InputError: It is another one than the training's, or its features have another width.
+        InputError: It is another one than the training's, its features have another width, or the detector reads several
+            banks.
     """
     memory = given or trained
     detector = trained.detector
     if not detector.reads_bank:
         return trained, None
+    refuse_several_banks(trained)
     if memory.detector.channels != detector.bank_channels:
         raise InputError(
             f"checkpoint {memory.path} makes features of {memory.detector.channels} channels, but {trained.path} reads a "
@@ -98,6 +100,16 @@ def memory_of(trained: Trained, given: Trained | None) -> tuple[Trained, str | N
             "here. If that bank was extracted with another checkpoint, give bank_ckpt_path=<it>."
         )
     return memory, None
+
+
+def refuse_several_banks(trained: Trained) -> None:
+    """Raise InputError for a detector that reads several banks: a prediction makes one."""
+    banks = getattr(trained.detector, "banks", None)  # an exported program has one
+    if banks is not None and trained.detector.reads_bank:
+        raise InputError(
+            f"checkpoint {trained.path} reads the banks {', '.join(banks)}, but a prediction makes one, by one backbone; "
+            "test it on a data set with its banks (lfb-test), or train a detector that reads one (fbo.banks=null)."
+        )
 
 
 def refuse_incomparable(trained: Trained, other: Trained) -> None:

@@ -8,7 +8,7 @@ through worker queues costs five to ten times as much).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -19,22 +19,22 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lfb_lightning.bank import BankConfig, FeatureBank
-from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.clips import ClipSettings, collate
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.clips.views import View
 from lfb_lightning.datasets import ActionDataset, ActionSplit
 from lfb_lightning.errors import InputError
-from lfb_lightning.lightning.datamodules.bank_windows import BankWindows, with_windows
+from lfb_lightning.lightning.datamodules.bank_windows import with_windows
 from lfb_lightning.lightning.datamodules.batching import DealtBatches
 from lfb_lightning.lightning.datamodules.class_balance import training_weights
 from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
 from lfb_lightning.lightning.datamodules.loading import Loading
+from lfb_lightning.lightning.datamodules.opened_banks import OpenedBanks
 from lfb_lightning.lightning.datamodules.resumable_loader import ResumableLoader
 from lfb_lightning.lightning.datamodules.stored_persons import StoredPersons
 from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
 from lfb_lightning.lightning.datamodules.training_clips import TrainingClips
-from lfb_lightning.structures import BankWindow, ClipBatch, ViewBatch
+from lfb_lightning.structures import BankWindow, BankWindows, ClipBatch, ViewBatch
 
 
 class ActionDataModule(LightningDataModule):
@@ -49,7 +49,10 @@ class ActionDataModule(LightningDataModule):
         channels: Width of the features that the detector reads from the bank.
         reads_bank: Whether batches carry windows.
         bank_name: Which of the banks windows are read from; None: that of `bank.dir`.
+        banks: The width of each bank that windows are read from, where these are several; None: that of `bank_name`.
+        own_channels: Width of the detector's own features, in the bank of `bank.dir`; None: `channels`.
         backbone_digest: Digest of the detector's backbone; a bank of another one is refused where it must be the same.
+        trained_on: The backbones that made the banks of the detector's training, by the names in `banks`.
         test_split: What `trainer.test` reads.
         reads_identity: Whether windows say which slots show the same person as each region.
     """
@@ -65,7 +68,10 @@ class ActionDataModule(LightningDataModule):
         channels: int,
         reads_bank: bool,
         bank_name: str | None = None,
+        banks: Mapping[str, int] | None = None,
+        own_channels: int | None = None,
         backbone_digest: str | None = None,
+        trained_on: Mapping[str, str] | None = None,
         test_split: str = "val",
         reads_identity: bool = False,
     ) -> None:
@@ -75,15 +81,21 @@ class ActionDataModule(LightningDataModule):
         self.loading = loading
         self.bank_config = bank
         self.seed = seed
-        self.channels = channels
         self.reads_bank = reads_bank
-        self.bank_name = bank_name
-        self.backbone_digest = backbone_digest
         self.test_split = test_split
         self._splits: dict[str, ActionSplit] = {}
-        self.reads_identity = reads_identity
-        self._banks: dict[str, FeatureBank] = {}
-        self._readers: dict[str, BankWindows] = {}
+        needs_backbone = bank.strict or loading.short_term == "bank"
+        self.banks = OpenedBanks(
+            bank,
+            seed=seed,
+            own_channels=channels if own_channels is None else own_channels,
+            channels=channels,
+            name=bank_name,
+            banks=banks,
+            backbone_digest=backbone_digest if needs_backbone else None,
+            trained_on=trained_on or {},
+            identity=reads_identity,
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ActionDataModule:
         """Return itself: a copy of a task, as averaged weights are kept in one, reads the same data by the same trainer.
@@ -99,33 +111,12 @@ class ActionDataModule(LightningDataModule):
         return self._splits[name]
 
     def bank(self, name: str) -> FeatureBank:
-        """Return the bank of a split, which is opened once.
+        """Return the bank of a split that windows are read from, the first of several; it is opened once.
 
         Raises:
             InputError: It is missing, or does not fit the detector.
         """
-        if name not in self._banks:
-            split = self.split(name)
-            bank = FeatureBank.open(self.bank_config.folder(name, self.bank_name), clock=split.clock)
-            items = split.training_items() if name == "train" else split.evaluation_items()
-            needs_backbone = self.bank_config.strict or self.loading.short_term == "bank"
-            refuse_unfit(
-                bank,
-                split=name,
-                channels=self.channels,
-                backbone_digest=self.backbone_digest if needs_backbone else None,
-                video_ids={item.keyframe.video_id for item in items},
-            )
-            self._banks[name] = bank
-        return self._banks[name]
-
-    def window_reader(self, name: str) -> BankWindows:
-        """Return what reads windows from the bank of a split, which is made once."""
-        if name not in self._readers:
-            self._readers[name] = BankWindows(
-                self.bank(name), self.split(name).video, seed=self.seed, identity=self.reads_identity
-            )
-        return self._readers[name]
+        return next(iter(self.banks.read(self.split(name)).values()))
 
     def setup(self, stage: str) -> None:
         """Open what the stage needs, so that what is missing shows before anything is computed."""
@@ -133,10 +124,10 @@ class ActionDataModule(LightningDataModule):
         for name in names:
             split = self.split(name)
             _ = split.training_items() if name == "train" else split.evaluation_items()
-            if self.reads_bank or self.loading.short_term == "bank":
-                self.bank(name)
+            if self.loading.short_term == "bank":
+                self.banks.own(split)
             if self.reads_bank:
-                self.window_reader(name)
+                self.banks.readers(split)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches of this rank."""
@@ -151,13 +142,14 @@ class ActionDataModule(LightningDataModule):
     def _training_samples(self) -> TrainingClips | StoredPersons:
         split = self.split("train")
         if self.loading.short_term == "bank":
-            return StoredPersons(split, self.bank("train"), training=True)
+            return StoredPersons(split, self.banks.own(split), training=True)
         return TrainingClips(split, self.clips, seed=self.seed)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Validation batches of this rank."""
         if self.loading.short_term == "bank":
-            dataset = StoredPersons(self.split("val"), self.bank("val"), training=False)
+            split = self.split("val")
+            dataset = StoredPersons(split, self.banks.own(split), training=False)
             return self._map_style(dataset, shuffle=False, workers=0)
         return self._streaming("val", [self.clips.eval_view])
 
@@ -176,14 +168,13 @@ class ActionDataModule(LightningDataModule):
             return replace(batch, views=tuple(normalize(view, mean=mean, std=std) for view in batch.views))
         return normalize(batch, mean=mean, std=std)
 
-    def _windows(self, batch: ClipBatch) -> BankWindow:
+    def _windows(self, batch: ClipBatch) -> BankWindow | BankWindows:
         trainer = self.trainer
         assert trainer is not None
         training = bool(trainer.training)
         name = "train" if training else self.test_split if trainer.testing else "val"
-        spec = self.bank_config.window_spec(training=training)
         epoch = trainer.current_epoch if training else 0
-        return self.window_reader(name)(batch, spec, epoch=epoch, pin_memory=torch.cuda.is_available())
+        return self.banks.windows(self.split(name), batch, epoch=epoch, training=training)
 
     def _map_style(self, dataset: TrainingClips | StoredPersons, *, shuffle: bool, workers: int) -> DataLoader[Any]:
         if len(dataset) == 0:

@@ -13,14 +13,14 @@ from lfb_lightning.bank import FeatureBank, WindowSpec
 from lfb_lightning.bank.window import window_generator
 from lfb_lightning.errors import InputError
 from lfb_lightning.persons import BankTracks
-from lfb_lightning.structures import BankWindow, ClipBatch, ViewBatch
+from lfb_lightning.structures import BankWindow, BankWindows, ClipBatch, ViewBatch
 from lfb_lightning.video.protocol import Video
 
 _USUAL_ASPECT = 16 / 9
 _log = logging.getLogger(__name__)
 
 
-class BankWindows:
+class WindowReader:
     """Reads the windows of batches from a bank.
 
     Args:
@@ -77,7 +77,9 @@ class BankWindows:
             return _USUAL_ASPECT
 
 
-def with_windows(batch: ClipBatch | ViewBatch, read: Callable[[ClipBatch], BankWindow]) -> ClipBatch | ViewBatch:
+def with_windows(
+    batch: ClipBatch | ViewBatch, read: Callable[[ClipBatch], BankWindow | BankWindows]
+) -> ClipBatch | ViewBatch:
     """Copy a batch with the windows of its clips; views of the same regions share them."""
     if not isinstance(batch, ViewBatch):
         return batch.with_window(read(batch))

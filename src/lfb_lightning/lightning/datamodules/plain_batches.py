@@ -29,7 +29,7 @@ class PlainBatches:
         split = data.split("train")
         self._samples: TrainingClips | StoredPersons
         if data.loading.short_term == "bank":
-            self._samples = StoredPersons(split, data.bank("train"), training=True)
+            self._samples = StoredPersons(split, data.banks.own(split), training=True)
         else:
             side = data.clips.eval_short_side
             sides = None if side is None else (side, side)
@@ -95,6 +95,5 @@ class PlainBatches:
         data = self._data
         batch = collate([self._samples[SampleKey(place, epoch=0)] for place in places])
         if data.reads_bank:
-            spec = data.bank_config.window_spec(training=False)
-            batch = batch.with_window(data.window_reader("train")(batch, spec, epoch=0))
+            batch = batch.with_window(data.banks.windows(data.split("train"), batch, epoch=0, training=False))
         return normalize(batch, mean=data.clips.mean, std=data.clips.std)

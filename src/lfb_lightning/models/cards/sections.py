@@ -29,9 +29,18 @@ def model_lines(config: Mapping[str, Any]) -> list[str]:
         else "; its parts are not told.",
         "The method is that of [Long-Term Feature Banks](https://arxiv.org/abs/1812.05038) (Wu et al., CVPR 2019).",
     ]
+    banks = banks_of(config)
+    if banks:
+        parts.append(f"It reads the banks {', '.join(map(code, banks))}: features of the minutes around the clip.")
     if _mapping(config.get("trained_on")).get("bank_backbone"):
         parts.append("It reads a bank: features of the minutes around the clip, which are computed first.")
     return [" ".join(parts), ""]
+
+
+def banks_of(config: Mapping[str, Any]) -> list[str]:
+    """Name the banks that it reads side by side; none where it reads one or none."""
+    banks = _mapping(_mapping(_mapping(config.get("model")).get("fbo")).get("banks"))
+    return [str(name) for name in banks] if len(banks) > 1 else []
 
 
 def data_set_name(training: Mapping[str, Any] | None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lfb_lightning.errors import one_line
+from lfb_lightning.models.cards.sections import banks_of
 
 _OURS = "lfb_lightning"
 
@@ -40,17 +41,29 @@ def usage_lines(config: Mapping[str, Any], name: str) -> list[str]:
     slots = config.get("window_slots")
     slots = slots if type(slots) is int and 1 <= slots <= 1_000_000 else 9
     whose = ", same_person=torch.zeros_like(mask)" if config.get("reads_identity") is True else ""  # one person: [1, S]
+    several = banks_of(config)
+    window = f"BankWindow(torch.zeros(1, {slots}, detector.bank_channels), mask{whose})"
+    if several:
+        each = f"BankWindow(torch.zeros(1, {slots}, width), mask{whose})"
+        window = f"BankWindows.of({{name: {each} for name, width in detector.banks.items()}})"
+    values = "BankWindow, BankWindows" if several else "BankWindow"
     lines = [
-        *("```python", "import torch", opened[0], "from lfb_lightning.structures import BankWindow", ""),
+        *("```python", "import torch", opened[0], f"from lfb_lightning.structures import {values}", ""),
         f"detector = {opened[1]}",
         f"clips = torch.rand(1, 3, {frames}, 64, 96)  # one clip of yours, normalized",
         "boxes = torch.tensor([[0, 10.0, 5.0, 40.0, 60.0]])  # in clip 0, corners of a person",
         f"mask = torch.zeros(1, {slots}, dtype=torch.bool)  # what a bank holds around it: here nothing",
-        f"window = BankWindow(torch.zeros(1, {slots}, detector.bank_channels), mask{whose})",
+        f"window = {window}",
         "features = detector.short_term_features(clips, boxes)",
         "logits = detector.classify(features, window, clip_of_roi=boxes[:, 0].long())  # one row per box",
         *("```", ""),
     ]
+    if several:
+        return [
+            *lines,
+            "It is tested on a data set with these banks: `lfb-test ckpt_path=FOLDER`, with this folder.",
+            "",
+        ]
     packages_typed = f" 'trusted_packages={json.dumps(packages)}'" if packages else ""
     lines.append(
         f"A video of your own: `lfb-predict video=walk.mp4 ckpt_path=FOLDER{packages_typed}`, with this folder."
