@@ -13,6 +13,7 @@ from lfb_lightning.bank.memory import BankRows
 from lfb_lightning.clips import ClipSampling
 from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import AvaDataset, AvaKineticsDataset
+from lfb_lightning.datasets.bank_spacing import spacing_of
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Detections, Keyframe
 from tests.conftest import GOLDEN
@@ -129,6 +130,16 @@ def test_what_is_missing_is_counted_named_skipped_or_refused(kinetics_set, caplo
         kinetics(kinetics_set, kinetics_missing="refuse").split("train").training_items()
     with pytest.raises(InputError, match="kinetics_missing"):
         kinetics(kinetics_set, kinetics_missing="ask")
+
+
+def test_a_clock_of_seconds_makes_banks_as_ava_s(kinetics_set):
+    merged = str(kinetics_set.folder / "merged_{split}.csv")
+    of_seconds = kinetics(kinetics_set, kinetics_annotations=merged, ticks_per_second=1, key_step=1)
+    assert spacing_of(of_seconds.split("train")) == ()
+    assert [item.keyframe.timestamp for item in clip_items(of_seconds.split("train"))] == [905, 909, 905, 900, 905]
+    assert spacing_of(kinetics(kinetics_set).split("val")) == (1000, 901_000)
+    with pytest.raises(InputError, match="no such file"):
+        kinetics(kinetics_set, kinetics_annotations="no.csv").split("train")
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,16 @@ def test_scores_of_moments_count_from_one_or_from_zero(tmp_path, first):
     assert found.scores.tolist() == [[0.5, 0.25], [1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize("frame", ["-1", "9" * 30, "1.5", "x"])
+def test_bad_frames_are_named(tmp_path, frame):
+    (tmp_path / "a.txt").write_text(f"a 1 0.5\na {frame} 0.5\n")
+    with pytest.raises(InputError, match=r"a\.txt, row 2: "):
+        read_video_scores(tmp_path / "a.txt", of_moments=True)
+    np.savez(tmp_path / "a.npz", video_id=np.array(["a"]), frame=np.array([-1]), scores=np.zeros((1, 2)))
+    with pytest.raises(InputError, match=r"a\.npz: frames -1 to -1, expected 1 to 1000000"):
+        read_video_scores(tmp_path / "a.npz", of_moments=True)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -17,6 +17,7 @@ from lfb_lightning.metrics.video_map import max_over_views
 
 _WHAT = "scores"
 _MOST_TEXT_BYTES = 1 << 30
+_LARGEST_FRAME = 1_000_000
 _SEPARATORS = re.compile(r"[,\s]+")
 _SEGMENT_IDS = ("narration_id", "uid")
 
@@ -69,7 +70,7 @@ def read_video_scores(path: str | Path, *, of_moments: bool = False) -> VideoSco
         views = None
     if len(ids) == 0:
         raise InputError(f"{_WHAT} {path}: no row of scores.")
-    return _one_row_each(ids, _from_zero(frames) if of_moments else frames, views, scores)
+    return _one_row_each(ids, _from_zero(frames, path) if of_moments else frames, views, scores)
 
 
 def read_segment_scores(path: str | Path) -> tuple[list[str], dict[str, Float64[np.ndarray, "N _"]]]:
@@ -118,6 +119,8 @@ def _from_text(path: Path, of_moments: bool) -> tuple[list[str], np.ndarray, np.
             raise InputError(
                 f"{where}: {error}, expected an id{', a frame' if of_moments else ''} and numbers."
             ) from error
+        if not 0 <= frame <= _LARGEST_FRAME:
+            raise InputError(f"{where}: frame {fields[1][:20]!r}, expected 1 to {_LARGEST_FRAME}.")
         if len(row) == 0 or (rows and len(row) != len(rows[0])):
             raise InputError(f"{where}: {len(row)} scores, expected {len(rows[0]) if rows else 'one for each class'}.")
         if (fields[0], frame) in seen:
@@ -189,9 +192,9 @@ def _one_row_each(ids: list[str], moments: np.ndarray, views: np.ndarray | None,
     return VideoScores([names[number] for number in (found // width).tolist()], found % width, reduced)
 
 
-def _from_zero(frames: np.ndarray) -> np.ndarray:
-    if frames.min() < 0 or frames.max() > 1_000_000:
-        raise InputError(f"{_WHAT}: frames {frames.min()} to {frames.max()}, expected numbers from 1.")
+def _from_zero(frames: np.ndarray, path: Path) -> np.ndarray:
+    if frames.min() < 0 or frames.max() > _LARGEST_FRAME:
+        raise InputError(f"{_WHAT} {path}: frames {frames.min()} to {frames.max()}, expected 1 to {_LARGEST_FRAME}.")
     return frames if frames.min() == 0 else frames - 1
 
 
