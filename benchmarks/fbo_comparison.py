@@ -32,7 +32,7 @@ MODELS: Mapping[str, Sequence[str]] = {
     "xattn, identity, long window": [*XATTN, "fbo.identity=true", *LONG],
     "nl, long window": [*NL, *LONG],
 }
-COLUMNS = {"long_term_mAP": "long-term", "mAP": "overall"}
+COLUMNS = ("long-term", "overall")
 
 
 class Comparison:
@@ -67,9 +67,12 @@ class Comparison:
                 self._train(model, [*overrides, *MODELS[model]])
 
     def figures(self, model: str) -> dict[str, float] | None:
-        """Read what a model reached on val; None where it is not finished."""
-        found = self._run_dir(model) / "metrics.json"
-        return json.loads(found.read_text()) if found.is_file() else None
+        """Read what a model reached on val after its last epoch, by column; None where it is not finished."""
+        path = self._run_dir(model) / "metrics.json"
+        if not path.is_file():
+            return None
+        found = json.loads(path.read_text())
+        return dict(zip(COLUMNS, (found["groups"]["long_term"], found["mAP"]), strict=True))
 
     def _run_dir(self, model: str) -> Path:
         return self.folder / model.replace(", ", "_").replace(" ", "_")
@@ -98,7 +101,7 @@ class Comparison:
 
 def table(comparisons: Sequence[Comparison], data: str) -> str:
     """Draw the table of a data set: mean over the seeds that are there, lowest and highest."""
-    lines = ["| FBO | " + " | ".join(COLUMNS.values()) + " | seeds |", "|---|" + "---|" * (len(COLUMNS) + 1)]
+    lines = ["| FBO | " + " | ".join(COLUMNS) + " | seeds |", "|---|" + "---|" * (len(COLUMNS) + 1)]
     for model in MODELS:
         found = {one.seed: one.figures(model) for one in comparisons if one.data == data}
         there = {seed: figures for seed, figures in found.items() if figures is not None}

@@ -59,8 +59,8 @@ FLOORS = [
         "0",
         "ground",
         [
-            ("files/", "durable writing, safe reading", 4.2),
-            ("structures  boxes  errors  clock  ranges  processes", "the nouns that all floors share", 6.2),
+            ("files/", "durable writing, safe reading", 3.5),
+            ("structures  movable  boxes  errors  clock  ranges  processes", "the nouns that all floors share", 6.9),
         ],
     ),
 ]

@@ -10,10 +10,13 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from lfb_lightning.charades import read_annotations
 from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.epic import read_segments
 from tests.cli.in_process import load, run
 
 pytestmark = pytest.mark.slow
@@ -134,6 +137,29 @@ def test_override_is_one_of_some_command(text, composed):
 SMALL = {"parts=4": "parts=2", "to=banks/fp16/train": "to=banks/merged"}  # mini-AVA has three videos, and that bank
 
 
+def make_scores(folder):
+    """Scores of the generated files of Charades and EPIC-Kitchens, as the examples of `lfb-eval` name them."""
+    given = ROOT / "tests" / "golden" / "paper_datasets" / "files"
+    for path in [
+        *(given / "charades").glob("Charades*"),
+        *(given / "epic100").iterdir(),
+        *(given / "epic55").iterdir(),
+    ]:
+        shutil.copy(path, folder)
+    videos = [video.video_id for video in read_annotations(folder / "Charades_v1_test.csv")]
+    (folder / "scores.txt").write_text("".join(f"{video} {'0.5 ' * 157}\n" for video in videos))
+    lines = [f"{video} {moment} {'0.5 ' * 157}\n" for video in videos for moment in range(1, 26)]
+    (folder / "moments.txt").write_text("".join(lines))
+    np.savez(folder / "views.npz", video_id=np.array(videos * 2), scores=np.ones((2 * len(videos), 157)))
+    for name, source, verbs, nouns in (
+        ("results.npz", "EPIC_100_validation.csv", 97, 300),
+        ("results_55.npz", "EPIC_train_action_labels.csv", 125, 352),
+    ):
+        ids = [segment.segment_id for segment in read_segments(folder / source)]
+        heads = {"verb_output": np.ones((len(ids), verbs)), "noun_output": np.ones((len(ids), nouns))}
+        np.savez(folder / name, narration_id=np.array(ids), **heads)
+
+
 @pytest.fixture
 def files(pipeline, tmp_path):
     """The files that the examples of `lfb-bank` and `lfb-eval` name, made of mini-AVA's."""
@@ -146,6 +172,7 @@ def files(pipeline, tmp_path):
     for name in ("labels.pbtxt", "ava_action_list_v2.1.pbtxt"):
         shutil.copy(labels, tmp_path / name)
     shutil.copy(pipeline.mini_dir / "mini_ava_val_excluded_timestamps.csv", tmp_path / "excl.csv")
+    make_scores(tmp_path)
     for text in (
         "convert folder=banks/fp16/val precision=fp32 to=banks/fp32/val",
         "split folder=banks/fp16/val to=halves parts=2",

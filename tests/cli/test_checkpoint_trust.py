@@ -176,6 +176,28 @@ def test_the_bank_that_is_written_lies_where_the_command_says():
     assert (chosen.dir, chosen.precision, chosen.window_seconds) == ("banks/int8", "int8", 7)
 
 
+@pytest.mark.parametrize(
+    ("bank", "cells"),
+    [
+        ({"window_seconds": 7, "cells": 7}, 30),  # a grid: its cells are its seconds
+        ({"window_seconds": 70, "cells": 10, "layout": "hierarchical"}, 10),  # as many as the detector was trained with
+        ({"window_seconds": 7}, None),  # of before there were cells
+        ({"cells": 5, "layout": "strided"}, 5),
+    ],
+)
+def test_a_window_that_is_typed_keeps_the_cells_that_a_detector_was_trained_with(bank, cells):
+    config = stored.config()
+    config["bank"] = {"dir": "banks", **bank}
+    assert sections_of(config, "bank.window_seconds=30").make("bank", BankConfig).cells == cells
+
+
+@pytest.mark.parametrize("bank", ["a grid", None, []])
+def test_a_bank_that_is_no_section_is_refused(bank):
+    config = stored.config() | {"bank": bank}
+    with pytest.raises(InputError, match="bank"):
+        sections_of(config, "bank.window_seconds=30").make("bank", BankConfig)
+
+
 def targets_in(value):
     if isinstance(value, dict):
         yield from [value["_target_"]] if "_target_" in value else []

@@ -1,6 +1,7 @@
 """AVA-Kinetics as a data set: rows find their clip and their moment in it, and nothing of one clip reaches another."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from lfb_lightning.bank.memory import BankRows
 from lfb_lightning.clips import ClipSampling
 from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import AvaDataset, AvaKineticsDataset
+from lfb_lightning.datasets.bank_spacing import spacing_of
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Detections, Keyframe
 from tests.conftest import GOLDEN
@@ -128,6 +130,16 @@ def test_what_is_missing_is_counted_named_skipped_or_refused(kinetics_set, caplo
         kinetics(kinetics_set, kinetics_missing="refuse").split("train").training_items()
     with pytest.raises(InputError, match="kinetics_missing"):
         kinetics(kinetics_set, kinetics_missing="ask")
+
+
+def test_a_clock_of_seconds_makes_banks_as_ava_s(kinetics_set):
+    merged = str(kinetics_set.folder / "merged_{split}.csv")
+    of_seconds = kinetics(kinetics_set, kinetics_annotations=merged, ticks_per_second=1, key_step=1)
+    assert spacing_of(of_seconds.split("train")) == ()
+    assert [item.keyframe.timestamp for item in clip_items(of_seconds.split("train"))] == [905, 909, 905, 900, 905]
+    assert spacing_of(kinetics(kinetics_set).split("val")) == (1000, 901_000)
+    with pytest.raises(InputError, match="no such file"):
+        kinetics(kinetics_set, kinetics_annotations="no.csv").split("train")
 
 
 @pytest.mark.parametrize(
@@ -279,6 +291,17 @@ def test_actions_of_items_are_those_of_their_part(kinetics_set):
     shown = split.item_actions(order)
     for item, row in zip(order, shown, strict=True):
         assert (split.training_regions(item, torch.Generator()).labels.any(axis=0) == row).all()
+
+
+def test_a_split_is_copied_to_a_loader_s_process(kinetics_set):
+    split = kinetics(kinetics_set).split("train")
+    items = split.training_items()
+    copy = pickle.loads(pickle.dumps(split))
+    for item in items[::7]:
+        one, other = split.training_regions(item, torch.Generator()), copy.training_regions(item, torch.Generator())
+        np.testing.assert_array_equal(one.labels, other.labels)
+    assert copy.video(NAMES[3]).path == split.video(NAMES[3]).path
+    assert copy.check().figures == split.check().figures
 
 
 def test_cached_moments_are_the_annotated_ones_of_a_clip(kinetics_set):

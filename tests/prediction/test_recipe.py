@@ -51,6 +51,21 @@ def test_what_it_says_is_taken():
     assert recipe.bank_backbone == "0" * 64
 
 
+@pytest.mark.parametrize(
+    ("rate", "key_step", "spacing", "expected"),
+    [
+        ("1000", 1000, 1000, (1, 1)),  # AVA-Kinetics: a moment, and a cell of a window, per second
+        ("1000", 500, 500, (2, 1)),
+        ("1000", 500, None, (1000, 500)),  # the bank has a cell per tick
+        ("1", 2, "2", (1, 2)),
+    ],
+)
+def test_a_bank_whose_moments_lie_further_apart_is_counted_in_moments(rate, key_step, spacing, expected):
+    trained = {**TRAINED, "ticks_per_second": rate} | ({} if spacing is None else {"spacing": spacing})
+    recipe = read({**SOUND, "data": {**DATA, "key_step": key_step}, "trained_on": trained})
+    assert (recipe.clock.ticks_per_second, recipe.step) == expected
+
+
 @settings(max_examples=300, deadline=None)
 @given(path=st.sampled_from(PATHS), value=VALUES)
 def test_anything_else_is_refused_in_one_line(path, value):

@@ -7,6 +7,7 @@ from lfb_lightning.charades.annotations import CharadesVideo, Interval, labels_o
 from lfb_lightning.charades.classes import read_classes
 from lfb_lightning.charades.frame_lists import ListedVideo, read_frame_list
 from lfb_lightning.charades.localization import EVALUATED_MOMENTS, labels_of_moments, moments_of
+from lfb_lightning.charades.submission import write_scores
 
 __all__ = [
     "EVALUATED_MOMENTS",
@@ -19,4 +20,5 @@ __all__ = [
     "read_annotations",
     "read_classes",
     "read_frame_list",
+    "write_scores",
 ]

@@ -33,7 +33,11 @@ class ListedVideo(NamedTuple):
     @property
     def actions(self) -> list[int]:
         """The classes that occur in any frame, ascending."""
-        return sorted({action for labels in self.frame_labels for action in labels})
+        return self.actions_between(0, len(self.frame_labels) - 1)
+
+    def actions_between(self, first: int, last: int) -> list[int]:
+        """Return the classes of any frame from `first` to `last`, both included, ascending: the labels of a training clip."""
+        return sorted({action for labels in self.frame_labels[first : last + 1] for action in labels})
 
 
 def read_frame_list(path: str | Path) -> list[ListedVideo]:

@@ -1,10 +1,14 @@
-"""`lfb-eval`: the frame mAP of any result csv, its precision-recall curves, and a comparison with another result."""
+"""`lfb-eval`: the figures of any result file, as the official program of its data set computes them.
+
+Here AVA's: frame mAP of a csv, precision-recall curves, a comparison with another csv. The other protocols have files of
+their own, `eval_videos.py` and `eval_segments.py`.
+"""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from omegaconf import DictConfig
 
@@ -12,6 +16,8 @@ from lfb_lightning.ava.action_groups import ava_groups
 from lfb_lightning.ava.evaluation_csv import EvaluationTable, read_evaluation_csv
 from lfb_lightning.ava.label_map import LabelMap, read_label_map
 from lfb_lightning.cli.app import launch
+from lfb_lightning.cli.eval_segments import evaluate_segments
+from lfb_lightning.cli.eval_videos import evaluate_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.metrics.comparison import compare
@@ -20,14 +26,49 @@ from lfb_lightning.metrics.description import describe_result
 from lfb_lightning.metrics.frame_ap import FrameAP, Protocol
 from lfb_lightning.metrics.ranking import RankedClass, rank
 
+_OF_AVA = {"ava": "official", **{name: name for name in get_args(Protocol)}}
+_OF_VIDEOS, _OF_SEGMENTS = ("charades", "charades_localize"), ("epic100", "epic55")
+_KEYS_OF_AVA = ("excluded", "curves", "compare")
+_KEYS_OF_SEGMENTS = ("tail_verbs", "tail_nouns", "unseen", "training", "submission")
+
 
 def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
     """Evaluate the configured files, print the table and write what was asked for; returns the exit status 0."""
-    for key in ("detections", "annotations", "label_map"):
+    allowed = [*_OF_AVA, *_OF_VIDEOS, *_OF_SEGMENTS]
+    if cfg.protocol not in allowed:
+        raise InputError(f"protocol is {cfg.protocol!r}, expected one of {', '.join(allowed)}.")
+    _check_keys(cfg)
+    if cfg.protocol in _OF_AVA:
+        content = _evaluate_boxes(cfg)
+    elif cfg.protocol in _OF_VIDEOS:
+        content = evaluate_videos(cfg, of_moments=cfg.protocol == "charades_localize")
+    else:
+        content = evaluate_segments(cfg)
+    if cfg.out is not None:
+        _make_room(cfg.out)
+        write_json(Path(cfg.out), content)
+        print(f"wrote {cfg.out}")
+    return 0
+
+
+def _check_keys(cfg: DictConfig) -> None:
+    """Refuse a key that is missing, or that another protocol has: it would be left unread."""
+    needs_map = cfg.protocol in _OF_AVA
+    for key in ("detections", "annotations", *(["label_map"] if needs_map else [])):
         if cfg[key] is None:
-            raise InputError(f"{key} is not set: lfb-eval detections=<csv> annotations=<csv> label_map=<pbtxt>.")
-    if cfg.protocol not in get_args(Protocol):
-        raise InputError(f"protocol is {cfg.protocol!r}, expected one of {', '.join(get_args(Protocol))}.")
+            raise InputError(
+                f"{key} is not set: lfb-eval detections=<csv> annotations=<csv> label_map=<pbtxt>."
+                if needs_map
+                else f"{key} is not set: lfb-eval protocol={cfg.protocol} detections=<scores> annotations=<csv>."
+            )
+    for keys, protocols in ((_KEYS_OF_AVA, [*_OF_AVA]), (_KEYS_OF_SEGMENTS, [*_OF_SEGMENTS])):
+        for key in keys:
+            if cfg[key] is not None and cfg.protocol not in protocols:
+                raise InputError(f"{key} is for protocol={' or '.join(protocols)}, and protocol is {cfg.protocol}.")
+
+
+def _evaluate_boxes(cfg: DictConfig) -> dict[str, Any]:
+    protocol = cast(Protocol, _OF_AVA[cfg.protocol])
     label_map = read_label_map(cfg.label_map)
     annotations = read_evaluation_csv(cfg.annotations)
     detections = _read_detections(cfg.detections, annotations, cfg.annotations)
@@ -36,10 +77,10 @@ def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
         annotations=annotations,
         action_ids=label_map.ids,
         excluded=cfg.excluded,
-        protocol=cfg.protocol,
+        protocol=protocol,
     )
-    content = describe_result(result, ava_groups(label_map), label_map.names) | {"protocol": cfg.protocol}
-    _print(result, content, label_map, cfg.protocol)
+    content = describe_result(result, ava_groups(label_map), label_map.names) | {"protocol": protocol}
+    _print(result, content, label_map, protocol)
     if cfg.curves is not None or cfg.compare is not None:
         videos: dict[str, int] = {}
         ranked = _rank(cfg, detections, annotations, label_map, videos)
@@ -48,11 +89,7 @@ def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
         if cfg.compare is not None:
             del detections
             content["comparison"] = _compare(cfg, ranked, annotations, label_map, videos)
-    if cfg.out is not None:
-        _make_room(cfg.out)
-        write_json(Path(cfg.out), content)
-        print(f"wrote {cfg.out}")
-    return 0
+    return content
 
 
 def _read_detections(path: str, annotations: EvaluationTable, truth_path: str) -> EvaluationTable:
@@ -69,7 +106,7 @@ def _rank(
     videos: dict[str, int],
 ) -> list[RankedClass]:
     rows = number_frames(detections, annotations, cfg.excluded, videos)
-    return list(rank(rows, label_map.ids, protocol=cfg.protocol))
+    return list(rank(rows, label_map.ids, protocol=cast(Protocol, _OF_AVA[cfg.protocol])))
 
 
 def _compare(

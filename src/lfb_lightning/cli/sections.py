@@ -123,8 +123,8 @@ def adopt(
     """Take sections from a checkpoint's configuration, keeping what the command line sets.
 
     A section chosen as a group (`data=...`), and all of them where an override changes what sections refer to (`paths.*`,
-    `experiment=`), are as composed. Of `bank=...` only where and in which precision it is: its windows stay those that the
-    detector was trained with.
+    `experiment=`), are as composed; but what `lfb-import` says of scores holds for its detector anywhere. Of `bank=...` only
+    where and in which precision it is: its windows stay those that the detector was trained with.
 
     Args:
         cfg: The composed configuration.
@@ -136,22 +136,25 @@ def adopt(
         writes_bank: The command writes into `bank.dir`, which a checkpoint then has no say in.
     """
     typed = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
-    if any(key == "experiment" or key.startswith("paths") for key in typed):
-        return Sections(cfg)
+    as_composed = any(key == "experiment" or key.startswith("paths") for key in typed)
     adopted = {}
     for name in names:
         chosen = name in typed
         if name not in stored or (chosen and name != "bank"):
             continue
         section, composed = stored[name], plain(cfg[name])
+        of_import = name == "task" and isinstance(section, dict) and "_target_" not in section
+        is_imported = of_import and bool(section) and stored.get("imported_from") is not None
+        if as_composed and not is_imported:
+            continue
         if name == "bank" and "made_by" in stored and isinstance(section, dict):
             section = {**composed, **section}  # of lfb-export, which keeps nothing of a bank but its windows
-        if name == "task" and isinstance(section, dict) and "_target_" not in section:
+        if is_imported:
             section = {**composed, **section}  # of lfb-import, which knows what scores mean and nothing else
         kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
         keys = [*kept, *(key.removeprefix(f"{name}.") for key in typed if key.startswith(f"{name}."))]
-        if "window_seconds" in keys and section.get("cells") == section["window_seconds"]:
-            keys.append("cells")  # those of a grid, which are its seconds
+        if name == "bank" and "window_seconds" in keys and _has_a_cell_per_second(section):
+            keys.append("cells")
         adopted[name] = _typed_over(section, composed, keys)
     objects = StoredObjects(source=source, trusted_packages=tuple(trusted_packages), typed=_TypedTargets(typed))
     return Sections(cfg, adopted, objects)
@@ -206,6 +209,11 @@ def _leaves(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _has_a_cell_per_second(stored: Any) -> bool:
+    """Whether a stored section `bank` describes windows whose cells are their seconds, as those of a grid are."""
+    return isinstance(stored, dict) and "cells" in stored and stored["cells"] == stored.get("window_seconds")
 
 
 def _typed_over(stored: Any, composed: dict[str, Any], keys: Collection[str]) -> Any:

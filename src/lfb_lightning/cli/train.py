@@ -22,6 +22,7 @@ from lfb_lightning.cli.several_banks import give_statistics, made_by, settle_ban
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.training_end import is_summed_up, write_summary
 from lfb_lightning.cli.trust import trusted_packages
+from lfb_lightning.datasets.bank_spacing import spacing_of
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import write_plain
 from lfb_lightning.lightning import ActionDataModule
@@ -107,12 +108,13 @@ def _warn_of_partial_validation(trainer: Trainer) -> None:
 def _trained_on(datamodule: ActionDataModule) -> dict[str, Any]:
     """Describe the training data for who applies the checkpoint elsewhere: names, clock, and what made the bank."""
     split = datamodule.split("train")
-    columns = split.columns()
+    columns, spacing = split.columns(), spacing_of(split)
     return {
         "actions": {int(column): str(name) for column, name in (columns.names or {}).items()},
         "has_background": columns.has_background,
         "ticks_per_second": str(split.clock.ticks_per_second),
         **made_by(datamodule),
+        **({"spacing": spacing[0]} if spacing else {}),
     }
 
 

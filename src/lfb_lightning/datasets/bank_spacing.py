@@ -20,4 +20,5 @@ class SpacedBank(Protocol):
 
 def spacing_of(split: object) -> tuple[int, ...]:
     """Give the spacing of a split's bank, for its manifest; empty where there is an entry at every tick, as in AVA."""
-    return split.bank_spacing if isinstance(split, SpacedBank) else ()
+    spacing = split.bank_spacing if isinstance(split, SpacedBank) else (1, 0)
+    return spacing if spacing[0] > 1 else ()

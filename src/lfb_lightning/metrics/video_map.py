@@ -101,15 +101,15 @@ def max_over_views(
     Returns:
         The numbers of the videos, ascending, and a row for each.
     """
-    scores, items = np.asarray(scores, dtype=np.float64), np.asarray(items, dtype=np.int64)
+    items = np.asarray(items, dtype=np.int64)
     if len(items) == 0:
-        return items, scores
+        return items, scores.astype(np.float64)
     order = np.argsort(items, kind="stable") if views is None else np.lexsort((views, items))
     if views is not None:
         counts = np.append(True, (np.diff(items[order]) != 0) | (np.diff(views[order]) != 0))
         order = order[counts]
     numbers, starts = np.unique(items[order], return_index=True)
-    return numbers, np.maximum.reduceat(scores[order], starts, axis=0)
+    return numbers, np.maximum.reduceat(scores[order], starts, axis=0).astype(np.float64)  # converted once it is small
 
 
 def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -158,9 +158,10 @@ class _Download:
         """Fetch a file; None: there is none, or the cache has none and the hub cannot be reached."""
         try:
             revision = self.commit or self._wanted.revision
-            path = Path(self._download(self._wanted.repository, file, revision=revision))
+            known = self._is_unreachable is not None  # the client would try again, for half a minute
+            path = Path(self._download(self._wanted.repository, file, revision=revision, local_files_only=known))
         except self._errors.LocalEntryNotFoundError as error:
-            self._is_unreachable = error
+            self._is_unreachable = self._is_unreachable or error
             return None
         except self._errors.EntryNotFoundError:
             return None

@@ -34,20 +34,18 @@ FORMATS = ("safetensors", "onnx", "torch_export")
 PROGRAMS = ("features", "scores", "detector")
 _UNFINISHED = "unfinished"  # says that what lies beside it is of an export that did not come to its end
 _OURS = {CONFIG, WEIGHTS, *(f"{name}.{ending}" for name in PROGRAMS for ending in ("onnx", "pt2"))}
-_MAKER = "lfb-lightning"
-_VERSION = 1
+_MAKER, _VERSION = "lfb-lightning", 1
 _LARGEST_CONFIG = 1 << 20  # bytes; that of a detector of AVA has 5,000
 _DEEPEST = 32
 
 
 def is_own_folder(folder: str | Path) -> bool:
-    """Tell whether a folder's `config.json` says that this package has written it; what it says else is not looked at."""
+    """Tell whether a folder's `config.json` may be this package's: it says who made it, or is too damaged to tell."""
+    path = Path(folder) / CONFIG
     try:
-        path = Path(folder) / CONFIG
-        is_small = path.stat().st_size <= _LARGEST_CONFIG
-        return is_small and read_json_object(path, what="checkpoint").get("made_by") == _MAKER
-    except (OSError, InputError):
-        return False
+        return path.stat().st_size > _LARGEST_CONFIG or "made_by" in read_json_object(path, what="checkpoint")
+    except (OSError, InputError) as error:
+        return isinstance(error, InputError)
 
 
 def read_folder_config(folder: str | Path) -> dict[str, Any]:

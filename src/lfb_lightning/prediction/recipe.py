@@ -98,10 +98,13 @@ def read_recipe(
     rate = trained.get("ticks_per_second", data.get("ticks_per_second", 1))
     loss: Loss = MultiLabelLoss() if config.get("loss") is None else stored.build(config["loss"], "loss", LOSSES)
     clock: Clock = stored.call(Clock.parse, "trained_on", {"ticks_per_second": rate})
+    step = _step(stored, data.get("key_step", 1), clock)
+    if step > 1 and trained.get("spacing") == step:  # its windows have a cell per moment: moments are what is counted
+        clock, step = Clock(clock.ticks_per_second / step), 1
     return Recipe(
         clips=_replaced(stored.call(ClipSettings, "data", own), clips or {}),
         clock=clock,
-        step=_step(stored, data.get("key_step", 1), clock),
+        step=step,
         window=bank.window_spec(training=False),
         precision=bank.precision,
         seed=stored.call(_whole, "seed", {"value": config.get("seed") or 0}),

@@ -212,6 +212,7 @@ def test_each_fault_is_one_line_without_a_token(hub, theirs, monkeypatch):
     ):
         with pytest.raises(InputError, match="is no name of the hub, expected hf:organization/name"):
             import_weights(name)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # between the client's attempts
     nowhere = "http://127.0.0.1:9/{repo_id}/{revision}/{filename}"
     monkeypatch.setattr(importlib.import_module("huggingface_hub.constants"), "HUGGINGFACE_CO_URL_TEMPLATE", nowhere)
     with pytest.raises(InputError, match=r"cannot be reached, and the cache of this machine .* \(no connection; "):

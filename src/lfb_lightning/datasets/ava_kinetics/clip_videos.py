@@ -42,28 +42,37 @@ class ClipVideos:
         """Return a clip's video; raises InputError where there is none."""
         return self.of(video_id).open(video_id)
 
-    @cached_property
     def table(self) -> ClipTable:
-        """The clips by YouTube video, those of the frame cache included where frames are read from it."""
+        """List the clips by YouTube video, those of the frame cache included where frames are read from it.
+
+        Raises:
+            InputError: There is no such folder.
+        """
         cached = self.library.cache_dir if self.library.source == "cache" else None
         names = [] if cached is None else [name.removesuffix(SUFFIX) for name in _names(cached, SUFFIX)]
-        return ClipTable([*self._folders, *names])
+        return ClipTable([*(name for name, _ in self._listed()), *names])
 
     @cached_property
     def _folders(self) -> dict[str, Path]:
-        """The folder of each clip; of two with one name, the first by the folders' names."""
+        """The folder of each clip that lies in one below; of two with one name, the first by the folders' names."""
+        folders: dict[str, Path] = {}
+        for name, folder in self._listed():
+            folders.setdefault(name, folder)
+        # Kinetics has 650,000 clips: those that lie where the library looks anyway are not kept.
+        return {name: folder for name, folder in folders.items() if folder != self.library.video_dir}
+
+    def _listed(self) -> Iterator[tuple[str, Path]]:
+        """List the clips with their folders."""
         library, root = self.library, self.library.video_dir
         if not root.is_dir():
             if library.source == "cache":
-                return {}
+                return
             raise InputError(f"Kinetics clips {root}: no such folder; set data.kinetics_video_dir.")
         with os.scandir(root) as entries:
             below = sorted(Path(entry.path) for entry in entries if entry.is_dir() and not is_clip_name(entry.name))
-        folders: dict[str, Path] = {}
         for folder in [root, *below]:
             for name in _clips(folder, frames=library.source == "frames", endings=tuple(library.endings)):
-                folders.setdefault(name, folder)
-        return folders
+                yield name, folder
 
 
 def _clips(folder: Path, *, frames: bool, endings: tuple[str, ...]) -> Iterator[str]:

@@ -62,6 +62,9 @@ class AvaKineticsDataset(AvaSettings):
 
         Args:
             name: Takes the place of `{split}` in the paths.
+
+        Raises:
+            InputError: It has a Kinetics part, and there is no csv of that.
         """
         parts = [Part("ava", self._movies(name), _is_movie)]
         if name in self.kinetics_splits:
@@ -107,10 +110,16 @@ class AvaKineticsDataset(AvaSettings):
         return {}
 
     def _make_clips(self, name: str) -> tuple[AvaSplit, KineticsFiles]:
+        path = Path(self.kinetics_annotations.replace("{split}", name))
+        if not path.is_file():
+            raise InputError(
+                f"Kinetics annotations {path}: no such file; set paths.data_dir or data.kinetics_annotations; AVA alone is "
+                "data=ava_v2_2."
+            )
         shared = {field.name: getattr(self, field.name) for field in fields(AvaSettings)}
         settings = AvaSettings(**shared | self._of_clips)
         files = KineticsFiles(
-            Path(self.kinetics_annotations.replace("{split}", name)),
+            path,
             self._clip_videos,
             self.clock,
             refuse_missing=self.kinetics_missing == "refuse",

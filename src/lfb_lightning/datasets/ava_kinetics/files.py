@@ -41,6 +41,10 @@ class KineticsFiles:
         self.refuse_missing = refuse_missing
         self._without_people, self._names_clips = 0, False
 
+    def __getstate__(self) -> dict[str, object]:
+        """Copy to a loader's process what it needs: the tables are made of the rows by then."""
+        return {name: value for name, value in vars(self).items() if name != "placed"}
+
     def annotations(self, path: Path, label_map: LabelMap, *, clock: Clock) -> Annotations:
         """Read the annotated persons of the clips that there are; see `read_annotations`."""
         return annotations_of(self.placed, label_map)
@@ -61,7 +65,7 @@ class KineticsFiles:
         """
         read = read_kinetics_rows(self.path)
         self._without_people, self._names_clips = read.without_people, read.names_clips
-        placed = place_rows(read, self.clips.table, self.clock)
+        placed = place_rows(read, self.clips.table(), self.clock)
         folder = self.clips.library.video_dir
         if not len(placed.rows):
             example = f"{placed.missing[0][:11]}_000012_000022"

@@ -1,0 +1,71 @@
+"""`.npz` files are read without running or trusting anything in them."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from lfb_lightning.errors import InputError
+from lfb_lightning.files.npz import read_npz
+
+
+def npy(array, **more):
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, **more)
+    return buffer.getvalue()
+
+
+def write(path, **records):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in records.items():
+            archive.writestr(f"{name}.npy", content)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_come_back(tmp_path, save):
+    arrays = {
+        "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "b": np.array(["x", "yz"]),
+        "c": np.asfortranarray(np.arange(6).reshape(3, 2)),
+        "d": np.zeros((0, 4)),
+    }
+    save(tmp_path / "a.npz", **arrays)
+    found = read_npz(tmp_path / "a.npz", what="scores", names=["a", "c"], optional=["b", "d", "e"])
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        assert np.array_equal(found[name], array)
+
+
+def test_bad_files_are_named(tmp_path):
+    path = tmp_path / "bad.npz"
+    good = npy(np.zeros(4))
+    claims_more = npy(np.zeros(4)).replace(b"(4,)", b"(9,)")
+    objects = npy(np.array([{}], dtype=object), allow_pickle=True)
+    for content, message in (
+        ({"b": good}, "no array 'a', expected a; found b"),
+        ({"a": objects}, "array 'a' holds object, expected numbers or texts"),
+        ({"a": claims_more}, "array 'a' of 72 bytes, expected those of its record"),
+        ({"a": good[:-8]}, "array 'a' of 32 bytes, expected those of its record"),
+        ({"a": b"nothing"}, "not a readable .npz file"),
+        ({"a": npy(np.zeros(2, dtype="f4,f4"))}, "expected numbers or texts"),
+    ):
+        write(path, **content)
+        with pytest.raises(InputError, match=message) as caught:
+            read_npz(path, what="scores", names=["a"])
+        assert "scores " in str(caught.value)
+        assert "bad.npz" in str(caught.value)
+    path.write_bytes(b"PK" * 50)
+    with pytest.raises(InputError, match=r"not a readable \.npz file"):
+        read_npz(path, what="scores", names=["a"])
+    with pytest.raises(InputError, match="no such file"):
+        read_npz(tmp_path / "none.npz", what="scores", names=["a"])
+
+
+def test_a_small_file_of_much_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("lfb_lightning.files.npz._MOST_BYTES", 1 << 20)
+    write(tmp_path / "a.npz", a=npy(np.zeros(1 << 18)))
+    assert (tmp_path / "a.npz").stat().st_size < 10_000
+    with pytest.raises(InputError, match="array 'a' of 2097152 bytes"):
+        read_npz(tmp_path / "a.npz", what="scores", names=["a"])
