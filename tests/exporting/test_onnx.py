@@ -1,5 +1,6 @@
 """Exported programs against the detector: equal at any sizes, with nothing in the window, and with nobody there."""
 
+import json
 import shutil
 import sys
 
@@ -100,6 +101,29 @@ def test_scores_of_given_features_equal_the_detectors_at_any_sizes(fbo, checkpoi
             np.testing.assert_allclose(one, other.numpy(), atol=1e-4, err_msg=name)
         spread = max(spread, float(found[0].std()) if found[0].size else 0.0)
     assert spread > 0.3  # logits that are all alike would show nothing
+
+
+def test_a_detector_under_onnxruntime_is_given_who_is_who(checkpoints, onnx_folders, tmp_path):
+    shutil.copytree(onnx_folders["nl"], tmp_path / "made")
+    shutil.copy(onnx_folders["xattn_identity"] / "scores.onnx", tmp_path / "made")
+    config = json.loads((tmp_path / "made" / "config.json").read_text())
+    assert config["exported"]["reads_identity"] is False
+    config["exported"]["reads_identity"] = True
+    (tmp_path / "made" / "config.json").write_text(json.dumps(config))
+    exported, detector = open_detector(tmp_path / "made")[0], load_detector(checkpoints["xattn_identity"])
+    assert exported.reads_identity
+    shape = (2, 5, detector.window_slots, 4, 64, 64, 0.5)
+    _, window = with_window("xattn_identity", detector, shape)
+    short_term, clip_of_roi = torch.rand(5, 32), torch.from_numpy(inputs(*shape)[1][:, 0].astype(np.int64))
+    with torch.no_grad():
+        expected = detector.classify(short_term, window, clip_of_roi)
+    torch.testing.assert_close(exported.classify(short_term, window, clip_of_roi), expected, atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="asks which slots show the same person"):
+        exported.classify(short_term, BankWindow(window.features, window.mask), clip_of_roi)
+    del config["exported"]["reads_identity"]  # as folders of before have it
+    shutil.copy(onnx_folders["nl"] / "scores.onnx", tmp_path / "made")
+    (tmp_path / "made" / "config.json").write_text(json.dumps(config))
+    assert not open_detector(tmp_path / "made")[0].reads_identity
 
 
 def test_a_file_says_what_its_axes_count_and_nothing_of_who_made_it(onnx_folders):

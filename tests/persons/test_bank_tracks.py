@@ -164,9 +164,12 @@ def test_a_few_videos_are_kept_and_one_that_has_left_is_linked_alike():
     np.testing.assert_array_equal(again, first)
 
 
-def test_an_unknown_track_is_nobodys_and_a_bank_of_clips_is_refused():
+def test_an_unknown_track_is_nobodys_and_banks_without_persons_boxes_are_refused():
     slots = np.array([[3, -1, 4], [4, 3, -1]])
     found = same_tracks(slots, np.array([3, -1, 4]), np.array([0, 0, 1]))
     assert found.tolist() == [[True, False, False], [False] * 3, [True, False, False]]
     with pytest.raises(InputError, match=r"its entries are clips, .* train with fbo.identity=false"):
         tracks_of(bank_of(crossing(), entries="clips"))
+    without_boxes = tracks_of(bank_of([(second, None, [0.0] * 4, 1.0) for second in range(3)]))
+    with pytest.raises(InputError, match=r"video v have no boxes, as in a bank that was imported from a pickle"):
+        without_boxes.of_regions(Keyframe("v", 1), np.array([box(0.5)]))

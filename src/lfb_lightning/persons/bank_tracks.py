@@ -46,12 +46,22 @@ class BankTracks:
         self._tracks: dict[str, Int32[np.ndarray, " N"]] = {}
 
     def of_video(self, video_id: str) -> Int32[np.ndarray, " N"]:
-        """Give the track of every row of a video; of a video that is not in the bank, none."""
+        """Give the track of every row of a video; of a video that is not in the bank, none.
+
+        Raises:
+            InputError: The bank has persons without boxes.
+        """
         known = self._tracks.get(video_id)
         if known is not None:
             return known
         ticks = self._bank.timestamps(video_id)
         boxes, scores = self._bank.boxes(video_id, range(len(ticks)))
+        if len(boxes) and not boxes.any():
+            raise InputError(
+                f"bank {self._bank.folder}: its persons of video {video_id} have no boxes, as in a bank that was imported "
+                "from a pickle, and who is the same person is told by boxes; write the bank with lfb-extract, or train with "
+                "fbo.identity=false."
+            )
         seconds = ticks / float(self._bank.manifest.provenance.clock.ticks_per_second)
         found = link_rows(seconds, boxes, scores, aspect=self._aspect(video_id) if len(ticks) else 1.0)
         while self._tracks and self._rows + len(found) > self._most:

@@ -8,9 +8,9 @@ much each head cares for a moment so many seconds before or after the key frame;
 entry takes their place, so that a person may look at nothing. It is our own design and has no published figure.
 
 With `identity`, the window says which slots show the same person (`BankWindow.same_person`). Keys of such slots have a
-learned vector added, and their logits a learned bias, per head and moment; both start as zero. The vector is what learns:
-AdamW moves a number by about its learning rate per step, so that a bias alone would need thousands of steps to tell
-persons apart. Where a person's track is not known, no slot is marked, and it is attended as without identity.
+learned vector added, and their logits a learned bias, per head and moment; both start as zero. The vector learns faster:
+AdamW moves a number by about its learning rate per step, so that a bias alone needs a thousand steps to tell persons
+apart. Where a person's track is not known, no slot is marked, and it is attended as without identity.
 """
 
 from __future__ import annotations
