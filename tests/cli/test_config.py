@@ -112,9 +112,30 @@ def test_every_detector_of_persons_composes_and_binds_with_the_defaults_of_its_c
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-@pytest.mark.parametrize("primary", PRIMARIES)
+def test_every_experiment_composes_and_binds(experiment):
+    check_binds(compose("train", f"experiment={experiment}"), "train")
+
+
+@pytest.mark.thorough  # what could differ from training is in the next test
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("primary", ["test", "extract"])
 def test_every_experiment_composes_for_every_command(primary, experiment):
     check_binds(compose(primary, f"experiment={experiment}"), primary)
+
+
+@pytest.mark.parametrize("primary", ["test", "extract"])
+def test_experiments_choose_of_groups_that_every_command_has(primary):
+    chosen, sections = set(), set()
+    for experiment in EXPERIMENTS:
+        content = OmegaConf.to_container(OmegaConf.load(CONF / "experiment" / f"{experiment}.yaml"))
+        entries = [next(iter(entry)) for entry in content.pop("defaults", []) if isinstance(entry, dict)]
+        chosen |= {entry.removeprefix("override ").lstrip("/") for entry in entries}
+        sections |= content.keys()
+    assert len(chosen) > 5
+    assert chosen <= groups_of(primary).keys()
+    assert sections <= compose(primary).keys()
+    for experiment in ("lfb_nl_videomae_vit_b", "slowfast_r50_8x8_cosine", "ava_original"):
+        check_binds(compose(primary, f"experiment={experiment}"), primary)
 
 
 def test_the_headline_overrides_work_together():
