@@ -67,11 +67,10 @@ def test_bad_files_are_named(tmp_path):
 
 def test_a_header_is_not_read_before_its_length_is_known(tmp_path):
     """Version 2.0 says the header's length in 32 bits: 4 GB of blanks are a file of 4 MB."""
-    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("a.npy", "w") as file:
-            file.write(b"\x93NUMPY\x02\x00" + (64 << 20).to_bytes(4, "little"))
-            for _ in range(64):
-                file.write(b" " * (1 << 20))
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.npy", "w") as file:
+        file.write(b"\x93NUMPY\x02\x00" + (64 << 20).to_bytes(4, "little"))
+        for _ in range(64):
+            file.write(b" " * (1 << 20))
     tracemalloc.start()
     with pytest.raises(InputError, match=r"version 2\.0 of numpy's format, expected 1\.0"):
         read_npz(tmp_path / "a.npz", what="scores", names=["a"])

@@ -123,8 +123,8 @@ def adopt(
     """Take sections from a checkpoint's configuration, keeping what the command line sets.
 
     A section chosen as a group (`data=...`), and all of them where an override changes what sections refer to (`paths.*`,
-    `experiment=`), are as composed. Of `bank=...` only where and in which precision it is: its windows stay those that the
-    detector was trained with.
+    `experiment=`), are as composed; but what an import knows of scores refers to no path, and stays where one is typed. Of
+    `bank=...` only where and in which precision it is: its windows stay those that the detector was trained with.
 
     Args:
         cfg: The composed configuration.
@@ -136,8 +136,10 @@ def adopt(
         writes_bank: The command writes into `bank.dir`, which a checkpoint then has no say in.
     """
     typed = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
-    if any(key == "experiment" or key.startswith("paths") for key in typed):
+    if "experiment" in typed:
         return Sections(cfg)
+    if any(key.startswith("paths") for key in typed):
+        names = [name for name in names if name == "task" and _knows_scores_only(stored)]
     adopted = {}
     for name in names:
         chosen = name in typed
@@ -146,8 +148,8 @@ def adopt(
         section, composed = stored[name], plain(cfg[name])
         if name == "bank" and "made_by" in stored and isinstance(section, dict):
             section = {**composed, **section}  # of lfb-export, which keeps nothing of a bank but its windows
-        if name == "task" and isinstance(section, dict) and "_target_" not in section:
-            section = {**composed, **section}  # of lfb-import, which knows what scores mean and nothing else
+        if name == "task" and _knows_scores_only(stored):
+            section = {**composed, **section}
         kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
         keys = [*kept, *(key.removeprefix(f"{name}.") for key in typed if key.startswith(f"{name}."))]
         if name == "bank" and "window_seconds" in keys and _has_a_cell_per_second(section):
@@ -206,6 +208,12 @@ def _leaves(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _knows_scores_only(stored: Mapping[str, Any]) -> bool:
+    """Whether a stored section `task` is of lfb-import, which knows what scores mean and nothing else."""
+    task = stored.get("task")
+    return "imported_from" in stored and isinstance(task, dict) and "_target_" not in task
 
 
 def _has_a_cell_per_second(stored: Any) -> bool:

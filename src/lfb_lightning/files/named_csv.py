@@ -70,7 +70,7 @@ def read_named_csv(
         The rows, blank lines aside.
 
     Raises:
-        InputError: The file is missing, too large or long or no csv, a column is missing, or a row has another number of fields.
+        InputError: The file is missing, too large or no csv, a column is missing, or a row has another number of fields.
     """
     path = Path(path)
     if not path.is_file():

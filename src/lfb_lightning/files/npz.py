@@ -70,7 +70,9 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         if dtype.kind not in _KINDS:
             raise ValueError(f"array {name!r} holds {dtype}, expected numbers or texts")
         most = _MOST_TEXTS if dtype.kind in "US" else _MOST_NUMBERS
-        if math.prod(max(side, 1) for side in shape) > most:  # a side counts where another is 0, too: it is a shape later
+        if (
+            math.prod(max(side, 1) for side in shape) > most
+        ):  # a side counts where another is 0, too: it is a shape later
             raise ValueError(f"array {name!r} of shape {shape}, expected at most {most} values")
         size = math.prod(shape) * dtype.itemsize
         if size > _MOST_BYTES or size != record.file_size - file.tell():

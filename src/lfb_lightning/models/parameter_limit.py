@@ -47,8 +47,8 @@ def no_larger_than_published(*, source: str) -> Iterator[None]:
         InputError: The module has too many parameters, or numbers in them.
     """
     refused = InputError(
-        f"{source} makes a model of more than {_MOST_NUMBERS} numbers or {_MOST_TENSORS} tensors, far larger than any that was "
-        "published; is it the configuration that you mean?"
+        f"{source} makes a model of more than {_MOST_NUMBERS} numbers or {_MOST_TENSORS} tensors, far larger than "
+        "any that was published; is it the configuration that you mean?"
     )
     with _counted(_MOST_TENSORS, _MOST_NUMBERS, refused):
         yield

@@ -172,8 +172,16 @@ def test_a_stored_configuration_makes_no_larger_model_than_its_weights_and_asks_
 @pytest.mark.parametrize(
     ("kind", "change", "told"),
     [
-        ("videomae", {"num_hidden_layers": 30, "intermediate_size": 16_384}, "makes a model of more than 10000000 numbers"),
-        ("vjepa2", {"pred_num_mask_tokens": 1 << 20}, "makes a model of more than 10000000 numbers"),  # is left out later
+        (
+            "videomae",
+            {"num_hidden_layers": 30, "intermediate_size": 16_384},
+            "makes a model of more than 10000000 numbers",
+        ),
+        (
+            "vjepa2",
+            {"pred_num_mask_tokens": 1 << 20},
+            "makes a model of more than 10000000 numbers",
+        ),  # is left out later
         ("videomae", {"num_channels": 1 << 20, "hidden_size": 16_380}, "more than|transformers makes no model of it"),
         ("videomae", {"num_attention_heads": 7}, "transformers makes no model of it"),
     ],
