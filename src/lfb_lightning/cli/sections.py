@@ -147,7 +147,8 @@ def adopt(
             continue
         section, composed = stored[name], plain(cfg[name])
         if name == "bank" and "made_by" in stored and isinstance(section, dict):
-            section = {**composed, **section}  # of lfb-export, which keeps nothing of a bank but its windows
+            # Of lfb-export, which keeps nothing of a bank but its windows; older ones had no `cells`.
+            section = {**composed, "cells": None, **section}
         if name == "task" and _knows_scores_only(stored):
             section = {**composed, **section}
         kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
