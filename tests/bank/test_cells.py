@@ -1,6 +1,7 @@
 """Windows of few long cells equal a naive double loop over rows and cells, whose edges are worked out here by other means."""
 
 import re
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -200,6 +201,10 @@ def test_nothing_after_a_moment_is_seen_where_the_past_alone_is_known():
     ("changes", "message"),
     [
         ({"cells": 30}, "bank.cells is 30 of bank.window_seconds=60, but bank.layout=grid"),
+        (
+            {"layout": "packed", "cells": 30},
+            "bank.cells is 30 of bank.window_seconds=60, but bank.layout=packed has no cells",
+        ),
         ({"layout": "strided", "cells": 61}, "bank.cells is 61, expected 1 to 60"),
         ({"layout": "strided", "cells": 0}, "bank.cells is 0, expected 1 to 60"),
         ({"layout": "hierarchical", "cells": 1}, "bank.cells is 1, expected 2 to 60"),
@@ -213,6 +218,27 @@ def test_nothing_after_a_moment_is_seen_where_the_past_alone_is_known():
 def test_what_does_not_fit_is_refused_by_its_key(changes, message):
     with pytest.raises(InputError, match=re.escape(message)):
         config(**changes)
+
+
+@pytest.mark.parametrize("layout", ["strided", "hierarchical"])
+def test_a_file_of_millions_of_cells_takes_no_memory(layout):
+    """Edges are fractions of 100 bytes and more: they are made for as many cells as a window has room for."""
+    tracemalloc.start()
+    with pytest.raises(InputError, match="expected at most 1,000,000 slots"):
+        config(layout=layout, cells=7_000_000, window_before=7_999_999)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("cells", [3, 4])
+def test_half_a_second_before_the_key_frame_is_part_of_its_cell(cells):
+    edges = doubling_edges(Fraction(1, 2), 3, cells)
+    assert (edges[0], edges[1], edges[-1], len(edges)) == (Fraction(-1, 2), 1, 4, cells + 1)
+    bank, _ = bank_of([(tick, 1.0) for tick in range(8)], rate=2)
+    spec = config(layout="hierarchical", window_before="1/2", window_after=3, cells=4, features_per_second=3)
+    rows = bank.window_rows([Keyframe("v", 3)], spec.window_spec(training=False))
+    assert rows[0].tolist() == [2, 3, 4, 5, 6, -1, 7, -1, -1, -1, -1, -1]
 
 
 def test_a_window_of_cells_outlives_its_run():

@@ -170,6 +170,18 @@ def test_cells_of_a_grid_are_as_long_as_the_spacing():
     assert torch.equal(window.features[0, ::5], rows.features[20:80])
 
 
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.int64])
+def test_ticks_of_any_width_are_compared_with_the_limit_of_a_fine_clock(dtype):
+    rows = rows_of([3, 32_000], 0)
+    rows = rows._replace(timestamps=rows.timestamps.to(dtype))
+    bank = FeatureBank.from_rows({"v": rows}, channels=4, ticks_per_second=1000)
+    assert bank.timestamps("v").tolist() == [3, 32_000]
+    if dtype == torch.int32:
+        lowest = rows._replace(timestamps=torch.tensor([-(2**31), 0], dtype=dtype))  # whose absolute value is itself
+        with pytest.raises(InputError, match="video v: second -268435456/125"):
+            FeatureBank.from_rows({"v": lowest}, channels=4, ticks_per_second=1000)
+
+
 def test_rows_that_no_bank_stores_are_refused():
     rows = rows_of([1, 2], 0)
     rows.features[1, 2] = float("nan")

@@ -76,6 +76,20 @@ def sections_of(stored_config, *overrides, trusted_packages=(), writes_bank=Fals
     )
 
 
+def test_what_an_import_says_of_scores_stays_where_a_path_is_typed():
+    """`paths.data_dir=...` takes sections from the command since stored ones name files; an import's `task` names none."""
+    imported = {"imported_from": "x.pth", "task": {"times_person_score": True}}
+    for typed, expected in (
+        ((), True),
+        (("paths.data_dir=elsewhere",), True),
+        (("paths.data_dir=elsewhere", "task.times_person_score=false"), False),
+        (("experiment=mini_ava",), True),
+    ):
+        assert sections_of(imported, *typed).content()["task"]["times_person_score"] is expected, typed
+    trained = {"task": {"_target_": "lfb_lightning.lightning.DetectionTask", "times_person_score": True}}
+    assert sections_of(trained, "paths.data_dir=elsewhere").content()["task"]["times_person_score"] is False
+
+
 def build_all(sections, detector=None):
     sections.data()
     sections.make("bank", BankConfig)

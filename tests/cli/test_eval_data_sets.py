@@ -204,3 +204,11 @@ def test_ava_is_the_default_and_refuses_the_others_keys(here, tmp_path):
         "expected one of ava, official, official_2019, official_2018, charades, charades_localize, epic"
         in failed.stderr
     )
+
+
+def test_more_videos_than_their_classes_have_room_for_are_one_line(here, tmp_path, monkeypatch):
+    _, arguments = charades_case(tmp_path, "c07_nan")
+    monkeypatch.setattr("lfb_lightning.cli.eval_videos._MOST_SCORES", 5)
+    failed = here("eval", "protocol=charades", *arguments, fails=True)
+    assert "gt.csv: " in failed.stderr
+    assert "too many for the" in failed.stderr

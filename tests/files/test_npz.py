@@ -1,6 +1,8 @@
 """`.npz` files are read without running or trusting anything in them."""
 
 import io
+import re
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -61,6 +63,37 @@ def test_bad_files_are_named(tmp_path):
         read_npz(path, what="scores", names=["a"])
     with pytest.raises(InputError, match="no such file"):
         read_npz(tmp_path / "none.npz", what="scores", names=["a"])
+
+
+def test_a_header_is_not_read_before_its_length_is_known(tmp_path):
+    """Version 2.0 says the header's length in 32 bits: 4 GB of blanks are a file of 4 MB."""
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.npy", "w") as file:
+        file.write(b"\x93NUMPY\x02\x00" + (64 << 20).to_bytes(4, "little"))
+        for _ in range(64):
+            file.write(b" " * (1 << 20))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"version 2\.0 of numpy's format, expected 1\.0"):
+        read_npz(tmp_path / "a.npz", what="scores", names=["a"])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+@pytest.mark.parametrize(
+    ("array", "shape"),
+    [
+        (np.zeros((0, 4), dtype=np.float32), (0, 10**12)),  # nothing to read, and rows of any length to be made of it
+        (np.zeros(2001, dtype=np.uint8), (2001,)),  # eight bytes each when they are computed with
+        (np.array(["a"] * 101, dtype="S1"), (101,)),
+    ],
+)
+def test_numbers_and_texts_are_counted_before_they_are_made(tmp_path, monkeypatch, array, shape):
+    monkeypatch.setattr("lfb_lightning.files.npz._MOST_NUMBERS", 2000)
+    monkeypatch.setattr("lfb_lightning.files.npz._MOST_TEXTS", 100)
+    stated = str(array.shape).encode()
+    write(tmp_path / "a.npz", a=npy(array).replace(stated, str(shape).encode()))
+    with pytest.raises(InputError, match=f"array 'a' of shape {re.escape(str(shape))}, expected at most"):
+        read_npz(tmp_path / "a.npz", what="scores", names=["a"])
 
 
 def test_a_small_file_of_much_memory_is_refused(tmp_path, monkeypatch):

@@ -127,3 +127,16 @@ def test_bad_submissions_are_named(tmp_path, results, message):
         read_segment_scores(tmp_path / "a.json")
     with pytest.raises(InputError, match=r"a.pkl: expected .npz"):
         read_segment_scores(tmp_path / "a.pkl")
+
+
+def test_scores_of_no_row_or_of_too_many_classes_are_refused(tmp_path):
+    """Tables of as many columns are made for all that is annotated, so one row of a million would take a machine's memory."""
+    path = tmp_path / "a.npz"
+    for rows, classes, message in ((0, 3, "no row of scores"), (1, 10_001, "10001 classes, expected 1 to 10000")):
+        ids = np.array(["a"] * rows, dtype=str)
+        np.savez(path, narration_id=ids, verb_output=np.zeros((rows, 2)), noun_output=np.zeros((rows, classes)))
+        with pytest.raises(InputError, match=rf"scores .*a\.npz: {message}"):
+            read_segment_scores(path)
+        np.savez(path, video_id=ids, scores=np.zeros((rows, classes)))
+        with pytest.raises(InputError, match=rf"scores .*a\.npz: {message}"):
+            read_video_scores(path)

@@ -173,3 +173,14 @@ def test_an_unknown_track_is_nobodys_and_banks_without_persons_boxes_are_refused
     without_boxes = tracks_of(bank_of([(second, None, [0.0] * 4, 1.0) for second in range(3)]))
     with pytest.raises(InputError, match=r"video v have no boxes, as in a bank that was imported from a pickle"):
         without_boxes.of_regions(Keyframe("v", 1), np.array([box(0.5)]))
+
+
+def test_a_crowd_that_nobody_could_follow_is_refused(monkeypatch):
+    """Matching takes memory by the square of the persons at a moment, and a bank's file may say any number."""
+    monkeypatch.setattr("lfb_lightning.persons.bank_tracks._MOST_AT_ONCE", 3)
+    rows = [
+        (second, "one", box(0.1 + 0.2 * place), 0.9) for second, persons in ((0, 3), (5, 4)) for place in range(persons)
+    ]
+    assert len(tracks_of(bank_of(rows[:3])).of_video("v")) == 3
+    with pytest.raises(InputError, match="4 persons at one moment of video v, and at most 3 can be followed"):
+        tracks_of(bank_of(rows)).of_video("v")

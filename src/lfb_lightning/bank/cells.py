@@ -55,7 +55,8 @@ def doubling_edges(before: Fraction | int, after: Fraction | int, cells: int) ->
     for length in doubling_lengths(cells - cells_before, whole_after):
         later.append(later[-1] + length)
     earlier[-1], later[-1] = -Fraction(before), Fraction(after) + 1
-    return (*reversed(earlier[1:]), *later) if cells_before else tuple(later)
+    # A side without a whole second has no cell: what there is of one belongs to the key frame's.
+    return (*reversed(earlier[1:]), *later) if cells_before else (earlier[0], *later[1:])
 
 
 def doubling_lengths(cells: int, seconds: int) -> list[int]:

@@ -100,10 +100,11 @@ class BankConfig:
             after = exact(self.window_after, "bank.window_after")
         if self.layout in _EDGES:
             return self._of_cells(replace(spec, before=before, after=after))
-        if self.layout == "grid" and self.cells not in (None, self.window_seconds):
+        if self.cells not in (None, self.window_seconds):
+            has = "a cell for each" if self.layout == "grid" else "no cells"
             raise InputError(
-                f"bank.cells is {self.cells} of bank.window_seconds={self.window_seconds}, but bank.layout=grid has a cell "
-                "for each; set bank.layout=hierarchical or strided for longer ones, or leave bank.cells out."
+                f"bank.cells is {self.cells} of bank.window_seconds={self.window_seconds}, but bank.layout={self.layout} has "
+                f"{has}; set bank.layout=hierarchical or strided for longer ones, or leave bank.cells out."
             )
         slots = spec.slots if self.slots is None else self.slots
         if self.slots is None and self.layout == "grid" and before + after != spec.before + spec.after:
@@ -114,8 +115,11 @@ class BankConfig:
 
     def _of_cells(self, spec: WindowSpec) -> WindowSpec:
         cells = self.window_seconds if self.cells is None else self.cells
-        edges = _EDGES[self.layout](spec.before, spec.after, cells)
         slots = cells * self.features_per_second
+        replace(
+            spec, slots=max(slots, self.features_per_second)
+        )  # raises for more slots than there may be, before edges
+        edges = _EDGES[self.layout](spec.before, spec.after, cells)
         if self.slots not in (None, slots):
             raise InputError(
                 f"bank.slots is {self.slots}, but bank.layout={self.layout} has {slots}: bank.cells x "

@@ -72,6 +72,7 @@ def store_video(
     Raises:
         InputError: For features that are not finite, or ticks out of bounds.
     """
+    timestamps = timestamps.long()  # the limit, 2^31, is none of 32 bits, in which a comparison with it goes wrong
     late = timestamps.abs() >= clock.tick_limit
     if late.any():
         tick = int(timestamps[late][0])

@@ -14,6 +14,7 @@ from lfb_lightning.charades.annotations import LARGEST_CLASS
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.named_csv import Row, read_named_csv
 
+_MOST_BYTES, _MOST_ROWS = 1 << 30, 1 << 26  # the list of training frames has 280 MB and 7 million rows
 _COLUMNS = ["original_vido_id", "video_id", "frame_id", "path", "labels"]
 
 
@@ -54,7 +55,10 @@ def read_frame_list(path: str | Path) -> list[ListedVideo]:
     """
     videos: dict[str, ListedVideo] = {}
     known: dict[str, tuple[int, ...]] = {}  # millions of frames share few texts
-    for row in read_named_csv(path, what="frame list", columns=_COLUMNS, separator=" "):
+    rows = read_named_csv(
+        path, what="frame list", columns=_COLUMNS, separator=" ", most_bytes=_MOST_BYTES, most_rows=_MOST_ROWS
+    )
+    for row in rows:
         video_id, number = row.values["original_vido_id"], row.whole_number("video_id")
         if video_id not in videos:
             if number != len(videos):

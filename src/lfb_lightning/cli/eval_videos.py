@@ -20,6 +20,7 @@ from lfb_lightning.metrics.score_files import VideoScores, read_video_scores
 from lfb_lightning.metrics.video_map import check_choice, video_mean_ap, weighted_mean
 
 _MISSING = ("refuse", "last")
+_MOST_SCORES = 1 << 28  # of all videos (or moments) and classes; 25 moments of all of Charades have 40 million
 
 
 def evaluate_videos(cfg: DictConfig, *, of_moments: bool) -> dict[str, Any]:
@@ -43,9 +44,15 @@ def evaluate_videos(cfg: DictConfig, *, of_moments: bool) -> dict[str, Any]:
                 f"scores {cfg.detections}: {num_classes} classes, expected the {len(names)} of {cfg.label_map}."
             )
     videos = read_annotations(cfg.annotations, num_classes=num_classes)
+    per_video = EVALUATED_MOMENTS if of_moments else 1
+    if len(videos) * per_video * num_classes > _MOST_SCORES:
+        raise InputError(
+            f"annotations {cfg.annotations}: {len(videos)} videos, too many for the {num_classes} classes of scores "
+            f"{cfg.detections}; expected a split of Charades, and its classes."
+        )
     labels = labels_of_moments(videos, num_classes) if of_moments else labels_of_videos(videos, num_classes)
     unlabeled = cfg.unlabeled or ("negative" if of_moments else "drop")
-    table, num_missing = _in_order(cfg, scores, videos, labels, EVALUATED_MOMENTS if of_moments else 1, unlabeled)
+    table, num_missing = _in_order(cfg, scores, videos, labels, per_video, unlabeled)
     per_class, mean = video_mean_ap(table, labels, ties=cfg.ties, unlabeled=unlabeled, nan=cfg.nan)
     weighted = weighted_mean(per_class, labels)
     counts = labels.sum(axis=0)

@@ -136,21 +136,19 @@ def adopt(
         writes_bank: The command writes into `bank.dir`, which a checkpoint then has no say in.
     """
     typed = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
-    as_composed = any(key == "experiment" or key.startswith("paths") for key in typed)
+    if any(key == "experiment" or key.startswith("paths") for key in typed):
+        names = [name for name in names if name == "task" and _knows_scores_only(stored)]
     adopted = {}
     for name in names:
         chosen = name in typed
         if name not in stored or (chosen and name != "bank"):
             continue
         section, composed = stored[name], plain(cfg[name])
-        of_import = name == "task" and isinstance(section, dict) and "_target_" not in section
-        is_imported = of_import and bool(section) and stored.get("imported_from") is not None
-        if as_composed and not is_imported:
-            continue
         if name == "bank" and "made_by" in stored and isinstance(section, dict):
-            section = {**composed, **section}  # of lfb-export, which keeps nothing of a bank but its windows
-        if is_imported:
-            section = {**composed, **section}  # of lfb-import, which knows what scores mean and nothing else
+            # Of lfb-export, which keeps nothing of a bank but its windows; older ones had no `cells`.
+            section = {**composed, "cells": None, **section}
+        if name == "task" and _knows_scores_only(stored):
+            section = {**composed, **section}
         kept = _WHERE_WRITTEN.get(name, ()) if chosen or writes_bank else ()
         keys = [*kept, *(key.removeprefix(f"{name}.") for key in typed if key.startswith(f"{name}."))]
         if name == "bank" and "window_seconds" in keys and _has_a_cell_per_second(section):
@@ -209,6 +207,12 @@ def _leaves(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _knows_scores_only(stored: Mapping[str, Any]) -> bool:
+    """Whether a stored section `task` is of lfb-import, which knows what scores mean and nothing else."""
+    task = stored.get("task")
+    return "imported_from" in stored and isinstance(task, dict) and "_target_" not in task
 
 
 def _has_a_cell_per_second(stored: Any) -> bool:

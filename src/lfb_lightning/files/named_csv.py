@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lfb_lightning.errors import InputError
 
-_MOST_BYTES = 1 << 30  # Charades' list of training frames, a row each, has 280 MB
+_MOST_BYTES, _MOST_ROWS = 1 << 27, 1 << 21  # EPIC-Kitchens' 67,000 training segments have 12 MB
 _LONGEST_SHOWN = 60
 
 
@@ -47,7 +47,15 @@ class Row(NamedTuple):
         return InputError(f"{self.where}: {column} is {self.values[column][:_LONGEST_SHOWN]!r}, expected {expected}.")
 
 
-def read_named_csv(path: str | Path, *, what: str, columns: Sequence[str], separator: str = ",") -> Iterator[Row]:
+def read_named_csv(
+    path: str | Path,
+    *,
+    what: str,
+    columns: Sequence[str],
+    separator: str = ",",
+    most_bytes: int = _MOST_BYTES,
+    most_rows: int = _MOST_ROWS,
+) -> Iterator[Row]:
     """Read a csv file (UTF-8, rows of any line ending, quoted fields) whose first row names the columns.
 
     Args:
@@ -55,6 +63,8 @@ def read_named_csv(path: str | Path, *, what: str, columns: Sequence[str], separ
         what: What it is, for messages.
         columns: Columns that must be there, in any order among others.
         separator: What stands between two fields.
+        most_bytes: A larger file is refused.
+        most_rows: A longer one is, too: what is made of a row takes much more memory than its text.
 
     Yields:
         The rows, blank lines aside.
@@ -65,8 +75,8 @@ def read_named_csv(path: str | Path, *, what: str, columns: Sequence[str], separ
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{what} {path}: no such file.")
-    if (size := path.stat().st_size) > _MOST_BYTES:
-        raise InputError(f"{what} {path}: {size} bytes, expected at most {_MOST_BYTES}.")
+    if (size := path.stat().st_size) > most_bytes:
+        raise InputError(f"{what} {path}: {size} bytes, expected at most {most_bytes}.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, delimiter=separator)
@@ -79,6 +89,8 @@ def read_named_csv(path: str | Path, *, what: str, columns: Sequence[str], separ
                 )
             for number, fields in enumerate(rows, 2):
                 where = f"{what} {path}, row {number}"
+                if number > most_rows:
+                    raise InputError(f"{where}: expected at most {most_rows} rows.")
                 if fields and len(fields) != len(names):
                     raise InputError(f"{where}: {len(fields)} fields, expected the {len(names)} of row 1.")
                 if fields:

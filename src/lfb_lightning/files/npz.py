@@ -1,7 +1,8 @@
 """Reading numpy's `.npz` files without running anything and without taking more memory than was looked at first.
 
 `numpy.load(allow_pickle=False)` runs nothing either, but makes whatever a record claims to be: a file of a kilobyte can
-unpack to a gigabyte. Here the header of an array is read first; its size has to be that of the record, and within a limit.
+unpack to a gigabyte. Here the header of an array is read first, of 64 kB at most; the array's size has to be that of the
+record, and within limits that still hold when its numbers are made doubles and its texts Python's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.lib import format as npy
 from lfb_lightning.errors import InputError
 
 _MOST_BYTES = 1 << 30  # of one array: the scores of 30 views of all Charades videos have 70 MB
+_MOST_NUMBERS, _MOST_TEXTS = 1 << 27, 1 << 24  # of one array; a text that Python has made has 50 bytes and more
 _KINDS = "biufUS"  # truth values, numbers and texts: nothing that refers to Python objects
 _FAULTS = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, NotImplementedError, RuntimeError)
 
@@ -67,6 +69,11 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         shape, by_columns, dtype = _header(file)
         if dtype.kind not in _KINDS:
             raise ValueError(f"array {name!r} holds {dtype}, expected numbers or texts")
+        most = _MOST_TEXTS if dtype.kind in "US" else _MOST_NUMBERS
+        if (
+            math.prod(max(side, 1) for side in shape) > most
+        ):  # a side counts where another is 0, too: it is a shape later
+            raise ValueError(f"array {name!r} of shape {shape}, expected at most {most} values")
         size = math.prod(shape) * dtype.itemsize
         if size > _MOST_BYTES or size != record.file_size - file.tell():
             raise ValueError(f"array {name!r} of {size} bytes, expected those of its record and at most {_MOST_BYTES}")
@@ -78,8 +85,6 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 def _header(file: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = npy.read_magic(file)
-    if version == (1, 0):
-        return npy.read_array_header_1_0(file)
-    if version == (2, 0):
-        return npy.read_array_header_2_0(file)
-    raise ValueError(f"version {version} of numpy's format, expected 1.0 or 2.0")
+    if version != (1, 0):  # others are for headers of more than 64 kB, which no array of numbers or texts has
+        raise ValueError(f"version {version[0]}.{version[1]} of numpy's format, expected 1.0")
+    return npy.read_array_header_1_0(file)

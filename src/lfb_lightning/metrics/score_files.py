@@ -18,6 +18,7 @@ from lfb_lightning.metrics.video_map import max_over_views
 _WHAT = "scores"
 _MOST_TEXT_BYTES = 1 << 30
 _LARGEST_FRAME = 1_000_000
+_MOST_CLASSES = 10_000  # a table of as many columns is made for all that is annotated; EPIC-Kitchens has 300 nouns
 _SEPARATORS = re.compile(r"[,\s]+")
 _SEGMENT_IDS = ("narration_id", "uid")
 
@@ -68,8 +69,7 @@ def read_video_scores(path: str | Path, *, of_moments: bool = False) -> VideoSco
     else:
         ids, frames, scores = _from_text(path, of_moments)
         views = None
-    if len(ids) == 0:
-        raise InputError(f"{_WHAT} {path}: no row of scores.")
+    _check_size(len(ids), scores, path)
     return _one_row_each(ids, _from_zero(frames, path) if of_moments else frames, views, scores)
 
 
@@ -87,12 +87,24 @@ def read_segment_scores(path: str | Path) -> tuple[list[str], dict[str, Float64[
         InputError: Naming the file and the segment, for what cannot be read.
     """
     path = Path(path)
-    if path.suffix == ".json":
-        return _from_submission(path)
-    if path.suffix != ".npz":
+    if path.suffix not in (".json", ".npz"):
         raise InputError(
             f"{_WHAT} {path}: expected .npz (verb_output, noun_output, narration_id) or a submission's .json."
         )
+    ids, scores = _from_submission(path) if path.suffix == ".json" else _from_results(path)
+    for table in scores.values():
+        _check_size(len(ids), table, path)
+    return ids, scores
+
+
+def _check_size(rows: int, scores: np.ndarray, path: Path) -> None:
+    if rows == 0:
+        raise InputError(f"{_WHAT} {path}: no row of scores.")
+    if not 1 <= scores.shape[1] <= _MOST_CLASSES:
+        raise InputError(f"{_WHAT} {path}: {scores.shape[1]} classes, expected 1 to {_MOST_CLASSES}.")
+
+
+def _from_results(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
     table = read_npz(path, what=_WHAT, names=["verb_output", "noun_output"], optional=_SEGMENT_IDS)
     key = next((name for name in _SEGMENT_IDS if name in table), None)
     if key is None:

@@ -14,6 +14,7 @@ from lfb_lightning.persons.linking import UNKNOWN, link_rows, same_tracks
 from lfb_lightning.structures import Keyframe
 
 LEAST_IOU = 0.5  # of a region with the row of the bank that is taken to be the same person at the same moment
+_MOST_AT_ONCE = 1000  # persons: pairing them with tracks takes memory and time by their square and cube
 _KEPT_ROWS = 4_000_000  # 16 MB of tracks: AVA's training videos have a million rows
 
 
@@ -49,12 +50,13 @@ class BankTracks:
         """Give the track of every row of a video; of a video that is not in the bank, none.
 
         Raises:
-            InputError: The bank has persons without boxes.
+            InputError: The bank has persons without boxes, or a crowd at one moment that nobody could follow.
         """
         known = self._tracks.get(video_id)
         if known is not None:
             return known
         ticks = self._bank.timestamps(video_id)
+        self._refuse_crowds(video_id, ticks)
         boxes, scores = self._bank.boxes(video_id, range(len(ticks)))
         if len(boxes) and not boxes.any():
             raise InputError(
@@ -69,6 +71,14 @@ class BankTracks:
         self._tracks[video_id] = found
         self._rows += len(found)
         return found
+
+    def _refuse_crowds(self, video_id: str, ticks: Int32[np.ndarray, " N"]) -> None:
+        most = int(np.unique(ticks, return_counts=True)[1].max(initial=0))
+        if most > _MOST_AT_ONCE:
+            raise InputError(
+                f"bank {self._bank.folder}: {most} persons at one moment of video {video_id}, and at most {_MOST_AT_ONCE} "
+                "can be followed; write the bank with a higher data.bank_threshold, or train with fbo.identity=false."
+            )
 
     def of_regions(self, keyframe: Keyframe, boxes: Float64[np.ndarray, "P 4"]) -> Int32[np.ndarray, " P"]:
         """Give the track of each region of a key frame: that of the bank's row there whose box overlaps it best.

@@ -169,6 +169,31 @@ def test_a_stored_configuration_makes_no_larger_model_than_its_weights_and_asks_
         built.build({**spec, "config": None}, "model.backbone", DETECTOR_PARTS)
 
 
+@pytest.mark.parametrize(
+    ("kind", "change", "told"),
+    [
+        (
+            "videomae",
+            {"num_hidden_layers": 30, "intermediate_size": 16_384},
+            "makes a model of more than 10000000 numbers",
+        ),
+        (
+            "vjepa2",
+            {"pred_num_mask_tokens": 1 << 20},
+            "makes a model of more than 10000000 numbers",
+        ),  # is left out later
+        ("videomae", {"num_channels": 1 << 20, "hidden_size": 16_380}, "more than|transformers makes no model of it"),
+        ("videomae", {"num_attention_heads": 7}, "transformers makes no model of it"),
+    ],
+)
+def test_a_configuration_of_the_hub_takes_no_memory_without_weights_either(monkeypatch, kind, change, told):
+    monkeypatch.setattr("lfb_lightning.models.parameter_limit._MOST_NUMBERS", 10_000_000)
+    make(kind)
+    with pytest.raises(InputError, match=f"backbone.config:? .*{told}") as refused:
+        HuggingFaceVideo(config=config(kind) | change)
+    assert "\n" not in str(refused.value)
+
+
 def test_attention_is_not_chosen_by_a_file():
     """transformers takes `organization/name` there as code to fetch."""
     made = HuggingFaceVideo(

@@ -21,6 +21,7 @@ from torch.nn import functional
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.models.backbones.huggingface_config import grid_of, plain_config, transformers_config
+from lfb_lightning.models.parameter_limit import no_larger_than_published
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers?|blocks?)\.(\d+)\.")
 _UNUSED = ("pooler", "predictor")  # parts behind the tokens, of which a backbone needs none
@@ -64,7 +65,15 @@ class HuggingFaceVideo(nn.Module):
         self.name, self.resize, self.weights = name, resize, weights
         self.grid = grid_of(theirs)
         self.out_channels, self.stride = self.grid.channels, self.grid.patch_size
-        self.model: Any = AutoModel.from_config(theirs)
+        try:
+            with no_larger_than_published(source="backbone.config"):
+                self.model: Any = AutoModel.from_config(theirs)
+        except InputError:
+            raise
+        except Exception as error:  # of numbers that do not fit each other, or whose memory there is not
+            raise InputError(
+                f"backbone.config: transformers makes no model of it ({' '.join(str(error).split())[:200]})."
+            ) from error
         self._leave_out_unused()
         self._options = {"skip_predictor": True} if "skip_predictor" in _arguments(self.model) else {}
         if gradient_checkpointing:
