@@ -122,3 +122,4 @@ def test_strict_refuses_a_bank_of_another_backbone(pipeline, here, tmp_path):
     done = here("train", *overrides, fails=True)
     assert "does not fit: backbone" in done.stderr
     assert "lfb-extract split=train" in done.stderr
+    assert "init_from=FILE" in done.stderr  # the usual cause: a frozen backbone that was not begun with

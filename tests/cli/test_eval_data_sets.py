@@ -1,6 +1,7 @@
 """`lfb-eval` on the paper's other data sets: files in the official formats, and the official programs' lines."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -64,7 +65,8 @@ def test_charades_by_the_definition_that_depends_on_nothing(here, tmp_path):
 
 def test_what_charades_refuses(here, tmp_path):
     _, arguments = charades_case(tmp_path, "c07_nan")
-    assert "2 are NaN" in here("eval", "protocol=charades", *arguments, fails=True).stderr
+    told = here("eval", "protocol=charades", *arguments, fails=True).stderr
+    assert re.search(r"scores \S+: 2 are NaN, the first of video 'V\d+', class \d+, .* with nan=last\.$", told.strip())
     _, arguments = charades_case(tmp_path, "c10_missing_prediction")
     failed = here("eval", "protocol=charades", *arguments, fails=True)
     assert "3 of 15 rows are missing, one of video 'V000'; missing=last" in failed.stderr
@@ -148,7 +150,8 @@ def test_epic_100_refuses_and_submits(here, tmp_path):
     _, arguments = epic_case(tmp_path, "e8_unknown_id")
     assert "segment 'P99_01_0' is not in" in here("eval", "protocol=epic100", *arguments, fails=True).stderr
     _, arguments = epic_case(tmp_path, "e10_nan")
-    assert "verb scores: 97 are NaN" in here("eval", "protocol=epic100", *arguments, fails=True).stderr
+    told = here("eval", "protocol=epic100", *arguments, fails=True).stderr
+    assert re.search(r"scores \S+\.npz: verb scores: 97 are NaN, the first of segment 'P\d+_\d+_\d+', class 0, ", told)
     done = here("eval", "protocol=epic100", *arguments, "nan=last")
     assert "all_verb_accuracy_at_1: 57.49999999999999" in done.stdout
     _, arguments = epic_case(tmp_path, "e1_random")
@@ -212,3 +215,16 @@ def test_more_videos_than_their_classes_have_room_for_are_one_line(here, tmp_pat
     failed = here("eval", "protocol=charades", *arguments, fails=True)
     assert "gt.csv: " in failed.stderr
     assert "too many for the" in failed.stderr
+
+
+def test_epic_refuses_what_would_shift_its_classes_and_what_it_does_not_read(here, tmp_path):
+    _, arguments = epic_case(tmp_path, "e1_random")
+    scores = dict(np.load(FOLDER / "epic100" / "e1_random" / "results.npz"))
+    scores["verb_output"] = scores["verb_output"][:, 1:]
+    np.savez(tmp_path / "short.npz", **scores)
+    told = here("eval", "protocol=epic100", *arguments, f"detections={tmp_path / 'short.npz'}", fails=True).stderr
+    assert "96 verb classes, expected the 97 of protocol=epic100" in told
+    assert (
+        "label_map is for protocol=ava"
+        in here("eval", "protocol=epic100", *arguments, "label_map=x", fails=True).stderr
+    )

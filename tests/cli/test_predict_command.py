@@ -69,6 +69,17 @@ def test_it_says_of_a_video_what_lfb_test_says(trained, pipeline, tmp_path):
     np.testing.assert_array_equal(mine.features.float().numpy()[at], theirs.features.float().numpy())
 
 
+def test_that_nobody_was_found_is_said_with_what_it_may_be(pipeline, tmp_path):
+    video = sorted((pipeline.mini_dir / "videos").glob("mini-val-*"))[0]
+    counted_from_0 = [option for option in persons(pipeline) if "origin_second" not in option]
+    options = ["overlay=false", "page=false", f"out={tmp_path / 'out'}", *counted_from_0]
+    done = predict(f"video={video}", f"ckpt_path={pipeline.checkpoint}", *options, folder=tmp_path)
+    assert done.status == 0, done.stderr
+    assert (
+        "0 persons in 0 tracks\n  nobody was found: try a lower persons.threshold; with persons=boxes, " in done.stdout
+    )
+
+
 def test_a_folder_of_videos_loses_none_for_a_bad_one(pipeline, tmp_path):
     (tmp_path / "videos").mkdir()
     first, second, *_ = sorted((pipeline.mini_dir / "videos").glob("mini-val-*"))

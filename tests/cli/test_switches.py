@@ -112,6 +112,11 @@ REFUSED = [
     ("+peer_frame_shift=1.0", "option 'peer_frame_shift' is called otherwise now: data.frame_shift"),
     ("callbacks.timing.synchronise=true", "did you mean callbacks.timing.synchronize?"),
     ("optim.lrr=1", "unknown option 'optim.lrr': did you mean optim.lr?"),
+    ("fbo=nl fbo.identity=true", "unknown option 'fbo.identity': fbo=xattn has it; `lfb-train --cfg job` prints"),
+    (
+        "bank.others.vit=banks/vit",
+        "bank.others takes names of your own: add one with a plus sign, +bank.others.vit=VALUE.",
+    ),
     ("optim.optimizer.weight_decay=-1", "optim.optimizer: Invalid weight_decay value: -1"),
     ("optim.optimizer=adam", "optim.optimizer is adam, expected a section whose _target_ makes it"),
     ("optim.milestones=3", "optim.milestones is 3, expected a list"),
@@ -170,6 +175,11 @@ OTHERS = [
     ("check", "~data", "data is not in the configuration"),
     ("check", "out=/proc/nothing", "/proc/nothing: cannot be used"),
     ("eval", "detections=5", """text is written 'detections="5"'"""),
+    (
+        "test",
+        "trainer.limit_test_batches=2",
+        "unknown option 'trainer.limit_test_batches': `lfb-test --cfg job` prints",
+    ),
     ("eval", "seed=-1", "seed is -1, expected a whole number of at least 0."),
     ("import_weights", "strict=abc", "strict is abc, expected true or false."),
     ("import_weights", "fbo=foo", "lfb-import: fbo=foo: no such option (avg, max, nl, nl_small, none, xattn)"),

@@ -208,6 +208,13 @@ def test_without_proposals_annotated_persons_are_trained_on(kinetics_set):
     assert [finding.level for finding in split.check().findings if "kinetics" in finding.what] == ["note"]
 
 
+def test_checks_say_seconds_and_not_ticks(kinetics_set):
+    (unused,) = [
+        one.what for one in kinetics(kinetics_set).split("train").check().findings if "no used second" in one.what
+    ]
+    assert unused.endswith("keyframes are on no used second, the first is 'mini-train-000,905.000000'")
+
+
 def test_a_bank_of_every_second_has_each_clip_s_own_ten_and_its_persons(kinetics_set):
     split = kinetics(kinetics_set).split("train")
     ticks = [one.timestamp for one in split.bank_keyframes("every_second") if one.video_id == NAMES[0]]

@@ -30,12 +30,13 @@ def refuse_unfit(
         video_ids: Videos of which it must have features of one at least; None: none.
     """
     found = bank.manifest.provenance
-    differences = []
+    differences, begin = [], ""
     if found.split != split:
         differences.append(f"it holds split {found.split!r}, expected {split!r}")
     if found.channels != channels:
         differences.append(f"its features have {found.channels} channels, the detector's {channels}")
     if backbone_digest is not None and found.backbone_digest != backbone_digest:
+        begin = "start from the checkpoint that made this one (in training init_from=FILE), "
         differences.append(f"backbone {found.backbone_digest[:12]} made it, {whose} is {backbone_digest[:12]}")
     if bank.manifest.num_rows == 0:
         differences.append("it holds no features")
@@ -44,5 +45,5 @@ def refuse_unfit(
     if differences:
         raise InputError(
             f"bank {bank.folder} does not fit: {'; '.join(differences)}. Make one with "
-            f"`lfb-extract split={split} ckpt_path=<the baseline's checkpoint> bank.dir=<new folder>`, or set {key}."
+            f"`lfb-extract split={split} ckpt_path=<the baseline's checkpoint> bank.dir=<new folder>`, {begin}or set {key}."
         )

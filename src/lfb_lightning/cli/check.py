@@ -106,7 +106,8 @@ def _draw(split: Checkable, sampling: ClipSampling, path: Path, number: int) -> 
         except (InputError, OSError):
             continue  # the error is reported with the video
         annotated = split.annotated_boxes(item.keyframe)
-        tiles.append(Tile(str(item.keyframe), frame, annotated, split.evaluation_regions(item).boxes))
+        caption = f"{item.keyframe.video_id},{split.clock.text(item.keyframe.timestamp)}"
+        tiles.append(Tile(caption, frame, annotated, split.evaluation_regions(item).boxes))
     if tiles:
         draw_contact_sheet(path, tiles, title=split.name)
     return path if tiles else None

@@ -61,7 +61,11 @@ def _check_keys(cfg: DictConfig) -> None:
                 if needs_map
                 else f"{key} is not set: lfb-eval protocol={cfg.protocol} detections=<scores> annotations=<csv>."
             )
-    for keys, protocols in ((_KEYS_OF_AVA, [*_OF_AVA]), (_KEYS_OF_SEGMENTS, [*_OF_SEGMENTS])):
+    for keys, protocols in (
+        (_KEYS_OF_AVA, [*_OF_AVA]),
+        (_KEYS_OF_SEGMENTS, [*_OF_SEGMENTS]),
+        (("label_map",), [*_OF_AVA, *_OF_VIDEOS]),
+    ):
         for key in keys:
             if cfg[key] is not None and cfg.protocol not in protocols:
                 raise InputError(f"{key} is for protocol={' or '.join(protocols)}, and protocol is {cfg.protocol}.")

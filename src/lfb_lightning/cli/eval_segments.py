@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
+from lfb_lightning.cli.eval_videos import refuse_nan_in_file
 from lfb_lightning.epic import Segment, participant_number, read_ids, read_names, read_segments, write_submission
 from lfb_lightning.errors import InputError
 from lfb_lightning.metrics.score_files import read_segment_scores
 from lfb_lightning.metrics.segment_accuracy import action_prior, official_names, segment_accuracy
 
+_CLASSES_OF_100 = {"verb": 97, "noun": 300}
 _LAST_TRAINING_PARTICIPANT = 25  # of the paper's split of EPIC-55
 
 
@@ -37,6 +39,11 @@ def evaluate_segments(cfg: DictConfig) -> dict[str, Any]:
         )
     segments = [annotated[one] for one in ids]
     is_55 = cfg.protocol == "epic55"
+    if not is_55:
+        _refuse_classes(cfg, scores)
+    for task, values in scores.items() if cfg.nan == "refuse" else ():
+        what, counts = f"scores {cfg.detections}: {task} scores", np.ones(len(ids), dtype=bool)
+        refuse_nan_in_file(what, values, counts, lambda row: f"segment {ids[row]!r}")
     result = segment_accuracy(
         scores,
         {
@@ -57,6 +64,16 @@ def evaluate_segments(cfg: DictConfig) -> dict[str, Any]:
     if cfg.submission is not None:
         _write_submission(cfg.submission, ids, scores)
     return {"protocol": cfg.protocol, **figures, "segments": len(ids), "annotated_segments": len(annotated)}
+
+
+def _refuse_classes(cfg: DictConfig, scores: Mapping[str, np.ndarray]) -> None:
+    """Refuse scores of another number of classes: their columns would be taken for others' classes, without a word."""
+    for task, expected in _CLASSES_OF_100.items():
+        if (found := scores[task].shape[1]) != expected:
+            raise InputError(
+                f"scores {cfg.detections}: {found} {task} classes, expected the {expected} of protocol={cfg.protocol}; is a "
+                "column missing, or are they of the other data set?"
+            )
 
 
 def _tail(cfg: DictConfig) -> dict[str, list[int]] | None:

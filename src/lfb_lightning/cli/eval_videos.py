@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ def evaluate_videos(cfg: DictConfig, *, of_moments: bool) -> dict[str, Any]:
     labels = labels_of_moments(videos, num_classes) if of_moments else labels_of_videos(videos, num_classes)
     unlabeled = cfg.unlabeled or ("negative" if of_moments else "drop")
     table, num_missing = _in_order(cfg, scores, videos, labels, per_video, unlabeled)
+    if cfg.nan == "refuse":
+        counts_here = np.asarray(labels.any(axis=1)) if unlabeled == "drop" else np.ones(len(table), dtype=bool)
+        refuse_nan_in_file(
+            f"scores {cfg.detections}", table, counts_here, lambda row: f"video {videos[row // per_video].video_id!r}"
+        )
     per_class, mean = video_mean_ap(table, labels, ties=cfg.ties, unlabeled=unlabeled, nan=cfg.nan)
     weighted = weighted_mean(per_class, labels)
     counts = labels.sum(axis=0)
@@ -72,6 +78,24 @@ def evaluate_videos(cfg: DictConfig, *, of_moments: bool) -> dict[str, Any]:
         f"{what}_with_scores": len(table) - num_missing,
         f"{what}_without_scores": num_missing,
     }
+
+
+def refuse_nan_in_file(what: str, values: np.ndarray, counts: np.ndarray, name_of: Callable[[int], str]) -> None:
+    """Raise InputError for scores that are NaN, with the file and whose the first is, which the core cannot know.
+
+    Args:
+        what: The file, and the part of it, for the message.
+        values: Scores, `[rows, classes]`.
+        counts: Which rows count, `[rows]`.
+        name_of: Says whose scores a row has.
+    """
+    places = np.argwhere(np.isnan(values) & counts[:, None])
+    if len(places):
+        row, column = places[0].tolist()
+        raise InputError(
+            f"{what}: {len(places)} are NaN, the first of {name_of(row)}, class {column}, expected numbers; look for the "
+            "cause in the model, or rank them behind all others with nan=last."
+        )
 
 
 def _in_order(

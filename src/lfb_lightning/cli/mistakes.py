@@ -26,6 +26,8 @@ _PLUGIN_EXTRAS = {
 _FULL_KEY = re.compile(r"^\s*full_key: (\S+)", re.MULTILINE)
 _NO_OPTION = re.compile(r"Could not find '([^']+)/([^'/]+)'")
 _AVAILABLE = re.compile(r"^\t(\S+)$", re.MULTILINE)
+_PARTS = ("backbone", "fbo", "loss", "optim", "persons")  # groups whose options have keys of their own
+_ALIKE = 0.7  # of difflib, 1 being equal: at its own 0.6 `limit_test_batches` is like `strategy`
 _SPLITS = ("train", "val", "test")
 _UNKNOWN = re.compile(r"Could not (?:override|delete from config\.) '([^']+)'")
 
@@ -89,16 +91,28 @@ def _first_line(error: BaseException) -> str:
 
 
 def _unknown_key(key: str, command: str, config_name: str) -> str:
-    keys = _all_keys(config_name)
+    keys, open_sections = _all_keys(config_name)
     prints = f"`lfb-{command} --cfg job` prints every option"
     if key in keys:
         return f"option '{key}' is not there with the groups that are chosen here; {prints}."
     section, dot, name = key.rpartition(".")
-    siblings = [other.rpartition(".")[2] for other in keys if other.rpartition(".")[0] == section]
-    near = [f"{section}{dot}{other}" for other in difflib.get_close_matches(name, siblings)]
-    near = near or difflib.get_close_matches(key, keys)
+    if section in open_sections:
+        return f"unknown option '{key}': {section} takes names of your own: add one with a plus sign, +{key}=VALUE."
+    siblings = [other.rpartition(".")[2] for other in keys if other.rpartition(".")[0] == section and "._" not in other]
+    near = [f"{section}{dot}{other}" for other in difflib.get_close_matches(name, siblings, cutoff=_ALIKE)]
+    options = [] if near else _options_with(section, name)
+    near = near or difflib.get_close_matches(key, keys, cutoff=_ALIKE)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
+    if options:
+        hint = f"{' or '.join(f'{section}={option}' for option in options[:3])} has it; "
     return f"unknown option '{key}': {hint}{prints}; one that is not there is added with a plus sign, +{key}=VALUE."
+
+
+def _options_with(group: str, name: str) -> list[str]:
+    """List the options of a part's group that have a key which the chosen one lacks."""
+    if group not in _PARTS:
+        return []
+    return [path.stem for path in sorted((conf_dir() / group).glob("*.yaml")) if name in (OmegaConf.load(path) or {})]
 
 
 def _unknown_option(group: str, option: str, options: list[str]) -> str:
@@ -119,17 +133,20 @@ def _meant(word: str, words: Sequence[str]) -> str:
     return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 
-def _all_keys(config_name: str) -> list[str]:
-    """Return every key of the configuration as it is composed without overrides."""
+def _all_keys(config_name: str) -> tuple[list[str], set[str]]:
+    """Return every key of the configuration as it is composed without overrides, and those that hold an empty mapping."""
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
         composed = OmegaConf.to_container(hydra.compose(config_name), resolve=False)
     keys: list[str] = []
+    empty: set[str] = set()
 
     def walk(node: object, prefix: str) -> None:
         if isinstance(node, dict):
             for name, value in node.items():
                 keys.append(f"{prefix}{name}")
+                if value == {}:
+                    empty.add(keys[-1])
                 walk(value, f"{prefix}{name}.")
 
     walk(composed, "")
-    return keys
+    return keys, empty

@@ -29,6 +29,11 @@ from lfb_lightning.prediction.trained import Trained, load_trained, refuse_sever
 
 _JOURNAL = ".unfinished"
 
+_NOBODY = (
+    "nobody was found: try a lower persons.threshold; with persons=boxes, persons.origin_second is the file's timestamp of "
+    "the first frame (900 for AVA's)."
+)
+
 
 def predict(cfg: DictConfig, run_dir: Path) -> int:
     """Predict the configured videos.
@@ -203,6 +208,7 @@ def _told(prediction: Prediction, files: list[Path], problems: list[str]) -> str
     summary = _summary(prediction)
     lines = [
         f"{prediction.video}: {summary['moments']} moments, {summary['persons']} persons in {summary['tracks']} tracks",
+        *([f"  {_NOBODY}"] if summary["persons"] == 0 else []),
         *(f"  missing: {problem}" for problem in problems),
         *(f"  {path}" for path in files),
     ]

@@ -6,8 +6,10 @@ the repository's card states goes along.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -119,6 +121,18 @@ def _parsed(name: str) -> _Name:
     return _Name(found[1], found[2], found[3])
 
 
+@contextmanager
+def _without_its_warnings() -> Iterator[None]:
+    """Keep the client from telling of each attempt: what comes of them is told in one line."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 class _Download:
     """Fetches files of one repository; after the first one, of the same commit."""
 
@@ -159,7 +173,8 @@ class _Download:
         try:
             revision = self.commit or self._wanted.revision
             known = self._is_unreachable is not None  # the client would try again, for half a minute
-            path = Path(self._download(self._wanted.repository, file, revision=revision, local_files_only=known))
+            with _without_its_warnings():
+                path = Path(self._download(self._wanted.repository, file, revision=revision, local_files_only=known))
         except self._errors.LocalEntryNotFoundError as error:
             self._is_unreachable = self._is_unreachable or error
             return None
@@ -183,6 +198,7 @@ class _Download:
         return InputError(f"{self._shown}: {told}.")
 
     def _not_here(self, error: Exception) -> InputError:
+        error = error.__cause__ if isinstance(error.__cause__, Exception) else error  # its own text is of the cache
         return InputError(
             f"{self._shown}: the hub cannot be reached, and the cache of this machine does not have it ({reason(error)}); "
             "fetch it once with a connection, or give a file."

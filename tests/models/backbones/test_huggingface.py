@@ -108,6 +108,13 @@ def test_videomae_equals_our_own_vision_transformer(tmp_path):
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
+def test_a_name_that_is_neither_a_folder_nor_of_the_hub_is_told_under_its_key():
+    with pytest.raises(
+        InputError, match=r"^backbone\.name=hf_tny: no such folder, and no name of the hub: organization/"
+    ):
+        HuggingFaceVideo.settled({"name": "hf_tny"})
+
+
 def test_weights_of_another_model_are_one_line(tmp_path):
     their_videomae(tmp_path)
     with pytest.raises(InputError, match=r"^checkpoint .*: the weights do not fit the backbone's model \(.* missing"):

@@ -65,14 +65,16 @@ def _check_annotations(split: AvaTables, report: SplitReport) -> None:
     report.classes = {f"{key} {split.label_map.names[key]}": int(counts[key]) for key in ids}
     path = split.path(split.data.annotations)
     if len(annotations.keyframes) and not used.any():
-        seconds = annotations.persons.timestamps
+        ticks = annotations.persons.timestamps
+        first, last = (split.data.clock.text(int(tick)) for tick in (ticks.min(), ticks.max()))
         report.error(
-            f"{path}: no keyframe lies on a used second; its seconds are {seconds.min()} to {seconds.max()}, used are "
+            f"{path}: no keyframe lies on a used second; its seconds are {first} to {last}, used are "
             f"{split.data.first_second} to {split.data.last_second} in steps of {split.data.key_step}",
             "set data.first_second, data.last_second and data.key_step",
         )
     elif not used.all():
-        example = annotations.persons.select(~used)[0]
+        first_unused = annotations.persons.select(~used)[0]
+        example = f"{first_unused.video_id},{split.data.clock.text(first_unused.timestamp)}"
         report.warn(
             f"{path}: {int((~used).sum())} of {len(used)} keyframes are on no used second, the first is '{example}'",
             "widen data.first_second and data.last_second, or see data.key_step",

@@ -105,6 +105,8 @@ class HuggingFaceVideo(nn.Module):
         path = Path(str(name))
         path = path / "config.json" if path.is_dir() else path
         if not path.is_file():
+            if "/" not in str(name):
+                raise InputError(f"backbone.name={name}: no such folder, and no name of the hub: organization/name.")
             path = fetch_file(str(name) if str(name).startswith("hf:") else f"hf:{name}", "config.json")
         if path.stat().st_size > _LARGEST_CONFIG:
             raise InputError(f"backbone.name={name}: its config.json has more than {_LARGEST_CONFIG} bytes.")
