@@ -175,6 +175,7 @@ def test_a_detector_of_videomae_is_tested_as_its_code_tests(here, mini_dir, tmp_
 
 def test_any_video_model_of_transformers_trains_and_is_loaded_without_the_hub(here, mini_dir, tmp_path):
     import transformers  # slow to load, and of one test only
+
     config = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 48}
     config = {"model_type": "vivit", **config, "image_size": 64, "num_frames": 4, "tubelet_size": [2, 16, 16]}
     transformers.VivitForVideoClassification(transformers.VivitConfig(**config)).save_pretrained(tmp_path / "vivit")
