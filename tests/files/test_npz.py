@@ -24,6 +24,10 @@ def write(path, **records):
             archive.writestr(f"{name}.npy", content)
 
 
+def with_header(header):
+    return b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n"
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_arrays_come_back(tmp_path, save):
     arrays = {
@@ -51,6 +55,8 @@ def test_bad_files_are_named(tmp_path):
         ({"a": claims_more}, "array 'a' of 72 bytes, expected those of its record"),
         ({"a": good[:-8]}, "array 'a' of 32 bytes, expected those of its record"),
         ({"a": b"nothing"}, "not a readable .npz file"),
+        ({"a": good.replace(b"), }", b"(, }")}, "not a readable .npz file .its header cannot be read"),
+        ({"a": with_header(b"-" * 9000 + b"1")}, "not a readable .npz file .its header cannot be read"),
         ({"a": npy(np.zeros(2, dtype="f4,f4"))}, "expected numbers or texts"),
     ):
         write(path, **content)
@@ -101,4 +107,12 @@ def test_a_small_file_of_much_memory_is_refused(tmp_path, monkeypatch):
     write(tmp_path / "a.npz", a=npy(np.zeros(1 << 18)))
     assert (tmp_path / "a.npz").stat().st_size < 10_000
     with pytest.raises(InputError, match="array 'a' of 2097152 bytes"):
+        read_npz(tmp_path / "a.npz", what="scores", names=["a"])
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_refused_before_they_are_unpacked(tmp_path, compression):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", compression) as archive:
+        archive.writestr("a.npy", npy(np.zeros(4)))
+    with pytest.raises(InputError, match=r"a\.npz: not a readable .npz file .array 'a' is compressed in another way"):
         read_npz(tmp_path / "a.npz", what="scores", names=["a"])

@@ -8,10 +8,12 @@ record, and within limits that still hold when its numbers are made doubles and 
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,9 @@ from lfb_lightning.errors import InputError
 _MOST_BYTES = 1 << 30  # of one array: the scores of 30 views of all Charades videos have 70 MB
 _MOST_NUMBERS, _MOST_TEXTS = 1 << 27, 1 << 24  # of one array; a text that Python has made has 50 bytes and more
 _KINDS = "biufUS"  # truth values, numbers and texts: nothing that refers to Python objects
-_FAULTS = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, NotImplementedError, RuntimeError)
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that numpy writes
+# What zipfile and numpy raise of a damaged file; RuntimeError is zipfile's of one that is encrypted.
+_FAULTS = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, RuntimeError)
 
 
 def read_npz(
@@ -64,15 +68,16 @@ def read_npz(
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     record = archive.getinfo(f"{name}.npy")
+    if record.compress_type not in _COMPRESSIONS:
+        raise ValueError(f"array {name!r} is compressed in another way than numpy does")
     with archive.open(record) as file:
         assert isinstance(file, zipfile.ZipExtFile)
         shape, by_columns, dtype = _header(file)
         if dtype.kind not in _KINDS:
             raise ValueError(f"array {name!r} holds {dtype}, expected numbers or texts")
         most = _MOST_TEXTS if dtype.kind in "US" else _MOST_NUMBERS
-        if (
-            math.prod(max(side, 1) for side in shape) > most
-        ):  # a side counts where another is 0, too: it is a shape later
+        # A side counts where another is 0, too: it is a shape later.
+        if math.prod(max(side, 1) for side in shape) > most:
             raise ValueError(f"array {name!r} of shape {shape}, expected at most {most} values")
         size = math.prod(shape) * dtype.itemsize
         if size > _MOST_BYTES or size != record.file_size - file.tell():
@@ -87,4 +92,9 @@ def _header(file: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype[A
     version = npy.read_magic(file)
     if version != (1, 0):  # others are for headers of more than 64 kB, which no array of numbers or texts has
         raise ValueError(f"version {version[0]}.{version[1]} of numpy's format, expected 1.0")
-    return npy.read_array_header_1_0(file)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's, of a header that Python 2 wrote
+            return npy.read_array_header_1_0(file)
+    except (TokenError, MemoryError) as error:  # of Python's parser: numpy's header is a dictionary in Python's words
+        raise ValueError("its header cannot be read") from error
