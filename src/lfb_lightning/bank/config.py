@@ -115,14 +115,12 @@ class BankConfig:
 
     def _of_cells(self, spec: WindowSpec) -> WindowSpec:
         cells = self.window_seconds if self.cells is None else self.cells
-        slots = cells * self.features_per_second
-        replace(
-            spec, slots=max(slots, self.features_per_second)
-        )  # raises for more slots than there may be, before edges
+        # Too many slots are refused here, before millions of edges are made; too few cells with the edges.
+        spec = replace(spec, slots=max(cells, 1) * self.features_per_second)
         edges = _EDGES[self.layout](spec.before, spec.after, cells)
-        if self.slots not in (None, slots):
+        if self.slots not in (None, spec.slots):
             raise InputError(
-                f"bank.slots is {self.slots}, but bank.layout={self.layout} has {slots}: bank.cells x "
+                f"bank.slots is {self.slots}, but bank.layout={self.layout} has {spec.slots}: bank.cells x "
                 "bank.features_per_second; leave bank.slots out."
             )
-        return replace(spec, slots=slots, edges=edges)
+        return replace(spec, edges=edges)

@@ -25,6 +25,7 @@ from lfb_lightning.lightning import ActionDataModule, DetectionTask
 from lfb_lightning.lightning.known_messages import hush_known_messages
 from lfb_lightning.models import ActionDetector, state_digest
 from lfb_lightning.models.compiling import compile_detector
+from lfb_lightning.models.hub_weights import fetch_file
 from lfb_lightning.models.loading import read_any
 from lfb_lightning.models.stored_objects import StoredObjects
 from lfb_lightning.processes import is_first_rank
@@ -54,15 +55,14 @@ def build(node: DictConfig) -> Any:
 
 
 def settle_backbone(cfg: DictConfig) -> None:
-    """Let the backbone's class read what its section only names, so that a checkpoint says all of it.
-
-    A class may have `settled(section) -> section` for it.
-    """
+    """Let the backbone's class, if it has `settled`, read what its section only names (`models.Backbone`)."""
     node = cfg.model.get("backbone")
     if not isinstance(node, DictConfig) or "_target_" not in node:
         return
     settled = getattr(get_object(node["_target_"]), "settled", None)
-    for key, value in (settled(OmegaConf.to_container(node, resolve=True)) if settled is not None else {}).items():
+    if settled is None:
+        return
+    for key, value in settled(OmegaConf.to_container(node, resolve=True), fetch_file).items():
         if node.get(key) != value:
             OmegaConf.update(node, key, value, force_add=True)
 

@@ -24,7 +24,7 @@ from lfb_lightning.datasets.action_dataset import (
     StoredLabels,
 )
 from lfb_lightning.datasets.checks.findings import SplitReport
-from lfb_lightning.datasets.joined_evaluation import JoinedEvaluator
+from lfb_lightning.datasets.joined_evaluation import JoinedEvaluator, own_number
 from lfb_lightning.metrics.evaluator import Evaluator
 from lfb_lightning.structures import Item, Keyframe, Proposals
 from lfb_lightning.video.protocol import Video
@@ -78,7 +78,7 @@ class JoinedSplit:
 
     @property
     def clock(self) -> Clock:
-        """The clock of all parts."""
+        """The clock by which every part counts its ticks."""
         return self._first.clock
 
     @property
@@ -183,7 +183,7 @@ class JoinedSplit:
 
     def _own(self, item: Item) -> Item:
         """Give an item the number that it has in its part."""
-        return Item(item.number // len(self.parts), item.keyframe)
+        return Item(own_number(item.number, parts=len(self.parts)), item.keyframe)
 
     def _numbered(self, items: Sequence[Sequence[Item]]) -> list[Item]:
         """Number items anew, so that those of different parts differ and each part's own number can be read off."""

@@ -46,7 +46,7 @@ class JoinedEvaluator(nn.Module):
             part.update(_taken(detections, chosen, parts=len(self._parts)))
 
     def compute(self) -> Mapping[str, float]:
-        """Evaluate every part."""
+        """Evaluate every part, and give the figures of all of them under the names in `figures`."""
         figures: dict[str, float] = {}
         for part, prefix in zip(self._parts, self._prefixes, strict=True):
             figures |= {f"{prefix}{name}": value for name, value in part.compute().items()}
@@ -69,6 +69,16 @@ class JoinedEvaluator(nn.Module):
         return written
 
 
+def own_number(number: int, *, parts: int) -> int:
+    """Give the number that an item of a joined split has in its part: they are dealt to the parts like cards.
+
+    Args:
+        number: In the joined split.
+        parts: How many there are.
+    """
+    return number // parts
+
+
 def _taken(detections: Detections, chosen: list[int], *, parts: int) -> Detections:
     """Keep the detections of some of a batch's keyframes, whose items get the numbers that they have in their part."""
     device = detections.clip_of_roi.device
@@ -84,5 +94,5 @@ def _taken(detections: Detections, chosen: list[int], *, parts: int) -> Detectio
         clip_of_roi=moved[kept],
         boxes=detections.boxes[kept],
         scores=detections.scores[kept],
-        items=tuple(detections.items[index] // parts for index in chosen) if detections.items else (),
+        items=tuple(own_number(detections.items[index], parts=parts) for index in chosen) if detections.items else (),
     )

@@ -199,9 +199,7 @@ def _action_ranks(
         np.take_along_axis(verbs, truth["verb"][:, None], axis=1)[:, 0],
         np.take_along_axis(nouns, truth["noun"][:, None], axis=1)[:, 0],
     )
-    if (
-        prior is None and ties == "truth"
-    ):  # the best five are among those of the best five verbs and the best five nouns
+    if prior is None and ties == "truth":  # the best five are of the best five verbs and the best five nouns
         grid = _best(verbs)[:, :, None] + _best(nouns)[:, None, :]
         before = (grid > mine[:, None, None]).sum(axis=(1, 2))
     else:

@@ -26,15 +26,15 @@ class Event:
 
 @runtime_checkable
 class Figure(Protocol):
-    """One actor of a video."""
+    """A person of a generated video: a disc that moves, and now and then shows a cue or a pulse."""
 
     @property
     def color(self) -> int:
-        """Its color, 0 to 4."""
+        """Place of its color among the drawing's, 0 to 4."""
 
     @property
     def radius(self) -> float:
-        """Radius in pixels."""
+        """Radius of its disc in pixels."""
 
     def center(self, seconds: float) -> tuple[float, float]:
         """Return the center in pixels, at a time in seconds since the video's start."""

@@ -68,12 +68,12 @@ class Walker:
 
     @property
     def color(self) -> int:
-        """All are blue."""
+        """The color of all actors, which are blue: nobody can be told by looks."""
         return _COLOR
 
     @property
     def radius(self) -> float:
-        """All are as large, in pixels."""
+        """The radius of all actors in pixels, for the same reason."""
         return _RADIUS
 
     def center(self, seconds: float) -> tuple[float, float]:

@@ -144,7 +144,7 @@ class _Download:
         self._download: Callable[..., str] = hf_hub_download
         self._errors: Any = errors
         self._wanted, self._shown = wanted, shown
-        self._is_unreachable: Exception | None = None
+        self._unreachable: Exception | None = None
         self.commit = ""
 
     def first(self, files: tuple[str, ...]) -> Path:
@@ -152,8 +152,8 @@ class _Download:
         for file in files:
             if (path := self.optional(file)) is not None:
                 return path
-        if self._is_unreachable is not None:
-            raise self._not_here(self._is_unreachable)
+        if self._unreachable is not None:
+            raise self._not_here(self._unreachable)
         raise InputError(
             f"{self._shown}: the repository has no {', '.join(files[:-1])} or {files[-1]}; name the file that has the "
             f"weights: hf:{self._wanted.repository}/FILE."
@@ -162,8 +162,8 @@ class _Download:
     def required(self, file: str) -> Path:
         """Fetch a file that has to be there."""
         path = self.optional(file)
-        if path is None and self._is_unreachable is not None:
-            raise self._not_here(self._is_unreachable)
+        if path is None and self._unreachable is not None:
+            raise self._not_here(self._unreachable)
         if path is None:
             raise InputError(f"{self._shown}: the repository has no file {file!r:.200}.")
         return path
@@ -172,11 +172,11 @@ class _Download:
         """Fetch a file; None: there is none, or the cache has none and the hub cannot be reached."""
         try:
             revision = self.commit or self._wanted.revision
-            known = self._is_unreachable is not None  # the client would try again, for half a minute
+            known = self._unreachable is not None  # the client would try again, for half a minute
             with _without_its_warnings():
                 path = Path(self._download(self._wanted.repository, file, revision=revision, local_files_only=known))
         except self._errors.LocalEntryNotFoundError as error:
-            self._is_unreachable = self._is_unreachable or error
+            self._unreachable = self._unreachable or error
             return None
         except self._errors.EntryNotFoundError:
             return None

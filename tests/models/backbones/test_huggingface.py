@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import Backbone, HuggingFaceVideo, LayeredBackbone, VisionTransformer
 from lfb_lightning.models.checkpoint import DETECTOR_PARTS
+from lfb_lightning.models.hub_weights import fetch_file
 from lfb_lightning.models.loading import load_backbone
 from lfb_lightning.models.parameter_limit import no_larger_than
 from lfb_lightning.models.stored_objects import StoredObjects
@@ -94,7 +95,7 @@ def their_videomae(folder):
 
 def test_videomae_equals_our_own_vision_transformer(tmp_path):
     their_videomae(tmp_path)
-    section = HuggingFaceVideo.settled({"name": str(tmp_path)})
+    section = HuggingFaceVideo.settled({"name": str(tmp_path)}, fetch_file)
     assert config("videomae").items() <= section["config"].items()
     assert not {"architectures", "auto_map", "id2label", "transformers_version"} & section["config"].keys()
     theirs = HuggingFaceVideo(**section).eval()
@@ -112,7 +113,7 @@ def test_a_name_that_is_neither_a_folder_nor_of_the_hub_is_told_under_its_key():
     with pytest.raises(
         InputError, match=r"^backbone\.name=hf_tny: no such folder, and no name of the hub: organization/"
     ):
-        HuggingFaceVideo.settled({"name": "hf_tny"})
+        HuggingFaceVideo.settled({"name": "hf_tny"}, fetch_file)
 
 
 def test_weights_of_another_model_are_one_line(tmp_path):

@@ -85,7 +85,7 @@ class KineticsFiles:
         return placed
 
     def report(self, report: SplitReport) -> None:
-        """Add what was counted."""
+        """Add to the report of a check how many rows and videos were left out, and warn of seconds that are not exact."""
         placed = self.placed
         report.figures |= {
             "rows_without_people": self._without_people,

@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,13 @@ class HuggingFaceVideo(nn.Module):
         self.train()  # Lightning trains modules in the mode that it finds them in
 
     @staticmethod
-    def settled(section: Mapping[str, Any]) -> dict[str, Any]:
+    def settled(section: Mapping[str, Any], fetch_file: Callable[[str, str], Path]) -> dict[str, Any]:
         """Read the configuration that a section names, so that the section says all of it by itself.
 
         Args:
             section: The arguments of this class; `name` is `organization/name` of the hub, with or without `hf:` before it
                 and `@revision` behind it, a folder with a `config.json`, or such a file.
+            fetch_file: Fetches a file of the hub, as `models.hub_weights.fetch_file` does.
 
         Returns:
             The section with `config`.
@@ -100,8 +101,6 @@ class HuggingFaceVideo(nn.Module):
         name = section.get("name")
         if section.get("config") is not None or name is None:
             return dict(section)
-        from lfb_lightning.models.hub_weights import fetch_file  # it imports imports, and those this
-
         path = Path(str(name))
         path = path / "config.json" if path.is_dir() else path
         if not path.is_file():

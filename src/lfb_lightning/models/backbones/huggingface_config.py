@@ -16,9 +16,8 @@ from lfb_lightning.models.bounds import MOST_BLOCKS, require_at_most
 
 EXTRA = "pip install 'lfb-lightning[huggingface]'"
 _MOST_CHANNELS, _MOST_PIXELS, _MOST_FRAMES = 1 << 14, 1 << 12, 1 << 12
-_MOST_POSITIONS = (
-    1 << 25
-)  # numbers of a table of positions, which some models make in Python; the largest published has 2^21
+# Of a table of positions, numbers that some models make one by one in Python; the largest published table has 2^21.
+_MOST_POSITIONS = 1 << 25
 _LONGEST_TEXT = 60
 _SPACE_FIRST = ("timesformer",)  # models whose tokens run over time first
 

@@ -92,7 +92,7 @@ class FBOSeveral(nn.Module):
         self.out_channels = sum(required_attribute(part, "out_channels", of="fbo", least=0) for part in parts.values())
 
     def part(self, bank: str) -> Any:
-        """Give the FBO of a bank."""
+        """Give the FBO that reads the bank of a name."""
         return self.get_submodule(f"bank_{bank}")
 
     @property
