@@ -16,7 +16,7 @@ ORIGINALS = {
     "paper_datasets": SHARED / "golden" / "paper_datasets",
     "backbones": SHARED / "golden" / "backbones",
 }
-PARTS = {"backbones": {"vit_tiny_io.safetensors", "vit_b.safetensors"}}  # of them, only what the tests read is kept
+PARTS = {"backbones": ["vit_b.safetensors", "vit_tiny_io.safetensors"]}  # of them, only what the tests read is kept
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the originals are not beside the project")

@@ -17,7 +17,7 @@ class Backbone(Protocol):
 
     A class whose arguments only name what it is (a repository of the hub) may have a static `settled(section, fetch_file)`:
     it is given its section of the configuration and what fetches a file of the hub, and returns the section that says all
-    of it, which is what checkpoints hold. And one that knows other code bases' weights may have `load_foreign(weights) -> int`.
+    of it, which is what checkpoints hold. One that knows other code bases' weights may have `load_foreign(weights) -> int`.
 
     And it may have `traced_at_one_size: bool`: where it is there and True, what it does depends on a clip's frames, height
     and width in a way that torch.export cannot follow, and `lfb-export` writes programs for one size.
