@@ -46,7 +46,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Outcome(NamedTuple):
-    """Of one file: read, refused or failed, and what was said; CPU seconds and megabytes at the peak."""
+    """Of one file: read, refused or failed, and what was said; CPU seconds, and megabytes that it took at the peak."""
 
     number: int
     state: str
@@ -117,7 +117,7 @@ def run_case(reader: Reader, seeds: Sequence[Seed], number: int, base: Path, wat
         (folder / name).write_bytes(content)
     Path("/proc/self/clear_refs").write_text("5")  # the peak of memory starts anew
     results, refusals = [], []
-    began = time.process_time()
+    began, before = time.process_time(), _bytes("VmRSS")
     watch.allowed, watch.noted = (f"{folder}/out/", f"{base}/temporary/"), []
     try:
         with warnings.catch_warnings():
@@ -131,7 +131,7 @@ def run_case(reader: Reader, seeds: Sequence[Seed], number: int, base: Path, wat
         fault = None
     except BaseException:  # also what ends a process
         fault = traceback.format_exc()
-    watch.allowed, seconds, peak = (), time.process_time() - began, _peak_bytes()
+    watch.allowed, seconds, peak = (), time.process_time() - began, _bytes("VmHWM") - before
     fault = fault or _fault(seed, files, equal, folder, results, refusals, watch) or _cost(seconds, peak)
     state = "failed" if fault else "refused" if refusals else "read"
     return Outcome(number, state, fault or "; ".join(refusals), seconds, peak / 1e6)
@@ -158,8 +158,8 @@ def _cost(seconds: float, peak: float) -> str | None:
     return f"took {seconds:.1f} s and {peak / 1e6:.0f} MB" if seconds > MOST_SECONDS or peak > MOST_BYTES else None
 
 
-def _peak_bytes() -> float:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+def _bytes(of: str) -> float:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(of))
     return int(line.split()[1]) * 1024
 
 

@@ -66,9 +66,9 @@ def _check_annotations(split: AvaTables, report: SplitReport) -> None:
     path = split.path(split.data.annotations)
     if len(annotations.keyframes) and not used.any():
         ticks = annotations.persons.timestamps
-        first, last = (split.data.clock.text(int(tick)) for tick in (ticks.min(), ticks.max()))
+        first, last = (float(split.data.clock.seconds(int(tick))) for tick in (ticks.min(), ticks.max()))
         report.error(
-            f"{path}: no keyframe lies on a used second; its seconds are {first} to {last}, used are "
+            f"{path}: no keyframe lies on a used second; its seconds are {first:.10g} to {last:.10g}, used are "
             f"{split.data.first_second} to {split.data.last_second} in steps of {split.data.key_step}",
             "set data.first_second, data.last_second and data.key_step",
         )
