@@ -140,20 +140,6 @@ class ActionSplit(Protocol):
 
 
 @runtime_checkable
-class TestedOtherwise(Protocol):
-    """What a split may offer too: that a test scores other views of its items than the validations of a training."""
-
-    def test_items(self) -> Sequence[Item]:
-        """List what a test scores; several views of one item are entries with one number."""
-        ...
-
-
-def tested_items(split: ActionSplit) -> Sequence[Item]:
-    """List what a test of a split scores."""
-    return split.test_items() if isinstance(split, TestedOtherwise) else split.evaluation_items()
-
-
-@runtime_checkable
 class StoredLabels(Protocol):
     """What a split may offer too: labels of the bank's own regions, to train on them (`data.short_term=bank`)."""
 

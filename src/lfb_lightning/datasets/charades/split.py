@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 
 from lfb_lightning.clips.frame_sampling import center_range, frames_around, segment_centers
 from lfb_lightning.clock import Clock
 from lfb_lightning.datasets.action_dataset import LabeledRegions, ScoreColumns
+from lfb_lightning.datasets.charades.checks import check_tables
 from lfb_lightning.datasets.charades.settings import CharadesSettings
 from lfb_lightning.datasets.charades.tables import CharadesTables
+from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.metrics.video_evaluator import VideoMeanAP
 from lfb_lightning.structures import Item, Keyframe, Proposals
 from lfb_lightning.video.protocol import Video
@@ -123,6 +125,19 @@ class CharadesSplit:
             reads_logits=self.data.evaluated == "logits",
         )
 
+    def check(self) -> SplitReport:
+        """Count what the split's files hold, and say what may be wrong."""
+        return check_tables(self.tables)
+
+    def used_keyframes(self) -> Sequence[Keyframe]:
+        """List the middles of `test_segments` equal parts of every video, sorted by video and time."""
+        numbers = range(len(self.tables.videos))
+        return sorted({item.keyframe for item in self._segments_of(numbers, self.data.test_segments)})
+
+    def annotated_boxes(self, keyframe: Keyframe) -> Float64[np.ndarray, "P 4"]:
+        """Give no box: videos are annotated, and not regions."""
+        return np.zeros((0, 4))
+
     def describe(self) -> dict[str, object]:
         """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""
         return {"source": self.data.source}
@@ -135,10 +150,13 @@ class CharadesSplit:
         tables = self.tables
         everyone = self.data.unlabeled == "negative" or not tables.is_labeled.any()
         numbers = range(len(tables.videos)) if everyone else np.flatnonzero(tables.is_labeled).tolist()
+        return self._segments_of(numbers, segments)
+
+    def _segments_of(self, numbers: Sequence[int], segments: int) -> list[Item]:
         return [
             self._item(number, center)
             for number in numbers
-            for center in segment_centers(tables.num_frames(number), segments)
+            for center in segment_centers(self.tables.num_frames(number), segments)
         ]
 
     def _middle(self, number: int) -> int:

@@ -102,6 +102,13 @@ class CharadesTables:
             labels[action] |= begin <= last and begin < exact(end) * rate
         return labels
 
+    def unlisted(self) -> list[str]:
+        """List the videos with an action that the frame list lacks; none without one."""
+        if self._listed is None:
+            return []
+        labeled = [video.video_id for video, shown in zip(self.videos, self.is_labeled, strict=True) if shown]
+        return [video_id for video_id in labeled if video_id not in self._listed]
+
     def _count(self, video: CharadesVideo) -> int:
         if self._listed is not None and video.video_id in self._listed:
             return len(self._listed[video.video_id].frame_labels)

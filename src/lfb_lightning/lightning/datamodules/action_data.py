@@ -23,7 +23,7 @@ from lfb_lightning.clips import ClipSettings, collate
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.clips.views import View
 from lfb_lightning.datasets import ActionDataset, ActionSplit
-from lfb_lightning.datasets.action_dataset import tested_items
+from lfb_lightning.datasets.tested_items import tested_items
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.bank_windows import with_windows
 from lfb_lightning.lightning.datamodules.batching import DealtBatches

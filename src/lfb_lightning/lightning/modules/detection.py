@@ -74,6 +74,7 @@ class DetectionTask(LightningModule):
         self.loss: Any = loss  # a module that is a models.Loss
         self.optimization = optimization
         self.evaluator = evaluator(action_threshold)
+        self._reads_logits = reads_logits(self.evaluator)
         self.batch_size = batch_size
         self.num_training_batches = num_training_batches
         self.config_text = config_text
@@ -226,10 +227,6 @@ class DetectionTask(LightningModule):
 
     def _evaluated(self, logits: Tensor) -> Tensor:
         return logits.float() if self._reads_logits else self.loss.scores(logits)
-
-    @property
-    def _reads_logits(self) -> bool:
-        return reads_logits(self.evaluator)
 
     def _detections(self, batch: ClipBatch, scores: Tensor) -> Detections:
         if self.times_person_score:
