@@ -31,6 +31,7 @@ FLOOR |= {
     "metrics": 2,
     "mini_ava": 2,
     "converters": 2,
+    "mini_charades": 3,
     "datasets": 3,
     "viz": 3,
     "exporting": 3,

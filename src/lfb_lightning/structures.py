@@ -193,15 +193,20 @@ class ClipBatch(Movable):
 
 @dataclass(frozen=True, slots=True)
 class ViewBatch(Movable):
-    """The same keyframes and regions seen in several ways (sizes, flips, crops), for averaged scores.
+    """The same keyframes and regions seen in several ways (sizes, flips, crops), whose scores become one.
 
-    `inside[v, r]` says whether view v shows region r. Views of equal `groups` (crops of one size and flip) are averaged
-    first.
+    `inside[v, r]`: view v shows region r. `reduce`: `max`, or `mean` over views of equal `groups` (size and flip) first.
     """
 
     views: tuple[ClipBatch, ...]
     inside: Bool[Tensor, "V R"]
     groups: list[int]
+    reduce: str = "mean"
+
+    def reduced(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
+        """Reduce the scores of the views that show a region as `reduce` says; a region that none shows has 0."""
+        best = scores.masked_fill(~self.inside[:, :, None], -torch.inf).amax(dim=0)
+        return self.average(scores) if self.reduce == "mean" else best.masked_fill(best.isneginf(), 0.0)
 
     def average(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
         """Average over the views of a group that show a region, then over the groups of which any view does."""

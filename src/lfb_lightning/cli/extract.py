@@ -20,7 +20,7 @@ from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.datasets import ActionSplit
-from lfb_lightning.datasets.bank_spacing import spacing_of
+from lfb_lightning.datasets.bank_spacing import entries_of, spacing_of
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.lightning import ExtractionDataModule, ExtractionTask
 from lfb_lightning.lightning.callbacks.bank_writing import BankWriting
@@ -100,6 +100,7 @@ def provenance(
         score_threshold=split.bank_threshold,
         split=cfg.split,
         ticks_per_second=str(split.clock.ticks_per_second),
+        entries=entries_of(split),
         spacing=spacing_of(split),
         package_version=__version__,
     )

@@ -46,13 +46,22 @@ class ClipSettings:
     test_scales: Sequence[int] | None = None
     test_flip: bool = False
     test_crops: int = 1
+    test_reduce: str = "mean"
+    eval_crop: str = "whole"
+    crop_rounding: str = "down"
     resize: str = "torchvision"
     mean: Sequence[float] = (0.45, 0.45, 0.45)
     std: Sequence[float] = (0.225, 0.225, 0.225)
 
     def __post_init__(self) -> None:
         refuse_out_of_range("data", self, _RANGES)
-        refuse_unknown("data", self, {"resize": ("torchvision", "opencv")})
+        choices: dict[str, tuple[str, ...]] = {
+            "resize": ("torchvision", "opencv"),
+            "test_reduce": ("mean", "max"),
+            "eval_crop": ("whole", "center"),
+            "crop_rounding": ("down", "up"),
+        }
+        refuse_unknown("data", self, choices)
         for name in ("train_short_side", "test_scales"):
             sides = getattr(self, name)
             if sides is not None and not (sides and all(side >= 1 for side in sides)):
@@ -86,14 +95,19 @@ class ClipSettings:
 
     @property
     def eval_view(self) -> View:
-        """The one view of validation and extraction: the whole frame, resized."""
-        return View(self.eval_short_side, flip=False, crop=0, crops=1, resize=self.resize)
+        """The one view of validation and extraction: the whole frame, resized, or the square in its middle."""
+        crop, crops = (1, 3) if self.eval_crop == "center" else (0, 1)
+        up = self.crop_rounding == "up"
+        return View(self.eval_short_side, flip=False, crop=crop, crops=crops, resize=self.resize, rounds_up=up)
 
     @property
     def test_views(self) -> list[View]:
         """The views whose scores a test averages: the evaluation's alone unless the test keys ask for more."""
+        if self.test_scales is None and not self.test_flip and self.test_crops == 1:
+            return [self.eval_view]
         scales = self.test_scales if self.test_scales is not None else [self.eval_short_side]
-        return make_views(scales, flip=self.test_flip, crops=self.test_crops, resize=self.resize)
+        up = self.crop_rounding == "up"
+        return make_views(scales, flip=self.test_flip, crops=self.test_crops, resize=self.resize, rounds_up=up)
 
     def describe(self) -> dict[str, object]:
         """Describe what decides the pixels of an extracted clip, for the bank's manifest."""
@@ -106,4 +120,5 @@ class ClipSettings:
             "resize": self.resize,
             "mean": list(self.mean),
             "std": list(self.std),
+            **({} if self.eval_crop == "whole" else {"crop": f"{self.eval_crop} {self.crop_rounding}"}),
         }

@@ -21,13 +21,17 @@ from lfb_lightning.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to show a clip: a size, flipped or not, and one of `crops` squares along the long side (1: the whole frame)."""
+    """One way to show a clip: a size, flipped or not, and one of `crops` squares along the long side (1: the whole frame).
+
+    A square in the middle that would begin at half a pixel begins at the one before, or with `rounds_up` at the one after.
+    """
 
     short_side: int | None
     flip: bool
     crop: int
     crops: int
     resize: str
+    rounds_up: bool = False
 
     def __call__(
         self, frames: UInt8[np.ndarray, "T H W 3"], boxes: Float64[np.ndarray, "P 4"]
@@ -42,7 +46,8 @@ class View:
         if self.crops > 1:
             height, width = clip.shape[2:]
             size = min(height, width)
-            offset = (max(height, width) - size) * self.crop // (self.crops - 1)
+            room = (max(height, width) - size) * self.crop
+            offset = -(-room // (self.crops - 1)) if self.rounds_up else room // (self.crops - 1)
             top, left = (offset, 0) if height > width else (0, offset)
             clip = clip[:, :, top : top + size, left : left + size]
             rois = (rois - torch.tensor([left, top, left, top])).clamp(0, size)
@@ -53,7 +58,9 @@ class View:
         return clip.contiguous(), rois, inside
 
 
-def make_views(scales: Sequence[int | None], *, flip: bool, crops: int, resize: str) -> list[View]:
+def make_views(
+    scales: Sequence[int | None], *, flip: bool, crops: int, resize: str, rounds_up: bool = False
+) -> list[View]:
     """Combine every size, flip and crop; the crops of one size and flip stand next to each other.
 
     Args:
@@ -61,13 +68,14 @@ def make_views(scales: Sequence[int | None], *, flip: bool, crops: int, resize: 
         flip: Whether each is also shown flipped.
         crops: Squares along the long side; 1: the whole frame.
         resize: As `ClipTransform` has it.
+        rounds_up: As `View` has it.
     """
     if crops not in (1, 3):
         raise InputError(
             f"data.test_crops is {crops}, expected 1 (the whole frame) or 3 (squares along the long side)."
         )
     return [
-        View(scale, flipped, crop, crops, resize)
+        View(scale, flipped, crop, crops, resize, rounds_up)
         for scale in scales
         for flipped in ((False, True) if flip else (False,))
         for crop in range(crops)

@@ -11,6 +11,8 @@ from lfb_lightning.datasets.action_dataset import (
 from lfb_lightning.datasets.ava.dataset import AvaDataset
 from lfb_lightning.datasets.ava.split import AvaSplit
 from lfb_lightning.datasets.ava_kinetics.dataset import AvaKineticsDataset
+from lfb_lightning.datasets.charades.dataset import CharadesDataset
+from lfb_lightning.datasets.charades.split import CharadesSplit
 from lfb_lightning.datasets.joined import JoinedSplit, Part
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "AvaKineticsDataset",
     "AvaSplit",
     "Cacheable",
+    "CharadesDataset",
+    "CharadesSplit",
     "Checkable",
     "JoinedSplit",
     "LabeledRegions",

@@ -1,4 +1,4 @@
-"""How far apart the moments of a split's bank lie, where that is further than the ticks of its clock."""
+"""What a split may say of its bank: how far apart its moments lie, and what its entries are."""
 
 from __future__ import annotations
 
@@ -22,3 +22,18 @@ def spacing_of(split: object) -> tuple[int, ...]:
     """Give the spacing of a split's bank, for its manifest; empty where there is an entry at every tick, as in AVA."""
     spacing = split.bank_spacing if isinstance(split, SpacedBank) else (1, 0)
     return spacing if spacing[0] > 1 else ()
+
+
+@runtime_checkable
+class EntriesOfBank(Protocol):
+    """What a split may offer too: that the entries of its bank are no persons."""
+
+    @property
+    def bank_entries(self) -> str:
+        """What an entry is of: persons, clips or objects."""
+        ...
+
+
+def entries_of(split: object) -> str:
+    """Say what the entries of a split's bank are, for its manifest; persons unless it says otherwise."""
+    return split.bank_entries if isinstance(split, EntriesOfBank) else "persons"

@@ -74,3 +74,18 @@ class Curves(Protocol):
     def curves(self) -> Sequence[PrecisionRecall]:
         """Give the curves of the last evaluation, the best class first; none where the split has no truth."""
         ...
+
+
+@runtime_checkable
+class ReadsLogits(Protocol):
+    """What an evaluator may offer too: that it ranks logits, in the place of the loss's scores."""
+
+    @property
+    def reads_logits(self) -> bool:
+        """Whether `update` is given logits."""
+        ...
+
+
+def reads_logits(evaluator: Evaluator) -> bool:
+    """Say whether an evaluator is given logits."""
+    return isinstance(evaluator, ReadsLogits) and evaluator.reads_logits

@@ -29,6 +29,7 @@ class VideoMeanAP(nn.Module):
         ties: See `video_mean_ap`.
         unlabeled: See `video_mean_ap`.
         groups: Classes by the name of a group, for a mean over each.
+        reads_logits: Whether it is given logits and not probabilities, which are equal from some size of the logits on.
     """
 
     def __init__(
@@ -40,9 +41,11 @@ class VideoMeanAP(nn.Module):
         ties: str = "threshold",
         unlabeled: str = "drop",
         groups: Mapping[str, Sequence[int]] | None = None,
+        reads_logits: bool = False,
     ) -> None:
         super().__init__()
         assert labels is None or labels.shape == (len(video_ids), len(names))
+        self.reads_logits = reads_logits
         self._video_ids = list(video_ids)
         self._labels = labels
         self._names = dict(names)

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from lfb_lightning.mini_ava.figure import SIZE, Figure
 
-_BACKGROUND = (72, 72, 72)
+BACKGROUND = (72, 72, 72)
 _COLORS = ((214, 48, 49), (46, 174, 78), (52, 98, 219), (222, 196, 52), (150, 66, 186))
 _CUE_COLORS = ((255, 150, 0), (0, 235, 235), (255, 110, 200))
 
@@ -28,7 +28,7 @@ def actor_box(actor: Figure, seconds: float) -> tuple[float, float, float, float
 
 def draw_frame(actors: Sequence[Figure], seconds: float) -> UInt8[np.ndarray, "H W 3"]:
     """Draw the frame at a time in seconds since the video's start: uint8 RGB, `[96, 96, 3]`."""
-    image = Image.new("RGB", (SIZE, SIZE), _BACKGROUND)
+    image = Image.new("RGB", (SIZE, SIZE), BACKGROUND)
     canvas = ImageDraw.Draw(image)
     for actor in actors:
         x, y = actor.center(seconds)
@@ -38,19 +38,29 @@ def draw_frame(actors: Sequence[Figure], seconds: float) -> UInt8[np.ndarray, "H
         if event is None:
             continue
         if event.is_cue:
-            _draw_cue(canvas, x, y, event.kind)
+            draw_glyph(canvas, x, y, event.kind, _CUE_COLORS[event.kind])
         else:
             canvas.ellipse((x - r - 2, y - r - 2, x + r + 2, y + r + 2), outline=(255, 255, 255), width=3)
     return np.asarray(image)
 
 
-def _draw_cue(canvas: ImageDraw.ImageDraw, x: float, y: float, kind: int) -> None:
-    color = _CUE_COLORS[kind]
+def draw_glyph(canvas: ImageDraw.ImageDraw, x: float, y: float, kind: int, color: tuple[int, int, int]) -> None:
+    """Draw a cue's glyph: a disk, a cross, three bars, or (in mini-Charades alone) a triangle.
+
+    Args:
+        canvas: The picture.
+        x: Where its middle is, in pixels from the left.
+        y: The same from the top.
+        kind: Which of them, 0 to 3.
+        color: RGB.
+    """
     if kind == 0:
         canvas.ellipse((x - 6, y - 6, x + 6, y + 6), fill=color)
     elif kind == 1:
         canvas.rectangle((x - 7, y - 2, x + 7, y + 2), fill=color)
         canvas.rectangle((x - 2, y - 7, x + 2, y + 7), fill=color)
-    else:
+    elif kind == 2:
         for shift in (-6, 0, 6):
             canvas.rectangle((x + shift - 1, y - 7, x + shift + 1, y + 7), fill=color)
+    else:
+        canvas.polygon((x, y - 8, x + 8, y + 7, x - 8, y + 7), fill=color)

@@ -11,11 +11,9 @@ import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 
-import av
 import numpy as np
 
 from lfb_lightning.ava.annotations import write_annotations
@@ -25,7 +23,8 @@ from lfb_lightning.files.durable import durable_file, write_durably
 from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.mini_ava.actions import ACTION_NAMES, HARD_ACTION_NAMES
 from lfb_lightning.mini_ava.drawing import actor_box, draw_frame
-from lfb_lightning.mini_ava.figure import SIZE, Figure
+from lfb_lightning.mini_ava.encoding import encode_video
+from lfb_lightning.mini_ava.figure import Figure
 from lfb_lightning.mini_ava.hard_scenario import draw_hard_scenario
 from lfb_lightning.mini_ava.scenario import draw_scenario
 from lfb_lightning.structures import Keyframe
@@ -133,27 +132,8 @@ def scenario_of(recipe: MiniAVA, split: str, number: int) -> tuple[Sequence[Figu
 def _write_video(folder: Path, recipe: MiniAVA, split: str, number: int) -> None:
     actors, _ = scenario_of(recipe, split, number)
     path = folder / f"{recipe.videos(split)[number]}.mp4"
-    temporary = path.with_suffix(".partial.mp4")
-    with av.open(str(temporary), "w") as container:
-        # x264 is deterministic on every processor only without its macroblock tree and with one thread. B-frames, and key
-        # pictures 1.5 seconds apart, let mistakes of seeking show in tests.
-        options = {
-            "crf": "20",
-            "preset": "veryfast",
-            "bf": "2",
-            "g": str(3 * recipe.fps // 2),
-            "x264-params": "threads=1:no-mbtree=1",
-        }
-        stream = container.add_stream("libx264", rate=recipe.fps, options=options)
-        stream.width = stream.height = SIZE
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = Fraction(1, recipe.fps)
-        for index in range(recipe.seconds * recipe.fps):
-            frame = av.VideoFrame.from_ndarray(draw_frame(actors, index / recipe.fps), format="rgb24")
-            frame.pts = index
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    temporary.replace(path)
+    frames = (draw_frame(actors, index / recipe.fps) for index in range(recipe.seconds * recipe.fps))
+    encode_video(path, frames, fps=recipe.fps)
 
 
 def _write_tables(out_dir: Path, recipe: MiniAVA, split: str) -> None:

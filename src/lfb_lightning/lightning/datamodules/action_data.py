@@ -23,6 +23,7 @@ from lfb_lightning.clips import ClipSettings, collate
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.clips.views import View
 from lfb_lightning.datasets import ActionDataset, ActionSplit
+from lfb_lightning.datasets.tested_items import tested_items
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.bank_windows import with_windows
 from lfb_lightning.lightning.datamodules.batching import DealtBatches
@@ -34,7 +35,7 @@ from lfb_lightning.lightning.datamodules.resumable_loader import ResumableLoader
 from lfb_lightning.lightning.datamodules.stored_persons import StoredPersons
 from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
 from lfb_lightning.lightning.datamodules.training_clips import TrainingClips
-from lfb_lightning.structures import BankWindow, BankWindows, ClipBatch, ViewBatch
+from lfb_lightning.structures import BankWindow, BankWindows, ClipBatch, Item, ViewBatch
 
 
 class ActionDataModule(LightningDataModule):
@@ -151,11 +152,13 @@ class ActionDataModule(LightningDataModule):
             split = self.split("val")
             dataset = StoredPersons(split, self.banks.own(split), training=False)
             return self._map_style(dataset, shuffle=False, workers=0)
-        return self._streaming("val", [self.clips.eval_view])
+        split = self.split("val")
+        return self._streaming(split, split.evaluation_items(), [self.clips.eval_view])
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Test batches of this rank, always from the videos themselves."""
-        return self._streaming(self.test_split, self.clips.test_views)
+        split = self.split(self.test_split)
+        return self._streaming(split, tested_items(split), self.clips.test_views)
 
     def on_before_batch_transfer(self, batch: ClipBatch | ViewBatch, dataloader_idx: int) -> ClipBatch | ViewBatch:
         """Gather the batch's bank windows."""
@@ -208,15 +211,15 @@ class ActionDataModule(LightningDataModule):
     def _training_weights(self) -> Tensor | None:
         return training_weights(self.split("train"), self._training_samples.items, self.loading.class_balance)
 
-    def _streaming(self, name: str, views: Sequence[View]) -> DataLoader[Any]:
-        split = self.split(name)
+    def _streaming(self, split: ActionSplit, items: Sequence[Item], views: Sequence[View]) -> DataLoader[Any]:
         rank, world_size = self._rank_and_world_size()
         streamed = StreamedClips(
             split,
-            split.evaluation_items(),
+            items,
             split.evaluation_regions,
             sampling=self.clips.sampling,
             views=views,
+            reduce=self.clips.test_reduce,
             batch_size=self.loading.batch_size,
             rank=rank,
             world_size=world_size,

@@ -38,6 +38,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         sampling: Which frames make a clip.
         views: The ways in which each clip is shown; with more than one, batches are `ViewBatch`es.
         batch_size: Clips per batch.
+        reduce: How the scores of several views become one: see `ViewBatch`.
         rank: Number of this process.
         world_size: Number of processes.
         on_error: `stop` raises where `skip` yields a failure.
@@ -56,6 +57,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         sampling: ClipSampling,
         views: Sequence[View],
         batch_size: int,
+        reduce: str = "mean",
         rank: int = 0,
         world_size: int = 1,
         on_error: str = "stop",
@@ -67,6 +69,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         self._sampling = sampling
         self._views = views
         self._batch_size = batch_size
+        self._reduce = reduce
         self._on_error = on_error
         self._outside_video = outside_video
         self._claims = claims
@@ -134,7 +137,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
                 continue
             inside = [torch.cat([ways[view].inside for _, _, ways in batch]) for view in range(len(views))]
             groups = [number // self._views[0].crops for number in range(len(views))]
-            yield ViewBatch(views=views, inside=torch.stack(inside), groups=groups)
+            yield ViewBatch(views=views, inside=torch.stack(inside), groups=groups, reduce=self._reduce)
 
 
 def _sample(item: Item, regions: Proposals, clip: Clip) -> Sample:

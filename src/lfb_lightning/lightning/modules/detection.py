@@ -20,7 +20,7 @@ from lfb_lightning.files.durable import write_json
 from lfb_lightning.lightning.modules.optimization import Optimization
 from lfb_lightning.lightning.modules.running_statistics import RunningStatistics
 from lfb_lightning.lightning.modules.step_gradients import StepGradients, world_size
-from lfb_lightning.metrics.evaluator import Evaluator
+from lfb_lightning.metrics.evaluator import Evaluator, reads_logits
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.structures import ClipBatch, Detections, ViewBatch
 
@@ -74,6 +74,7 @@ class DetectionTask(LightningModule):
         self.loss: Any = loss  # a module that is a models.Loss
         self.optimization = optimization
         self.evaluator = evaluator(action_threshold)
+        self._reads_logits = reads_logits(self.evaluator)
         self.batch_size = batch_size
         self.num_training_batches = num_training_batches
         self.config_text = config_text
@@ -154,10 +155,10 @@ class DetectionTask(LightningModule):
         return self._collect(batch)
 
     def test_step(self, batch: ClipBatch | ViewBatch, batch_index: int) -> None:
-        """Collect the scores of a batch, averaged over the views if there are several."""
+        """Collect the scores of a batch, reduced to one per region if there are several views."""
         if isinstance(batch, ViewBatch):
-            scores = torch.stack([self.loss.scores(self(view)) for view in batch.views])
-            self._add(batch.views[0], batch.average(scores))
+            scores = torch.stack([self._evaluated(self(view)) for view in batch.views])
+            self.evaluator.update(self._detections(batch.views[0], batch.reduced(scores)))
         else:
             self._collect(batch)
 
@@ -219,14 +220,18 @@ class DetectionTask(LightningModule):
             _log.warning("%s: the step is left out", text)
 
     def _collect(self, batch: ClipBatch) -> Detections:
-        return self._add(batch, self.loss.scores(self(batch)))
+        logits = self(batch)
+        found = self._detections(batch, self.loss.scores(logits))
+        self.evaluator.update(self._detections(batch, self._evaluated(logits)) if self._reads_logits else found)
+        return found
 
-    def _add(self, batch: ClipBatch, scores: Tensor) -> Detections:
+    def _evaluated(self, logits: Tensor) -> Tensor:
+        return logits.float() if self._reads_logits else self.loss.scores(logits)
+
+    def _detections(self, batch: ClipBatch, scores: Tensor) -> Detections:
         if self.times_person_score:
             scores = scores * batch.scores[:, None].to(scores.dtype)
-        detections = Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores, batch.items)
-        self.evaluator.update(detections)
-        return detections
+        return Detections(batch.keyframes, batch.clip_of_roi, batch.boxes, scores, batch.items)
 
     def _evaluate(self, stage: str) -> None:
         self.figures = self.evaluator.compute()

@@ -1,0 +1,98 @@
+"""Where the files of Charades lie, and which clips of its videos are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lfb_lightning.clock import Clock, exact
+from lfb_lightning.errors import InputError
+from lfb_lightning.metrics.video_map import TIES, UNLABELED
+from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
+from lfb_lightning.video import VideoLibrary
+from lfb_lightning.video.library import Library
+
+_MOST_SEGMENTS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharadesSettings:
+    """Describes a data set in the formats of Charades.
+
+    Every field is a key of the `data` section, documented in `conf/data/charades.yaml`; `{split}` in a path becomes what
+    `split_files` says of the split, or its name.
+
+    Raises:
+        InputError: A value is out of its range; the message names the key.
+    """
+
+    video_dir: str
+    annotations: str
+    label_map: str
+    split_files: Mapping[str, str] = field(default_factory=dict)
+    frame_list: str | None = None
+    source: str = "video"
+    cache_dir: str | None = None
+    fps: float = 24.0
+    first_frame_number: int = 1
+    frame_prefix: str | None = None
+    num_frames: int = 32
+    frame_stride: int = 4
+    bank_step: int = 12
+    val_segments: int = 3
+    test_segments: int = 10
+    ties: str = "threshold"
+    unlabeled: str = "drop"
+    evaluated: str = "logits"
+    class_groups: Mapping[str, Sequence[int]] | None = None
+
+    def __post_init__(self) -> None:
+        choices: dict[str, tuple[str, ...]] = {
+            "source": ("video", "frames", "cache"),
+            "ties": TIES,
+            "unlabeled": UNLABELED,
+            "evaluated": ("logits", "scores"),
+        }
+        refuse_unknown("data", self, choices)
+        if self.source == "cache" and self.cache_dir is None:
+            raise InputError("data.source=cache needs data.cache_dir, the folder that lfb-cache wrote.")
+        segments = (1, _MOST_SEGMENTS)
+        refuse_out_of_range(
+            "data",
+            self,
+            {"fps": (0.001, math.inf), "first_frame_number": (0, math.inf), "bank_step": (1, math.inf)}
+            | {"val_segments": segments, "test_segments": segments},
+        )
+
+    @property
+    def clock(self) -> Clock:
+        """What the timestamps of keyframes count: frames of `fps`, from the first one of each video."""
+        return Clock(exact(self.fps, "data.fps"))
+
+    @property
+    def span(self) -> int:
+        """Frames that a clip spans."""
+        return self.num_frames * self.frame_stride
+
+    @property
+    def videos(self) -> Library:
+        """Where the frames come from."""
+        return self.library
+
+    @property
+    def library(self) -> VideoLibrary:
+        """Where the frames come from: `source`, its folder and how its files are numbered."""
+        return VideoLibrary(
+            Path(self.video_dir),
+            self.source,
+            self.fps,
+            self.first_frame_number,
+            None if self.cache_dir is None else Path(self.cache_dir),
+            frame_prefix=self.frame_prefix,
+        )
+
+    def path(self, template: str, split: str) -> Path:
+        """Give the path of a split's file."""
+        return Path(template.replace("{split}", self.split_files.get(split, split)))

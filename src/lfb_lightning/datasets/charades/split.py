@@ -1,0 +1,166 @@
+"""One split of Charades: an item is a video, and its only region the whole frame of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64
+
+from lfb_lightning.clips.frame_sampling import center_range, frames_around, segment_centers
+from lfb_lightning.clock import Clock
+from lfb_lightning.datasets.action_dataset import LabeledRegions, ScoreColumns
+from lfb_lightning.datasets.charades.checks import check_tables
+from lfb_lightning.datasets.charades.settings import CharadesSettings
+from lfb_lightning.datasets.charades.tables import CharadesTables
+from lfb_lightning.datasets.checks.findings import SplitReport
+from lfb_lightning.metrics.video_evaluator import VideoMeanAP
+from lfb_lightning.structures import Item, Keyframe, Proposals
+from lfb_lightning.video.protocol import Video
+
+_WHOLE_FRAME = np.array([[0.0, 0.0, 1.0, 1.0]])
+
+
+class CharadesSplit:
+    """One split of a data set in the formats of Charades; an `ActionSplit`.
+
+    Its training and bank follow the paper's code: a clip per video and epoch around a frame that is drawn, labeled with what
+    happens within it; an entry of the bank every `bank_step` frames.
+
+    Args:
+        data: Where its files lie and which clips are read.
+        name: Name of the split: train, val or test.
+    """
+
+    bank_threshold = 0.0
+    bank_entries = "clips"
+
+    def __init__(self, data: CharadesSettings, name: str) -> None:
+        self.data = data
+        self.name = name
+        self.tables = CharadesTables(data, name)
+
+    def columns(self) -> ScoreColumns:
+        """Give a column per class; none of them is background."""
+        return ScoreColumns(len(self.tables.names), names=self.tables.names)
+
+    @property
+    def clock(self) -> Clock:
+        """Count frames of the data set's rate."""
+        return self.data.clock
+
+    @property
+    def bank_spacing(self) -> tuple[int, int]:
+        """Frames from one entry of the bank to the next, and the first one's number."""
+        return self.data.bank_step, self.data.bank_step - 1
+
+    def video(self, video_id: str) -> Video:
+        """Open a video; raises InputError where there is none."""
+        return self.data.library.open(video_id)
+
+    def training_items(self) -> Sequence[Item]:
+        """List the videos with an action; the frame around which a clip is read is drawn by `training_regions`."""
+        return [self._item(number, self._middle(number)) for number in np.flatnonzero(self.tables.is_labeled).tolist()]
+
+    def training_regions(self, item: Item, generator: torch.Generator) -> LabeledRegions:
+        """Draw a clip of a video, and label it with what happens from its first to its last frame.
+
+        Args:
+            item: One of `training_items`.
+            generator: Draws the frame around which the clip is read.
+        """
+        num_frames = self.tables.num_frames(item.number)
+        first, last = center_range(num_frames, self.data.span)
+        center = int(torch.randint(first, last + 1, (), generator=generator))
+        frames = frames_around(
+            center, num_frames=num_frames, length=self.data.num_frames, stride=self.data.frame_stride
+        )
+        labels = self.tables.clip_labels(item.number, int(frames[0]), int(frames[-1]))
+        keyframe = item.keyframe._replace(timestamp=center)
+        return LabeledRegions(keyframe, _WHOLE_FRAME, np.ones(1), labels[None])
+
+    def evaluation_items(self) -> Sequence[Item]:
+        """List the middles of `val_segments` equal parts of each evaluated video."""
+        return self._segments(self.data.val_segments)
+
+    def test_items(self) -> Sequence[Item]:
+        """List the middles of `test_segments` equal parts of each evaluated video."""
+        return self._segments(self.data.test_segments)
+
+    def evaluation_regions(self, item: Item) -> Proposals:
+        """Give the whole frame."""
+        return Proposals(_WHOLE_FRAME, np.ones(1))
+
+    def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
+        """List every `bank_step`th frame of every video, those without an action too.
+
+        Args:
+            choice: Any word: there is nothing to choose.
+        """
+        step = self.data.bank_step
+        return [
+            Keyframe(video.video_id, frame)
+            for number, video in enumerate(self.tables.videos)
+            for frame in range(step - 1, self.tables.num_frames(number), step)
+        ]
+
+    def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
+        """Give the whole frame."""
+        return Proposals(_WHOLE_FRAME, np.ones(1))
+
+    def evaluator(self, *, action_threshold: float | None) -> VideoMeanAP:
+        """Make an evaluator by the mAP over videos.
+
+        Args:
+            action_threshold: Of no use: a video's rank is what counts.
+        """
+        return VideoMeanAP(
+            video_ids=[video.video_id for video in self.tables.videos],
+            labels=self.tables.labels if self.tables.is_labeled.any() else None,
+            names=self.tables.names,
+            ties=self.data.ties,
+            unlabeled=self.data.unlabeled,
+            groups=self.data.class_groups,
+            reads_logits=self.data.evaluated == "logits",
+        )
+
+    def check(self) -> SplitReport:
+        """Count what the split's files hold, and say what may be wrong."""
+        return check_tables(self.tables)
+
+    def used_keyframes(self) -> Sequence[Keyframe]:
+        """List the middles of `test_segments` equal parts of every video, sorted by video and time."""
+        numbers = range(len(self.tables.videos))
+        return sorted({item.keyframe for item in self._segments_of(numbers, self.data.test_segments)})
+
+    def annotated_boxes(self, keyframe: Keyframe) -> Float64[np.ndarray, "P 4"]:
+        """Give no box: videos are annotated, and not regions."""
+        return np.zeros((0, 4))
+
+    def describe(self) -> dict[str, object]:
+        """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""
+        return {"source": self.data.source}
+
+    def item_actions(self, items: Sequence[Item]) -> Bool[np.ndarray, "N A"]:
+        """Say which classes happen in each of N videos."""
+        return np.asarray(self.tables.labels[[item.number for item in items]])
+
+    def _segments(self, segments: int) -> list[Item]:
+        tables = self.tables
+        everyone = self.data.unlabeled == "negative" or not tables.is_labeled.any()
+        numbers = range(len(tables.videos)) if everyone else np.flatnonzero(tables.is_labeled).tolist()
+        return self._segments_of(numbers, segments)
+
+    def _segments_of(self, numbers: Sequence[int], segments: int) -> list[Item]:
+        return [
+            self._item(number, center)
+            for number in numbers
+            for center in segment_centers(self.tables.num_frames(number), segments)
+        ]
+
+    def _middle(self, number: int) -> int:
+        return round(self.tables.videos[number].length * self.data.fps) // 2
+
+    def _item(self, number: int, frame: int) -> Item:
+        return Item(number, Keyframe(self.tables.videos[number].video_id, frame))
