@@ -24,8 +24,7 @@ class Keyframe(NamedTuple):
 
     Attributes:
         video_id: Id of the video, as in the data set's files.
-        timestamp: The moment in ticks of the data set's clock (`clock.Clock`). AVA's clock ticks once per second, so
-            902 is second 902 of the original video.
+        timestamp: The moment in ticks of the data set's clock (`clock.Clock`); AVA's ticks are seconds of the original video.
     """
 
     video_id: str
@@ -205,11 +204,13 @@ class ViewBatch(Movable):
 
     def reduced(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
         """Reduce the scores of the views that show a region as `reduce` says; a region that none shows has 0."""
-        best = scores.masked_fill(~self.inside[:, :, None], -torch.inf).amax(dim=0)
-        return self.average(scores) if self.reduce == "mean" else best.masked_fill(best.isneginf(), 0.0)
+        return self._best(scores) if self.reduce == "max" else self._average(scores)
 
-    def average(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
-        """Average over the views of a group that show a region, then over the groups of which any view does."""
+    def _best(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
+        best = scores.masked_fill(~self.inside[:, :, None], -torch.inf).amax(dim=0)
+        return best.masked_fill(~self.inside.any(dim=0)[:, None], 0.0)
+
+    def _average(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
         groups = torch.tensor(self.groups, device=scores.device)
         weight = self.inside.to(scores.dtype)
         member = (groups[None, :] == groups.unique()[:, None]).to(scores.dtype)  # [G, V]
@@ -220,10 +221,7 @@ class ViewBatch(Movable):
 
 @dataclass(frozen=True, slots=True)
 class Detections(Movable):
-    """The scores of a batch: `scores[r, a]` is that of column a for region r of `keyframes[clip_of_roi[r]]`.
-
-    `items` holds, for each keyframe, the number of the item that it is a view of.
-    """
+    """`scores[r, a]` is that of column a for region r of `keyframes[c]`, a view of item `items[c]`; c: `clip_of_roi[r]`."""
 
     keyframes: list[Keyframe]
     clip_of_roi: Shaped[Tensor, " R"]

@@ -50,7 +50,7 @@ def test_scores_are_averaged_over_crops_then_over_groups():
     batch = ViewBatch(views=(), inside=inside, groups=[0, 0, 1])
     scores = torch.tensor([[[0.2], [0.6]], [[0.4], [9.0]], [[9.0], [0.8]]])
     # person 0: mean(.2, .4) in group 0, unseen in group 1; person 1: .6 in group 0, .8 in group 1
-    torch.testing.assert_close(batch.average(scores), torch.tensor([[0.3], [0.7]]))
+    torch.testing.assert_close(batch.reduced(scores), torch.tensor([[0.3], [0.7]]))
 
 
 def test_other_numbers_of_crops_are_refused():
