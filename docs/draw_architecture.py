@@ -29,9 +29,10 @@ FLOORS = [
         "3",
         "data and pictures",
         [
-            ("datasets/", "AVA, your own, the checks", 4.8),
-            ("viz/", "charts, the page", 3.0),
-            ("exporting/", "safetensors, ONNX, torch.export", 3.6),
+            ("datasets/", "the paper's three, your own", 3.1),
+            ("mini_charades/", "generated data", 3.6),
+            ("viz/", "charts, the page", 2.1),
+            ("exporting/", "safetensors, ONNX", 2.6),
         ],
     ),
     (
