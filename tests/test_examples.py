@@ -48,7 +48,8 @@ def docs_examples():
         lines = [re.sub(r"^lfb (?!completion)(?=\w)", "lfb-", line) for block in blocks for line in block.splitlines()]
         lines = [line for line in lines if line.startswith("lfb-") and not line.startswith("lfb-train: ")]  # a message
         for text in [*lines, *(" ".join(span.split()) for span in spans)]:
-            text = re.sub(r"^torchrun .* -m lfb_lightning.cli.train|^sbatch .*scripts/train.slurm", "lfb-train", text)
+            text = re.sub(r"^torchrun .* -m lfb_lightning.cli.train", "lfb-train", text)
+            text = re.sub(r"^sbatch .*scripts/(train|extract).slurm", r"lfb-\1", text)
             if text.startswith("lfb-") or _OVERRIDES.fullmatch(text):
                 yield text
 

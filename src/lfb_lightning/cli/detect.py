@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from lfb_lightning.bank.claims import left_by_others
+from lfb_lightning.bank.shard import Shard
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.detect_progress import DetectionProgress
 from lfb_lightning.errors import InputError
@@ -35,8 +35,6 @@ from lfb_lightning.persons.moments import Moments, folder_of, moments_of_folder,
 from lfb_lightning.persons.part_files import PartFiles
 from lfb_lightning.structures import VideoFailure
 
-_SHARD = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
-
 
 def detect(cfg: DictConfig, run_dir: Path) -> int:
     """Find the configured videos' persons and merge them into one csv once all are done.
@@ -49,7 +47,7 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
         The exit status: 1 if a video failed, else 0.
     """
     moments = _moments(cfg)
-    mine = shard(moments.video_ids, cfg.shard)
+    mine = Shard.parse(cfg.shard).share(moments.video_ids)
     default = "proposals.csv" if cfg.videos is not None else f"{cfg.split}_proposals.csv"
     parts = PartFiles(Path(cfg.out or default), moments.stamp)
     section = OmegaConf.to_container(cfg.persons, resolve=True)
@@ -85,23 +83,6 @@ def make_source(section: Mapping[Any, Any]) -> PersonSource:
 def make_detection(section: Mapping[Any, Any], moments: Moments, parts: PartFiles, batch_size: int) -> VideoDetection:
     """Build what a process of `num_workers` does with its videos."""
     return VideoDetection(make_source(section), moments, parts, batch_size)
-
-
-def shard(names: Sequence[str], text: str) -> list[str]:
-    """Choose a shard of names.
-
-    Args:
-        names: All of them, sorted.
-        text: `k/n`: every n-th, from the k-th on.
-
-    Raises:
-        InputError: The text is not of that form.
-    """
-    match = _SHARD.fullmatch(text)
-    number, of = (int(match[1]), int(match[2])) if match else (1, 0)
-    if number > of:
-        raise InputError(f"shard is {text}, expected k/n with k from 1 to n, such as 2/4.")
-    return list(names[number - 1 :: of])
 
 
 def describe_moments(moments: Moments) -> dict[str, Any]:

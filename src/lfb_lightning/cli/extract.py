@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from lfb_lightning.bank import BankConfig, BankWriter, Provenance
+from lfb_lightning.bank.shard import Shard
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
@@ -44,7 +45,9 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     write_config(sections.content(), run_dir)
     split = data.dataset.split(cfg.split)
     writer = BankWriter(bank.folder(cfg.split), provenance(detector, split, data, bank, cfg))
-    datamodule = ExtractionDataModule(split, clips=data.clips, loading=data.loading, bank=bank, writer=writer)
+    datamodule = ExtractionDataModule(
+        split, clips=data.clips, loading=data.loading, bank=bank, writer=writer, shard=Shard.parse(cfg.shard)
+    )
     writing = BankWriting(writer, datamodule)
     fingerprint = FrameFingerprint([split], data.clips.sampling)
     callbacks = [*build_callbacks(cfg, data=datamodule), fingerprint, writing, StopAtOnce()]

@@ -52,7 +52,10 @@ class BankWriting(Callback):
         self._started = time.monotonic()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bank-writer")
         if trainer.is_global_zero:
-            left, total = len(self.data.todo), len(self.data.video_ids)  # none left: the manifest may still be missing
+            left, total = (
+                len(self.data.todo),
+                len(self.data.own_video_ids),
+            )  # none left: the manifest may still be missing
             _log.info("%s: %d of %d videos to do (%d finished before)", self.writer.folder, left, total, total - left)
 
     def on_predict_batch_end(
@@ -95,6 +98,18 @@ class BankWriting(Callback):
 
     def _finish(self, failed: dict[str, str]) -> None:
         unfinished = [name for name in self.data.video_ids if name not in failed and not self.writer.is_finished(name)]
+        own = set(self.data.own_video_ids)
+        if others := [name for name in unfinished if name not in own]:
+            self.failed = failed
+            _log.info(
+                "%s: %d videos of other shards than %s are not finished (%s); the shard that ends last writes the manifest. "
+                "What a shard could not do, the command without shard=... does.",
+                self.writer.folder,
+                len(others),
+                self.data.shard,
+                ", ".join(others[:3]),
+            )
+            return
         taken, given_up = left_by_others(self.writer, unfinished)
         self.failed = failed | dict.fromkeys(given_up, "another run gave it up; that run's log says why")
         if taken:  # every run looks after its last file is written: the last one to look finds all of them

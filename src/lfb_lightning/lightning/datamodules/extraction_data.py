@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from lfb_lightning.bank import BankConfig, BankWriter
 from lfb_lightning.bank.claims import VideoClaims
+from lfb_lightning.bank.shard import Shard
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.datasets import ActionSplit
@@ -33,10 +34,18 @@ class ExtractionDataModule(LightningDataModule):
         loading: How they become batches.
         bank: Which keyframes are chosen, and what happens to a video that cannot be read.
         writer: Knows which videos are finished.
+        shard: Which of the split's videos are this run's.
     """
 
     def __init__(
-        self, split: ActionSplit, *, clips: ClipSettings, loading: Loading, bank: BankConfig, writer: BankWriter
+        self,
+        split: ActionSplit,
+        *,
+        clips: ClipSettings,
+        loading: Loading,
+        bank: BankConfig,
+        writer: BankWriter,
+        shard: Shard | None = None,
     ) -> None:
         super().__init__()
         self.split = split
@@ -44,6 +53,7 @@ class ExtractionDataModule(LightningDataModule):
         self.loading = loading
         self.bank = bank
         self.writer = writer
+        self.shard = shard or Shard()
         self._keyframes: Sequence[Keyframe] = []
         self.todo: dict[str, int] = {}
 
@@ -51,6 +61,11 @@ class ExtractionDataModule(LightningDataModule):
     def video_ids(self) -> list[str]:
         """List every video that the finished bank is to hold."""
         return sorted({keyframe.video_id for keyframe in self._keyframes})
+
+    @property
+    def own_video_ids(self) -> list[str]:
+        """List those of them that are this run's."""
+        return self.shard.share(self.video_ids)
 
     def setup(self, stage: str) -> None:
         """List the keyframes, and agree among the ranks on what is left to do."""
@@ -60,18 +75,18 @@ class ExtractionDataModule(LightningDataModule):
                 f"split {self.split.name}: no second to extract; see data.first_second, data.last_second, "
                 "data.bank_threshold and bank.keyframes."
             )
-        left = [video_id for video_id in self.video_ids if not self.writer.is_finished(video_id)]
-        self._refuse_other_persons(set(left))
+        left = [video_id for video_id in self.own_video_ids if not self.writer.is_finished(video_id)]
+        self._refuse_other_persons(set(self.own_video_ids) - set(left))
         if self.trainer is not None:  # a rank that looks later may find more finished: all take the first one's list
             left = self.trainer.strategy.broadcast(left)
         counts = Counter(keyframe.video_id for keyframe in self._keyframes)
         self.todo = {video_id: counts[video_id] for video_id in left}
 
-    def _refuse_other_persons(self, left: set[str]) -> None:
+    def _refuse_other_persons(self, video_ids: set[str]) -> None:
         """Raise InputError for a finished video whose persons or seconds are not those that are asked for now."""
         finished: dict[str, list[Keyframe]] = {}
         for keyframe in sorted(self._keyframes):
-            if keyframe.video_id not in left:
+            if keyframe.video_id in video_ids:
                 finished.setdefault(keyframe.video_id, []).append(keyframe)
         for video_id, keyframes in finished.items():
             persons = [self.split.bank_regions(keyframe, self.bank.keyframes) for keyframe in keyframes]
