@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from lfb_lightning.bank import BankConfig, FeatureBank
+from lfb_lightning.metrics import video_mean_ap
 from lfb_lightning.models import load_detector
 from lfb_lightning.structures import BankWindow, Keyframe
-from tests.charades_set import TEST, TRAIN, write_charades_set
+from tests.charades_set import TEST, TRAIN, intervals, write_charades_set
 from tests.cli.test_config import compose
 
 CLIPS = ["data.num_frames=4", "data.frame_stride=4", "data.train_short_side=null", "data.train_crop=32"]
@@ -135,3 +136,70 @@ def test_presets_have_the_original_releases_values(name, fbo, steps, last):
             0.2,
         )
         assert not given["mask_padding"]
+
+
+@pytest.fixture(scope="module")
+def from_bank(runs, here):
+    """A detector that was trained from the bank alone, by one run and by two that follow each other."""
+    baseline = runs / "charades_r50_baseline" / "checkpoints" / "last.ckpt"
+    given = [*CLIPS, *SMALL, f"paths.data_dir={runs / 'data'}", f"paths.bank_dir={runs / 'banks'}"]
+    given += [
+        "experiment=charades_r50_lfb_nl",
+        "data.short_term=bank",
+        "fbo.latent_channels=16",
+        f"init_from={baseline}",
+    ]
+    given += ["trainer.max_steps=-1", "callbacks.pictures=null", "data.batch_size=4", "fbo.mask_padding=true"]
+    here("train", *given, "trainer.max_epochs=3", f"hydra.run.dir={runs / 'whole'}")
+    here("train", *given, "trainer.max_epochs=1", f"hydra.run.dir={runs / 'parts'}")
+    here("train", *given, "trainer.max_epochs=3", "ckpt_path=last", f"hydra.run.dir={runs / 'parts'}")
+    return given
+
+
+def checkpoint_of(run):
+    return run / "checkpoints" / "last.ckpt"
+
+
+@torch.no_grad()
+def test_the_bank_takes_the_place_of_clips_in_training(runs, from_bank):
+    found = json.loads((runs / "whole" / "metrics.json").read_text())
+    entries = sum(len(range(11, count, 12)) for count, actions in TRAIN.values() if actions)
+    assert found["steps"] == 3 * -(-entries // 4)
+    detector, bank = load_detector(checkpoint_of(runs / "whole")).eval(), FeatureBank.open(runs / "banks/fp16/val")
+    scores, labels = [], []
+    for name, (count, actions) in TEST.items():
+        if not actions:
+            continue
+        rows = torch.cat([bank.rows_at(Keyframe(name, i))[2] for i in range(11, count, 12)]).float()
+        at = torch.arange(11, count, 12)
+        seen = [(abs(at - center) <= 120).nonzero()[:20, 0] for center in at]
+        features = torch.stack([torch.cat([rows[one], rows.new_zeros(20 - len(one), rows.shape[1])]) for one in seen])
+        mask = torch.stack([torch.arange(20) < len(one) for one in seen])
+        logits = detector.classify(rows, BankWindow(features, mask), torch.arange(len(at)))
+        scores.append(logits.amax(dim=0).double().numpy())
+        labels.append([any(one == action for one, _, _ in intervals(actions)) for action in (0, 1)])
+    assert found["mAP"] == pytest.approx(video_mean_ap(np.stack(scores), np.array(labels))[1], abs=1e-12)
+
+
+def test_a_resumed_run_ends_with_the_same_bits(runs, from_bank):
+    whole, parts = (load_detector(checkpoint_of(runs / name)).state_dict() for name in ("whole", "parts"))
+    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+
+
+def test_a_video_of_ones_own_is_asked_as_often_as_the_bank_has_entries(runs, from_bank, here, tmp_path):
+    video = runs / "data" / "videos" / "TE001.mp4"
+    baseline = checkpoint_of(runs / "charades_r50_baseline")
+    given = [f"video={video}", f"ckpt_path={checkpoint_of(runs / 'whole')}", f"compare={baseline}", "persons=none"]
+    here("predict", *given, "overlay=false", f"out={tmp_path}")
+    told = json.loads((tmp_path / "detections.json").read_text())
+    moments = [one["second"] for one in told["moments"]]
+    assert moments == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
+    assert (tmp_path / "page.html").is_file()
+
+
+def test_a_report_has_the_test_of_charades(runs, from_bank, here, tmp_path):
+    run = tmp_path / "test"
+    here("test", f"ckpt_path={checkpoint_of(runs / 'whole')}", "trainer.accelerator=cpu", f"hydra.run.dir={run}")
+    here("report", f"run=[{runs / 'whole'},{run}]", f"out={tmp_path / 'report.html'}")
+    page = (tmp_path / "report.html").read_text()
+    assert "Showing blue, or nearly" in page
