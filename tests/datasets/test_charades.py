@@ -121,7 +121,7 @@ def test_frames_are_counted_in_folders_and_videos_of_another_rate(folder, tmp_pa
 
 
 def test_entries_of_the_bank_are_labeled_with_what_happens_in_their_clips(folder):
-    """`data.short_term=bank`: every entry of the videos with an action, labeled from the first to the last frame of its clip."""
+    """`data.short_term=bank`: every entry of the videos with an action, labeled by all frames of its clip."""
     split = dataset(folder).split("train")
     items = split.stored_items(training=True)
     labeled = {one: count for one, (count, actions) in TRAIN.items() if actions}
@@ -130,13 +130,9 @@ def test_entries_of_the_bank_are_labeled_with_what_happens_in_their_clips(folder
     for item in items:
         count, actions = TRAIN[item.keyframe.video_id]
         first, last = (min(max(item.keyframe.timestamp + offset, 0), count - 1) for offset in (-8, 4))
+        moments = [i / FPS for i in range(first, last + 1)]
         shown = [
-            any(
-                start < i / FPS < end
-                for one, start, end in intervals(actions)
-                if one == action
-                for i in range(first, last + 1)
-            )
+            any(one == action and start < moment < end for one, start, end in intervals(actions) for moment in moments)
             for action in (0, 1)
         ]
         labels, kept = split.stored_labels(item.keyframe, np.array([[0.0, 0.0, 1.0, 1.0]]))
