@@ -203,3 +203,55 @@ def test_a_report_has_the_test_of_charades(runs, from_bank, here, tmp_path):
     here("report", f"run=[{runs / 'whole'},{run}]", f"out={tmp_path / 'report.html'}")
     page = (tmp_path / "report.html").read_text()
     assert "Showing blue, or nearly" in page
+
+
+@pytest.mark.parametrize(
+    ("precision", "error"),
+    [
+        ("int8", 1 / 254),
+        pytest.param("bf16", 1 / 256, marks=pytest.mark.thorough),
+        pytest.param("fp32", 1 / 2048, marks=pytest.mark.thorough),  # that of fp16, which it is compared with
+    ],
+)
+def test_a_bank_of_any_precision_has_the_same_entries(runs, here, tmp_path, precision, error):
+    baseline = checkpoint_of(runs / "charades_r50_baseline")
+    given = [
+        f"ckpt_path={baseline}",
+        "split=val",
+        f"bank={precision}",
+        f"bank.dir={tmp_path}",
+        "trainer.accelerator=cpu",
+    ]
+    here("extract", *given, f"hydra.run.dir={tmp_path / 'run'}")
+    found, usual = FeatureBank.open(tmp_path / "val"), FeatureBank.open(runs / "banks" / "fp16" / "val")
+    assert found.manifest.precision == precision
+    assert found.keyframes() == usual.keyframes()
+    for keyframe in usual.keyframes():
+        ours, theirs = (bank.rows_at(keyframe)[2].float() for bank in (found, usual))
+        assert (ours - theirs).abs().max() <= 1.01 * error * theirs.abs().max() + 2e-3 * theirs.abs().max()
+
+
+@pytest.mark.thorough
+def test_two_processes_give_what_one_gives(runs, from_bank, console, tmp_path):
+    two = ["trainer.devices=2", "trainer.strategy=ddp"]
+    checkpoint = checkpoint_of(runs / "whole")
+    for name, more in (("one", []), ("two", two)):
+        given = [f"ckpt_path={checkpoint}", "trainer.accelerator=cpu", f"hydra.run.dir={tmp_path / name}"]
+        console("test", *given, *more)
+    assert (tmp_path / "one" / "results.txt").read_bytes() == (tmp_path / "two" / "results.txt").read_bytes()
+    # Plain SGD without dropout: what remains is the arithmetic of the loss and of averaging gradients.
+    plain = [*from_bank, "fbo.dropout=0", "model.dropout=0", "trainer.max_epochs=1", "optim.base_batch_size=4"]
+    console("train", *plain, f"hydra.run.dir={tmp_path / 'train_one'}")
+    console("train", *plain, "data.batch_size=2", *two, f"hydra.run.dir={tmp_path / 'train_two'}")
+    one, other = (load_detector(checkpoint_of(tmp_path / name)).state_dict() for name in ("train_one", "train_two"))
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, atol=1e-5, rtol=1e-4, msg=name)
+
+
+@pytest.mark.thorough
+def test_a_sweep_over_operators_is_compared_by_the_mean_over_videos(runs, from_bank, console, tmp_path):
+    given = [one for one in from_bank if not one.startswith(("fbo.", "experiment="))]
+    given += ["experiment=charades_r50_baseline", "model.frozen_backbone=true", "trainer.max_epochs=1"]
+    done = console("train", "-m", "fbo=avg,max", *given, f"hydra.sweep.dir={tmp_path}")
+    assert len(list(tmp_path.glob("*/metrics.json"))) == 2
+    assert "mAP" in done.stdout
