@@ -25,6 +25,7 @@ from lfb_lightning.models.inference import InferenceDetector
 from lfb_lightning.models.loading import load_detector
 from lfb_lightning.models.losses import Loss, MultiLabelLoss, SingleLabelLoss
 from lfb_lightning.models.regions import GlobalMean, RegionFeatures, RoIFeatures
+from lfb_lightning.models.softmax_blocks import softmax_blocks
 
 __all__ = [
     "FBO",
@@ -55,5 +56,6 @@ __all__ = [
     "assemble_detector",
     "build_detector",
     "load_detector",
+    "softmax_blocks",
     "state_digest",
 ]
