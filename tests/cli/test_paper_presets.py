@@ -1,4 +1,4 @@
-"""Presets of the paper's other data sets say what their sources say: every value from the sources' configurations, by hand."""
+"""Presets of the paper's other data sets say what their sources say: values of the sources' configurations, by hand."""
 
 import re
 
@@ -118,7 +118,11 @@ def test_epic100_preset_has_the_baselines_recipe():
     assert (optim["optimizer"]["weight_decay"], optim["optimizer"]["nesterov"]) == (1e-4, True)
     assert (trainer["max_epochs"], trainer["gradient_clip_val"], cfg["model"]["dropout"]) == (30, None, 0.5)
     assert (backbone["alpha"], backbone["fusion_kernel"], backbone["depth"]) == (4, 7, 50)
-    assert (backbone["slow_frames"], backbone["lateral_norm"], backbone["freeze_batch_norm"]) == ("linspace", True, True)
+    assert (backbone["slow_frames"], backbone["lateral_norm"], backbone["freeze_batch_norm"]) == (
+        "linspace",
+        True,
+        True,
+    )
     assert (backbone["spatial_strides"], backbone["spatial_dilations"]) == ([1, 2, 2, 2], [1, 1, 1, 1])
     assert (backbone["slow_temporal_kernels"], backbone["fast_temporal_kernels"]) == ([1, 1, 3, 3], [3, 3, 3, 3])
 
@@ -129,11 +133,17 @@ def test_the_bank_on_top_of_epic100_reads_its_own_clips():
         two[name] for name in ("data", "backbone", "loss", "bank")
     ]
     assert (two["fbo"]["_target_"].rsplit(".", 1)[1], two["fbo"]["banks"]) == ("FBONonLocal", None)
-    assert (two["model"]["frozen_backbone"], two["fbo"]["norm_inputs"], two["trainer"]["max_epochs"]) == (True, True, 10)
+    assert (two["model"]["frozen_backbone"], two["fbo"]["norm_inputs"], two["trainer"]["max_epochs"]) == (
+        True,
+        True,
+        10,
+    )
 
 
 def test_the_page_and_the_presets_have_the_releases_figures():
-    wanted = {f"charades_{backbone}_{kind}": (value,) for backbone, of in CHARADES.items() for kind, value in of.items()}
+    wanted = {
+        f"charades_{backbone}_{kind}": (value,) for backbone, of in CHARADES.items() for kind, value in of.items()
+    }
     wanted |= {f"epic55_{heads}_r50_{kind}": pair for heads, of in EPIC.items() for kind, pair in of.items()}
     page = (ROOT / "docs" / "models.md").read_text()
     for name, figures in wanted.items():
