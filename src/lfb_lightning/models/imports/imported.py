@@ -28,6 +28,7 @@ class Imported:
         note: What its detectors do beside what is usual here, and which keys do so; "": nothing.
         source: What it was imported from: as it was typed, of the hub with the commit.
         task: Keys of `task` by which its scores differ from our defaults.
+        loss: The section `loss` by which they do; None: they do not.
     """
 
     spec: dict[str, Any]
@@ -39,6 +40,7 @@ class Imported:
     note: str = ""
     source: str = ""
     task: Mapping[str, Any] | None = None
+    loss: Mapping[str, Any] | None = None
 
     def config(self, *, source: str) -> dict[str, Any]:
         """Make the configuration that a checkpoint of it holds.
@@ -54,6 +56,7 @@ class Imported:
             "backbone_only": not self.has_head,
             "clips": dict(self.clips),
             **({"task": dict(self.task)} if self.task else {}),
+            **({"loss": dict(self.loss)} if self.loss else {}),
             **told,
         }
 

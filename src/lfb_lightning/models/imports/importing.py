@@ -11,7 +11,8 @@ import torch
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models.checkpoint import build_detector
-from lfb_lightning.models.imports.architecture import detector_spec
+from lfb_lightning.models.imports.clip_sets import clip_set_of, told_of
+from lfb_lightning.models.imports.detector_architecture import detector_spec
 from lfb_lightning.models.imports.imported import Imported
 from lfb_lightning.models.imports.layouts import LAYOUTS
 from lfb_lightning.models.imports.reading import read_foreign, tensors_of
@@ -71,15 +72,21 @@ def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str)
     report = ImportReport(layout.name)
     has_head = not _is_recognizer(source, layout)
     weights, origins = _renamed(source if layout.join is None else layout.join(source), layout, report)
-    has_head = has_head and "head.weight" in weights and not _has_clip_classes(weights)
+    clip_set = clip_set_of(layout, source, weights.get("head.weight"), strict=strict)
+    has_head = has_head and "head.weight" in weights and (clip_set is not None or not _has_clip_classes(weights))
     if not has_head:
         _leave_out(r"head\..*", CLIP_CLASSIFIER, weights, origins, report)
-    if has_head and layout.classes_from_zero:
+    if has_head and layout.classes_from_zero and clip_set is None:
         _shift_classes(weights)
     num_classes = len(weights["head.weight"]) if has_head else 81
     text = _config_text(content)
     spec = detector_spec(
-        weights, layout, fbo or _fbo_of_config(text), num_classes, temporal_max=bool(re.search(_TEMPORAL_MAX, text))
+        weights,
+        layout,
+        fbo or _fbo_of_config(text),
+        num_classes,
+        clip_set=clip_set,
+        temporal_max=bool(re.search(_TEMPORAL_MAX, text)),
     )
     if not spec["backbone"].get("learned_positions"):
         _leave_out(r"backbone\.pos_embed", "fixed positions: computed here", weights, origins, report)
@@ -89,11 +96,14 @@ def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str)
     fitted = _fit(weights, origins, own, report, has_head=has_head)
     if strict and report.unexplained:
         raise InputError(f"not every weight is accounted for: {report.first_unexplained()}; strict=false goes on.")
-    clips = {**layout.clips, **(layout.detector_clips if has_head else {})}
+    clips = {**layout.clips, **(layout.detector_clips if has_head else {}), **(clip_set.clips if clip_set else {})}
     if "num_frames" in spec["backbone"]:
         clips["num_frames"] = spec["backbone"]["num_frames"]
     note, task = (layout.note, layout.task) if has_head else ("", None)
-    return Imported(spec, fitted, report, has_head, clips, license=layout.license, note=note, task=task)
+    loss = None
+    if clip_set is not None:
+        loss, report.model = clip_set.loss, told_of(clip_set, spec)
+    return Imported(spec, fitted, report, has_head, clips, license=layout.license, note=note, task=task, loss=loss)
 
 
 def weights_in(content: dict[str, Any]) -> dict[str, Any]:

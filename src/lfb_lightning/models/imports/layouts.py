@@ -11,7 +11,7 @@ from lfb_lightning.models.imports.multiscale_layouts import (
     TORCHVISION_SWIN3D,
     TRANSFORMERS_VJEPA2,
 )
-from lfb_lightning.models.imports.rules import APACHE, MMACTION2_CLIPS, MMACTION2_REST, Layout, Rule, less_one
+from lfb_lightning.models.imports.rules import APACHE, MMACTION2_CLIPS, MMACTION2_REST, ClipSet, Layout, Rule, less_one
 from lfb_lightning.models.imports.slowfast_layouts import (
     CAFFE2_BRANCH,
     CAFFE2_NORM,
@@ -99,6 +99,15 @@ PYTORCHVIDEO = Layout(
 
 _CAFFE2_NL = {"theta": "query", "phi": "key", "g": "value", "out": "out"}
 _WEIGHT_OR_BIAS = {"w": "weight", "b": "bias"}
+_PERSONS = "box_pooled"  # what the FBO's short-term projection is named after: the blob that it reads
+_CLIPS = r"res5_\d+_branch2c_bn_pooled"
+_CENTER = {"eval_crop": "center", "crop_rounding": "up"}
+_SOFTMAX = {"_target_": "lfb_lightning.models.SingleLabelLoss", "background": False}
+_CAFFE2_CLIP_SETS = {  # its configurations charades_*, epic_verb_* and epic_noun_*
+    157: ClipSet("Charades", "charades", depths_dilated=(50,), pre_act=False, clips={"frame_stride": 4, **_CENTER}),
+    125: ClipSet("EPIC-Kitchens 55, verbs", "epic55_verbs", clips=_CENTER, loss=_SOFTMAX),
+    352: ClipSet("EPIC-Kitchens 55, nouns", "epic55_nouns", clips=_CENTER, loss=_SOFTMAX, bank_name="objects"),
+}
 
 CAFFE2 = Layout(
     name="Caffe2 (original LFB release)",
@@ -124,7 +133,10 @@ CAFFE2 = Layout(
             r"nonlocal_conv([34])_(\d+)_bn_(s|b|rm|riv)",
             lambda m: f"backbone.nonlocals.{int(m[1]) - 2}_{m[2]}.bn.{CAFFE2_NORM[m[3]]}",
         ),
-        Rule(r"box_pooled_fbonl_reduc_(w|b)", lambda m: f"fbo.short_term_projection.{_WEIGHT_OR_BIAS[m[1]]}"),
+        Rule(
+            rf"(?:{_PERSONS}|{_CLIPS})_fbonl_reduc_(w|b)",
+            lambda m: f"fbo.short_term_projection.{_WEIGHT_OR_BIAS[m[1]]}",
+        ),
         Rule(r"lfb_1x1_(w|b)", lambda m: f"fbo.long_term_projection.{_WEIGHT_OR_BIAS[m[1]]}"),
         Rule(
             r"lfb_nl(\d+)_(theta|phi|g|out)_(w|b)",
@@ -138,6 +150,10 @@ CAFFE2 = Layout(
     dropout=0.3,
     dilate_last_stage=True,
     classes_from_zero=True,
+    clip_sets=_CAFFE2_CLIP_SETS,
+    person_classes={80: "AVA"},
+    person_mark=rf"{_PERSONS}_.*",
+    clip_mark=rf"{_CLIPS}_.*",
 )
 
 LAYOUTS = (  # the first that fits: SlowFast's slow pathway is marked as SlowOnly is, and Swin's patches as VideoMAE's

@@ -25,6 +25,7 @@ class ImportReport:
 
     layout: str
     entries: list[Entry] = field(default_factory=list)
+    model: str = ""  # what was found to be in the file, where that is not a detector of persons
 
     def add(self, source: str | None, target: str | None, fate: Fate, reason: str = "") -> None:
         """Note what became of one weight.
@@ -56,6 +57,7 @@ class ImportReport:
     def text(self) -> str:
         """A summary line, then every weight that was not simply matched or renamed, grouped by reason."""
         lines = [f"{self.layout}: " + ", ".join(f"{number} {fate}" for fate, number in sorted(self.counts.items()))]
+        lines += [f"  {self.model}"] if self.model else []
         grouped: dict[tuple[str, str], list[str]] = {}
         for entry in self.entries:
             if entry.fate in ("reshaped", "unused", "missing"):

@@ -13,6 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
+MODELS = "lfb_lightning.models"  # what configurations name our classes by
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -24,6 +26,29 @@ class Rule:
     pattern: str
     target: str | Callable[[re.Match[str]], str] | None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSet:
+    """A data set whose models score whole clips, and how they differ from a code base's detectors of persons.
+
+    Attributes:
+        name: How reports call it.
+        preset: How the names of its presets begin.
+        depths_dilated: Depths of the ResNets (50, 101) whose last stage is dilated.
+        pre_act: As `FBONonLocal` has it.
+        clips: Keys of `data` by which its clips differ from the code base's.
+        loss: The section `loss` by which its scores differ from our defaults; None: they do not.
+        bank_name: The bank that its FBO reads; None: that of the detector's own features.
+    """
+
+    name: str
+    preset: str
+    depths_dilated: tuple[int, ...] = ()
+    pre_act: bool = True
+    clips: Mapping[str, Any] = field(default_factory=dict)
+    loss: Mapping[str, Any] | None = None
+    bank_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +74,10 @@ class Layout:
         enlarge: As `RoIFeatures` has it.
         task: Keys of `task` by which its scores differ from our defaults.
         note: What its detectors do beside what is usual here, and which keys do so; "": nothing.
+        clip_sets: Data sets whose models score whole clips, by the number of classes, which tells them; empty: none.
+        person_classes: Where there are `clip_sets`, the classes of its detectors of persons, by the name of their data set.
+        person_mark: A pattern that only names of its detectors of persons fit, whatever they score; "": there is none.
+        clip_mark: The same of its models of whole clips.
     """
 
     name: str
@@ -69,6 +98,10 @@ class Layout:
     enlarge: tuple[float, float] | None = None
     task: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    clip_sets: Mapping[int, ClipSet] = field(default_factory=dict)
+    person_classes: Mapping[int, str] = field(default_factory=dict)
+    person_mark: str = ""
+    clip_mark: str = ""
 
     def made(self, weights: Mapping[str, Tensor]) -> bool:
         """Tell whether weights are of this code base."""
