@@ -7,6 +7,7 @@ process can write it, and two that do write the same bytes.
 from __future__ import annotations
 
 import json
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,9 +28,32 @@ from lfb_lightning.files.safetensors_header import read_tensor
 
 _VERSION = 3
 _VERSION_OF_CLOCKS = 4  # written where a field that format 3 does not have is not at its default
+_VERSION_OF_PACKED = 5
 _NO_TEXTS = ("channels", "clip", "score_threshold", "spacing")
 _MOST_CHANNELS = 1 << 16
 _MOST_ROWS = 1 << 48
+
+
+@dataclass(frozen=True, slots=True)
+class PackedIndex:
+    """The index of a packed bank, by which its file is found and known.
+
+    Args:
+        sha256: Of the file.
+        size: Of it in bytes.
+    """
+
+    sha256: str
+    size: int
+
+    @classmethod
+    def parse(cls, content: Any) -> PackedIndex:
+        """Read it from a manifest; raises ValueError for what is none."""
+        found = content if isinstance(content, dict) and content.keys() == {"sha256", "size"} else {}
+        sha256, size = found.get("sha256"), found.get("size")
+        if not isinstance(sha256, str) or not re.fullmatch("[0-9a-f]{64}", sha256) or type(size) is not int:
+            raise ValueError(f"packed is {reprlib.repr(content)}, expected the index's sha256 and size")
+        return cls(sha256, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +68,7 @@ class Manifest:
         std: Of each channel over all rows.
         videos_checksum: SHA-256 of videos.json.
         failed: Why a video that was asked for is not in it.
+        packed: Where its videos lie, if they are packed; None: in a file each.
     """
 
     provenance: Provenance
@@ -53,6 +78,7 @@ class Manifest:
     std: list[float]
     videos_checksum: str
     failed: dict[str, str] = field(default_factory=dict)
+    packed: PackedIndex | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -63,6 +89,8 @@ class Manifest:
         """
         path = folder / MANIFEST
         if not path.is_file():
+            if any(folder.glob("*.shard")):
+                raise InputError(f"bank {folder}: is not packed to its end; run the same lfb-bank pack command again.")
             state = "is unfinished (no manifest.json)" if any(folder.glob(f"*{SUFFIX}")) else "does not exist"
             raise InputError(
                 f"bank {folder}: {state}; run `lfb-extract split={folder.name} ckpt_path=<baseline>/checkpoints/best.ckpt "
@@ -71,9 +99,9 @@ class Manifest:
         remedy = "delete it and run the same lfb-extract command again: it keeps finished videos"
         content = read_json_object(path, what="bank manifest", remedy=remedy)
         version = content.pop("format", None)
-        if version not in (_VERSION, _VERSION_OF_CLOCKS):
+        if version not in (_VERSION, _VERSION_OF_CLOCKS, _VERSION_OF_PACKED):
             raise InputError(
-                f"bank {folder}: is in format {version!r:.50}, this package reads {_VERSION} and {_VERSION_OF_CLOCKS}; "
+                f"bank {folder}: is in format {version!r:.50}, this package reads {_VERSION} to {_VERSION_OF_PACKED}; "
                 "delete the folder and extract or import it again."
             )
         made = content.pop("provenance", None)
@@ -82,7 +110,8 @@ class Manifest:
             if version == _VERSION and made.keys() & ADDED:
                 raise ValueError(f"format {_VERSION} does not have {sorted(made.keys() & ADDED)}")
             spacing = tuple(made.pop("spacing", ()))
-            return cls(provenance=Provenance(**made, spacing=spacing), **content)
+            packed = PackedIndex.parse(content.pop("packed")) if version == _VERSION_OF_PACKED else None
+            return cls(provenance=Provenance(**made, spacing=spacing), packed=packed, **content)
         except (InputError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"bank manifest {path}: cannot be used ({error}); {remedy}.") from error
 
@@ -114,6 +143,10 @@ class Manifest:
         made = self.provenance.content()
         version = _VERSION_OF_CLOCKS if made.keys() & ADDED else _VERSION
         content = {"format": version, **asdict(self), "provenance": made}
+        if self.packed is None:
+            del content["packed"]
+        else:
+            content["format"] = _VERSION_OF_PACKED
         path = folder / MANIFEST
         write_durably(path, json.dumps(content, sort_keys=True, indent=1, default=dict).encode())
         return path

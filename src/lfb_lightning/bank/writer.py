@@ -126,7 +126,13 @@ class BankWriter:
     def _refuse_other_bank(self) -> None:
         if not (self.folder / MANIFEST).is_file():
             return
-        differences = Manifest.read(self.folder).provenance.differences(self.provenance)
+        manifest = Manifest.read(self.folder)
+        if manifest.packed is not None:
+            raise InputError(
+                f"bank {self.folder}: is packed, and what is packed is not changed; choose another folder, or "
+                f"`lfb-bank unpack folder={self.folder} to=<new folder>` and go on there."
+            )
+        differences = manifest.provenance.differences(self.provenance)
         if differences:
             raise InputError(
                 f"bank {self.folder} was made otherwise ({'; '.join(differences)}); choose another bank.dir or delete it."
