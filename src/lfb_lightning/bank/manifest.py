@@ -7,7 +7,6 @@ process can write it, and two that do write the same bytes.
 from __future__ import annotations
 
 import json
-import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,42 +17,23 @@ import numpy as np
 from jaxtyping import Float64
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
+from lfb_lightning.bank.packed.form import PackedIndex
 from lfb_lightning.bank.precision import Precision
 from lfb_lightning.bank.provenance import ADDED, Provenance
+from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
-from lfb_lightning.files.json_file import read_json_object
+from lfb_lightning.files.json_file import parse_json
 from lfb_lightning.files.safetensors_header import read_tensor
 
 _VERSION = 3
 _VERSION_OF_CLOCKS = 4  # written where a field that format 3 does not have is not at its default
 _VERSION_OF_PACKED = 5
 _NO_TEXTS = ("channels", "clip", "score_threshold", "spacing")
+_REMEDY = "delete it and run the same lfb-extract command again: it keeps finished videos"
 _MOST_CHANNELS = 1 << 16
 _MOST_ROWS = 1 << 48
-
-
-@dataclass(frozen=True, slots=True)
-class PackedIndex:
-    """The index of a packed bank, by which its file is found and known.
-
-    Args:
-        sha256: Of the file.
-        size: Of it in bytes.
-    """
-
-    sha256: str
-    size: int
-
-    @classmethod
-    def parse(cls, content: Any) -> PackedIndex:
-        """Read it from a manifest; raises ValueError for what is none."""
-        found = content if isinstance(content, dict) and content.keys() == {"sha256", "size"} else {}
-        sha256, size = found.get("sha256"), found.get("size")
-        if not isinstance(sha256, str) or not re.fullmatch("[0-9a-f]{64}", sha256) or type(size) is not int:
-            raise ValueError(f"packed is {reprlib.repr(content)}, expected the index's sha256 and size")
-        return cls(sha256, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +76,31 @@ class Manifest:
                 f"bank {folder}: {state}; run `lfb-extract split={folder.name} ckpt_path=<baseline>/checkpoints/best.ckpt "
                 f"bank.dir={folder.parent}`."
             )
-        remedy = "delete it and run the same lfb-extract command again: it keeps finished videos"
-        content = read_json_object(path, what="bank manifest", remedy=remedy)
+        try:
+            return cls.parse(path.read_bytes(), folder)
+        except OSError as error:
+            raise InputError(f"bank manifest {path}: cannot be read ({error.strerror}).") from error
+
+    @classmethod
+    def parse(cls, text: bytes, folder: Path | Url) -> Manifest:
+        """Read a manifest's bytes.
+
+        Args:
+            text: What its file holds.
+            folder: Where the bank is, for messages.
+
+        Raises:
+            InputError: It is no manifest, or of a format that is not read.
+        """
+        path, remedy = folder / MANIFEST, _REMEDY
+        try:
+            content = parse_json(text)
+        except ValueError as error:
+            raise InputError(f"bank manifest {path}: not a readable json ({error}); {remedy}.") from error
+        if not isinstance(content, dict):
+            raise InputError(
+                f"bank manifest {path}: holds a {type(content).__name__}, expected an object {{...}}; {remedy}."
+            )
         version = content.pop("format", None)
         if version not in (_VERSION, _VERSION_OF_CLOCKS, _VERSION_OF_PACKED):
             raise InputError(

@@ -16,6 +16,7 @@ from torch import Tensor
 from lfb_lightning.bank.layout import VideoMetadata
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.stored_video import StoredVideo, checksum, store_video
+from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_rows import RowRange
 from lfb_lightning.bank.video_table import VideoEntry
 
@@ -69,7 +70,7 @@ class MemoryRows:
 class MemoryVideos:
     """The videos of a bank in memory, as `Videos` asks for them."""
 
-    folder = Path("in memory")
+    folder: Path | Url = Path("in memory")
 
     def __init__(self, videos: dict[str, StoredVideo], digest: str) -> None:
         self._videos = videos

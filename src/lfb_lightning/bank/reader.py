@@ -22,6 +22,7 @@ from lfb_lightning.bank.memory import BankRows, hold
 from lfb_lightning.bank.opening import open_videos
 from lfb_lightning.bank.precision import decode, stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo
+from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_rows import RowRange, Videos
 from lfb_lightning.bank.video_table import VideoEntry
 from lfb_lightning.bank.window import WindowSpec
@@ -46,11 +47,11 @@ class FeatureBank:
         self._videos = videos
 
     @classmethod
-    def open(cls, folder: str | Path, *, clock: Clock | None = None) -> FeatureBank:
-        """Open the bank of a folder.
+    def open(cls, folder: str | Path | Url, *, clock: Clock | None = None) -> FeatureBank:
+        """Open the bank of a folder, or a packed one in an object store.
 
         Args:
-            folder: `<bank_dir>/<split>`.
+            folder: `<bank_dir>/<split>`; or its URL, such as s3://bucket/banks/fp16/val.
             clock: The data set's clock, where that is not the bank's.
 
         Raises:
@@ -99,8 +100,8 @@ class FeatureBank:
         return cls(*hold(videos, made), clock)
 
     @property
-    def folder(self) -> Path:
-        """The bank's folder; of a bank in memory only a name for messages."""
+    def folder(self) -> Path | Url:
+        """The bank's folder or URL; of a bank in memory only a name for messages."""
         return self._videos.folder
 
     @property

@@ -15,6 +15,7 @@ from lfb_lightning.bank.layout import SUFFIX, VideoMetadata, file_name, read_hea
 from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.precision import stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo, read_video
+from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VideoEntry, read_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.safetensors_header import TensorSpan, read_tensor
@@ -58,7 +59,7 @@ class RowRange(NamedTuple):
 class Videos(Protocol):
     """The videos of a bank; `folder` names their place in messages."""
 
-    folder: Path
+    folder: Path | Url
 
     def table(self) -> dict[str, VideoEntry]:
         """Give every video's number of rows and checksum."""
@@ -127,7 +128,8 @@ class FolderVideos:
     """The videos of a bank folder; the small columns of the last 1024 that were asked for are kept."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder = folder
+        self.folder: Path | Url = folder
+        self._folder = folder
         self._checksum = manifest.videos_checksum
         self._digest = manifest.provenance.digest
         dtype = stored_dtype(manifest.provenance.precision)
@@ -139,12 +141,12 @@ class FolderVideos:
     def table(self) -> dict[str, VideoEntry]:
         """See `Videos`; read when first asked for, since windows do without."""
         if self._table is None:
-            self._table = read_videos(self.folder, self._checksum)
+            self._table = read_videos(self._folder, self._checksum)
         return self._table
 
     def has(self, video_id: str) -> bool:
         """See `Videos`."""
-        return (self.folder / file_name(video_id)).is_file()
+        return (self._folder / file_name(video_id)).is_file()
 
     def rows(self, video_id: str) -> FileRows | None:
         """See `Videos`; raises InputError for a file that is missing or is not the manifest's."""
@@ -152,12 +154,12 @@ class FolderVideos:
         if video is None:
             if not self.has(video_id):
                 if video_id in self.table():
-                    path = self.folder / file_name(video_id)
+                    path = self._folder / file_name(video_id)
                     raise InputError(f"bank file {path}: is missing; run the same lfb-extract command again.")
                 return None
             while len(self._indexes) >= _KEPT_VIDEOS:
                 self._indexes.pop(next(iter(self._indexes)), None)
-            video = self._indexes[video_id] = self._index(self.folder / file_name(video_id))
+            video = self._indexes[video_id] = self._index(self._folder / file_name(video_id))
         return video
 
     def prepare(self, video_ids: Collection[str]) -> None:
@@ -169,7 +171,7 @@ class FolderVideos:
 
     def content(self, video_id: str) -> bytes:
         """See `Videos`."""
-        path = self.folder / file_name(video_id)
+        path = self._folder / file_name(video_id)
         try:
             return path.read_bytes()
         except OSError as error:
@@ -177,12 +179,12 @@ class FolderVideos:
 
     def stored(self, video_id: str) -> tuple[VideoMetadata, StoredVideo, str]:
         """See `Videos`; raises InputError for a file that is missing or is none of a bank."""
-        return read_video(self.folder / file_name(video_id))
+        return read_video(self._folder / file_name(video_id))
 
     def strays(self) -> Iterable[tuple[str, str]]:
         """See `Videos`."""
         known = {file_name(video_id) for video_id in self.table()}
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             if path.name not in known:
                 yield video_id_of(path), f"{path.name} is not in the manifest; run lfb-extract again"
 
@@ -190,7 +192,7 @@ class FolderVideos:
         """See `Videos`; raises InputError for a file that is not as it was written."""
         metadata, video, found = self.stored(video_id)
         if found != metadata.checksum:
-            path = self.folder / file_name(video_id)
+            path = self._folder / file_name(video_id)
             raise InputError(
                 f"bank file {path}: its content has changed since it was written; delete it and run lfb-extract again."
             )

@@ -18,6 +18,7 @@ from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_h
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.precision import stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo, checksum, store_video
+from lfb_lightning.bank.url import Url
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned, write_durably
 from lfb_lightning.files.safetensors_header import read_tensor
@@ -34,7 +35,11 @@ class BankWriter:
         InputError: If the folder cannot be written, or holds a bank of another provenance.
     """
 
-    def __init__(self, folder: str | Path, provenance: Provenance) -> None:
+    def __init__(self, folder: str | Path | Url, provenance: Provenance) -> None:
+        if isinstance(folder, Url) or "://" in str(folder):
+            raise InputError(
+                f"bank {folder}: is no folder; write the bank into one, lfb-bank pack it, and upload the packed one."
+            )
         self.folder = Path(folder)
         self.provenance = provenance
         self._digest = provenance.digest

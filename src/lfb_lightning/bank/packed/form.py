@@ -5,8 +5,11 @@ All numbers are little-endian. docs/packed_banks.md describes them for other rea
 
 from __future__ import annotations
 
+import re
+import reprlib
 import struct
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -85,6 +88,28 @@ def shard_name(number: int, digest: bytes) -> str:
 def index_name(sha256: str) -> str:
     """Give the name of the file of an index; shards and indexes of other content have other names."""
     return f"index-{sha256[:16]}.idx"
+
+
+@dataclass(frozen=True, slots=True)
+class PackedIndex:
+    """The index of a packed bank, by which its file is found and known.
+
+    Args:
+        sha256: Of the file.
+        size: Of it in bytes.
+    """
+
+    sha256: str
+    size: int
+
+    @classmethod
+    def parse(cls, content: Any) -> PackedIndex:
+        """Read it from a manifest; raises ValueError for what is none."""
+        found = content if isinstance(content, dict) and content.keys() == {"sha256", "size"} else {}
+        sha256, size = found.get("sha256"), found.get("size")
+        if not isinstance(sha256, str) or not re.fullmatch("[0-9a-f]{64}", sha256) or type(size) is not int:
+            raise ValueError(f"packed is {reprlib.repr(content)}, expected the index's sha256 and size")
+        return cls(sha256, size)
 
 
 class VideoForm(NamedTuple):

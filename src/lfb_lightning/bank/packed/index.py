@@ -11,7 +11,6 @@ from zlib import crc32
 
 import numpy as np
 
-from lfb_lightning.bank.manifest import PackedIndex
 from lfb_lightning.bank.packed.form import (
     ALIGNMENT,
     ENTRY,
@@ -20,6 +19,7 @@ from lfb_lightning.bank.packed.form import (
     SHARD,
     VERSION,
     Entry,
+    PackedIndex,
     VideoForm,
     shard_name,
 )

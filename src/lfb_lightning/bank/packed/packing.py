@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
-from lfb_lightning.bank.manifest import Manifest, PackedIndex
+from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.packed.checking import INDEX_PATTERN, SHARD_SUFFIX
 from lfb_lightning.bank.packed.form import (
     ENTRY,
     SHARD_HEAD,
     SHARD_TAIL,
     VERSION,
+    PackedIndex,
     VideoForm,
     aligned,
     index_name,
@@ -28,6 +29,7 @@ from lfb_lightning.bank.packed.store import REMEDY
 from lfb_lightning.bank.packed.writing import join_footers, parsed, read_footer, write_shard
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.bank.rewriting import Tracker, refuse_other_videos
+from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VIDEOS, write_videos
 from lfb_lightning.bank.writer import BankWriter
 from lfb_lightning.errors import InputError
@@ -68,7 +70,7 @@ def pack(bank: FeatureBank, to: Path, *, shard_mb: float = 512, track: Tracker =
         )
     if not LEAST_MB <= shard_mb <= MOST_MB:
         raise InputError(f"shard_mb is {shard_mb}, expected {LEAST_MB} to {MOST_MB:.0f}.")
-    if not (to.exists() and to.samefile(bank.folder)):
+    if not (to.exists() and to.samefile(str(bank.folder))):
         _refuse_other_bank(bank, to)
     remove_abandoned(to)
     plan = list(_plan(bank, int(shard_mb * _MB)))
@@ -79,6 +81,19 @@ def pack(bank: FeatureBank, to: Path, *, shard_mb: float = 512, track: Tracker =
     manifest.write(to)
     _remove_others(to, {shard.name for shard in plan} | {index_name(packed.sha256)}, bank.videos)
     return manifest
+
+
+def is_packed(folder: Path | Url, made: Provenance) -> bool:
+    """Say whether a folder holds a whole packed bank, of which no video failed, that was made so.
+
+    Args:
+        folder: `<bank_dir>/<split>`.
+        made: What decides the bank's content.
+    """
+    if isinstance(folder, Url) or not (folder / MANIFEST).is_file():
+        return False
+    manifest = Manifest.read(folder)
+    return manifest.packed is not None and not manifest.failed and not manifest.provenance.differences(made)
 
 
 def unpack(bank: FeatureBank, to: Path, *, track: Tracker = iter) -> Manifest:
@@ -139,7 +154,7 @@ def _plan(bank: FeatureBank, shard_bytes: int) -> Iterator[Planned]:
     """Deal the videos, by their ids, to shards; a shard's name stands for what is in it."""
     number, videos, end, footer = 0, list[tuple[str, int]](), SHARD_HEAD.size, SHARD_TAIL.size
     for video_id in sorted(bank.videos):
-        path = bank.folder / file_name(video_id)
+        path = Path(str(bank.folder)) / file_name(video_id)
         try:
             size = path.stat().st_size
         except OSError as error:

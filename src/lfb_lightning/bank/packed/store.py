@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
+from lfb_lightning.bank.url import Url
 from lfb_lightning.errors import InputError
 
 REMEDY = "run lfb-bank verify, and lfb-bank pack again from the bank that it was made of"
@@ -38,7 +39,7 @@ class ByteRange(NamedTuple):
 class Store(Protocol):
     """Immutable files, of which ranges are read; `folder` names their place in messages."""
 
-    folder: Path
+    folder: Path | Url
 
     def read(self, ranges: Sequence[ByteRange]) -> Iterator[UInt8[np.ndarray, " n"]]:
         """Read ranges, which may be asked for all at once, and give them in order.
@@ -62,15 +63,16 @@ class FolderStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder: Path | Url = folder
+        self._folder = folder
 
     def index(self, name: str) -> Path:
         """See `Store`."""
-        return self.folder / name
+        return self._folder / name
 
     def names(self) -> dict[str, int]:
         """See `Store`."""
-        return {path.name: path.stat().st_size for path in sorted(self.folder.iterdir()) if path.is_file()}
+        return {path.name: path.stat().st_size for path in sorted(self._folder.iterdir()) if path.is_file()}
 
     def read(self, ranges: Sequence[ByteRange]) -> Iterator[UInt8[np.ndarray, " n"]]:
         """See `Store`; when the first range turns out not to be in memory, the disk is asked for all that follow."""
@@ -84,11 +86,11 @@ class FolderStore:
                     if have < len(found):
                         waited = True
                         self._announce(ranges[number:])
-                _read_rest(file, found, wanted, have, self.folder)
+                _read_rest(file, found, wanted, have, self._folder)
             yield found
 
     def _open(self, wanted: ByteRange) -> FileIO:
-        path = self.folder / wanted.name
+        path = self._folder / wanted.name
         try:
             file = FileIO(path)
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +17,7 @@ from lfb_lightning.bank.packed.form import VideoForm, index_name
 from lfb_lightning.bank.packed.index import IndexFile, Located
 from lfb_lightning.bank.packed.store import REMEDY, ByteRange, Store
 from lfb_lightning.bank.stored_video import StoredVideo, parse_video
+from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_rows import RowRange
 from lfb_lightning.bank.video_table import VideoEntry
 from lfb_lightning.errors import InputError
@@ -41,7 +43,7 @@ class PackedRows:
     def boxes(self, low: int, high: int) -> Float32[np.ndarray, "n 4"]:
         """See `VideoRows`."""
         found = next(iter(self.store.read([self.place("boxes", 16, low, high)])))
-        return found.view(np.float32).reshape(high - low, 4)
+        return _own(found).view(np.float32).reshape(high - low, 4)
 
     def place(self, tensor: str, row_bytes: int, low: int, high: int) -> ByteRange:
         """Say where rows of a tensor lie."""
@@ -62,7 +64,7 @@ class PackedVideos:
 
     def __init__(self, store: Store, manifest: Manifest) -> None:
         assert manifest.packed is not None
-        self.folder = store.folder
+        self.folder: Path | Url = store.folder
         self._store = store
         self._digest = manifest.provenance.digest
         self._form = VideoForm(manifest.provenance.channels, manifest.provenance.precision)
@@ -144,6 +146,7 @@ class PackedVideos:
         return loaded
 
     def _of_columns(self, video: Located, columns: UInt8[np.ndarray, " n"]) -> PackedRows:
+        columns = _own(columns)
         parts = [columns[4 * video.rows * number :][: 4 * video.rows] for number in range(3)]
         scales = parts.pop(0).view(np.float32) if self._form.precision == "int8" else None
         scores, timestamps = parts[0].view(np.float32), parts[1].view(np.int32)
@@ -159,3 +162,8 @@ class PackedVideos:
         if video is None:
             raise KeyError(video_id)
         return video
+
+
+def _own(content: UInt8[np.ndarray, " n"]) -> UInt8[np.ndarray, " n"]:
+    """Copy bytes that may not be written: tensors that share memory with them would warn."""
+    return content if content.flags.writeable else content.copy()

@@ -26,6 +26,7 @@ from lfb_lightning.bank.packed.form import (
 )
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.bank.stored_video import StoredVideo, parse_video
+from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VideoEntry
 from lfb_lightning.errors import InputError
 
@@ -111,7 +112,7 @@ def join_footers(shards: Sequence[tuple[int, bytes, bytes]], footers: Sequence[b
     return head + table.tobytes() + bytes(entries) + text
 
 
-def parsed(content: bytes, folder: Path, video_id: str) -> tuple[VideoMetadata, StoredVideo, str]:
+def parsed(content: bytes, folder: Path | Url, video_id: str) -> tuple[VideoMetadata, StoredVideo, str]:
     """Read the bytes of a bank file as `parse_video` does; raises InputError that names bank and video for others."""
     try:
         return parse_video(content)
