@@ -186,7 +186,7 @@ def files(pipeline, tmp_path):
 
 
 def test_examples_on_files_run(files):
-    order = ["inspect", "verify", "convert", "export", "import", "split", "merge"]
+    order = ["inspect", "verify", "convert", "export", "import", "split", "merge", "pack", "unpack"]
     on_banks = [text for text in WHOLE if text.startswith("lfb-bank ")]
     on_banks.sort(key=lambda text: order.index(text.split()[1]))
     assert {text.split()[1] for text in on_banks} == set(order)

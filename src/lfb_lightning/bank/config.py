@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from lfb_lightning.bank.cells import doubling_edges, even_edges
 from lfb_lightning.bank.precision import Precision, stored_dtype
+from lfb_lightning.bank.url import Url, place_of
 from lfb_lightning.bank.window import Placement, Selection, WindowSpec
 from lfb_lightning.clock import exact
 from lfb_lightning.errors import InputError
@@ -38,6 +39,7 @@ class BankConfig:
     eval_selection: Selection = "top_score"
     strict: bool = False
     on_error: Literal["skip", "stop"] = "skip"
+    pack: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,8 +55,8 @@ class BankConfig:
         refuse_unknown("bank", self, choices)
         self.window_spec(training=False)  # raises InputError for windows without a slot
 
-    def folder(self, split: str, name: str | None = None) -> Path:
-        """Give the folder of a split's bank.
+    def folder(self, split: str, name: str | None = None) -> Path | Url:
+        """Give the folder of a split's bank, or its URL.
 
         Args:
             split: The split.
@@ -68,7 +70,7 @@ class BankConfig:
                 f"bank.others names {', '.join(self.others) or 'no bank'}, but the model reads bank {name!r}; set "
                 f"+bank.others.{name}=<its folder, which holds a folder per split>."
             )
-        return Path(self.dir if name is None else self.others[name]) / split
+        return place_of(self.dir if name is None else self.others[name]) / split
 
     def window_spec(self, *, training: bool) -> WindowSpec:
         """Describe the windows of training or of evaluation.

@@ -6,15 +6,17 @@ two ids never share a file. All metadata stands in one JSON entry, because safet
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.json_file import parse_json
-from lfb_lightning.files.safetensors_header import TensorSpan, read_safetensors_header
+from lfb_lightning.files.safetensors_header import TensorSpan, parse_safetensors_header, read_safetensors_header
 
 SUFFIX = ".safetensors"
 MANIFEST = "manifest.json"
@@ -65,13 +67,30 @@ def read_header(path: Path) -> tuple[VideoMetadata, dict[str, TensorSpan]]:
     """
     try:
         entries, spans = read_safetensors_header(path)
-        metadata = VideoMetadata(**parse_json(entries[_METADATA_KEY].encode()))
-        _check(metadata, spans)
+        return _metadata(entries, spans), spans
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"bank file {path}: not a whole bank file ({error}); delete it and run lfb-extract again."
         ) from error
-    return metadata, spans
+
+
+def parse_header(content: bytes) -> tuple[VideoMetadata, dict[str, TensorSpan]]:
+    """Read the same of a bank file in memory.
+
+    Raises:
+        ValueError: It is cut off, or is none of a bank.
+    """
+    try:
+        entries, spans = parse_safetensors_header(io.BytesIO(content).read, len(content))
+        return _metadata(entries, spans), spans
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its header lacks {error}") from error
+
+
+def _metadata(entries: Mapping[str, Any], spans: Mapping[str, TensorSpan]) -> VideoMetadata:
+    metadata = VideoMetadata(**parse_json(entries[_METADATA_KEY].encode()))
+    _check(metadata, spans)
+    return metadata
 
 
 def _check(metadata: VideoMetadata, spans: Mapping[str, TensorSpan]) -> None:

@@ -17,17 +17,21 @@ import numpy as np
 from jaxtyping import Float64
 
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
+from lfb_lightning.bank.packed.form import PackedIndex
 from lfb_lightning.bank.precision import Precision
 from lfb_lightning.bank.provenance import ADDED, Provenance
+from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
-from lfb_lightning.files.json_file import read_json_object
+from lfb_lightning.files.json_file import parse_json
 from lfb_lightning.files.safetensors_header import read_tensor
 
 _VERSION = 3
 _VERSION_OF_CLOCKS = 4  # written where a field that format 3 does not have is not at its default
+_VERSION_OF_PACKED = 5
 _NO_TEXTS = ("channels", "clip", "score_threshold", "spacing")
+_REMEDY = "delete it and run the same lfb-extract command again: it keeps finished videos"
 _MOST_CHANNELS = 1 << 16
 _MOST_ROWS = 1 << 48
 
@@ -44,6 +48,7 @@ class Manifest:
         std: Of each channel over all rows.
         videos_checksum: SHA-256 of videos.json.
         failed: Why a video that was asked for is not in it.
+        packed: Where its videos lie, if they are packed; None: in a file each.
     """
 
     provenance: Provenance
@@ -53,6 +58,7 @@ class Manifest:
     std: list[float]
     videos_checksum: str
     failed: dict[str, str] = field(default_factory=dict)
+    packed: PackedIndex | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -63,17 +69,42 @@ class Manifest:
         """
         path = folder / MANIFEST
         if not path.is_file():
+            if any(folder.glob("*.shard")):
+                raise InputError(f"bank {folder}: is not packed to its end; run the same lfb-bank pack command again.")
             state = "is unfinished (no manifest.json)" if any(folder.glob(f"*{SUFFIX}")) else "does not exist"
             raise InputError(
                 f"bank {folder}: {state}; run `lfb-extract split={folder.name} ckpt_path=<baseline>/checkpoints/best.ckpt "
                 f"bank.dir={folder.parent}`."
             )
-        remedy = "delete it and run the same lfb-extract command again: it keeps finished videos"
-        content = read_json_object(path, what="bank manifest", remedy=remedy)
-        version = content.pop("format", None)
-        if version not in (_VERSION, _VERSION_OF_CLOCKS):
+        try:
+            return cls.parse(path.read_bytes(), folder)
+        except OSError as error:
+            raise InputError(f"bank manifest {path}: cannot be read ({error.strerror}).") from error
+
+    @classmethod
+    def parse(cls, text: bytes, folder: Path | Url) -> Manifest:
+        """Read a manifest's bytes.
+
+        Args:
+            text: What its file holds.
+            folder: Where the bank is, for messages.
+
+        Raises:
+            InputError: It is no manifest, or of a format that is not read.
+        """
+        path, remedy = folder / MANIFEST, _REMEDY
+        try:
+            content = parse_json(text)
+        except ValueError as error:
+            raise InputError(f"bank manifest {path}: not a readable json ({error}); {remedy}.") from error
+        if not isinstance(content, dict):
             raise InputError(
-                f"bank {folder}: is in format {version!r:.50}, this package reads {_VERSION} and {_VERSION_OF_CLOCKS}; "
+                f"bank manifest {path}: holds a {type(content).__name__}, expected an object {{...}}; {remedy}."
+            )
+        version = content.pop("format", None)
+        if version not in (_VERSION, _VERSION_OF_CLOCKS, _VERSION_OF_PACKED):
+            raise InputError(
+                f"bank {folder}: is in format {version!r:.50}, this package reads {_VERSION} to {_VERSION_OF_PACKED}; "
                 "delete the folder and extract or import it again."
             )
         made = content.pop("provenance", None)
@@ -82,7 +113,8 @@ class Manifest:
             if version == _VERSION and made.keys() & ADDED:
                 raise ValueError(f"format {_VERSION} does not have {sorted(made.keys() & ADDED)}")
             spacing = tuple(made.pop("spacing", ()))
-            return cls(provenance=Provenance(**made, spacing=spacing), **content)
+            packed = PackedIndex.parse(content.pop("packed")) if version == _VERSION_OF_PACKED else None
+            return cls(provenance=Provenance(**made, spacing=spacing), packed=packed, **content)
         except (InputError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"bank manifest {path}: cannot be used ({error}); {remedy}.") from error
 
@@ -114,6 +146,10 @@ class Manifest:
         made = self.provenance.content()
         version = _VERSION_OF_CLOCKS if made.keys() & ADDED else _VERSION
         content = {"format": version, **asdict(self), "provenance": made}
+        if self.packed is None:
+            del content["packed"]
+        else:
+            content["format"] = _VERSION_OF_PACKED
         path = folder / MANIFEST
         write_durably(path, json.dumps(content, sort_keys=True, indent=1, default=dict).encode())
         return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int, Int32, UInt8
+from safetensors.torch import save
 from torch import Tensor
 
+from lfb_lightning.bank.layout import VideoMetadata
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.stored_video import StoredVideo, checksum, store_video
+from lfb_lightning.bank.url import Url
+from lfb_lightning.bank.video_rows import RowRange
 from lfb_lightning.bank.video_table import VideoEntry
 
 
@@ -66,10 +70,11 @@ class MemoryRows:
 class MemoryVideos:
     """The videos of a bank in memory, as `Videos` asks for them."""
 
-    folder = Path("in memory")
+    folder: Path | Url = Path("in memory")
 
-    def __init__(self, videos: dict[str, StoredVideo]) -> None:
+    def __init__(self, videos: dict[str, StoredVideo], digest: str) -> None:
         self._videos = videos
+        self._digest = digest
 
     def table(self) -> dict[str, VideoEntry]:
         """Give the number of rows and the checksum of each video."""
@@ -87,9 +92,30 @@ class MemoryVideos:
         video = self._videos.get(video_id)
         return None if video is None else MemoryRows(video)
 
+    def prepare(self, video_ids: Collection[str]) -> None:
+        """Do nothing: all is at hand."""
+
+    def blocks(self, ranges: Sequence[RowRange]) -> Iterable[UInt8[np.ndarray, "n bytes"]]:
+        """Give the stored bytes of ranges of rows."""
+        return (video.features(low, high) for video, low, high in ranges)
+
     def whole(self, video_id: str) -> StoredVideo:
         """Give everything that is stored of a video."""
         return self._videos[video_id]
+
+    def content(self, video_id: str) -> bytes:
+        """Give the bytes that a video's file would have."""
+        return save(self._videos[video_id].to_tensors(), self.stored(video_id)[0].to_entry())
+
+    def stored(self, video_id: str) -> tuple[VideoMetadata, StoredVideo, str]:
+        """Give everything that is stored of a video, and what a file would say of it."""
+        video = self._videos[video_id]
+        found = checksum(video.to_tensors())
+        return VideoMetadata(video_id, len(video.timestamps), self._digest, found), video, found
+
+    def strays(self) -> Iterable[tuple[str, str]]:
+        """Name nothing: there is no folder in which something else could lie."""
+        return ()
 
 
 def hold(videos: Mapping[str, BankRows], made: Provenance) -> tuple[Manifest, MemoryVideos]:
@@ -115,4 +141,4 @@ def hold(videos: Mapping[str, BankRows], made: Provenance) -> tuple[Manifest, Me
         total += sums["channel_sum"].numpy()
         squares += sums["channel_square_sum"].numpy()
     rows = [len(video.timestamps) for video in stored.values()]
-    return Manifest.of(made, rows, total, squares, videos_checksum=""), MemoryVideos(stored)
+    return Manifest.of(made, rows, total, squares, videos_checksum=""), MemoryVideos(stored, made.digest)

@@ -19,9 +19,11 @@ from torch import Tensor
 from lfb_lightning.bank.choosing import ChosenRows, choose_in_videos
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.memory import BankRows, hold
+from lfb_lightning.bank.opening import open_videos
 from lfb_lightning.bank.precision import decode, stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo
-from lfb_lightning.bank.video_rows import FolderVideos, Videos
+from lfb_lightning.bank.url import Url
+from lfb_lightning.bank.video_rows import RowRange, Videos
 from lfb_lightning.bank.video_table import VideoEntry
 from lfb_lightning.bank.window import WindowSpec
 from lfb_lightning.clock import Clock, exact
@@ -45,19 +47,17 @@ class FeatureBank:
         self._videos = videos
 
     @classmethod
-    def open(cls, folder: str | Path, *, clock: Clock | None = None) -> FeatureBank:
-        """Open the bank of a folder.
+    def open(cls, folder: str | Path | Url, *, clock: Clock | None = None) -> FeatureBank:
+        """Open the bank of a folder, or a packed one in an object store.
 
         Args:
-            folder: `<bank_dir>/<split>`.
+            folder: `<bank_dir>/<split>`; or its URL, such as s3://bucket/banks/fp16/val.
             clock: The data set's clock, where that is not the bank's.
 
         Raises:
             InputError: With the command that makes it, if it is missing or unfinished.
         """
-        folder = Path(folder)
-        manifest = Manifest.read(folder)
-        return cls(manifest, FolderVideos(folder, manifest), clock)
+        return cls(*open_videos(folder), clock)
 
     @classmethod
     def from_rows(
@@ -100,9 +100,14 @@ class FeatureBank:
         return cls(*hold(videos, made), clock)
 
     @property
-    def folder(self) -> Path:
-        """The bank's folder; of a bank in memory only a name for messages."""
+    def folder(self) -> Path | Url:
+        """The bank's folder or URL; of a bank in memory only a name for messages."""
         return self._videos.folder
+
+    @property
+    def source(self) -> Videos:
+        """Where its rows come from: for checks and copies of whole files."""
+        return self._videos
 
     @cached_property
     def videos(self) -> dict[str, VideoEntry]:
@@ -157,9 +162,10 @@ class FeatureBank:
         mask = torch.zeros(num_slots, dtype=torch.bool)
         scales = torch.zeros(num_slots) if self.dtype == torch.int8 else None
         target = features.view(torch.uint8).numpy()
-        for video, low, high, chosen, slots in self._chosen(keyframes, spec, generators):
+        parts = list(self._chosen(keyframes, spec, generators))
+        blocks = self._videos.blocks([RowRange(part.video, part.low, part.high) for part in parts])
+        for (video, low, high, chosen, slots), block in zip(parts, blocks, strict=True):
             mask.numpy()[slots] = True
-            block = video.features(low, high)
             target[slots] = block if len(chosen) == len(block) else block[chosen]
             if scales is not None:
                 assert video.scales is not None
@@ -239,4 +245,5 @@ class FeatureBank:
         self, keyframes: Sequence[Keyframe], spec: WindowSpec, generators: Sequence[np.random.Generator] | None
     ) -> Iterator[ChosenRows]:
         bounds = spec.bounds(self.clock, self._bank_clock, self.manifest.provenance.step)
+        self._videos.prepare({keyframe.video_id for keyframe in keyframes})
         return choose_in_videos(self._videos, keyframes, spec, bounds, generators)

@@ -36,7 +36,7 @@ def convert(bank: FeatureBank, to: Path, precision: str, *, track: Tracker = ite
     if made.precision == precision:
         raise InputError(f"bank {bank.folder} is in {precision} already.")
     origin = made.origin if made.precision == "fp32" else f"{made.origin}, then converted from {made.precision}"
-    _refuse_other_videos(to, bank.videos.keys() | bank.manifest.failed.keys())
+    refuse_other_videos(to, bank.videos.keys() | bank.manifest.failed.keys())
     writer = BankWriter(to, replace(made, precision=precision, origin=origin))
     for video_id in track(sorted(bank.videos)):
         if not writer.is_finished(video_id):
@@ -76,7 +76,7 @@ def merge(banks: Sequence[FeatureBank], to: Path, *, split: str | None = None, t
                 raise InputError(f"video {video_id}: {owner.folder} and {bank.folder} hold different features of it.")
         failed |= bank.manifest.failed
     failed = {video_id: reason for video_id, reason in failed.items() if video_id not in owners}
-    _refuse_other_videos(to, owners.keys() | failed.keys())
+    refuse_other_videos(to, owners.keys() | failed.keys())
     writer = BankWriter(to, made)
     for video_id in track(sorted(owners)):
         if not writer.is_finished(video_id):
@@ -106,7 +106,7 @@ def pick(
         )
     provenance = _of_split(bank.manifest.provenance, split)
     failed = {video_id: reason for video_id, reason in bank.manifest.failed.items() if video_id in video_ids}
-    _refuse_other_videos(to, video_ids)
+    refuse_other_videos(to, video_ids)
     writer = BankWriter(to, provenance)
     for video_id in track(sorted(set(video_ids) - failed.keys())):
         if not writer.is_finished(video_id):
@@ -135,7 +135,7 @@ def deal_videos(bank: FeatureBank, parts: int) -> list[list[str]]:
     return groups
 
 
-def _refuse_other_videos(to: Path, video_ids: Collection[str]) -> None:
+def refuse_other_videos(to: Path, video_ids: Collection[str]) -> None:
     """A manifest names all videos of its bank: writing some of them there would take it from the others."""
     if (to / MANIFEST).is_file():
         others = sorted(FeatureBank.open(to).videos.keys() - set(video_ids))

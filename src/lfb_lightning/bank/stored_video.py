@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from jaxtyping import Float, Float32, Int, Int32, Shaped
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 from torch import Tensor
 
-from lfb_lightning.bank.layout import VideoMetadata, read_header
+from lfb_lightning.bank.layout import VideoMetadata, parse_header, read_header
 from lfb_lightning.bank.precision import decode, encode
 from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
@@ -106,18 +106,36 @@ def read_video(path: Path) -> tuple[VideoMetadata, StoredVideo, str]:
     metadata, _ = read_header(path)
     try:
         tensors = load_file(path)
-        video = StoredVideo(
-            timestamps=tensors["timestamps"],
-            boxes=tensors["boxes"],
-            scores=tensors["scores"],
-            features=tensors["features"],
-            scales=tensors["scales"] if tensors["features"].dtype == torch.int8 else None,
-        )
+        video = _of_tensors(tensors)
     except (SafetensorError, KeyError) as error:
         raise InputError(
             f"bank file {path}: not a whole bank file ({error}); delete it and run lfb-extract again."
         ) from error
     return metadata, video, checksum(tensors)
+
+
+def parse_video(content: bytes) -> tuple[VideoMetadata, StoredVideo, str]:
+    """Read the bytes of a bank file; see `read_video`.
+
+    Raises:
+        ValueError: They are none of a bank file, or are damaged.
+    """
+    metadata, _ = parse_header(content)
+    try:
+        tensors = load(content)
+        return metadata, _of_tensors(tensors), checksum(tensors)
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _of_tensors(tensors: dict[str, Tensor]) -> StoredVideo:
+    return StoredVideo(
+        timestamps=tensors["timestamps"],
+        boxes=tensors["boxes"],
+        scores=tensors["scores"],
+        features=tensors["features"],
+        scales=tensors["scales"] if tensors["features"].dtype == torch.int8 else None,
+    )
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from lfb_lightning.bank.layout import MANIFEST, SUFFIX, VideoMetadata, file_name, video_id_of
+from lfb_lightning.bank.layout import MANIFEST, VideoMetadata
 from lfb_lightning.bank.manifest import Manifest, statistics
 from lfb_lightning.bank.precision import stored_dtype
 from lfb_lightning.bank.reader import FeatureBank
-from lfb_lightning.bank.stored_video import StoredVideo, read_video
+from lfb_lightning.bank.stored_video import StoredVideo
 from lfb_lightning.errors import InputError
 
 
@@ -34,7 +34,7 @@ def verify(bank: FeatureBank) -> Iterator[VideoVerdict]:
     total, squares, rows, all_good = np.zeros(channels), np.zeros(channels), 0, True
     for video_id, entry in bank.videos.items():
         try:
-            metadata, video, checksum = read_video(bank.folder / file_name(video_id))
+            metadata, video, checksum = bank.source.stored(video_id)
         except InputError as error:
             yield VideoVerdict(video_id, entry.rows, str(error))
             all_good = False
@@ -50,10 +50,8 @@ def verify(bank: FeatureBank) -> Iterator[VideoVerdict]:
         rows += entry.rows
     if all_good and not _figures_agree(bank.manifest, len(bank.videos), rows, *statistics(total, squares, rows)):
         yield VideoVerdict(MANIFEST, 0, "its rows, mean or deviation are not those of the files")
-    known = {file_name(video_id) for video_id in bank.videos}
-    for path in sorted(bank.folder.glob(f"*{SUFFIX}")):
-        if path.name not in known:
-            yield VideoVerdict(video_id_of(path), 0, f"{path.name} is not in the manifest; run lfb-extract again")
+    for name, problem in bank.source.strays():
+        yield VideoVerdict(name, 0, problem)
 
 
 def _figures_agree(manifest: Manifest, videos: int, rows: int, mean: np.ndarray, std: np.ndarray) -> bool:

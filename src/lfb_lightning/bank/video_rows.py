@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int32, UInt8
 
-from lfb_lightning.bank.layout import file_name, read_header
+from lfb_lightning.bank.layout import SUFFIX, VideoMetadata, file_name, read_header, video_id_of
 from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.precision import stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo, read_video
+from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VideoEntry, read_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.safetensors_header import TensorSpan, read_tensor
@@ -45,11 +47,19 @@ class VideoRows(Protocol):
         """Read the boxes of the rows from `low` up to `high`."""
 
 
+class RowRange(NamedTuple):
+    """The rows of a video from `low` up to `high`."""
+
+    video: VideoRows
+    low: int
+    high: int
+
+
 @runtime_checkable
 class Videos(Protocol):
     """The videos of a bank; `folder` names their place in messages."""
 
-    folder: Path
+    folder: Path | Url
 
     def table(self) -> dict[str, VideoEntry]:
         """Give every video's number of rows and checksum."""
@@ -60,8 +70,23 @@ class Videos(Protocol):
     def rows(self, video_id: str) -> VideoRows | None:
         """Give a video's rows; None for a video that the bank does not have."""
 
+    def prepare(self, video_ids: Collection[str]) -> None:
+        """Get the small columns of videos that are about to be asked for, all at once where each takes a while."""
+
+    def blocks(self, ranges: Sequence[RowRange]) -> Iterable[UInt8[np.ndarray, "n bytes"]]:
+        """Read the bytes of the features of ranges of rows, in their order; asked for at once where that is faster."""
+
     def whole(self, video_id: str) -> StoredVideo:
         """Read and check everything that is stored of a video."""
+
+    def content(self, video_id: str) -> bytes:
+        """Give the bytes of a video's file, as it is or would be in a folder."""
+
+    def stored(self, video_id: str) -> tuple[VideoMetadata, StoredVideo, str]:
+        """Read everything that is stored of a video, with what its file says of it and the checksum of what is in it."""
+
+    def strays(self) -> Iterable[tuple[str, str]]:
+        """Name what lies in the folder and does not belong there, or does not agree with the rest; each with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +128,8 @@ class FolderVideos:
     """The videos of a bank folder; the small columns of the last 1024 that were asked for are kept."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder = folder
+        self.folder: Path | Url = folder
+        self._folder = folder
         self._checksum = manifest.videos_checksum
         self._digest = manifest.provenance.digest
         dtype = stored_dtype(manifest.provenance.precision)
@@ -115,12 +141,12 @@ class FolderVideos:
     def table(self) -> dict[str, VideoEntry]:
         """See `Videos`; read when first asked for, since windows do without."""
         if self._table is None:
-            self._table = read_videos(self.folder, self._checksum)
+            self._table = read_videos(self._folder, self._checksum)
         return self._table
 
     def has(self, video_id: str) -> bool:
         """See `Videos`."""
-        return (self.folder / file_name(video_id)).is_file()
+        return (self._folder / file_name(video_id)).is_file()
 
     def rows(self, video_id: str) -> FileRows | None:
         """See `Videos`; raises InputError for a file that is missing or is not the manifest's."""
@@ -128,19 +154,45 @@ class FolderVideos:
         if video is None:
             if not self.has(video_id):
                 if video_id in self.table():
-                    path = self.folder / file_name(video_id)
+                    path = self._folder / file_name(video_id)
                     raise InputError(f"bank file {path}: is missing; run the same lfb-extract command again.")
                 return None
             while len(self._indexes) >= _KEPT_VIDEOS:
                 self._indexes.pop(next(iter(self._indexes)), None)
-            video = self._indexes[video_id] = self._index(self.folder / file_name(video_id))
+            video = self._indexes[video_id] = self._index(self._folder / file_name(video_id))
         return video
+
+    def prepare(self, video_ids: Collection[str]) -> None:
+        """See `Videos`; on a disk, one after another is as good."""
+
+    def blocks(self, ranges: Sequence[RowRange]) -> Iterable[UInt8[np.ndarray, "n bytes"]]:
+        """See `Videos`."""
+        return (video.features(low, high) for video, low, high in ranges)
+
+    def content(self, video_id: str) -> bytes:
+        """See `Videos`."""
+        path = self._folder / file_name(video_id)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise InputError(f"bank file {path}: cannot be read ({error.strerror}); run lfb-bank verify.") from error
+
+    def stored(self, video_id: str) -> tuple[VideoMetadata, StoredVideo, str]:
+        """See `Videos`; raises InputError for a file that is missing or is none of a bank."""
+        return read_video(self._folder / file_name(video_id))
+
+    def strays(self) -> Iterable[tuple[str, str]]:
+        """See `Videos`."""
+        known = {file_name(video_id) for video_id in self.table()}
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            if path.name not in known:
+                yield video_id_of(path), f"{path.name} is not in the manifest; run lfb-extract again"
 
     def whole(self, video_id: str) -> StoredVideo:
         """See `Videos`; raises InputError for a file that is not as it was written."""
-        path = self.folder / file_name(video_id)
-        metadata, video, found = read_video(path)
+        metadata, video, found = self.stored(video_id)
         if found != metadata.checksum:
+            path = self._folder / file_name(video_id)
             raise InputError(
                 f"bank file {path}: its content has changed since it was written; delete it and run lfb-extract again."
             )

@@ -18,6 +18,7 @@ from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_h
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.precision import stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo, checksum, store_video
+from lfb_lightning.bank.url import Url
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned, write_durably
 from lfb_lightning.files.safetensors_header import read_tensor
@@ -34,7 +35,11 @@ class BankWriter:
         InputError: If the folder cannot be written, or holds a bank of another provenance.
     """
 
-    def __init__(self, folder: str | Path, provenance: Provenance) -> None:
+    def __init__(self, folder: str | Path | Url, provenance: Provenance) -> None:
+        if isinstance(folder, Url) or "://" in str(folder):
+            raise InputError(
+                f"bank {folder}: is no folder; write the bank into one, lfb-bank pack it, and upload the packed one."
+            )
         self.folder = Path(folder)
         self.provenance = provenance
         self._digest = provenance.digest
@@ -126,7 +131,13 @@ class BankWriter:
     def _refuse_other_bank(self) -> None:
         if not (self.folder / MANIFEST).is_file():
             return
-        differences = Manifest.read(self.folder).provenance.differences(self.provenance)
+        manifest = Manifest.read(self.folder)
+        if manifest.packed is not None:
+            raise InputError(
+                f"bank {self.folder}: is packed, and what is packed is not changed; choose another folder, or "
+                f"`lfb-bank unpack folder={self.folder} to=<new folder>` and go on there."
+            )
+        differences = manifest.provenance.differences(self.provenance)
         if differences:
             raise InputError(
                 f"bank {self.folder} was made otherwise ({'; '.join(differences)}); choose another bank.dir or delete it."

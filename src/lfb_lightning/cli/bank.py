@@ -1,4 +1,4 @@
-"""`lfb-bank ACTION`: inspect, verify, convert, merge, split, import and export banks."""
+"""`lfb-bank ACTION`: inspect, verify, convert, merge, split, pack, unpack, import and export banks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.progress import track as rich_track
 from lfb_lightning.bank import FeatureBank, Manifest
 from lfb_lightning.bank.fit import refuse_unfit
 from lfb_lightning.bank.importing import import_bank
+from lfb_lightning.bank.packed.packing import pack, unpack
 from lfb_lightning.bank.pickled_bank import PickledBank, export_bank, read_video_names
 from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.bank.summary import summarize
@@ -126,6 +127,16 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
     return 0
 
 
+def pack_bank(cfg: DictConfig, run_dir: Path) -> int:
+    """Write a bank as a packed one; returns the exit status."""
+    return _wrote(cfg.to, pack(FeatureBank.open(cfg.folder), Path(cfg.to), shard_mb=cfg.shard_mb, track=_track))
+
+
+def unpack_bank(cfg: DictConfig, run_dir: Path) -> int:
+    """Write a packed bank as one of a file per video; returns the exit status."""
+    return _wrote(cfg.to, unpack(FeatureBank.open(cfg.folder), Path(cfg.to), track=_track))
+
+
 def import_pickle(cfg: DictConfig, run_dir: Path) -> int:
     """Write a pickle of mmaction2 or of the original release as a bank; returns the exit status."""
     names = None if cfg.video_names is None else read_video_names(cfg.video_names)
@@ -156,15 +167,17 @@ ACTIONS = {
     "convert": convert_bank,
     "merge": merge_banks,
     "split": split_bank,
+    "pack": pack_bank,
+    "unpack": unpack_bank,
     "import": import_pickle,
     "export": export_pickle,
 }
 
 
 def _wrote(to: str | Path, manifest: Manifest) -> int:
-    print(
-        f"wrote {to}: {manifest.num_rows} features of {manifest.num_videos} videos in {manifest.provenance.precision}"
-    )
+    form = "" if manifest.packed is None else ", packed"
+    made = f"{manifest.num_rows} features of {manifest.num_videos} videos in {manifest.provenance.precision}"
+    print(f"wrote {to}: {made}{form}")
     return 0
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lfb_lightning.bank import BankConfig, BankWriter, Provenance
+from lfb_lightning.bank import BankConfig, BankWriter, FeatureBank, Provenance
+from lfb_lightning.bank.packed.packing import is_packed, pack
 from lfb_lightning.bank.shard import Shard
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
@@ -44,7 +45,11 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     data, bank = build_data(sections)
     write_config(sections.content(), run_dir)
     split = data.dataset.split(cfg.split)
-    writer = BankWriter(bank.folder(cfg.split), provenance(detector, split, data, bank, cfg))
+    made, folder = provenance(detector, split, data, bank, cfg), bank.folder(cfg.split)
+    if bank.pack and is_packed(folder, made):
+        _log.info("bank %s: is extracted and packed already", folder)
+        return 0
+    writer = BankWriter(folder, made)
     datamodule = ExtractionDataModule(
         split, clips=data.clips, loading=data.loading, bank=bank, writer=writer, shard=Shard.parse(cfg.shard)
     )
@@ -67,6 +72,8 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     manifest = writing.manifest
     if manifest is None:  # another rank than the first, or another run has not finished yet
         return status
+    if bank.pack:
+        pack(FeatureBank.open(writer.folder), writer.folder)
     summary = {"bank": str(writer.folder), "videos": manifest.num_videos, "rows": manifest.num_rows}
     write_json(run_dir / "metrics.json", summary | {"failed": manifest.failed})
     _log.info(

@@ -27,6 +27,7 @@ _BANK: dict[str, Any] = {
     "split": str | None,
     "parts": _Positive | None,
     "videos": _Path,
+    "shard_mb": int | float,
     "video_names": _Path,
     "ticks_per_second": int | float | str,
     "entries": Literal["persons", "clips", "objects"],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,11 +52,17 @@ def read_safetensors_header(path: Path) -> tuple[Mapping[str, Any], dict[str, Te
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
-        if not 0 < length <= min(size - _LENGTH_BYTES, _LONGEST_HEADER):
-            raise ValueError(f"its header of {length} bytes is cut off, or longer than {_LONGEST_HEADER}")
-        header = parse_json(file.read(length))
+        return parse_safetensors_header(file.read, os.fstat(file.fileno()).st_size)
+
+
+def parse_safetensors_header(
+    read: Callable[[int], bytes], size: int
+) -> tuple[Mapping[str, Any], dict[str, TensorSpan]]:
+    """Read the header of a file of `size` bytes, of which `read` gives the next ones; see `read_safetensors_header`."""
+    length = int.from_bytes(read(_LENGTH_BYTES), "little")
+    if not 0 < length <= min(size - _LENGTH_BYTES, _LONGEST_HEADER):
+        raise ValueError(f"its header of {length} bytes is cut off, or longer than {_LONGEST_HEADER}")
+    header = parse_json(read(length))
     metadata = header.pop("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict):
         raise ValueError("its header is not one of safetensors")

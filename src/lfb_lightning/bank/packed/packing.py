@@ -1,0 +1,207 @@
+"""Packs a bank into few files, and takes a packed one apart again.
+
+Both go on where they were interrupted: packing with the first unfinished shard, taking apart with the first missing file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
+from lfb_lightning.bank.manifest import Manifest, Provenance
+from lfb_lightning.bank.packed.checking import INDEX_PATTERN, SHARD_SUFFIX
+from lfb_lightning.bank.packed.form import (
+    ENTRY,
+    SHARD_HEAD,
+    SHARD_TAIL,
+    VERSION,
+    PackedIndex,
+    VideoForm,
+    aligned,
+    index_name,
+    shard_name,
+)
+from lfb_lightning.bank.packed.store import REMEDY
+from lfb_lightning.bank.packed.writing import join_footers, parsed, read_footer, write_shard
+from lfb_lightning.bank.reader import FeatureBank
+from lfb_lightning.bank.rewriting import Tracker, refuse_other_videos
+from lfb_lightning.bank.url import Url
+from lfb_lightning.bank.video_table import VIDEOS, write_videos
+from lfb_lightning.bank.writer import BankWriter
+from lfb_lightning.errors import InputError
+from lfb_lightning.files.durable import durable_file, remove_abandoned, write_durably
+
+LEAST_MB, MOST_MB = 0.001, 16_384.0
+_MB = 1_000_000
+
+
+class Planned(NamedTuple):
+    """A shard that is to be written: its videos with the bytes of each one's file, and what stands for all that is in it."""
+
+    number: int
+    digest: bytes
+    videos: list[tuple[str, int]]
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return shard_name(self.number, self.digest)
+
+
+def pack(bank: FeatureBank, to: Path, *, shard_mb: float = 512, track: Tracker = iter) -> Manifest:
+    """Write a bank as a packed one. The same bank makes the same bytes.
+
+    Args:
+        bank: A bank of one file per video.
+        to: The folder of the packed one. The bank's own: its files are removed when all is written.
+        shard_mb: Bytes of a shard in millions, at most; a video is never divided.
+        track: Shows progress over the video ids.
+
+    Raises:
+        InputError: The bank is packed already or a file of it is damaged, or the folder holds another bank.
+    """
+    if bank.manifest.packed is not None:
+        raise InputError(
+            f"bank {bank.folder}: is packed already; give a bank of one file per video, or unpack it first."
+        )
+    if not LEAST_MB <= shard_mb <= MOST_MB:
+        raise InputError(f"shard_mb is {shard_mb}, expected {LEAST_MB} to {MOST_MB:.0f}.")
+    if not (to.exists() and to.samefile(str(bank.folder))):
+        _refuse_other_bank(bank, to)
+    remove_abandoned(to)
+    plan = list(_plan(bank, int(shard_mb * _MB)))
+    content = _write_shards(bank, to, plan, track)
+    packed = PackedIndex(hashlib.sha256(content).hexdigest(), len(content))
+    write_durably(to / index_name(packed.sha256), content)
+    manifest = replace(bank.manifest, packed=packed)
+    manifest.write(to)
+    _remove_others(to, {shard.name for shard in plan} | {index_name(packed.sha256)}, bank.videos)
+    return manifest
+
+
+def is_packed(folder: Path | Url, made: Provenance) -> bool:
+    """Say whether a folder holds a whole packed bank, of which no video failed, that was made so.
+
+    Args:
+        folder: `<bank_dir>/<split>`.
+        made: What decides the bank's content.
+    """
+    if isinstance(folder, Url) or not (folder / MANIFEST).is_file():
+        return False
+    manifest = Manifest.read(folder)
+    return manifest.packed is not None and not manifest.failed and not manifest.provenance.differences(made)
+
+
+def unpack(bank: FeatureBank, to: Path, *, track: Tracker = iter) -> Manifest:
+    """Write a packed bank as one of a file per video, byte for byte what it was before it was packed.
+
+    Args:
+        bank: The packed bank.
+        to: The folder of the other one.
+        track: Shows progress over the video ids.
+
+    Raises:
+        InputError: The bank is not packed or is damaged, or the folder holds another bank.
+    """
+    if bank.manifest.packed is None:
+        raise InputError(f"bank {bank.folder}: is not packed, expected a bank that lfb-bank pack has written.")
+    table = bank.videos
+    refuse_other_videos(to, table.keys() | bank.manifest.failed.keys())
+    writer = BankWriter(to, bank.manifest.provenance)
+    for video_id in track(sorted(table)):
+        if (
+            not writer.is_finished(video_id)
+            or read_header(writer.path(video_id))[0].checksum != table[video_id].checksum
+        ):
+            content = bank.source.content(video_id)
+            metadata, _, found = parsed(content, bank.folder, video_id)
+            if not (metadata.video_id, found) == (video_id, table[video_id].checksum):
+                raise InputError(f"bank {bank.folder}: video {video_id} has changed since it was packed; {REMEDY}.")
+            write_durably(writer.path(video_id), content)
+    checksum = write_videos(to, table)
+    if checksum != bank.manifest.videos_checksum:
+        raise InputError(
+            f"bank {bank.folder}: its videos are not those that its manifest speaks of; run lfb-bank verify."
+        )
+    manifest = replace(bank.manifest, packed=None)
+    manifest.write(to)
+    return manifest
+
+
+def _refuse_other_bank(bank: FeatureBank, to: Path) -> None:
+    """A folder takes one packed bank; one of these videos may be replaced by another one of them."""
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"bank {to}: cannot be written ({error.strerror}); choose another folder.") from error
+    if not (to / MANIFEST).is_file():
+        if any(to.glob(f"*{SUFFIX}")):
+            raise InputError(f"bank {to}: holds files of an unfinished bank; choose another folder.")
+        return
+    manifest = Manifest.read(to)
+    differences = manifest.provenance.differences(bank.manifest.provenance)
+    if differences or manifest.packed is None:
+        what = "; ".join(differences) or "it is one of a file per video"
+        raise InputError(f"bank {to}: is another bank ({what}); choose another folder.")
+    refuse_other_videos(to, bank.videos.keys() | bank.manifest.failed.keys())
+
+
+def _plan(bank: FeatureBank, shard_bytes: int) -> Iterator[Planned]:
+    """Deal the videos, by their ids, to shards; a shard's name stands for what is in it."""
+    number, videos, end, footer = 0, list[tuple[str, int]](), SHARD_HEAD.size, SHARD_TAIL.size
+    for video_id in sorted(bank.videos):
+        path = Path(str(bank.folder)) / file_name(video_id)
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise InputError(f"bank file {path}: cannot be read ({error.strerror}); run lfb-bank verify.") from error
+        listed = ENTRY.itemsize + len(video_id.encode())
+        if videos and aligned(end + size) + footer + listed > shard_bytes:
+            yield _planned(bank, number, videos)
+            number, videos, end, footer = number + 1, [], SHARD_HEAD.size, SHARD_TAIL.size
+        videos.append((video_id, size))
+        end, footer = aligned(end + size), footer + listed
+    if videos:
+        yield _planned(bank, number, videos)
+
+
+def _planned(bank: FeatureBank, number: int, videos: list[tuple[str, int]]) -> Planned:
+    digest = hashlib.sha256(f"{VERSION} {number} {bank.manifest.provenance.digest}".encode())
+    for video_id, size in videos:
+        digest.update(f"\n{size} {bank.videos[video_id].checksum} {video_id}".encode())
+    return Planned(number, digest.digest()[:8], videos)
+
+
+def _write_shards(bank: FeatureBank, to: Path, plan: Sequence[Planned], track: Tracker) -> bytes:
+    """Write the shards that are not there yet, and return the index of all."""
+    made = bank.manifest.provenance
+    form = VideoForm(made.channels, made.precision)
+    remaining = iter(track([video_id for shard in plan for video_id, _ in shard.videos]))
+    shards, entries, ids = [], [], []
+    for shard in plan:
+        videos = [(next(remaining), size) for _, size in shard.videos]
+        path = to / shard.name
+        found = read_footer(path, shard.number)
+        if found is None:
+            with durable_file(path) as file:
+                found = write_shard(file, bank, form, shard.number, videos)
+        footer, text = found
+        shards.append((path.stat().st_size, shard.digest, hashlib.sha256(footer + text).digest()))
+        entries.append(footer)
+        ids.append(text)
+    for _ in remaining:  # none: it ends the bar
+        raise AssertionError
+    return join_footers(shards, entries, ids)
+
+
+def _remove_others(to: Path, kept: set[str], table: Iterable[str]) -> None:
+    """Remove what the new manifest does not name: shards of an earlier packing, and files that are packed now."""
+    unpacked = {VIDEOS, *(file_name(video_id) for video_id in table)}
+    for path in to.iterdir():
+        other = path.name.endswith(SHARD_SUFFIX) or path.name.startswith(INDEX_PATTERN)
+        if path.name in unpacked or (other and path.name not in kept):
+            path.unlink()
