@@ -15,8 +15,6 @@ from tests.bank.packed_banks import IDS, files, random_bank
 from tests.bank.range_server import serving
 from tests.bank.test_packed import TINY, same_windows
 
-pytest.importorskip("obstore", reason="lfb-lightning[cloud] is not installed")
-
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
