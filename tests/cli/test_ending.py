@@ -87,7 +87,7 @@ def test_all_ranks_and_workers_end_when_the_first_rank_is_killed(start, pipeline
     assert "Traceback" not in process.communicate()[0]
 
 
-@pytest.mark.parametrize("hook", ["setup", "on_train_batch_end"])
+@pytest.mark.parametrize("hook", [pytest.param("setup", marks=pytest.mark.thorough), "on_train_batch_end"])
 def test_the_first_rank_ends_when_another_is_killed(start, pipeline, tmp_path, hook):
     marker = tmp_path / "here"
     process = start(
@@ -107,7 +107,7 @@ def test_the_first_rank_ends_when_another_is_killed(start, pipeline, tmp_path, h
         (1, 0, signal.SIGTERM),
         (2, 2, signal.SIGTERM),
         pytest.param(1, 2, signal.SIGINT, marks=pytest.mark.thorough),
-        (2, 0, signal.SIGINT),
+        pytest.param(2, 0, signal.SIGINT, marks=pytest.mark.thorough),
     ],
 )
 def test_an_extraction_that_is_asked_to_ends_at_once_and_the_same_command_does_the_rest(
@@ -176,7 +176,11 @@ def test_a_test_ends_at_once(start, pipeline, tmp_path):
 
 @pytest.mark.parametrize(
     ("workers", "number"),
-    [(0, signal.SIGTERM), (2, signal.SIGTERM), pytest.param(2, signal.SIGKILL, marks=pytest.mark.thorough)],
+    [
+        pytest.param(0, signal.SIGTERM, marks=pytest.mark.thorough),
+        (2, signal.SIGTERM),
+        pytest.param(2, signal.SIGKILL, marks=pytest.mark.thorough),
+    ],
 )
 def test_a_cache_that_is_asked_to_ends_with_its_workers_and_can_be_finished(
     start, pipeline, here, tmp_path, workers, number

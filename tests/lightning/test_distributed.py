@@ -104,6 +104,7 @@ def one_video(mini_dir, tmp_path):
     return f"data.proposals='{tmp_path}/{{split}}.csv'"
 
 
+@pytest.mark.thorough
 def test_rank_without_a_video_takes_part_in_evaluation(pipeline, console, here, tmp_path, one_video):
     for name, extra, command in (("one", [], here), ("two", DDP, console)):
         command("test", f"ckpt_path={pipeline.checkpoint}", f"hydra.run.dir={tmp_path / name}", one_video, *extra)
