@@ -224,7 +224,7 @@ def test_a_bank_of_any_precision_has_the_same_entries(runs, here, tmp_path, prec
     ]
     here("extract", *given, f"hydra.run.dir={tmp_path / 'run'}")
     found, usual = FeatureBank.open(tmp_path / "val"), FeatureBank.open(runs / "banks" / "fp16" / "val")
-    assert found.manifest.precision == precision
+    assert found.manifest.provenance.precision == precision
     assert found.keyframes() == usual.keyframes()
     for keyframe in usual.keyframes():
         ours, theirs = (bank.rows_at(keyframe)[2].float() for bank in (found, usual))

@@ -41,6 +41,7 @@ class CharadesSplit:
         self.data = data
         self.name = name
         self.tables = CharadesTables(data, name)
+        self._stored: dict[Keyframe, Bool[np.ndarray, " A"]] = {}
 
     def columns(self) -> ScoreColumns:
         """Give a column per class; none of them is background."""
@@ -127,7 +128,9 @@ class CharadesSplit:
         Returns:
             Its labels, and that it takes part in training.
         """
-        labels = self._labels_around(self._numbers[keyframe.video_id], keyframe.timestamp)
+        if keyframe not in self._stored:  # asked for once an epoch
+            self._stored[keyframe] = self._labels_around(self._numbers[keyframe.video_id], keyframe.timestamp)
+        labels = self._stored[keyframe]
         return np.repeat(labels[None], len(boxes), axis=0), np.ones(len(boxes), dtype=bool)
 
     def stored_scored(self, scores: Float[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
