@@ -247,3 +247,31 @@ def test_what_does_not_fit_is_one_line(runs, here, tmp_path):
         done = here("train", *given, "fbo=none", *typed, fails=True)
         assert message in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.thorough
+def test_a_run_that_goes_on_and_two_processes_give_the_same(runs, here, console, tmp_path):
+    given = [
+        "data=epic55",
+        f"paths.data_dir={runs / 'epic55'}",
+        *CLIPS,
+        *SMALL,
+        *MODEL[:-1],
+        *NOUNS,
+        "data.heads=[noun]",
+    ]
+    given += ["fbo=max", "fbo.banks=[objects]", f"+bank.others.objects={runs / 'objects'}", "optim.lr=0.01"]
+    here("train", *given, "trainer.max_epochs=2", f"hydra.run.dir={tmp_path / 'whole'}")
+    here("train", *given, "trainer.max_epochs=2", "trainer.max_steps=4", f"hydra.run.dir={tmp_path / 'parts'}")
+    here("train", *given, "trainer.max_epochs=2", "ckpt_path=last", f"hydra.run.dir={tmp_path / 'parts'}")
+    whole, parts = (load_detector(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("whole", "parts"))
+    assert all(torch.equal(value, parts.state_dict()[name]) for name, value in whole.state_dict().items())
+    ranks = ["trainer.devices=2", "trainer.strategy=ddp"]
+    for name, more, command in (("one", [], here), ("two", ranks, console)):
+        checkpoint = f"ckpt_path={tmp_path / 'whole' / 'checkpoints' / 'last.ckpt'}"
+        command("test", checkpoint, "trainer.accelerator=cpu", *more, f"hydra.run.dir={tmp_path / name}")
+    found = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two")]
+    assert found[0] == found[1]
+    results = [dict(np.load(tmp_path / name / "results.npz")) for name in ("one", "two")]
+    assert results[0]["narration_id"].tolist() == results[1]["narration_id"].tolist()
+    np.testing.assert_allclose(results[0]["noun_output"], results[1]["noun_output"], atol=1e-5)

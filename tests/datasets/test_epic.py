@@ -1,13 +1,18 @@
 """EPIC-Kitchens as a data set: whose segments are a split, which clips are read of them, and what they are labeled with."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from lfb_lightning.bank import BankConfig, BankRows, FeatureBank
+from lfb_lightning.bank.importing import import_bank
+from lfb_lightning.bank.pickled_bank import PickledBank
 from lfb_lightning.clips.frame_sampling import frames_around
+from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import EpicDataset
 from lfb_lightning.epic import official_frame_rate
 from lfb_lightning.errors import InputError
@@ -188,6 +193,53 @@ def test_clips_of_a_test_are_middles_of_equal_parts(folders, tmp_path, seconds, 
     given = {"num_frames": 4, "frame_stride": 2, "clips_inside": inside, "test_clips": clips}
     split = epic100(folders[1], annotations=str(tmp_path / "one.csv"), **given).split("train")
     assert [item.keyframe.timestamp for item in split.test_items()] == expected
+
+
+def test_windows_of_its_bank_are_the_papers(folders):
+    golden = json.loads((FOLDER / "windows" / "epic_verb.json").read_text())
+    split = epic55(folders[0]).split("train")
+    config = BankConfig(dir="banks", layout="packed", window_seconds=40, features_per_second=1)
+    for case in golden["cases"]:
+        split.tables.video_ids, split.tables._lengths = ["P01_01"], {"P01_01": case["num_frames"]}
+        entries = [keyframe.timestamp for keyframe in split.bank_keyframes("any word")]
+        rows = BankRows(
+            timestamps=torch.tensor(entries, dtype=torch.int64),
+            boxes=torch.tensor([[0.0, 0.0, 1.0, 1.0]]).repeat(len(entries), 1),
+            scores=torch.ones(len(entries)),
+            features=torch.tensor(entries).float()[:, None],
+        )
+        rate = str(split.clock.ticks_per_second)
+        bank = FeatureBank.from_rows({"P01_01": rows}, channels=1, ticks_per_second=rate, entries=split.bank_entries)
+        window = bank.window(Keyframe("P01_01", case["center"]), config.window_spec(training=False))
+        read = window.features[window.mask][:, 0].int().tolist()
+        assert (read, 40 - len(read)) == (case["entries_read"], case["zero_slots"]), case
+
+
+def test_windows_of_an_imported_file_of_objects_are_the_papers(tmp_path):
+    cases = json.loads((FOLDER / "windows" / "epic_noun.json").read_text())["cases"]
+    content = {
+        number: {
+            frame: np.array([(frame, place) for place in range(count)], dtype=np.float32) if count else []
+            for frame, count in case["objects_per_frame"]
+        }
+        for number, case in enumerate(cases)
+    }
+    (tmp_path / "objects.pkl").write_bytes(pickle.dumps(content, protocol=2))
+    names = [f"P01_{number:02}" for number in range(len(cases))]
+    source = PickledBank(tmp_path / "objects.pkl", video_names=names)
+    import_bank(source, tmp_path / "val", split="val", ticks_per_second=30, entries="objects")
+    bank = FeatureBank.open(tmp_path / "val", clock=Clock.parse(30))
+    for name, case in zip(names, cases, strict=True):
+        size, most = case["window_size"], case["max_per_frame"]
+        seconds = {"window_seconds": size // most} if size % most == 0 else {"window_before": f"{size}/{2 * most}"}
+        if "window_before" in seconds:
+            seconds["window_after"] = seconds["window_before"]
+        given = {"layout": "packed", "features_per_second": most, "slots": size, "train_selection": "top_score"}
+        spec = BankConfig(dir="banks", **given, **seconds).window_spec(training=True)
+        window = bank.window(Keyframe(name, case["center"]), spec)
+        expected = [[frame, place] for frame, count in case["read_frame_and_first_k"] for place in range(count)]
+        assert window.features[window.mask].int().tolist() == expected, case["what"]
+        assert size - int(window.mask.sum()) == case["zero_slots"]
 
 
 def detections(items, scores):

@@ -159,10 +159,17 @@ class EpicTables:
             try:
                 seconds = self.video(video_id).properties().seconds
             except InputError:
-                stops = [one.stop for one in self.segments if one.video_id == video_id]
-                seconds = self.listed[video_id].duration if video_id in self.listed else max(stops)
+                seconds = self.listed[video_id].duration if video_id in self.listed else self._last_stops[video_id]
             self._lengths[video_id] = _frames_within(seconds, self.data.fps)
         return self._lengths[video_id]
+
+    @cached_property
+    def _last_stops(self) -> dict[str, float]:
+        """The second at which the last segment of each video stops."""
+        stops: dict[str, float] = {}
+        for one in self.segments:
+            stops[one.video_id] = max(one.stop, stops.get(one.video_id, 0.0))
+        return stops
 
     def _frames_fps(self, video_id: str) -> float:
         rate = self.data.frames_fps
