@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from lfb_lightning.bank import BankConfig, FeatureBank
+from lfb_lightning.bank import FeatureBank
 from lfb_lightning.metrics import video_mean_ap
 from lfb_lightning.models import load_detector
 from lfb_lightning.structures import BankWindow, Keyframe
 from tests.charades_set import TEST, TRAIN, intervals, write_charades_set
-from tests.cli.test_config import compose
 
 CLIPS = ["data.num_frames=4", "data.frame_stride=4", "data.train_short_side=null", "data.train_crop=32"]
 SMALL = ["data.eval_short_side=null", "backbone=tiny", "data.num_workers=0", "trainer.accelerator=cpu", "num_threads=1"]
@@ -100,42 +99,6 @@ def test_the_check_counts_what_the_files_hold(runs, here):
     counted = ("videos", "videos_without_action", "intervals", "intervals_that_end_after_the_video", "videos_found")
     assert [content["splits"]["train"][name] for name in counted] == [4, 1, 7, 1, 4]
     assert content["classes"]["val"] == {"0 Showing red": 2, "1 Showing blue, or nearly": 2}
-
-
-@pytest.mark.parametrize(
-    ("name", "fbo", "steps", "last"),
-    [("baseline", "FBONone", 20_000, 24_000), ("lfb_nl", "FBONonLocal", 10_000, 12_000)],
-)
-def test_presets_have_the_original_releases_values(name, fbo, steps, last):
-    cfg = compose("train", f"experiment=charades_r50_{name}")
-    data, optim, model = cfg["data"], cfg["optim"], cfg["model"]
-    assert cfg["fbo"]["_target_"].endswith(fbo)
-    assert (model["roi_features"]["_target_"], model["dropout"]) == ("lfb_lightning.models.GlobalMean", 0.3)
-    assert model["frozen_backbone"] == (name == "lfb_nl")
-    assert (data["num_frames"], data["frame_stride"], data["train_crop"], 8 * data["batch_size"]) == (32, 4, 224, 16)
-    assert (data["test_segments"], data["test_crops"], data["test_reduce"], data["evaluated"]) == (
-        10,
-        3,
-        "max",
-        "logits",
-    )
-    assert (optim["lr"], optim["base_batch_size"], optim["warmup_epochs"]) == (0.02, 16, 0.0)
-    assert (optim["optimizer"]["nesterov"], optim["optimizer"]["weight_decay"]) == (True, 1.25e-5)
-    batches = -(-7_811 // 16)
-    assert [round(epoch * batches, -3) for epoch in optim["milestones"]] == [steps]
-    assert (cfg["trainer"]["max_steps"], cfg["trainer"]["max_epochs"] * batches >= last) == (last, True)
-    assert cfg["loss"]["empty_rows"]
-    window = BankConfig(**cfg["bank"]).window_spec(training=True)
-    assert (window.layout, window.before, window.after, window.slots) == ("packed", 5, 5, 20)
-    if name == "lfb_nl":
-        given = cfg["fbo"]
-        assert (given["pre_act"], given["num_layers"], given["latent_channels"], given["dropout"]) == (
-            False,
-            2,
-            512,
-            0.2,
-        )
-        assert not given["mask_padding"]
 
 
 @pytest.fixture(scope="module")

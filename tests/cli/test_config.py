@@ -25,6 +25,7 @@ OPTIONS = sorted(
 )
 DETECTORS = sorted(path.stem for path in CONF.glob("persons/*.yaml"))
 EXPERIMENTS = sorted(path.stem for path in CONF.glob("experiment/*.yaml"))
+OF_CLIPS = ("charades_", "epic")  # presets whose values and binding test_paper_presets has, every one
 GIVEN = {  # arguments that the commands add
     "assemble_detector": set(),
     "DetectionTask": {
@@ -111,7 +112,7 @@ def test_every_detector_of_persons_composes_and_binds_with_the_defaults_of_its_c
         assert value is None if required else value == (list(default) if isinstance(default, tuple) else default)
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if not name.startswith(OF_CLIPS)])
 def test_every_experiment_composes_and_binds(experiment):
     check_binds(compose("train", f"experiment={experiment}"), "train")
 

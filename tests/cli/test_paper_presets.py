@@ -6,7 +6,7 @@ import pytest
 
 from lfb_lightning.bank import BankConfig
 from lfb_lightning.models.imports.layouts import CAFFE2
-from tests.cli.test_config import CONF, compose
+from tests.cli.test_config import CONF, EXPERIMENTS, OF_CLIPS, check_binds, compose
 from tests.conftest import ROOT
 
 FBOS = {"baseline": "FBONone", "lfb_avg": "FBOAvg", "lfb_max": "FBOMax", "lfb_nl": "FBONonLocal"}
@@ -63,6 +63,7 @@ def check_import_agrees(cfg, classes, depth):
 @pytest.mark.parametrize(("backbone", "kind"), [(backbone, kind) for backbone in CHARADES for kind in FBOS])
 def test_charades_preset(backbone, kind):
     cfg = compose("train", f"experiment=charades_{backbone}_{kind}")
+    check_binds(cfg)
     batches = 489  # 7,811 videos
     falls, last, window = check_shared(cfg, kind, batches)
     assert (falls, last) == (([20_000], 24_000) if kind == "baseline" else ([10_000], 12_000))
@@ -85,6 +86,7 @@ def test_charades_preset(backbone, kind):
 @pytest.mark.parametrize(("heads", "kind"), [(heads, kind) for heads in EPIC for kind in FBOS])
 def test_epic55_preset(heads, kind):
     cfg = compose("train", f"experiment=epic55_{heads}_r50_{kind}")
+    check_binds(cfg)
     rate, decay, wanted, steps, seconds, slots = RECIPE[heads]
     falls, last, window = check_shared(cfg, kind, 1_450)  # 23,191 segments
     assert (falls, last) == (wanted, steps)
@@ -107,6 +109,7 @@ def test_epic55_preset(heads, kind):
 
 def test_epic100_preset_has_the_baselines_recipe():
     cfg = compose("train", "experiment=epic100_slowfast_r50")
+    check_binds(cfg)
     data, optim, backbone, trainer = cfg["data"], cfg["optim"], cfg["model"]["backbone"], cfg["trainer"]
     assert (data["heads"], cfg["loss"]["reduce"]) == (["verb", "noun"], "mean")
     assert (data["num_frames"], data["frame_stride"], data["fps"], data["clips_inside"]) == (32, 2, 60.0, True)
@@ -129,6 +132,7 @@ def test_epic100_preset_has_the_baselines_recipe():
 
 def test_the_bank_on_top_of_epic100_reads_its_own_clips():
     one, two = (compose("train", f"experiment=epic100_slowfast_r50{more}") for more in ("", "_lfb_nl"))
+    check_binds(two)
     assert [one[name] for name in ("data", "backbone", "loss", "bank")] == [
         two[name] for name in ("data", "backbone", "loss", "bank")
     ]
@@ -138,6 +142,13 @@ def test_the_bank_on_top_of_epic100_reads_its_own_clips():
         True,
         10,
     )
+
+
+def test_every_preset_of_clips_is_tested_here():
+    tested = {f"charades_{backbone}_{kind}" for backbone in CHARADES for kind in FBOS}
+    tested |= {f"epic55_{heads}_r50_{kind}" for heads in EPIC for kind in FBOS}
+    tested |= {"epic100_slowfast_r50", "epic100_slowfast_r50_lfb_nl", "charades_frozen", "epic55_original"}  # and bases
+    assert tested == {name for name in EXPERIMENTS if name.startswith(OF_CLIPS)}
 
 
 def test_the_page_and_the_presets_have_the_releases_figures():
