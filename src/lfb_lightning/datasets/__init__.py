@@ -3,6 +3,7 @@
 from lfb_lightning.datasets.action_dataset import (
     ActionDataset,
     ActionSplit,
+    BankSplit,
     Cacheable,
     Checkable,
     LabeledRegions,
@@ -14,6 +15,7 @@ from lfb_lightning.datasets.ava_kinetics.dataset import AvaKineticsDataset
 from lfb_lightning.datasets.charades.dataset import CharadesDataset
 from lfb_lightning.datasets.charades.split import CharadesSplit
 from lfb_lightning.datasets.joined import JoinedSplit, Part
+from lfb_lightning.datasets.object_split import ObjectSplit
 
 __all__ = [
     "ActionDataset",
@@ -21,12 +23,14 @@ __all__ = [
     "AvaDataset",
     "AvaKineticsDataset",
     "AvaSplit",
+    "BankSplit",
     "Cacheable",
     "CharadesDataset",
     "CharadesSplit",
     "Checkable",
     "JoinedSplit",
     "LabeledRegions",
+    "ObjectSplit",
     "Part",
     "ScoreColumns",
 ]
