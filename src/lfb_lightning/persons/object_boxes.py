@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lfb_lightning.ava.proposals import ProposalTable, read_proposals
-from lfb_lightning.clock import Clock
+from lfb_lightning.clock import Clock, exact
 from lfb_lightning.errors import InputError
 from lfb_lightning.ranges import refuse_out_of_range
 
@@ -47,7 +47,7 @@ class ObjectBoxes:
     @property
     def clock(self) -> Clock:
         """What the file's timestamps, and those of the bank, count."""
-        return Clock.parse(self.rate, self.origin_second, group="objects")
+        return Clock(exact(self.rate, "objects.rate"), exact(self.origin_second, "objects.origin_second"))
 
     def read(self, split: str) -> ProposalTable:
         """Read the boxes of a split; raises InputError where they cannot be read."""
