@@ -67,6 +67,22 @@ def settle_backbone(cfg: DictConfig) -> None:
             OmegaConf.update(node, key, value, force_add=True)
 
 
+def settle_columns(cfg: DictConfig) -> None:
+    """Write the data set's score columns into what leaves them to it, so that a checkpoint is read without the data.
+
+    Args:
+        cfg: The composed configuration; `model.num_classes` and `loss.widths` are changed where they are null.
+    """
+    of_model, of_loss = cfg.model.get("num_classes", 1) is None, cfg.loss.get("widths", 1) is None
+    if not (of_model or of_loss):
+        return
+    columns = Sections(cfg).data().dataset.split("train").columns()
+    if of_model:
+        cfg.model.num_classes = columns.number
+    if of_loss:
+        OmegaConf.update(cfg, "loss.widths", dict(columns.blocks or {"all": columns.number}))
+
+
 def build_data(sections: Sections) -> tuple[Data, BankConfig]:
     """Build the data set and the bank's settings of a configuration."""
     return sections.data(), sections.make("bank", BankConfig)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from lfb_lightning.clips import ClipSettings
-from lfb_lightning.datasets import ActionDataset, AvaDataset, AvaKineticsDataset, CharadesDataset
+from lfb_lightning.datasets import ActionDataset, AvaDataset, AvaKineticsDataset, CharadesDataset, EpicDataset
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.models.stored_objects import named
 
-DATASETS: Mapping[str, Callable[..., Any]] = named(AvaDataset, AvaKineticsDataset, CharadesDataset)
+DATASETS: Mapping[str, Callable[..., Any]] = named(AvaDataset, AvaKineticsDataset, CharadesDataset, EpicDataset)
 SHARED = (ClipSettings, Loading)
 _TARGET = "_target_"
 _DEFAULT = "lfb_lightning.datasets.AvaDataset"  # the sections of older checkpoints name none

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_only
 
 from lfb_lightning.cli.app import launch, write_config
-from lfb_lightning.cli.building import build, build_detection, settle_backbone, settle_process
+from lfb_lightning.cli.building import build, build_detection, settle_backbone, settle_columns, settle_process
 from lfb_lightning.cli.first_data import provide_data, refuse_without_data
 from lfb_lightning.cli.overfit import overfit
 from lfb_lightning.cli.sections import Sections, refuse_unloadable
@@ -52,8 +52,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     refuse_without_data(cfg)
     settle_process(cfg)
     refuse_unloadable(cfg, trusted_packages(cfg))
-    if cfg.model.get("num_classes", 1) is None:
-        cfg.model.num_classes = Sections(cfg).data().dataset.split("train").columns().number
+    settle_columns(cfg)
     settle_banks(cfg)
     settle_backbone(cfg)
     config_text = write_config(cfg, run_dir)

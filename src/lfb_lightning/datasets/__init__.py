@@ -14,6 +14,8 @@ from lfb_lightning.datasets.ava.split import AvaSplit
 from lfb_lightning.datasets.ava_kinetics.dataset import AvaKineticsDataset
 from lfb_lightning.datasets.charades.dataset import CharadesDataset
 from lfb_lightning.datasets.charades.split import CharadesSplit
+from lfb_lightning.datasets.epic.dataset import EpicDataset
+from lfb_lightning.datasets.epic.split import EpicSplit
 from lfb_lightning.datasets.joined import JoinedSplit, Part
 from lfb_lightning.datasets.object_split import ObjectSplit
 
@@ -28,6 +30,8 @@ __all__ = [
     "CharadesDataset",
     "CharadesSplit",
     "Checkable",
+    "EpicDataset",
+    "EpicSplit",
     "JoinedSplit",
     "LabeledRegions",
     "ObjectSplit",

@@ -44,11 +44,14 @@ class ScoreColumns(NamedTuple):
         number: How many there are, a background column included.
         has_background: Whether column 0 means "no action", and is neither trained nor evaluated.
         names: Names of the actions by column, for people; None where the data set has none.
+        blocks: How many columns each kind of label has, in their order, such as 97 verbs and 300 nouns, of which a region
+            shows one each; None where the columns are of one kind.
     """
 
     number: int
     has_background: bool = False
     names: Mapping[int, str] | None = None
+    blocks: Mapping[str, int] | None = None
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ _SHARED = ["participant_id", "video_id", "start_timestamp", "stop_timestamp"]
 _LABELS = ("verb_class", "noun_class")
 _TIME = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d(?:\.\d{1,9})?)")
 _PARTICIPANT = re.compile(r"P(\d{1,4})")
+_VIDEO_OF_2020 = re.compile(r"P\d+_\d{3}")
 _CLASSES = re.compile(r"\[\s*(\d{1,5}(?:\s*,\s*\d{1,5})*)?\s*\]")
 _MOST_CLASSES = 9_999
 
@@ -87,6 +88,16 @@ def frame_at(seconds: float, frames_per_second: float = 30) -> int:
         frames_per_second: Of the frames that are counted; the paper's are at 30.
     """
     return round(seconds * frames_per_second)
+
+
+def official_frame_rate(video_id: str) -> float:
+    """Return the frames per second of the official extracted frames of a video, and of `start_frame` in the csvs.
+
+    Args:
+        video_id: Its id: `P01_101`, with three digits, is of 2020, whose frames are at 50 per second; those of 2018
+            (`P01_01`) are at 60, whatever rate the video has.
+    """
+    return 50.0 if _VIDEO_OF_2020.fullmatch(video_id) else 60.0
 
 
 def _segment(row: Row) -> Segment:

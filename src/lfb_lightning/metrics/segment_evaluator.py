@@ -106,6 +106,8 @@ class SegmentAccuracy(nn.Module):
     def summary(self) -> dict[str, Any]:
         """Give the percentages by their official names, and how many segments have scores."""
         counts = {"segments": len(self._items), "segments_without_scores": len(self._segment_ids) - len(self._items)}
+        if self._labels is None:
+            return {**counts, f"no_{self.figures[0]}_because": "the split has no labels"}
         return {**self._figures, **counts}
 
     def write(self, folder: Path) -> Sequence[Path]:

@@ -26,6 +26,7 @@ from lfb_lightning.models.loading import load_detector
 from lfb_lightning.models.losses import Loss, MultiLabelLoss, SingleLabelLoss
 from lfb_lightning.models.region_model import RegionModel
 from lfb_lightning.models.regions import GlobalMean, RegionFeatures, RoIFeatures
+from lfb_lightning.models.softmax_blocks import softmax_blocks
 
 __all__ = [
     "FBO",
@@ -57,5 +58,6 @@ __all__ = [
     "assemble_detector",
     "build_detector",
     "load_detector",
+    "softmax_blocks",
     "state_digest",
 ]

@@ -31,6 +31,7 @@ from lfb_lightning.models.detector import ActionDetector
 from lfb_lightning.models.fbo import FBONonLocal
 from lfb_lightning.models.losses import MultiLabelLoss, SingleLabelLoss
 from lfb_lightning.models.regions import GlobalMean, RoIFeatures
+from lfb_lightning.models.softmax_blocks import softmax_blocks
 from lfb_lightning.models.stored_objects import FBOS, StoredObjects, named
 
 BACKBONES = (HuggingFaceVideo, MViT, ResNet3d, SlowFast, Swin3d, VisionTransformer, VJEPA2)
@@ -42,7 +43,7 @@ DETECTOR_PARTS: dict[str, Callable[..., Any]] = {
     "lfb_lightning.models.roi_features.RoIFeatures": RoIFeatures,
     "lfb_lightning.models.fbo_nonlocal.FBONonLocal": FBONonLocal,
 }
-LOSSES = named(MultiLabelLoss, SingleLabelLoss, BlockLoss, Block)
+LOSSES = named(MultiLabelLoss, SingleLabelLoss, BlockLoss, Block, softmax_blocks)
 _PREFIX = "detector."
 
 
