@@ -16,18 +16,10 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from quickstart_data import DATA, MiniData
 from quickstart_report import report
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-from lfb_lightning.mini_ava import MiniAVA
-
-FBO_OVERRIDES = {
-    "nl": ["fbo=nl_small"],
-    "max": ["fbo=max", "fbo.mask_padding=true"],
-    "avg": ["fbo=avg", "fbo.mask_padding=true"],
-}
-MODELS = ("baseline", *FBO_OVERRIDES)
 
 
 class Quickstart:
@@ -35,14 +27,23 @@ class Quickstart:
 
     Args:
         out: The folder.
-        recipe: The generated data set.
+        data: The generated data set.
+        seed: Of the data and of training.
+        sizes: Further options of what generates the data.
         extra: Overrides that every training gets.
+        jobs: Stages that run at the same time.
     """
 
-    def __init__(self, out: Path, recipe: MiniAVA, extra: list[str]) -> None:
+    def __init__(
+        self, out: Path, data: MiniData, *, seed: int, sizes: list[str], extra: list[str], jobs: int = 2
+    ) -> None:
         self.out = out.resolve()
-        self.recipe = recipe
+        self.data = data
+        self.seed = seed
+        self.sizes = sizes
         self.extra = extra
+        self.jobs = jobs
+        self.models = ("baseline", *data.models)
         self.data_dir = self.out / "data"
         self.bank_dir = self.out / "banks"
         self.predicted = self.out / "predict"
@@ -59,7 +60,7 @@ class Quickstart:
     @property
     def extract_overrides(self) -> list[str]:
         """The overrides of `lfb-extract` besides its split and checkpoint."""
-        return ["experiment=mini_ava", f"paths.data_dir={self.data_dir}", f"bank.dir={self.bank_dir}"]
+        return [f"experiment={self.data.name}", f"paths.data_dir={self.data_dir}", f"bank.dir={self.bank_dir}"]
 
     @property
     def train_overrides(self) -> list[str]:
@@ -69,7 +70,7 @@ class Quickstart:
     @property
     def lfb_overrides(self) -> list[str]:
         """The overrides for the LFB detectors, which start from the baseline and keep its backbone."""
-        overrides = ["experiment=mini_ava_lfb", *self.train_overrides[1:]]
+        overrides = [f"experiment={self.data.name}_lfb", *self.train_overrides[1:]]
         return [*overrides, f"init_from={self.checkpoint('baseline')}"]
 
     def checkpoint(self, model: str) -> Path:
@@ -79,31 +80,24 @@ class Quickstart:
     def run(self) -> None:
         """Run all stages, then print the table and write pictures and summary."""
         self.out.mkdir(parents=True, exist_ok=True)
-        recipe = self.recipe
-        with self.progress, ThreadPoolExecutor(max_workers=2) as pool:
-            self.stage(
-                "data",
-                self.data_dir / "mini_ava.json",
-                [
-                    "lfb_lightning.mini_ava",
-                    str(self.data_dir),
-                    f"--seed={recipe.seed}",
-                    f"--num-train={recipe.num_train}",
-                    f"--num-val={recipe.num_val}",
-                    f"--seconds={recipe.seconds}",
-                ],
-            )
-            self.train("baseline", [*self.train_overrides, "fbo=none"])
+        name = self.data.name
+        with self.progress, ThreadPoolExecutor(max_workers=self.jobs) as pool:
+            generate = [f"lfb_lightning.{name}", str(self.data_dir), f"--seed={self.seed}", *self.sizes]
+            self.stage("data", self.data_dir / f"{name}.json", generate)
+            self.train("baseline", [*self.train_overrides, "fbo=none", *self.data.baseline])
             self.wait([pool.submit(self.extract, split) for split in ("train", "val")])
-            futures = [pool.submit(self.train_and_test, model) for model in FBO_OVERRIDES]
+            more = self.data.more_banks(self.data_dir, self.bank_dir)
+            self.wait([pool.submit(self.stage, stage, product, [*run]) for stage, (product, run) in more.items()])
+            futures = [pool.submit(self.train_and_test, model) for model in self.data.models]
             futures.append(pool.submit(self.test, "baseline"))
             self.wait(futures[:1])  # nl is done, the others are on their way
             self.wait([*futures, pool.submit(self.predict)])
         report(
             self.out,
-            MODELS,
+            self.data,
+            self.models,
             data_dir=self.data_dir,
-            checkpoints={model: self.checkpoint(model) for model in MODELS},
+            checkpoints={model: self.checkpoint(model) for model in self.models},
             page=self.predicted / "page.html",
             seconds=self.seconds,
             more={
@@ -118,7 +112,7 @@ class Quickstart:
         """Train one model, from its last checkpoint if it was interrupted."""
         run_dir = self.out / "train" / model
         resume = ["ckpt_path=last"] if (run_dir / "checkpoints" / "last.ckpt").is_file() else []
-        arguments = [*overrides, f"seed={self.recipe.seed}", f"hydra.run.dir={run_dir}", *resume]
+        arguments = [*overrides, f"seed={self.seed}", f"hydra.run.dir={run_dir}", *resume]
         self.stage(f"train {model}", run_dir / "metrics.json", ["lfb_lightning.cli.train", *arguments])
 
     def extract(self, split: str) -> None:
@@ -134,17 +128,16 @@ class Quickstart:
         self.stage(f"test {model}", run_dir / "metrics.json", ["lfb_lightning.cli.test", *arguments])
 
     def predict(self) -> None:
-        """Show a validation video: what `fbo=nl` says of it with memory, and the baseline without."""
-        proposals = self.data_dir / "mini_ava_val_proposals.csv"
-        arguments = [f"video={self.data_dir / 'videos' / 'mini-val-000.mp4'}", f"out={self.predicted}"]
-        arguments += [f"ckpt_path={self.checkpoint('nl')}", f"compare={self.checkpoint('baseline')}"]
-        arguments += ["persons=boxes", f"persons.proposals={proposals}", "persons.origin_second=900"]
-        arguments += ["persons.threshold=0.9"]
+        """Show a video of val: what the first model says of it with memory, and the baseline without."""
+        first = next(iter(self.data.models))
+        arguments = [f"video={self.data_dir / 'videos' / self.data.video}", f"out={self.predicted}"]
+        arguments += [f"ckpt_path={self.checkpoint(first)}", f"compare={self.checkpoint('baseline')}"]
+        arguments += self.data.predict(self.data_dir)
         self.stage("predict", self.predicted / "prediction.json", ["lfb_lightning.cli.predict", *arguments])
 
     def train_and_test(self, model: str) -> None:
         """Train and evaluate one LFB detector."""
-        self.train(model, [*self.lfb_overrides, *FBO_OVERRIDES[model]])
+        self.train(model, [*self.lfb_overrides, *self.data.models[model]])
         self.test(model)
 
     def stage(self, name: str, product: Path, module_and_arguments: list[str]) -> None:
@@ -195,25 +188,23 @@ def latest_step(path: Path) -> str:
 
 def main() -> None:
     """Parse the command line and run the quickstart."""
-    defaults = MiniAVA()
     parser = argparse.ArgumentParser(prog="bash scripts/quickstart.sh", description=__doc__)
+    parser.add_argument("--data", choices=DATA, default="mini_ava", help="generated data set (default: %(default)s)")
     parser.add_argument(
-        "--out", type=Path, default=Path("quickstart"), help="folder for everything (default: %(default)s)"
+        "--out", type=Path, help="folder for everything (default: quickstart, quickstart_mini_charades, ...)"
     )
-    parser.add_argument("--seed", type=int, default=defaults.seed, help="of the data and of training")
-    parser.add_argument(
-        "--num-train", type=int, default=defaults.num_train, help="training videos (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--num-val", type=int, default=defaults.num_val, help="validation videos (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seconds", type=int, default=defaults.seconds, help="length of a video (default: %(default)s)"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="of the data and of training")
+    parser.add_argument("--num-train", type=int, help="training videos")
+    parser.add_argument("--num-val", type=int, help="validation videos")
+    parser.add_argument("--seconds", type=int, help="length of a video")
+    parser.add_argument("--jobs", type=int, default=2, help="stages at the same time (default: %(default)s)")
     parser.add_argument("overrides", nargs="*", help="further overrides of every lfb-train, e.g. trainer.max_epochs=1")
-    arguments = parser.parse_args()
-    recipe = MiniAVA(arguments.seed, arguments.num_train, arguments.num_val, arguments.seconds)
-    Quickstart(arguments.out, recipe, arguments.overrides).run()
+    given = parser.parse_args()
+    data = DATA[given.data]
+    options = {"--num-train": given.num_train, data.val_option: given.num_val, "--seconds": given.seconds}
+    sizes = [f"{option}={value}" for option, value in options.items() if value is not None]
+    out = given.out or Path("quickstart" if given.data == "mini_ava" else f"quickstart_{given.data}")
+    Quickstart(out, data, seed=given.seed, sizes=sizes, extra=given.overrides, jobs=given.jobs).run()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from quickstart_data import MiniData
 from rich.console import Console
 from rich.table import Table
 
@@ -22,11 +23,12 @@ from lfb_lightning.video import VideoFile
 from lfb_lightning.viz import bar_chart, draw_overlay
 from lfb_lightning.viz.overlay import OverlayPerson
 
-Rows = Mapping[str, Mapping[str, float]]  # mAP by model and group of classes
+Rows = Mapping[str, Mapping[str, float]]  # by model and figure
 
 
 def report(
     out: Path,
+    data: MiniData,
     models: Sequence[str],
     *,
     data_dir: Path,
@@ -39,6 +41,7 @@ def report(
 
     Args:
         out: The folder of the quickstart, with a test of each model in it.
+        data: The generated data set.
         models: The names of the models.
         data_dir: The generated data set.
         checkpoints: The checkpoint of each model.
@@ -46,19 +49,18 @@ def report(
         seconds: How long each stage took.
         more: Further content of `summary.json`.
     """
-    rows = {model: _mean_precisions(out / "test" / model / "metrics.json") for model in models}
+    rows = {model: _figures(out / "test" / model / "metrics.json", data) for model in models}
     chart = out / "mAP.png"
-    bar_chart(chart, rows, title="mini-AVA, frame-mAP@0.5 on val", axis="mAP")
-    overlays = _draw_overlays(out, models, data_dir)
+    bar_chart(chart, _shown(rows, data), title=f"{data.title}, {data.measure}", axis=data.axis)
+    overlays = _draw_overlays(out, models, data_dir) if data.name == "mini_ava" else {}
+    results = {model: next((out / "test" / model).glob("results.*")) for model in models}
     summary = {
         "models": {
             model: {
-                "mAP": rows[model]["overall"],
-                "short_term_mAP": rows[model]["short-term"],
-                "long_term_mAP": rows[model]["long-term"],
-                "results_csv": str(out / "test" / model / "results.csv"),
+                **rows[model],
+                f"results_{results[model].suffix[1:]}": str(results[model]),
                 "checkpoint": str(checkpoints[model]),
-                "overlay": str(overlays[model]),
+                **({"overlay": str(overlays[model])} if model in overlays else {}),
             }
             for model in models
         },
@@ -69,27 +71,36 @@ def report(
         **more,
     }
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-    _print_table(out, rows, overlays)
+    _print_table(data, rows, results, overlays)
     print(f"chart     {chart}")
     print(f"summary   {out / 'summary.json'}")
     print(f"seconds   {sum(seconds.values()):.0f} in {len(seconds)} stages (two at a time)")
     print(f"page      {page}   (open it in a browser: what one video shows, what the models say, and why)")
 
 
-def _mean_precisions(path: Path) -> dict[str, float]:
-    metrics = json.loads(path.read_text())
-    groups = {"short-term": metrics["groups"]["short_term"], "long-term": metrics["groups"]["long_term"]}
-    return {name: value or 0.0 for name, value in {"overall": metrics["mAP"], **groups}.items()}
+def _figures(path: Path, data: MiniData) -> dict[str, float]:
+    found = {}
+    for figure, keys in data.figures.items():
+        value: Any = json.loads(path.read_text())
+        for key in keys:
+            value = value[key]
+        found[figure] = value or 0.0
+    return found
 
 
-def _print_table(out: Path, rows: Rows, overlays: Mapping[str, Path]) -> None:
-    table = Table("model", "mAP", "short-term classes", "long-term classes", title="mini-AVA val, frame-mAP@0.5")
-    for model, values in rows.items():
-        table.add_row(model, *(f"{values[key]:.3f}" for key in ("overall", "short-term", "long-term")))
+def _shown(rows: Rows, data: MiniData) -> dict[str, dict[str, float]]:
+    return {model: {data.shown[figure]: value for figure, value in found.items()} for model, found in rows.items()}
+
+
+def _print_table(data: MiniData, rows: Rows, results: Mapping[str, Path], overlays: Mapping[str, Path]) -> None:
+    table = Table("model", *(data.shown[figure] for figure in data.figures), title=f"{data.title}, {data.measure}")
+    for model, found in rows.items():
+        table.add_row(model, *(f"{found[figure]:.3f}" for figure in data.figures))
     Console().print(table)
     for model in rows:
-        print(f"{model:9} results {out / 'test' / model / 'results.csv'}")
-        print(f"{model:9} overlay {overlays[model]}")
+        print(f"{model:9} results {results[model]}")
+        if model in overlays:
+            print(f"{model:9} overlay {overlays[model]}")
 
 
 def _draw_overlays(out: Path, models: Sequence[str], data_dir: Path) -> dict[str, Path]:

@@ -49,7 +49,7 @@ class MiniCharades:
     seed: int = 0
     num_train: int = 150
     num_test: int = 40
-    seconds: int = 20
+    seconds: int = 12
     fps: int = 12
 
     def __post_init__(self) -> None:

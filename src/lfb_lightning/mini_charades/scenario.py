@@ -8,7 +8,7 @@ import numpy as np
 
 from lfb_lightning.mini_ava.figure import SIZE
 
-KINDS = ("disk", "cross", "bars", "triangle")
+KINDS = ("square", "fence", "ladder", "chessboard")
 COLORS = ("red", "green", "blue", "yellow", "violet")
 CLASS_NAMES = (
     *(f"Showing a {kind}" for kind in KINDS),
@@ -29,7 +29,7 @@ class Shown:
 
     Args:
         second: The second on which it is centered.
-        kind: Of a cue, that of its glyph; of a pulse, that of the cue of its color. 0 to 3.
+        kind: Of a cue, that of its pattern; of a pulse, that of the cue of its color. 0 to 3.
         color: 0 to 4.
         is_cue: Whether it is a cue.
         place: Its middle in pixels.

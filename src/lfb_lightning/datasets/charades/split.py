@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float, Float64
 
 from lfb_lightning.clips.frame_sampling import center_range, frames_around, segment_centers
 from lfb_lightning.clock import Clock
@@ -70,15 +71,10 @@ class CharadesSplit:
             item: One of `training_items`.
             generator: Draws the frame around which the clip is read.
         """
-        num_frames = self.tables.num_frames(item.number)
-        first, last = center_range(num_frames, self.data.span)
+        first, last = center_range(self.tables.num_frames(item.number), self.data.span)
         center = int(torch.randint(first, last + 1, (), generator=generator))
-        frames = frames_around(
-            center, num_frames=num_frames, length=self.data.num_frames, stride=self.data.frame_stride
-        )
-        labels = self.tables.clip_labels(item.number, int(frames[0]), int(frames[-1]))
         keyframe = item.keyframe._replace(timestamp=center)
-        return LabeledRegions(keyframe, _WHOLE_FRAME, np.ones(1), labels[None])
+        return LabeledRegions(keyframe, _WHOLE_FRAME, np.ones(1), self._labels_around(item.number, center)[None])
 
     def evaluation_items(self) -> Sequence[Item]:
         """List the middles of `val_segments` equal parts of each evaluated video."""
@@ -98,16 +94,45 @@ class CharadesSplit:
         Args:
             choice: Any word: there is nothing to choose.
         """
-        step = self.data.bank_step
         return [
             Keyframe(video.video_id, frame)
             for number, video in enumerate(self.tables.videos)
-            for frame in range(step - 1, self.tables.num_frames(number), step)
+            for frame in self._bank_frames(number)
         ]
 
     def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
         """Give the whole frame."""
         return Proposals(_WHOLE_FRAME, np.ones(1))
+
+    def stored_items(self, *, training: bool) -> Sequence[Item]:
+        """List the entries of the bank in the videos that are trained or evaluated.
+
+        Paper: training clips lie anywhere and are augmented. Here: they are the bank's, as those that are scored.
+
+        Args:
+            training: Whether those that are trained.
+        """
+        numbers = np.flatnonzero(self.tables.is_labeled).tolist() if training else self._evaluated()
+        return [self._item(number, frame) for number in numbers for frame in self._bank_frames(number)]
+
+    def stored_labels(
+        self, keyframe: Keyframe, boxes: Float64[np.ndarray, "P 4"]
+    ) -> tuple[Bool[np.ndarray, "P A"], Bool[np.ndarray, " P"]]:
+        """Label an entry of the bank with what happens from the first to the last frame of its clip.
+
+        Args:
+            keyframe: Where it is.
+            boxes: The whole frame, as the bank stores it.
+
+        Returns:
+            Its labels, and that it takes part in training.
+        """
+        labels = self._labels_around(self._numbers[keyframe.video_id], keyframe.timestamp)
+        return np.repeat(labels[None], len(boxes), axis=0), np.ones(len(boxes), dtype=bool)
+
+    def stored_scored(self, scores: Float[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
+        """Score every entry of the bank."""
+        return np.ones(len(scores), dtype=bool)
 
     def evaluator(self, *, action_threshold: float | None) -> VideoMeanAP:
         """Make an evaluator by the mAP over videos.
@@ -146,11 +171,30 @@ class CharadesSplit:
         """Say which classes happen in each of N videos."""
         return np.asarray(self.tables.labels[[item.number for item in items]])
 
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {video.video_id: number for number, video in enumerate(self.tables.videos)}
+
+    def _bank_frames(self, number: int) -> range:
+        return range(self.data.bank_step - 1, self.tables.num_frames(number), self.data.bank_step)
+
+    def _labels_around(self, number: int, center: int) -> Bool[np.ndarray, " A"]:
+        """Say which classes happen in the clip around a frame, from its first to its last one."""
+        frames = frames_around(
+            center,
+            num_frames=self.tables.num_frames(number),
+            length=self.data.num_frames,
+            stride=self.data.frame_stride,
+        )
+        return self.tables.clip_labels(number, int(frames[0]), int(frames[-1]))
+
+    def _evaluated(self) -> list[int]:
+        everyone = self.data.unlabeled == "negative" or not self.tables.is_labeled.any()
+        videos = np.ones_like(self.tables.is_labeled) if everyone else self.tables.is_labeled
+        return np.flatnonzero(videos).tolist()
+
     def _segments(self, segments: int) -> list[Item]:
-        tables = self.tables
-        everyone = self.data.unlabeled == "negative" or not tables.is_labeled.any()
-        numbers = range(len(tables.videos)) if everyone else np.flatnonzero(tables.is_labeled).tolist()
-        return self._segments_of(numbers, segments)
+        return self._segments_of(self._evaluated(), segments)
 
     def _segments_of(self, numbers: Sequence[int], segments: int) -> list[Item]:
         return [

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from lfb_lightning.bank import FeatureBank
 from lfb_lightning.datasets import ActionSplit
 from lfb_lightning.datasets.action_dataset import StoredLabels
+from lfb_lightning.datasets.stored_items import stored_items
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import SampleKey
 from lfb_lightning.structures import Item, Sample
@@ -38,8 +39,7 @@ class StoredPersons(Dataset[Sample]):
         self._bank = bank
         self._training = training
         stored = set(bank.keyframes())
-        items = split.training_items() if training else split.evaluation_items()
-        self.items = [item for item in items if item.keyframe in stored]
+        self.items = [item for item in stored_items(split, training=training) if item.keyframe in stored]
 
     def __len__(self) -> int:
         return len(self.items)
