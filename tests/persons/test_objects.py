@@ -21,7 +21,7 @@ from lfb_lightning.structures import Keyframe
 
 SMALL = "fasterrcnn_mobilenet_v3_large_320_fpn"
 CLIPS = torch.rand(2, 3, 3, 48, 80, generator=torch.Generator().manual_seed(0))
-ROIS = torch.tensor([[1.0, 10, 5, 50, 40], [0, 0, 0, 80, 48], [1, 30, 20, 70, 44]])
+ROIS = torch.tensor([[1.0, 10, 5, 50, 40], [0, 0, 0, 80, 48]])
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_box_heads_features_are_those_that_torchvision_classifies(weights):
         with torch.inference_mode():
             model([picture])
     torch.testing.assert_close(found, torch.cat(seen), rtol=1e-4, atol=1e-4)
-    assert found.shape == (3, source.channels) == (3, 1024)
+    assert found.shape == (2, source.channels) == (2, 1024)
     assert source.short_term_features(CLIPS, torch.zeros(0, 5)).shape == (0, 1024)
 
 
@@ -87,7 +87,10 @@ def yolos(tmp_path_factory):
         **sizes, image_size=[32, 32], num_detection_tokens=6, id2label=names, label2id={"cat": 0, "person": 1}
     )
     folder = tmp_path_factory.mktemp("yolos")
-    transformers.YolosForObjectDetection(config).save_pretrained(folder)
+    model = transformers.YolosForObjectDetection(config)
+    for value in model.parameters():
+        value.data.normal_(0, 0.3)  # the queries of a new one are all alike
+    model.save_pretrained(folder)
     transformers.YolosImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
 
@@ -121,7 +124,9 @@ def test_a_box_that_the_detector_found_has_the_feature_of_the_query_that_found_i
 
 
 def test_labels_of_coco():
-    with pytest.raises(InputError, match=r"persons\.label is 'unicorn', expected a label of COCO such as person, bicycle"):
+    with pytest.raises(
+        InputError, match=r"persons\.label is 'unicorn', expected a label of COCO such as person, bicycle"
+    ):
         TorchvisionPersons(label="unicorn", device="cpu")
     with pytest.raises(InputError, match=r"persons\.label is '__background__'"):
         TorchvisionPersons(label="__background__", device="cpu")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lfb_lightning.ava.proposals import ProposalTable
 from lfb_lightning.clock import Clock
-from lfb_lightning.datasets.action_dataset import ActionSplit
+from lfb_lightning.datasets.action_dataset import BankSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.persons.object_boxes import ObjectBoxes
 from lfb_lightning.structures import Keyframe, Proposals
@@ -26,7 +26,7 @@ class ObjectSplit:
 
     bank_entries = "objects"
 
-    def __init__(self, split: ActionSplit, boxes: ObjectBoxes) -> None:
+    def __init__(self, split: BankSplit, boxes: ObjectBoxes) -> None:
         self._split = split
         self._boxes = boxes
         self._table: ProposalTable = boxes.read(split.name)
