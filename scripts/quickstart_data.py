@@ -49,6 +49,28 @@ def _annotated_persons(data: Path) -> list[str]:
     return ["persons=boxes", proposals, "persons.origin_second=900", "persons.threshold=0.9"]
 
 
+def _objects(data: Path, banks: Path) -> dict[str, tuple[Path, list[str]]]:
+    """Give the commands that describe mini-EPIC's objects by the backbone of the baseline."""
+    out = banks.parent
+    extract = ["lfb_lightning.cli.extract", "experiment=mini_epic", f"paths.data_dir={data}", "objects=checkpoint"]
+    extract += [
+        f"objects.boxes={data}/mini_epic_{{split}}_objects.csv",
+        "objects.per_moment=4",
+        "objects.output_size=4",
+    ]
+    extract += [
+        f"ckpt_path={out / 'train' / 'baseline' / 'checkpoints' / 'best.ckpt'}",
+        f"bank.dir={banks / 'objects'}",
+    ]
+    return {
+        f"objects {split}": (
+            banks / "objects" / split / "manifest.json",
+            [*extract, f"split={split}", f"hydra.run.dir={out / 'objects' / split}"],
+        )
+        for split in ("train", "val")
+    }
+
+
 _GROUPS = {"mAP": ["mAP"], "short_term_mAP": ["groups", "short_term"], "long_term_mAP": ["groups", "long_term"]}
 _SHOWN = {"mAP": "mAP", "short_term_mAP": "short-term classes", "long_term_mAP": "long-term classes"}
 DATA: Mapping[str, MiniData] = {
@@ -71,6 +93,16 @@ DATA: Mapping[str, MiniData] = {
             shown=_SHOWN,
             video="MCTE001.mp4",
             val_option="--num-test",
+        ),
+        MiniData(
+            name="mini_epic",
+            title="mini-EPIC",
+            measure="top-1 accuracy over the validation segments in percent",
+            figures={head: [f"all_{head}_accuracy_at_1"] for head in ("verb", "noun", "action")},
+            shown={head: f"{head}s" for head in ("verb", "noun", "action")},
+            axis="top-1 accuracy in percent",
+            video="P11_101.mp4",
+            more_banks=_objects,
         ),
     )
 }

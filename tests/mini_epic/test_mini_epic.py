@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from lfb_lightning.ava.proposals import read_proposals
+from lfb_lightning.datasets import EpicDataset
+from lfb_lightning.datasets.action_dataset import StoredLabels
 from lfb_lightning.epic import participant_number, read_classes, read_ids, read_names, read_segments, read_video_info
 from lfb_lightning.errors import InputError
 from lfb_lightning.mini_epic import NOUNS, TAIL_NOUNS, TAIL_VERBS, VERBS, MiniEPIC, generate
@@ -159,3 +161,36 @@ def test_equal_recipes_give_equal_bytes_and_another_recipe_is_refused(folder, tm
         MiniEPIC(seconds=99)
     with pytest.raises(InputError, match="flavor"):
         MiniEPIC(flavor="epic")
+
+
+def test_the_bank_is_trained_on_within_segments_and_each_segment_is_scored_once(folder):
+    """`data.short_term=bank` on the generated set, against a loop over its segments and seconds."""
+    data = EpicDataset(
+        video_dir=str(folder / "videos"),
+        annotations=str(folder / "EPIC_100_{split}.csv"),
+        verb_classes=str(folder / "EPIC_100_verb_classes.csv"),
+        noun_classes=str(folder / "EPIC_100_noun_classes.csv"),
+        fps=2.0,
+        bank_step=2,
+    )
+    split = data.split("train")
+    assert isinstance(split, StoredLabels)
+    segments = read_segments(folder / "EPIC_100_train.csv")
+    within = [
+        (number, Keyframe(segment.video_id, 2 * second))
+        for number, segment in enumerate(segments)
+        for second in range(1, 101)
+        if round(segment.start * 2) <= 2 * second <= round(segment.stop * 2)
+    ]
+    assert sorted(split.stored_items(training=True)) == sorted(within)
+    assert {keyframe for _, keyframe in within} <= set(split.bank_keyframes("any"))
+    for number, keyframe in within:
+        labels, kept = split.stored_labels(keyframe, np.array([[0.0, 0, 1, 1]]))
+        assert np.flatnonzero(labels[0]).tolist() == [segments[number].verb, len(VERBS) + segments[number].noun]
+        assert kept.tolist() == [True]
+    scored = split.stored_items(training=False)
+    assert [item.number for item in scored] == list(range(len(segments)))
+    for item in scored:
+        middle = (round(segments[item.number].start * 2) + round(segments[item.number].stop * 2)) / 2
+        assert abs(item.keyframe.timestamp - middle) <= 1
+        assert item.keyframe.timestamp % 2 == 0

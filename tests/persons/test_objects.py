@@ -167,7 +167,7 @@ def test_a_split_of_objects_has_the_best_boxes_of_each_moment_in_its_own_videos(
     assert split.video("v") == "video v"
     low = ObjectSplit(Videos(), ObjectBoxes(boxes=rows, rate=2, threshold=0.4))
     assert len(low.bank_keyframes("proposals")) == 3
-    with pytest.raises(InputError, match="no object of a score of 0.95 or more in the 2 videos of split val"):
+    with pytest.raises(InputError, match=r"no object of a score of 0\.95 or more in the 2 videos of split val"):
         ObjectSplit(Videos(), ObjectBoxes(boxes=rows, rate=2, threshold=0.95)).bank_keyframes("proposals")
 
 
