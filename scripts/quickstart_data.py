@@ -71,6 +71,11 @@ def _objects(data: Path, banks: Path) -> dict[str, tuple[Path, list[str]]]:
     }
 
 
+def _baseline_alone(data: Path) -> list[str]:
+    """Show the baseline: `lfb-predict` makes a bank of the regions that it scores, here of clips and not of objects."""
+    return [f"ckpt_path={data.parent / 'train' / 'baseline' / 'checkpoints' / 'best.ckpt'}", "compare=null"]
+
+
 _GROUPS = {"mAP": ["mAP"], "short_term_mAP": ["groups", "short_term"], "long_term_mAP": ["groups", "long_term"]}
 _SHOWN = {"mAP": "mAP", "short_term_mAP": "short-term classes", "long_term_mAP": "long-term classes"}
 DATA: Mapping[str, MiniData] = {
@@ -103,6 +108,7 @@ DATA: Mapping[str, MiniData] = {
             axis="top-1 accuracy in percent",
             video="P11_101.mp4",
             more_banks=_objects,
+            predict=_baseline_alone,
         ),
     )
 }
