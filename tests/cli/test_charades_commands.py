@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from lfb_lightning.bank import BankConfig, FeatureBank
+from lfb_lightning.metrics import video_mean_ap
 from lfb_lightning.models import load_detector
 from lfb_lightning.structures import BankWindow, Keyframe
-from tests.charades_set import TEST, TRAIN, write_charades_set
+from tests.charades_set import TEST, TRAIN, intervals, write_charades_set
 from tests.cli.test_config import compose
 
 CLIPS = ["data.num_frames=4", "data.frame_stride=4", "data.train_short_side=null", "data.train_crop=32"]
@@ -135,3 +136,122 @@ def test_presets_have_the_original_releases_values(name, fbo, steps, last):
             0.2,
         )
         assert not given["mask_padding"]
+
+
+@pytest.fixture(scope="module")
+def from_bank(runs, here):
+    """A detector that was trained from the bank alone, by one run and by two that follow each other."""
+    baseline = runs / "charades_r50_baseline" / "checkpoints" / "last.ckpt"
+    given = [*CLIPS, *SMALL, f"paths.data_dir={runs / 'data'}", f"paths.bank_dir={runs / 'banks'}"]
+    given += [
+        "experiment=charades_r50_lfb_nl",
+        "data.short_term=bank",
+        "fbo.latent_channels=16",
+        f"init_from={baseline}",
+    ]
+    given += ["trainer.max_steps=-1", "callbacks.pictures=null", "data.batch_size=4", "fbo.mask_padding=true"]
+    here("train", *given, "trainer.max_epochs=3", f"hydra.run.dir={runs / 'whole'}")
+    here("train", *given, "trainer.max_epochs=1", f"hydra.run.dir={runs / 'parts'}")
+    here("train", *given, "trainer.max_epochs=3", "ckpt_path=last", f"hydra.run.dir={runs / 'parts'}")
+    return given
+
+
+def checkpoint_of(run):
+    return run / "checkpoints" / "last.ckpt"
+
+
+@torch.no_grad()
+def test_the_bank_takes_the_place_of_clips_in_training(runs, from_bank):
+    found = json.loads((runs / "whole" / "metrics.json").read_text())
+    entries = sum(len(range(11, count, 12)) for count, actions in TRAIN.values() if actions)
+    assert found["steps"] == 3 * -(-entries // 4)
+    detector, bank = load_detector(checkpoint_of(runs / "whole")).eval(), FeatureBank.open(runs / "banks/fp16/val")
+    scores, labels = [], []
+    for name, (count, actions) in TEST.items():
+        if not actions:
+            continue
+        rows = torch.cat([bank.rows_at(Keyframe(name, i))[2] for i in range(11, count, 12)]).float()
+        at = torch.arange(11, count, 12)
+        seen = [(abs(at - center) <= 120).nonzero()[:20, 0] for center in at]
+        features = torch.stack([torch.cat([rows[one], rows.new_zeros(20 - len(one), rows.shape[1])]) for one in seen])
+        mask = torch.stack([torch.arange(20) < len(one) for one in seen])
+        logits = detector.classify(rows, BankWindow(features, mask), torch.arange(len(at)))
+        scores.append(logits.amax(dim=0).double().numpy())
+        labels.append([any(one == action for one, _, _ in intervals(actions)) for action in (0, 1)])
+    assert found["mAP"] == pytest.approx(video_mean_ap(np.stack(scores), np.array(labels))[1], abs=1e-12)
+
+
+def test_a_resumed_run_ends_with_the_same_bits(runs, from_bank):
+    whole, parts = (load_detector(checkpoint_of(runs / name)).state_dict() for name in ("whole", "parts"))
+    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+
+
+def test_a_video_of_ones_own_is_asked_as_often_as_the_bank_has_entries(runs, from_bank, here, tmp_path):
+    video = runs / "data" / "videos" / "TE001.mp4"
+    baseline = checkpoint_of(runs / "charades_r50_baseline")
+    given = [f"video={video}", f"ckpt_path={checkpoint_of(runs / 'whole')}", f"compare={baseline}", "persons=none"]
+    here("predict", *given, "overlay=false", f"out={tmp_path}")
+    told = json.loads((tmp_path / "detections.json").read_text())
+    moments = [one["second"] for one in told["moments"]]
+    assert moments == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
+    assert (tmp_path / "page.html").is_file()
+
+
+def test_a_report_has_the_test_of_charades(runs, from_bank, here, tmp_path):
+    run = tmp_path / "test"
+    here("test", f"ckpt_path={checkpoint_of(runs / 'whole')}", "trainer.accelerator=cpu", f"hydra.run.dir={run}")
+    here("report", f"run=[{runs / 'whole'},{run}]", f"out={tmp_path / 'report.html'}")
+    page = (tmp_path / "report.html").read_text()
+    assert "Showing blue, or nearly" in page
+
+
+@pytest.mark.parametrize(
+    ("precision", "error"),
+    [
+        ("int8", 1 / 254),
+        pytest.param("bf16", 1 / 256, marks=pytest.mark.thorough),
+        pytest.param("fp32", 1 / 2048, marks=pytest.mark.thorough),  # that of fp16, which it is compared with
+    ],
+)
+def test_a_bank_of_any_precision_has_the_same_entries(runs, here, tmp_path, precision, error):
+    baseline = checkpoint_of(runs / "charades_r50_baseline")
+    given = [
+        f"ckpt_path={baseline}",
+        "split=val",
+        f"bank={precision}",
+        f"bank.dir={tmp_path}",
+        "trainer.accelerator=cpu",
+    ]
+    here("extract", *given, f"hydra.run.dir={tmp_path / 'run'}")
+    found, usual = FeatureBank.open(tmp_path / "val"), FeatureBank.open(runs / "banks" / "fp16" / "val")
+    assert found.manifest.precision == precision
+    assert found.keyframes() == usual.keyframes()
+    for keyframe in usual.keyframes():
+        ours, theirs = (bank.rows_at(keyframe)[2].float() for bank in (found, usual))
+        assert (ours - theirs).abs().max() <= 1.01 * error * theirs.abs().max() + 2e-3 * theirs.abs().max()
+
+
+@pytest.mark.thorough
+def test_two_processes_give_what_one_gives(runs, from_bank, console, tmp_path):
+    two = ["trainer.devices=2", "trainer.strategy=ddp"]
+    checkpoint = checkpoint_of(runs / "whole")
+    for name, more in (("one", []), ("two", two)):
+        given = [f"ckpt_path={checkpoint}", "trainer.accelerator=cpu", f"hydra.run.dir={tmp_path / name}"]
+        console("test", *given, *more)
+    assert (tmp_path / "one" / "results.txt").read_bytes() == (tmp_path / "two" / "results.txt").read_bytes()
+    # Plain SGD without dropout: what remains is the arithmetic of the loss and of averaging gradients.
+    plain = [*from_bank, "fbo.dropout=0", "model.dropout=0", "trainer.max_epochs=1", "optim.base_batch_size=4"]
+    console("train", *plain, f"hydra.run.dir={tmp_path / 'train_one'}")
+    console("train", *plain, "data.batch_size=2", *two, f"hydra.run.dir={tmp_path / 'train_two'}")
+    one, other = (load_detector(checkpoint_of(tmp_path / name)).state_dict() for name in ("train_one", "train_two"))
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, atol=1e-5, rtol=1e-4, msg=name)
+
+
+@pytest.mark.thorough
+def test_a_sweep_over_operators_is_compared_by_the_mean_over_videos(runs, from_bank, console, tmp_path):
+    given = [one for one in from_bank if not one.startswith(("fbo.", "experiment="))]
+    given += ["experiment=charades_r50_baseline", "model.frozen_backbone=true", "trainer.max_epochs=1"]
+    done = console("train", "-m", "fbo=avg,max", *given, f"hydra.sweep.dir={tmp_path}")
+    assert len(list(tmp_path.glob("*/metrics.json"))) == 2
+    assert "mAP" in done.stdout

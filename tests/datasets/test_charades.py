@@ -120,6 +120,28 @@ def test_frames_are_counted_in_folders_and_videos_of_another_rate(folder, tmp_pa
     assert missing.tables.num_frames(0) == 72, "by the csv; who reads it says what is wrong"
 
 
+def test_entries_of_the_bank_are_labeled_with_what_happens_in_their_clips(folder):
+    """`data.short_term=bank`: every entry of the videos with an action, labeled by all frames of its clip."""
+    split = dataset(folder).split("train")
+    items = split.stored_items(training=True)
+    labeled = {one: count for one, (count, actions) in TRAIN.items() if actions}
+    assert [item.keyframe for item in items] == [(one, i) for one in labeled for i in range(11, labeled[one], 12)]
+    assert all(list(TRAIN)[item.number] == item.keyframe.video_id for item in items)
+    for item in items:
+        count, actions = TRAIN[item.keyframe.video_id]
+        first, last = (min(max(item.keyframe.timestamp + offset, 0), count - 1) for offset in (-8, 4))
+        moments = [i / FPS for i in range(first, last + 1)]
+        shown = [
+            any(one == action and start < moment < end for one, start, end in intervals(actions) for moment in moments)
+            for action in (0, 1)
+        ]
+        labels, kept = split.stored_labels(item.keyframe, np.array([[0.0, 0.0, 1.0, 1.0]]))
+        assert (labels.tolist(), kept.tolist()) == ([shown], [True]), item
+    val = dataset(folder).split("val")
+    assert {item.keyframe.video_id for item in val.stored_items(training=False)} == {"TE001", "TE002", "TE004"}
+    assert val.stored_scored(np.ones(3)).all()
+
+
 def test_a_frame_list_says_frames_and_labels_of_clips(folder, tmp_path):
     rows = [f'TR001 0 {i} TR001/TR001-{i + 1:06}.jpg "{"1" if i < 40 else "0,1"}"\n' for i in range(80)]
     (tmp_path / "train.csv").write_text("original_vido_id video_id frame_id path labels\n" + "".join(rows))
@@ -184,7 +206,7 @@ def test_a_score_that_is_no_number_ends_the_evaluation(folder):
         ({"evaluated": "ranks"}, "data.evaluated is 'ranks'"),
         ({"bank_step": 0}, "data.bank_step is 0"),
         ({"test_segments": 0}, "data.test_segments is 0"),
-        ({"source": "cache"}, "data.source=cache needs data.cache_dir"),
+        ({"source": "cache"}, "a cache would hold every frame; extract the frames"),
     ],
 )
 def test_settings_out_of_range_are_refused(folder, settings, message):

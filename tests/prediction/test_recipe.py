@@ -58,11 +58,14 @@ def test_what_it_says_is_taken():
         ("1000", 500, 500, (2, 1)),
         ("1000", 500, None, (1000, 500)),  # the bank has a cell per tick
         ("1", 2, "2", (1, 2)),
+        ("24", None, 12, (2, 1)),  # Charades: no key frames, a clip in the bank every 12 frames
+        ("1", None, None, (1, 1)),
     ],
 )
 def test_a_bank_whose_moments_lie_further_apart_is_counted_in_moments(rate, key_step, spacing, expected):
     trained = {**TRAINED, "ticks_per_second": rate} | ({} if spacing is None else {"spacing": spacing})
-    recipe = read({**SOUND, "data": {**DATA, "key_step": key_step}, "trained_on": trained})
+    data = {name: value for name, value in {**DATA, "key_step": key_step}.items() if value is not None}
+    recipe = read({**SOUND, "data": data, "trained_on": trained})
     assert (recipe.clock.ticks_per_second, recipe.step) == expected
 
 

@@ -98,8 +98,11 @@ def read_recipe(
     rate = trained.get("ticks_per_second", data.get("ticks_per_second", 1))
     loss: Loss = MultiLabelLoss() if config.get("loss") is None else stored.build(config["loss"], "loss", LOSSES)
     clock: Clock = stored.call(Clock.parse, "trained_on", {"ticks_per_second": rate})
-    step = _step(stored, data.get("key_step", 1), clock)
-    if step > 1 and trained.get("spacing") == step:  # its windows have a cell per moment: moments are what is counted
+    # A data set of clips has no key frames: it is asked as often as its bank has entries.
+    asked = "data.key_step" if "key_step" in data else "trained_on.spacing"
+    spacing = trained.get("spacing", 1)
+    step = _step(stored, data.get("key_step", spacing), clock, key=asked)
+    if step > 1 and spacing == step:  # its windows have a cell per moment: moments are what is counted
         clock, step = Clock(clock.ticks_per_second / step), 1
     return Recipe(
         clips=_replaced(stored.call(ClipSettings, "data", own), clips or {}),
@@ -138,13 +141,13 @@ def _replaced(settings: ClipSettings, keys: Mapping[str, Any]) -> ClipSettings:
         raise InputError(f"clips has {', '.join(map(str, keys))}, expected some of {names} ({error}).") from error
 
 
-def _step(stored: StoredObjects, value: Any, clock: Clock) -> int:
+def _step(stored: StoredObjects, value: Any, clock: Clock, *, key: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{stored.source}: data.key_step is {value!r:.50}, expected a whole number of at least 1.")
+        raise InputError(f"{stored.source}: {key} is {value!r:.50}, expected a whole number of at least 1.")
     if clock.ticks_per_second / value > _MOST_PER_SECOND:
         raise InputError(
             f"{stored.source}: asks {float(clock.ticks_per_second / value):g} times per second (data.ticks_per_second, "
-            f"data.key_step), expected at most {_MOST_PER_SECOND}."
+            f"{key}), expected at most {_MOST_PER_SECOND}."
         )
     return value
 

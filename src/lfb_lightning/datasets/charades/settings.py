@@ -34,7 +34,6 @@ class CharadesSettings:
     split_files: Mapping[str, str] = field(default_factory=dict)
     frame_list: str | None = None
     source: str = "video"
-    cache_dir: str | None = None
     fps: float = 24.0
     first_frame_number: int = 1
     frame_prefix: str | None = None
@@ -49,15 +48,18 @@ class CharadesSettings:
     class_groups: Mapping[str, Sequence[int]] | None = None
 
     def __post_init__(self) -> None:
+        if self.source == "cache":
+            raise InputError(
+                "data.source is 'cache', which this data set has not: its training clips lie anywhere in a video, so that a "
+                "cache would hold every frame; extract the frames and read them with data.source=frames."
+            )
         choices: dict[str, tuple[str, ...]] = {
-            "source": ("video", "frames", "cache"),
+            "source": ("video", "frames"),
             "ties": TIES,
             "unlabeled": UNLABELED,
             "evaluated": ("logits", "scores"),
         }
         refuse_unknown("data", self, choices)
-        if self.source == "cache" and self.cache_dir is None:
-            raise InputError("data.source=cache needs data.cache_dir, the folder that lfb-cache wrote.")
         segments = (1, _MOST_SEGMENTS)
         refuse_out_of_range(
             "data",
@@ -89,7 +91,6 @@ class CharadesSettings:
             self.source,
             self.fps,
             self.first_frame_number,
-            None if self.cache_dir is None else Path(self.cache_dir),
             frame_prefix=self.frame_prefix,
         )
 
