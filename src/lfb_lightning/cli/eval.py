@@ -29,7 +29,7 @@ from lfb_lightning.metrics.ranking import RankedClass, rank
 _OF_AVA = {"ava": "official", **{name: name for name in get_args(Protocol)}}
 _OF_VIDEOS, _OF_SEGMENTS = ("charades", "charades_localize"), ("epic100", "epic55")
 _KEYS_OF_AVA = ("excluded", "curves", "compare")
-_KEYS_OF_SEGMENTS = ("tail_verbs", "tail_nouns", "unseen", "training", "submission")
+_KEYS_OF_SEGMENTS = ("nouns", "tail_verbs", "tail_nouns", "unseen", "training", "submission")
 
 
 def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:

@@ -14,7 +14,7 @@ from lfb_lightning.cli.eval_videos import refuse_nan_in_file
 from lfb_lightning.epic import Segment, participant_number, read_ids, read_names, read_segments, write_submission
 from lfb_lightning.errors import InputError
 from lfb_lightning.metrics.score_files import read_segment_scores
-from lfb_lightning.metrics.segment_accuracy import action_prior, official_names, segment_accuracy
+from lfb_lightning.metrics.segment_accuracy import HEADS, action_prior, official_names, segment_accuracy
 
 _CLASSES_OF_100 = {"verb": 97, "noun": 300}
 _LAST_TRAINING_PARTICIPANT = 25  # of the paper's split of EPIC-55
@@ -29,7 +29,7 @@ def evaluate_segments(cfg: DictConfig) -> dict[str, Any]:
     Returns:
         What is written as JSON.
     """
-    ids, scores = read_segment_scores(cfg.detections)
+    ids, scores = _read_scores(cfg)
     annotated = {segment.segment_id: segment for segment in read_segments(cfg.annotations)}
     unknown = [one for one in ids if one not in annotated]
     if unknown:
@@ -41,6 +41,10 @@ def evaluate_segments(cfg: DictConfig) -> dict[str, Any]:
     is_55 = cfg.protocol == "epic55"
     if not is_55:
         _refuse_classes(cfg, scores)
+    if cfg.submission is not None and len(scores) < len(HEADS):
+        raise InputError(
+            f"scores {cfg.detections}: {'verb' if 'verb' in scores else 'noun'}s only; a submission needs both."
+        )
     for task, values in scores.items() if cfg.nan == "refuse" else ():
         what, counts = f"scores {cfg.detections}: {task} scores", np.ones(len(ids), dtype=bool)
         refuse_nan_in_file(what, values, counts, lambda row: f"segment {ids[row]!r}")
@@ -53,7 +57,7 @@ def evaluate_segments(cfg: DictConfig) -> dict[str, Any]:
         participants=[segment.participant for segment in segments],
         tail=None if is_55 else _tail(cfg),
         unseen=None if is_55 or cfg.unseen is None else read_names(cfg.unseen),
-        prior=_prior(cfg, [*annotated.values()], scores) if is_55 and cfg.prior else None,
+        prior=_prior(cfg, [*annotated.values()], scores) if is_55 and cfg.prior and len(scores) == len(HEADS) else None,
         ties="order" if is_55 else "truth",
         nan=cfg.nan,
     )
@@ -66,10 +70,31 @@ def evaluate_segments(cfg: DictConfig) -> dict[str, Any]:
     return {"protocol": cfg.protocol, **figures, "segments": len(ids), "annotated_segments": len(annotated)}
 
 
+def _read_scores(cfg: DictConfig) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Read the scores of `detections`, with the nouns of `nouns` where that is given."""
+    ids, scores = read_segment_scores(cfg.detections)
+    if cfg.nouns is None:
+        return ids, scores
+    others, theirs = read_segment_scores(cfg.nouns)
+    for path, table, head in ((cfg.detections, scores, "verb"), (cfg.nouns, theirs, "noun")):
+        if head not in table:
+            raise InputError(
+                f"scores {path}: no array '{head}_output'; detections gives the verbs, and nouns the nouns."
+            )
+    rows = {one: row for row, one in enumerate(others)}
+    missing = sorted(set(ids) ^ set(rows))
+    if missing:
+        raise InputError(
+            f"scores {cfg.detections} and {cfg.nouns}: {len(missing)} segments are in one of them only, such as "
+            f"{missing[0]!r}; test both models on one split."
+        )
+    return ids, {"verb": scores["verb"], "noun": theirs["noun"][[rows[one] for one in ids]]}
+
+
 def _refuse_classes(cfg: DictConfig, scores: Mapping[str, np.ndarray]) -> None:
     """Refuse scores of another number of classes: their columns would be taken for others' classes, without a word."""
     for task, expected in _CLASSES_OF_100.items():
-        if (found := scores[task].shape[1]) != expected:
+        if task in scores and (found := scores[task].shape[1]) != expected:
             raise InputError(
                 f"scores {cfg.detections}: {found} {task} classes, expected the {expected} of protocol={cfg.protocol}; is a "
                 "column missing, or are they of the other data set?"
@@ -116,6 +141,7 @@ def _lines_of_55(result: Mapping[str, Mapping[str, Mapping[str, float]]]) -> lis
         line
         for k in (1, 5)
         for task in ("verb", "noun", "action")
+        if task in result["all"]
         for line in (f"{task.capitalize()}s:", f"Top-{k}: {result['all'][task][f'accuracy_at_{k}']:.4f}%")
     ]
 

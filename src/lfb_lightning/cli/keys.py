@@ -96,6 +96,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "unlabeled": str | None,
         "missing": str,
         "nan": str,
+        "nouns": _Path,
         "tail_verbs": _Path,
         "tail_nouns": _Path,
         "unseen": _Path,

@@ -77,11 +77,11 @@ def read_segment_scores(path: str | Path) -> tuple[list[str], dict[str, Float64[
     """Read scores of verbs and nouns of segments.
 
     Args:
-        path: `.npz` with `verb_output` `[N, V]`, `noun_output` `[N, M]` and `narration_id` or `uid` `[N]`, as the official
-            program's results have them; or `.json`, a submission to the challenge.
+        path: `.npz` with `verb_output` `[N, V]`, `noun_output` `[N, M]` or one of them, and `narration_id` or `uid` `[N]`, as
+            the official program's results have them; or `.json`, a submission to the challenge.
 
     Returns:
-        The ids of the segments, and the scores by head, `verb` and `noun`.
+        The ids of the segments, and the scores by head: `verb`, `noun` or both, in this order.
 
     Raises:
         InputError: Naming the file and the segment, for what cannot be read.
@@ -105,12 +105,15 @@ def _check_size(rows: int, scores: np.ndarray, path: Path) -> None:
 
 
 def _from_results(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
-    table = read_npz(path, what=_WHAT, names=["verb_output", "noun_output"], optional=_SEGMENT_IDS)
+    outputs = {head: f"{head}_output" for head in ("verb", "noun")}
+    table = read_npz(path, what=_WHAT, names=[], optional=[*outputs.values(), *_SEGMENT_IDS])
     key = next((name for name in _SEGMENT_IDS if name in table), None)
     if key is None:
         raise InputError(f"{_WHAT} {path}: no array 'narration_id' or 'uid'.")
     ids = _texts(table[key])
-    scores = {head: _numbers(table[f"{head}_output"], path, f"{head}_output") for head in ("verb", "noun")}
+    scores = {head: _numbers(table[name], path, name) for head, name in outputs.items() if name in table}
+    if not scores:
+        raise InputError(f"{_WHAT} {path}: no array 'verb_output' or 'noun_output'.")
     if any(len(values) != len(ids) for values in scores.values()):
         raise InputError(f"{_WHAT} {path}: its arrays have different numbers of rows.")
     return ids, scores
