@@ -20,6 +20,7 @@ class MiniData:
         measure: What the figures are.
         figures: The figures of a model in `summary.json`, and where each stands in the `metrics.json` of a test.
         shown: What people call the figures.
+        whole: What a perfect figure is in `metrics.json`: 1, or 100 where it is a percentage.
         axis: What the chart's figures are.
         video: The video of the split val that `lfb-predict` shows.
         models: What is trained on the baseline's banks: its overrides by its name. The first is shown by `lfb-predict`.
@@ -37,6 +38,7 @@ class MiniData:
     shown: Mapping[str, str]
     video: str
     axis: str = "mAP"
+    whole: float = 1.0
     models: Mapping[str, Sequence[str]] = field(default_factory=lambda: FBOS)
     baseline: Sequence[str] = ()
     more_banks: Callable[[Path, Path], Mapping[str, tuple[Path, Sequence[str]]]] = lambda data, banks: {}
@@ -102,10 +104,11 @@ DATA: Mapping[str, MiniData] = {
         MiniData(
             name="mini_epic",
             title="mini-EPIC",
-            measure="top-1 accuracy over the validation segments in percent",
+            measure="top-1 accuracy over the validation segments",
             figures={head: [f"all_{head}_accuracy_at_1"] for head in ("verb", "noun", "action")},
             shown={head: f"{head}s" for head in ("verb", "noun", "action")},
-            axis="top-1 accuracy in percent",
+            axis="top-1 accuracy",
+            whole=100.0,
             video="P11_101.mp4",
             more_banks=_objects,
             predict=_baseline_alone,
