@@ -1,10 +1,13 @@
 """Boxes of objects, and the features that detectors have of them."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 from torchvision.models import get_model
 
+from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import BankSplit, ObjectSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import RegionModel
@@ -135,7 +138,10 @@ def test_labels_of_coco():
 class Videos:
     """What an object bank asks a split for: the videos of its own bank."""
 
-    name = "val"
+    name, clock, bank_threshold = "val", Clock(Fraction(30)), 0.0
+
+    def bank_regions(self, keyframe, choice):
+        raise AssertionError("objects are asked for")
 
     def bank_keyframes(self, choice):
         return [Keyframe("v", 30), Keyframe("w", 60)]
