@@ -170,7 +170,6 @@ def test_a_split_of_objects_has_the_best_boxes_of_each_moment_in_its_own_videos(
     found = split.bank_regions(Keyframe("v", 1), "proposals")
     assert found.scores.tolist() == [0.9, 0.8]
     assert found.boxes.tolist() == [[0.3, 0.1, 0.4, 0.5], [0.5, 0.1, 0.6, 0.5]]
-    assert split.video("v") == "video v"
     low = ObjectSplit(Videos(), ObjectBoxes(boxes=rows, rate=2, threshold=0.4))
     assert len(low.bank_keyframes("proposals")) == 3
     with pytest.raises(InputError, match=r"no object of a score of 0\.95 or more in the 2 videos of split val"):
