@@ -37,6 +37,10 @@ WANTED: Mapping[str, Sequence[Wanted]] = {
         Wanted("long_term_mAP", "nl", "baseline", 40.0),
         Wanted("long_term_mAP", "nl", "max", 20.0),
     ],
+    "mini_epic": [
+        Wanted("noun", "nl", "max", 30.0),
+        Wanted("verb", "nl", "baseline", -3.0),
+    ],
 }
 
 

@@ -20,6 +20,7 @@ class MiniData:
         measure: What the figures are.
         figures: The figures of a model in `summary.json`, and where each stands in the `metrics.json` of a test.
         shown: What people call the figures.
+        whole: What a perfect figure is in `metrics.json`: 1, or 100 where it is a percentage.
         axis: What the chart's figures are.
         video: The video of the split val that `lfb-predict` shows.
         models: What is trained on the baseline's banks: its overrides by its name. The first is shown by `lfb-predict`.
@@ -37,6 +38,7 @@ class MiniData:
     shown: Mapping[str, str]
     video: str
     axis: str = "mAP"
+    whole: float = 1.0
     models: Mapping[str, Sequence[str]] = field(default_factory=lambda: FBOS)
     baseline: Sequence[str] = ()
     more_banks: Callable[[Path, Path], Mapping[str, tuple[Path, Sequence[str]]]] = lambda data, banks: {}
@@ -47,6 +49,33 @@ class MiniData:
 def _annotated_persons(data: Path) -> list[str]:
     proposals = f"persons.proposals={data / 'mini_ava_val_proposals.csv'}"
     return ["persons=boxes", proposals, "persons.origin_second=900", "persons.threshold=0.9"]
+
+
+def _objects(data: Path, banks: Path) -> dict[str, tuple[Path, list[str]]]:
+    """Give the commands that describe mini-EPIC's objects by the backbone of the baseline."""
+    out = banks.parent
+    extract = ["lfb_lightning.cli.extract", "experiment=mini_epic", f"paths.data_dir={data}", "objects=checkpoint"]
+    extract += [
+        f"objects.boxes={data}/mini_epic_{{split}}_objects.csv",
+        "objects.per_moment=4",
+        "objects.output_size=4",
+    ]
+    extract += [
+        f"ckpt_path={out / 'train' / 'baseline' / 'checkpoints' / 'best.ckpt'}",
+        f"bank.dir={banks / 'objects'}",
+    ]
+    return {
+        f"objects {split}": (
+            banks / "objects" / split / "manifest.json",
+            [*extract, f"split={split}", f"hydra.run.dir={out / 'objects' / split}"],
+        )
+        for split in ("train", "val")
+    }
+
+
+def _baseline_alone(data: Path) -> list[str]:
+    """Show the baseline: `lfb-predict` makes a bank of the regions that it scores, here of clips and not of objects."""
+    return [f"ckpt_path={data.parent / 'train' / 'baseline' / 'checkpoints' / 'best.ckpt'}", "compare=null"]
 
 
 _GROUPS = {"mAP": ["mAP"], "short_term_mAP": ["groups", "short_term"], "long_term_mAP": ["groups", "long_term"]}
@@ -71,6 +100,18 @@ DATA: Mapping[str, MiniData] = {
             shown=_SHOWN,
             video="MCTE001.mp4",
             val_option="--num-test",
+        ),
+        MiniData(
+            name="mini_epic",
+            title="mini-EPIC",
+            measure="top-1 accuracy over the validation segments",
+            figures={head: [f"all_{head}_accuracy_at_1"] for head in ("verb", "noun", "action")},
+            shown={head: f"{head}s" for head in ("verb", "noun", "action")},
+            axis="top-1 accuracy",
+            whole=100.0,
+            video="P11_101.mp4",
+            more_banks=_objects,
+            predict=_baseline_alone,
         ),
     )
 }

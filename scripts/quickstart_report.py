@@ -84,7 +84,7 @@ def _figures(path: Path, data: MiniData) -> dict[str, float]:
         value: Any = json.loads(path.read_text())
         for key in keys:
             value = value[key]
-        found[figure] = value or 0.0
+        found[figure] = (value or 0.0) / data.whole
     return found
 
 

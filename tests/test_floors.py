@@ -32,6 +32,7 @@ FLOOR |= {
     "mini_ava": 2,
     "converters": 2,
     "mini_charades": 3,
+    "mini_epic": 3,
     "datasets": 3,
     "viz": 3,
     "exporting": 3,

@@ -1,11 +1,14 @@
-"""`lfb-extract`: runs a detector over a split's videos and stores the features of its regions as a bank."""
+"""`lfb-extract`: runs a detector over a split's videos and stores the features of its regions, or of objects, as a bank."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from omegaconf import DictConfig
+from torch import nn
 
 from lfb_lightning.bank import BankConfig, BankWriter, FeatureBank, Provenance
 from lfb_lightning.bank.packed.packing import is_packed, pack
@@ -13,23 +16,26 @@ from lfb_lightning.bank.shard import Shard
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
+    build,
     build_data,
     required_checkpoint,
     settle_process,
 )
-from lfb_lightning.cli.data_section import Data
 from lfb_lightning.cli.first_data import provide_data
+from lfb_lightning.cli.sections import Sections
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
-from lfb_lightning.datasets import ActionSplit
+from lfb_lightning.clips import ClipSettings
+from lfb_lightning.datasets import ActionSplit, BankSplit, ObjectSplit
 from lfb_lightning.datasets.bank_spacing import entries_of, spacing_of
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.lightning import ExtractionDataModule, ExtractionTask
 from lfb_lightning.lightning.callbacks.bank_writing import BankWriting
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
 from lfb_lightning.lightning.callbacks.stop_at_once import StopAtOnce
-from lfb_lightning.models import ActionDetector, load_detector, state_digest
+from lfb_lightning.models import ActionDetector, RegionModel, load_detector, state_digest
 from lfb_lightning.models.compiling import compile_detector
+from lfb_lightning.persons import ObjectSource
 from lfb_lightning.version import __version__
 
 _log = logging.getLogger(__name__)
@@ -39,46 +45,57 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     """Extract as configured; returns the exit status: 1 if a video failed."""
     provide_data(cfg)
     settle_process(cfg)
-    checkpoint = required_checkpoint(cfg)
-    sections = adopt_checkpoint(cfg, ("data", "bank"), writes_bank=True)
-    detector = load_detector(checkpoint, trusted_packages(cfg))
+    objects: ObjectSource | None = build(cfg.objects) if cfg.get("objects") is not None else None
+    detector: ActionDetector | None = None
+    sections = Sections(cfg)
+    if objects is None or objects.needs_checkpoint:
+        checkpoint = required_checkpoint(cfg)
+        sections = adopt_checkpoint(cfg, ("data", "bank"), writes_bank=True)
+        detector = load_detector(checkpoint, trusted_packages(cfg))
     data, bank = build_data(sections)
     write_config(sections.content(), run_dir)
-    split = data.dataset.split(cfg.split)
-    made, folder = provenance(detector, split, data, bank, cfg), bank.folder(cfg.split)
+    whole = data.dataset.split(cfg.split)
+    split, clips, model = _described(objects, detector, whole, data.clips)
+    made, folder = provenance(model, split, clips, bank, cfg), bank.folder(cfg.split)
     if bank.pack and is_packed(folder, made):
         _log.info("bank %s: is extracted and packed already", folder)
         return 0
     writer = BankWriter(folder, made)
     datamodule = ExtractionDataModule(
-        split, clips=data.clips, loading=data.loading, bank=bank, writer=writer, shard=Shard.parse(cfg.shard)
+        split, clips=clips, loading=data.loading, bank=bank, writer=writer, shard=Shard.parse(cfg.shard)
     )
     writing = BankWriting(writer, datamodule)
-    fingerprint = FrameFingerprint([split], data.clips.sampling)
+    fingerprint = FrameFingerprint([whole], data.clips.sampling)
     callbacks = [*build_callbacks(cfg, data=datamodule), fingerprint, writing, StopAtOnce()]
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
-    if cfg.compile:
+    if cfg.compile and detector is not None:
         compile_detector(detector)
-    task: ExtractionTask = sections.build("extraction", detector=detector)
+    task: ExtractionTask = sections.build("extraction", detector=model)
     try:
         with telling_misconfiguration(cfg):
             trainer.predict(task, datamodule, return_predictions=False)
     except SystemExit:
         _log.info("asked to stop: %s keeps its finished videos; the same command does the rest", writer.folder)
         raise
+    return _finish(writing, run_dir, packs=bank.pack)
+
+
+def _finish(writing: BankWriting, run_dir: Path, *, packs: bool) -> int:
+    """Pack the bank if wanted, and say what it holds; returns the exit status."""
+    folder = writing.writer.folder
     for video_id, reason in writing.failed.items():
         _log.error("not in the bank: %s: %s", video_id, reason)
     status = 1 if writing.failed else 0
     manifest = writing.manifest
     if manifest is None:  # another rank than the first, or another run has not finished yet
         return status
-    if bank.pack:
-        pack(FeatureBank.open(writer.folder), writer.folder)
-    summary = {"bank": str(writer.folder), "videos": manifest.num_videos, "rows": manifest.num_rows}
+    if packs:
+        pack(FeatureBank.open(folder), folder)
+    summary = {"bank": str(folder), "videos": manifest.num_videos, "rows": manifest.num_rows}
     write_json(run_dir / "metrics.json", summary | {"failed": manifest.failed})
     _log.info(
         "bank %s: %d features of %d videos, %d failed",
-        writer.folder,
+        folder,
         manifest.num_rows,
         manifest.num_videos,
         len(manifest.failed),
@@ -86,26 +103,40 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     return status
 
 
+def _described(
+    objects: ObjectSource | None, detector: ActionDetector | None, split: ActionSplit, clips: ClipSettings
+) -> tuple[BankSplit, ClipSettings, RegionModel]:
+    """Say which regions are described, how their clips are shown, and by whom: those of the data set, or objects."""
+    if objects is None:
+        assert detector is not None
+        return split, clips, detector
+    clips = replace(clips, eval_crop="whole")  # boxes are of the whole frame
+    if not objects.needs_checkpoint:  # one still picture, exactly at the moment, as the video has it
+        clips = replace(clips, num_frames=1, frame_stride=1, frame_shift=0.5, eval_short_side=None)
+        clips = replace(clips, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    return ObjectSplit(split, objects.boxes), clips, objects.model(detector)
+
+
 def provenance(
-    detector: ActionDetector, split: ActionSplit, data: Data, bank: BankConfig, cfg: DictConfig
+    detector: RegionModel, split: BankSplit, clips: ClipSettings, bank: BankConfig, cfg: DictConfig
 ) -> Provenance:
     """State what decides the content of the bank that is about to be written.
 
     Args:
         detector: What makes the features.
         split: What is described.
-        data: How its clips are cut.
+        clips: How its clips are cut.
         bank: How moments are chosen, and features stored.
         cfg: The composed configuration.
     """
     return Provenance(
-        checkpoint_digest=state_digest(detector),
+        checkpoint_digest=state_digest(cast(nn.Module, detector)),
         backbone_digest=state_digest(detector.backbone),
         backbone=detector.describe_backbone(),
         channels=detector.channels,
         precision=bank.precision,
         compute_precision=str(cfg.trainer.precision).removesuffix("-true"),  # 32 and 32-true are one
-        clip={**data.clips.describe(), **split.describe()},
+        clip={**clips.describe(), **split.describe()},
         keyframes=bank.keyframes,
         score_threshold=split.bank_threshold,
         split=cfg.split,

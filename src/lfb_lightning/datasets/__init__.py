@@ -3,6 +3,7 @@
 from lfb_lightning.datasets.action_dataset import (
     ActionDataset,
     ActionSplit,
+    BankSplit,
     Cacheable,
     Checkable,
     LabeledRegions,
@@ -16,6 +17,7 @@ from lfb_lightning.datasets.charades.split import CharadesSplit
 from lfb_lightning.datasets.epic.dataset import EpicDataset
 from lfb_lightning.datasets.epic.split import EpicSplit
 from lfb_lightning.datasets.joined import JoinedSplit, Part
+from lfb_lightning.datasets.object_split import ObjectSplit
 
 __all__ = [
     "ActionDataset",
@@ -23,6 +25,7 @@ __all__ = [
     "AvaDataset",
     "AvaKineticsDataset",
     "AvaSplit",
+    "BankSplit",
     "Cacheable",
     "CharadesDataset",
     "CharadesSplit",
@@ -31,6 +34,7 @@ __all__ = [
     "EpicSplit",
     "JoinedSplit",
     "LabeledRegions",
+    "ObjectSplit",
     "Part",
     "ScoreColumns",
 ]

@@ -55,16 +55,12 @@ class ScoreColumns(NamedTuple):
 
 
 @runtime_checkable
-class ActionSplit(Protocol):
-    """One split of a data set, such as train or val. It is copied to the worker processes of loaders."""
+class BankSplit(Protocol):
+    """What a bank is made of: moments of videos and their regions. It is copied to the worker processes of loaders."""
 
     @property
     def name(self) -> str:
         """Which split it is, such as train or val: the name of its folder in a bank."""
-        ...
-
-    def columns(self) -> ScoreColumns:
-        """Say what the score columns of a detector for this data set are."""
         ...
 
     @property
@@ -88,6 +84,39 @@ class ActionSplit(Protocol):
         """
         ...
 
+    def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
+        """List the moments that the bank describes, each once.
+
+        Args:
+            choice: Value of the key `bank.keyframes`: which words there are is the data set's business.
+
+        Raises:
+            InputError: The data set does not know the word.
+        """
+        ...
+
+    def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
+        """Give the regions whose features the bank stores at a moment.
+
+        Args:
+            keyframe: One of `bank_keyframes`.
+            choice: Value of the key `bank.keyframes`.
+        """
+        ...
+
+    def describe(self) -> Mapping[str, object]:
+        """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""
+        ...
+
+
+@runtime_checkable
+class ActionSplit(BankSplit, Protocol):
+    """One split of a data set, such as train or val."""
+
+    def columns(self) -> ScoreColumns:
+        """Say what the score columns of a detector for this data set are."""
+        ...
+
     def training_items(self) -> Sequence[Item]:
         """List the items of a training epoch."""
         ...
@@ -109,36 +138,12 @@ class ActionSplit(Protocol):
         """Give the regions of an evaluation item that are scored."""
         ...
 
-    def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
-        """List the moments that the bank describes, each once.
-
-        Args:
-            choice: Value of the key `bank.keyframes`: which words there are is the data set's business.
-
-        Raises:
-            InputError: The data set does not know the word.
-        """
-        ...
-
-    def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
-        """Give the regions whose features the bank stores at a moment.
-
-        Args:
-            keyframe: One of `bank_keyframes`.
-            choice: Value of the key `bank.keyframes`.
-        """
-        ...
-
     def evaluator(self, *, action_threshold: float | None) -> Evaluator:
         """Make an evaluator of this split.
 
         Args:
             action_threshold: A score of at most this is no detection; None: every score is one.
         """
-        ...
-
-    def describe(self) -> Mapping[str, object]:
-        """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""
         ...
 
 

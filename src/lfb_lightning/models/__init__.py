@@ -24,6 +24,7 @@ from lfb_lightning.models.fbo import FBO, FBOAvg, FBOCrossAttention, FBOMax, FBO
 from lfb_lightning.models.inference import InferenceDetector
 from lfb_lightning.models.loading import load_detector
 from lfb_lightning.models.losses import Loss, MultiLabelLoss, SingleLabelLoss
+from lfb_lightning.models.region_model import RegionModel
 from lfb_lightning.models.regions import GlobalMean, RegionFeatures, RoIFeatures
 from lfb_lightning.models.softmax_blocks import softmax_blocks
 
@@ -47,6 +48,7 @@ __all__ = [
     "MViT",
     "MultiLabelLoss",
     "RegionFeatures",
+    "RegionModel",
     "ResNet3d",
     "RoIFeatures",
     "SingleLabelLoss",

@@ -22,7 +22,7 @@ class HuggingfacePersons:
     Args:
         model: Its name on the hub, such as `PekingU/rtdetr_r50vd`, or a folder that `save_pretrained` wrote model and image
             processor to. Code that a model brings is not run.
-        label: What its configuration calls a person.
+        label: What its configuration calls a person; None: everything that it finds, for a bank of objects.
         threshold: See `Keeping`, as for the other two.
         max_persons: Most persons per frame.
         min_height: Least height of a person.
@@ -36,7 +36,7 @@ class HuggingfacePersons:
         self,
         *,
         model: str | None = "PekingU/rtdetr_r50vd",
-        label: str = "person",
+        label: str | None = "person",
         threshold: float = 0.5,
         max_persons: int = 100,
         min_height: float = 0.0,
@@ -49,9 +49,11 @@ class HuggingfacePersons:
             raise InputError("persons.model is not set: give a name on Hugging Face's hub, or a folder.")
         self._keeping = Keeping(threshold, max_persons, min_height)
         self._device = chosen_device(device)
-        self._processor, detector = _loaded(model)
+        self._processor, detector = load_hub_detector(model)
         names = {int(number): str(name) for number, name in detector.config.id2label.items()}
-        self._labels = [number for number, name in names.items() if name.casefold() == label.casefold()]
+        self._labels = [
+            number for number, name in names.items() if label is None or name.casefold() == label.casefold()
+        ]
         if not self._labels:
             raise InputError(
                 f"persons.model {model}: has no label {label!r}; some that it has: {', '.join(list(names.values())[:5])}; "
@@ -59,6 +61,7 @@ class HuggingfacePersons:
             )
         self._detector = detector.eval().to(self._device)
         self._name, self._digest = model, state_digest(detector)
+        self._named = {"label": label} if label is None else {}  # the others are described as they always were
 
     def find(
         self, frames: Sequence[UInt8[np.ndarray, "H W 3"]], seconds: Sequence[float], video_id: str
@@ -84,25 +87,34 @@ class HuggingfacePersons:
 
     def describe(self) -> dict[str, Any]:
         """State the model and its weights' digest."""
-        return {"source": "huggingface", "model": self._name, "digest": self._digest} | self._keeping.describe()
+        made_with = {"source": "huggingface", "model": self._name, "digest": self._digest, **self._named}
+        return made_with | self._keeping.describe()
 
 
-def _loaded(model: str) -> tuple[Any, Any]:
-    """Load a model's image processor and the model."""
+def load_hub_detector(model: str, *, section: str = "persons") -> tuple[Any, Any]:
+    """Load a model's image processor and the model.
+
+    Args:
+        model: Its name on the hub, or a folder.
+        section: The section of the configuration that asks for it, for messages.
+
+    Raises:
+        InputError: transformers is missing, or the model cannot be had.
+    """
     try:
         from transformers import AutoImageProcessor, AutoModelForObjectDetection
     except ImportError as error:
-        raise missing_extra("transformers", "huggingface", key="persons=huggingface") from error
+        raise missing_extra("transformers", "huggingface", key=f"{section}=huggingface") from error
     kinds = (AutoImageProcessor, AutoModelForObjectDetection)
     try:
         return _from_pretrained(kinds, model, only_here=True)  # a model that was fetched before needs no network
     except _FAULTS as error:
         if Path(model).is_dir():
-            raise _not_loaded(model, error) from error
+            raise _not_loaded(model, error, section) from error
     try:
         return _from_pretrained(kinds, model, only_here=False)
     except _FAULTS as error:
-        raise _not_loaded(model, error) from error
+        raise _not_loaded(model, error, section) from error
 
 
 def _from_pretrained(kinds: Sequence[Any], model: str, *, only_here: bool) -> tuple[Any, Any]:
@@ -110,9 +122,9 @@ def _from_pretrained(kinds: Sequence[Any], model: str, *, only_here: bool) -> tu
     return first, second
 
 
-def _not_loaded(model: str, error: Exception) -> InputError:
+def _not_loaded(model: str, error: Exception, section: str) -> InputError:
     reason = one_line(str(error).strip().split("\n")[0])[:200]
     return InputError(
-        f"persons.model {model}: cannot be loaded ({reason}); without a network, fetch it elsewhere with `hf download "
-        f"{model} --local-dir FOLDER` and give the folder: persons.model=FOLDER."
+        f"{section}.model {model}: cannot be loaded ({reason}); without a network, fetch it elsewhere with `hf download "
+        f"{model} --local-dir FOLDER` and give the folder: {section}.model=FOLDER."
     )

@@ -14,8 +14,8 @@ from lfb_lightning.files.torch_file import read_torch
 from lfb_lightning.persons.keeping import Keeping
 from lfb_lightning.structures import Proposals
 
-_PERSON = 1  # of COCO's 91 labels, where 0 is the background
-_LABELS = 91
+_PERSON = "person"
+_LABELS = 91  # of COCO; 0 is the background
 
 
 class TorchvisionPersons:
@@ -26,13 +26,15 @@ class TorchvisionPersons:
             `fasterrcnn_resnet50_fpn_v2`, the best of them, takes more than ten; `ssdlite320_mobilenet_v3_large` takes half of
             it and finds fewer small persons.
         weights: A file of them; None: the ones trained on COCO, out of torch hub's cache, and the first time off the net.
+        label: What COCO calls what is looked for; None: everything, for a bank of objects.
         threshold: See `Keeping`, as for the other two.
         max_persons: Most persons per frame.
         min_height: Least height of a person.
         device: `cpu`, `cuda` or `cuda:N`; None: the GPU if there is one.
 
     Raises:
-        InputError: The weights cannot be had, or are another model's; the message names the file and where it goes.
+        InputError: The weights cannot be had, or are another model's, or COCO has no such label; the message names the file
+            and where it goes.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class TorchvisionPersons:
             "fcos_resnet50_fpn",
         ] = "fasterrcnn_mobilenet_v3_large_320_fpn",
         weights: str | None = None,
+        label: str | None = "person",
         threshold: float = 0.5,
         max_persons: int = 100,
         min_height: float = 0.0,
@@ -59,7 +62,9 @@ class TorchvisionPersons:
 
         self._keeping = Keeping(threshold, max_persons, min_height)
         self._device = chosen_device(device)
-        path = _weights_in_cache(model) if weights is None else Path(weights)
+        self._label = None if label is None else _number(model, label)
+        self._named = {} if label == _PERSON else {"label": label}  # persons are described as they always were
+        path = weights_in_cache(model) if weights is None else Path(weights)
         if not path.is_file():
             raise InputError(f"persons.weights {path}: no such file.")
         # Without weights torchvision builds ordinary batch norms in place of frozen ones; in evaluation they are equal.
@@ -89,18 +94,39 @@ class TorchvisionPersons:
         height, width = frames[0].shape[:2]
         kept = []
         for entry in found:
-            persons = entry["labels"] == _PERSON
+            persons = entry["labels"] > 0 if self._label is None else entry["labels"] == self._label
             boxes, scores = entry["boxes"][persons].cpu().numpy(), entry["scores"][persons].cpu().numpy()
             kept.append(self._keeping.keep(boxes, scores, width=width, height=height))
         return kept
 
     def describe(self) -> dict[str, Any]:
         """State the model and its weights' digest."""
-        return {"source": "torchvision", "model": self._name, "digest": self._digest} | self._keeping.describe()
+        made_with = {"source": "torchvision", "model": self._name, "digest": self._digest, **self._named}
+        return made_with | self._keeping.describe()
 
 
-def _weights_in_cache(model: str) -> Path:
-    """Return the file of a model's weights in torch hub's cache, downloaded if it is not there."""
+def _number(model: str, label: str) -> int:
+    """Find the number of a label of COCO."""
+    from torchvision.models import get_model_weights
+
+    names = [str(name) for name in get_model_weights(model).DEFAULT.meta["categories"]]
+    if label not in names or label.startswith("__"):
+        raise InputError(
+            f"persons.label is {label[:40]!r}, expected a label of COCO such as {', '.join(names[1:6])}, or null for all."
+        )
+    return names.index(label)
+
+
+def weights_in_cache(model: str, *, section: str = "persons") -> Path:
+    """Return the file of a model's weights in torch hub's cache, downloaded if it is not there.
+
+    Args:
+        model: Its name in torchvision.
+        section: The section of the configuration that asks for it, for messages.
+
+    Raises:
+        InputError: It cannot be fetched; the message says where it goes.
+    """
     import torch
     from torchvision.models import get_model_weights
 
@@ -113,7 +139,7 @@ def _weights_in_cache(model: str) -> Path:
         torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2])
     except (OSError, RuntimeError) as error:  # no network, a full disk; a file that is not the announced one
         raise InputError(
-            f"persons=torchvision: cannot fetch {path.name} ({error}); fetch {url} elsewhere and put it into {path.parent}, "
-            "or name it: persons.weights=FILE."
+            f"{section}=torchvision: cannot fetch {path.name} ({error}); fetch {url} elsewhere and put it into "
+            f"{path.parent}, or name it: {section}.weights=FILE."
         ) from error
     return path

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float, Float64
 
 from lfb_lightning.clips.frame_sampling import center_range
 from lfb_lightning.clock import Clock
@@ -14,6 +14,7 @@ from lfb_lightning.datasets.action_dataset import LabeledRegions, ScoreColumns
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.datasets.epic.checks import check_tables
 from lfb_lightning.datasets.epic.settings import EpicSettings
+from lfb_lightning.datasets.epic.stored import StoredSegments
 from lfb_lightning.datasets.epic.tables import EpicTables
 from lfb_lightning.metrics.segment_evaluator import SegmentAccuracy
 from lfb_lightning.structures import Item, Keyframe, Proposals
@@ -40,6 +41,7 @@ class EpicSplit:
         self.data = data
         self.name = name
         self.tables = EpicTables(data, name)
+        self.stored = StoredSegments(self.tables)
 
     def columns(self) -> ScoreColumns:
         """Give a column per verb, then one per noun, of the heads that are learned; none of them is background."""
@@ -112,6 +114,33 @@ class EpicSplit:
     def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
         """Give the whole frame."""
         return Proposals(_WHOLE_FRAME, np.ones(1))
+
+    def stored_items(self, *, training: bool) -> Sequence[Item]:
+        """List entries of the bank within segments, or for each segment the one nearest to its middle.
+
+        Args:
+            training: Whether all within segments.
+        """
+        return self.stored.items(training=training)
+
+    def stored_labels(
+        self, keyframe: Keyframe, boxes: Float64[np.ndarray, "P 4"]
+    ) -> tuple[Bool[np.ndarray, "P A"], Bool[np.ndarray, " P"]]:
+        """Label an entry of the bank with the verb and noun of the segment that it shows.
+
+        Args:
+            keyframe: Where it is.
+            boxes: The whole frame, as the bank stores it.
+
+        Returns:
+            Its labels, and that it takes part in training.
+        """
+        shown = self.tables.shown[self.stored.owners[keyframe]]
+        return np.repeat(shown[None], len(boxes), axis=0), np.ones(len(boxes), dtype=bool)
+
+    def stored_scored(self, scores: Float[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
+        """Score every entry of the bank."""
+        return np.ones(len(scores), dtype=bool)
 
     def evaluator(self, *, action_threshold: float | None) -> SegmentAccuracy:
         """Make an evaluator by the accuracy over segments.

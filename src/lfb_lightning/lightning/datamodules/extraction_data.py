@@ -17,7 +17,7 @@ from lfb_lightning.bank.claims import VideoClaims
 from lfb_lightning.bank.shard import Shard
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.clips.normalize import normalize
-from lfb_lightning.datasets import ActionSplit
+from lfb_lightning.datasets import BankSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
 from lfb_lightning.lightning.datamodules.loading import Loading
@@ -39,7 +39,7 @@ class ExtractionDataModule(LightningDataModule):
 
     def __init__(
         self,
-        split: ActionSplit,
+        split: BankSplit,
         *,
         clips: ClipSettings,
         loading: Loading,
@@ -136,5 +136,5 @@ class ExtractionDataModule(LightningDataModule):
         return normalize(batch, mean=self.clips.mean, std=self.clips.std)
 
 
-def _stored_regions(split: ActionSplit, choice: str, item: Item) -> Proposals:
+def _stored_regions(split: BankSplit, choice: str, item: Item) -> Proposals:
     return split.bank_regions(item.keyframe, choice)

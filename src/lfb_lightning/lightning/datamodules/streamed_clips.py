@@ -19,7 +19,7 @@ from lfb_lightning.clips.reading import Clip, clips
 from lfb_lightning.clips.sampling import ClipSampling
 from lfb_lightning.clips.views import View
 from lfb_lightning.clock import Clock
-from lfb_lightning.datasets import ActionSplit
+from lfb_lightning.datasets import BankSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import deal_longest_first
 from lfb_lightning.structures import ClipBatch, Item, Proposals, Sample, VideoFailure, ViewBatch
@@ -50,7 +50,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
 
     def __init__(
         self,
-        split: ActionSplit,
+        split: BankSplit,
         items: Sequence[Item],
         regions: Callable[[Item], Proposals],
         *,

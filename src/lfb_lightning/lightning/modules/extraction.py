@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pytorch_lightning import LightningModule
 
-from lfb_lightning.models import ActionDetector
+from lfb_lightning.models.region_model import RegionModel
 from lfb_lightning.structures import ClipBatch, PersonFeatures, VideoFailure
 
 
 class ExtractionTask(LightningModule):
-    """Computes features for `Trainer.predict`; a failure in the place of a batch is passed on."""
+    """Computes features for `Trainer.predict`; a failure in the place of a batch is passed on.
 
-    def __init__(self, detector: ActionDetector) -> None:
+    Args:
+        detector: What computes them.
+    """
+
+    def __init__(self, detector: RegionModel) -> None:
         super().__init__()
         self.detector = detector
 
