@@ -27,6 +27,8 @@ def test_extraction_packs_what_training_reads_and_unpack_gives_back(pipeline, he
     done = here("bank", "pack", f"folder={tmp_path / 'folder'}", f"to={tmp_path / 'packed'}")
     assert ", packed" in done.stdout
     assert files(tmp_path / "packed") == files(banks / "val")
+    nowhere = here("bank", "pack", f"folder={tmp_path / 'folder'}", "to=s3://bucket/val", fails=True)
+    assert "to=s3://bucket/val: is no folder" in nowhere.stderr
     train = [*common, f"bank.dir={banks}", "fbo=nl", "fbo.latent_channels=16", "trainer.max_epochs=1"]
     here("train", *train, f"hydra.run.dir={tmp_path / 'run'}")
     assert 0 < json.loads((tmp_path / "run" / "metrics.json").read_text())["best_mAP"] < 1
