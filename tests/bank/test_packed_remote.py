@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lfb_lightning.bank import FeatureBank, WindowSpec
+from lfb_lightning.bank import BankWriter, FeatureBank, WindowSpec
 from lfb_lightning.bank.packed import block_cache, remote
 from lfb_lightning.bank.packed.packing import pack, unpack
 from lfb_lightning.bank.verify import verify
@@ -14,6 +14,7 @@ from lfb_lightning.structures import Keyframe
 from tests.bank.packed_banks import IDS, files, random_bank
 from tests.bank.range_server import serving
 from tests.bank.test_packed import TINY, same_windows
+from tests.bank.test_window import provenance
 
 
 @pytest.fixture
@@ -126,6 +127,8 @@ def test_what_is_no_packed_bank_is_refused(served, cache):
     objects.content["one/manifest.json"] = (cache.parent / "folder" / "manifest.json").read_bytes()
     with pytest.raises(InputError, match="needs a packed one: lfb-bank pack"):
         FeatureBank.open("s3://bucket/one/")
+    with pytest.raises(InputError, match="is no folder; write the bank into one"):
+        BankWriter("s3://bucket/new", provenance())
     name = next(name for name in objects.content if name.endswith(".idx"))
     objects.content[name] = objects.content[name][:-1] + b"?"
     with pytest.raises(InputError, match="has changed since it was written"):

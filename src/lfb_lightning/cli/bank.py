@@ -16,6 +16,7 @@ from lfb_lightning.bank.packed.packing import pack, unpack
 from lfb_lightning.bank.pickled_bank import PickledBank, export_bank, read_video_names
 from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.bank.summary import summarize
+from lfb_lightning.bank.url import Url, place_of
 from lfb_lightning.bank.verify import verify
 from lfb_lightning.cli.actions import launch_action
 from lfb_lightning.cli.trust import trusted_packages
@@ -102,7 +103,7 @@ def verify_bank(cfg: DictConfig, run_dir: Path) -> int:
 
 def convert_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Write a bank in another precision; returns the exit status."""
-    return _wrote(cfg.to, convert(FeatureBank.open(cfg.folder), Path(cfg.to), cfg.precision, track=_track))
+    return _wrote(cfg.to, convert(FeatureBank.open(cfg.folder), _folder(cfg.to), cfg.precision, track=_track))
 
 
 def merge_banks(cfg: DictConfig, run_dir: Path) -> int:
@@ -110,7 +111,7 @@ def merge_banks(cfg: DictConfig, run_dir: Path) -> int:
     banks = [FeatureBank.open(folder) for folder in cfg.folders]
     if not banks:
         raise InputError("folders is empty, expected folders=[first,second,...].")
-    return _wrote(cfg.to, merge(banks, Path(cfg.to), split=cfg.split, track=_track))
+    return _wrote(cfg.to, merge(banks, _folder(cfg.to), split=cfg.split, track=_track))
 
 
 def split_bank(cfg: DictConfig, run_dir: Path) -> int:
@@ -120,21 +121,21 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
         raise InputError("give either parts=N or videos=<file with an id per line>.")
     if cfg.videos is not None:
         video_ids = _lines(Path(cfg.videos))
-        return _wrote(cfg.to, pick(bank, Path(cfg.to), video_ids, split=cfg.split, track=_track))
+        return _wrote(cfg.to, pick(bank, _folder(cfg.to), video_ids, split=cfg.split, track=_track))
     for number, video_ids in enumerate(deal_videos(bank, cfg.parts)):
-        to = Path(cfg.to) / f"part_{number}"
+        to = _folder(cfg.to) / f"part_{number}"
         _wrote(to, pick(bank, to, video_ids, split=cfg.split, track=_track))
     return 0
 
 
 def pack_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Write a bank as a packed one; returns the exit status."""
-    return _wrote(cfg.to, pack(FeatureBank.open(cfg.folder), Path(cfg.to), shard_mb=cfg.shard_mb, track=_track))
+    return _wrote(cfg.to, pack(FeatureBank.open(cfg.folder), _folder(cfg.to), shard_mb=cfg.shard_mb, track=_track))
 
 
 def unpack_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Write a packed bank as one of a file per video; returns the exit status."""
-    return _wrote(cfg.to, unpack(FeatureBank.open(cfg.folder), Path(cfg.to), track=_track))
+    return _wrote(cfg.to, unpack(FeatureBank.open(cfg.folder), _folder(cfg.to), track=_track))
 
 
 def import_pickle(cfg: DictConfig, run_dir: Path) -> int:
@@ -143,7 +144,7 @@ def import_pickle(cfg: DictConfig, run_dir: Path) -> int:
     source = PickledBank(cfg.file, names)
     manifest = import_bank(
         source,
-        Path(cfg.to),
+        _folder(cfg.to),
         split=cfg.split,
         precision=cfg.precision,
         ticks_per_second=cfg.ticks_per_second,
@@ -156,7 +157,7 @@ def import_pickle(cfg: DictConfig, run_dir: Path) -> int:
 
 def export_pickle(cfg: DictConfig, run_dir: Path) -> int:
     """Write a bank as mmaction2's pickle; returns the exit status."""
-    rows = export_bank(FeatureBank.open(cfg.folder), Path(cfg.to), track=_track)
+    rows = export_bank(FeatureBank.open(cfg.folder), _folder(cfg.to), track=_track)
     print(f"wrote {cfg.to}: {rows} features")
     return 0
 
@@ -179,6 +180,13 @@ def _wrote(to: str | Path, manifest: Manifest) -> int:
     made = f"{manifest.num_rows} features of {manifest.num_videos} videos in {manifest.provenance.precision}"
     print(f"wrote {to}: {made}{form}")
     return 0
+
+
+def _folder(to: str) -> Path:
+    place = place_of(to)
+    if isinstance(place, Url):
+        raise InputError(f"to={to}: is no folder; write into one, and upload what lfb-bank pack makes.")
+    return place
 
 
 def _lines(path: Path) -> list[str]:

@@ -5,6 +5,7 @@ All numbers are little-endian. docs/packed_banks.md describes them for other rea
 
 from __future__ import annotations
 
+import math
 import re
 import reprlib
 import struct
@@ -146,7 +147,7 @@ class VideoForm(NamedTuple):
         order.setdefault("features", features)
         spans = {}
         for name, (dtype, shape) in order.items():
-            size = rows * self.row_bytes if name == "features" else {"F64": 8}.get(dtype, 4) * int(np.prod(shape))
+            size = rows * self.row_bytes if name == "features" else {"F64": 8}.get(dtype, 4) * math.prod(shape)
             spans[name] = TensorSpan(dtype, shape, begin, begin + size)
             begin += size
         return spans

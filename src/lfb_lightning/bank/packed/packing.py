@@ -52,7 +52,7 @@ class Planned(NamedTuple):
         return shard_name(self.number, self.digest)
 
 
-def pack(bank: FeatureBank, to: Path, *, shard_mb: float = 512, track: Tracker = iter) -> Manifest:
+def pack(bank: FeatureBank, to: Path, *, shard_mb: int | float = 512, track: Tracker = iter) -> Manifest:
     """Write a bank as a packed one. The same bank makes the same bytes.
 
     Args:
