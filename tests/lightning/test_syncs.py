@@ -5,6 +5,7 @@ training step (two of them averaged weights), 16 per validation batch, 18 per te
 """
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
@@ -15,13 +16,15 @@ from pytorch_lightning.strategies import SingleDeviceStrategy
 from lfb_lightning import movable
 from lfb_lightning.bank.precision import encode
 from lfb_lightning.bank_window import BankWindow, BankWindows, Packing
-from lfb_lightning.clips.normalize import _constant
+from lfb_lightning.clips.normalize import _constant, normalize
+from lfb_lightning.lightning.callbacks.averaged_weights import EMAWeightAveraging
 from lfb_lightning.lightning.modules.step_gradients import StepGradients
 from lfb_lightning.models import FBOAvg, FBOMax, FBONone, FBONonLocal, MultiLabelLoss, RoIFeatures, assemble_detector
 from lfb_lightning.models.backbones import VJEPA2, MViT, SlowFast, Swin3d, VisionTransformer
 from lfb_lightning.models.block_loss import Block, BlockLoss
 from lfb_lightning.models.fbo.cross_attention import FBOCrossAttention
 from lfb_lightning.models.losses import SingleLabelLoss
+from lfb_lightning.structures import ClipBatch
 from tests.models.test_detector import CLIPS, ROIS, tiny
 from tests.simulated_device import DEVICE, SimulatedDevice
 
@@ -234,3 +237,40 @@ def test_extraction_waits_for_the_batch_before(periods, pipeline, here, tmp_path
     assert len(periods["predict"]) > 4
     assert all(len(waits) <= 1 for waits in periods["predict"]), periods["predict"]
     assert sum(map(len, periods["predict"])) > 0
+
+
+def test_averaged_weights_are_lightnings_bit_by_bit():
+    averages = []
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    trainer = pl.Trainer(accelerator="cpu", **quiet)
+    for kind in (pl.callbacks.EMAWeightAveraging, EMAWeightAveraging):
+        torch.manual_seed(0)
+        task = pl.LightningModule()
+        task.layers = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+        callback = kind(decay=0.9)
+        callback.setup(trainer, task, "fit")
+        for step in range(4):
+            task.layers(torch.randn(5, 3)).sum().backward()
+            with torch.no_grad():
+                for parameter in task.parameters():
+                    parameter += 0.1
+            callback.on_train_batch_end(SimpleNamespace(global_step=step + 1), task, None, None, step)
+        averages.append({**callback._average_model.state_dict(), "key": callback.state_key})
+    assert averages[0].pop("key") == averages[1].pop("key")
+    assert averages[0].keys() == averages[1].keys()
+    for name, value in averages[0].items():
+        assert torch.equal(averages[1][name], value), name
+
+
+def test_normalization_equals_its_formula_bit_by_bit():
+    clips = torch.randint(0, 256, (2, 3, 4, 9, 7), dtype=torch.uint8)
+    batch = ClipBatch([], clips, torch.zeros(0, 5), torch.zeros(0, 4).double(), torch.zeros(0).double())
+    mean, std = [0.45, 0.4, 0.3], [0.2, 0.225, 0.25]
+    expected = (clips.float() / 255 - torch.tensor(mean).view(3, 1, 1, 1)) / torch.tensor(std).view(3, 1, 1, 1)
+    assert torch.equal(normalize(batch, mean=mean, std=std).clips, expected)
+    assert clips.dtype == batch.clips.dtype == torch.uint8

@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
 
 from lfb_lightning.movable import Constant
 from lfb_lightning.structures import ClipBatch
@@ -25,22 +23,8 @@ def normalize(batch: ClipBatch, *, mean: Sequence[float], std: Sequence[float]) 
     if batch.clips is None or batch.clips.dtype != torch.uint8:
         return batch
     center, spread = (_constant(tuple(values)).on(batch.clips.device) for values in (mean, std))
-    return replace(batch, clips=_normalized(batch.clips, center, spread))
-
-
-def _normalized(
-    clips: UInt8[Tensor, "B 3 T H W"], center: Float[Tensor, "3 1 1 1"], spread: Float[Tensor, "3 1 1 1"]
-) -> Float[Tensor, "B 3 T H W"]:
-    if clips.device.type != "cpu":
-        return clips.float().div_(255).sub_(center).div_(spread)
-    # A frame at a time, which stays in the processor's cache; the same operations on whole clips take memory and time of
-    # several passes.
-    normalized = torch.empty(clips.shape, dtype=torch.float32)
-    for clip, target in zip(clips, normalized, strict=True):
-        for frame in range(clips.shape[2]):
-            part = target[:, frame].copy_(clip[:, frame])
-            part.div_(255).sub_(center[:, 0]).div_(spread[:, 0])
-    return normalized
+    # In place: a new tensor for each of the four operations takes three times as long on a CPU.
+    return replace(batch, clips=batch.clips.float().div_(255).sub_(center).div_(spread))
 
 
 @lru_cache(maxsize=64)
