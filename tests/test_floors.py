@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "lfb_lightning"
 FLOOR = {
     "structures": 0,
     "movable": 0,
+    "bank_window": 0,
     "boxes": 0,
     "errors": 0,
     "clock": 0,

@@ -7,7 +7,6 @@ columns, S slots of a window, L layers, C feature channels, V views. Boxes are n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,6 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Shaped, UInt8
 from torch import Tensor
 
+from lfb_lightning.bank_window import BankWindow as BankWindow
+from lfb_lightning.bank_window import BankWindows as BankWindows
 from lfb_lightning.movable import Movable
 
 
@@ -66,54 +67,6 @@ class GroundTruth:
 
     def __len__(self) -> int:
         return len(self.boxes)
-
-
-@dataclass(frozen=True, slots=True)
-class BankWindow(Movable):
-    """The slice of the feature bank around each clip, once per clip.
-
-    In the grid layout, slots run cell by cell (AVA: second by second, `bank.features_per_second` slots each) and each
-    cell is filled from its front; in the packed layout, the window is.
-
-    Args:
-        features: Zero where a slot is empty; in the precision of the bank, so that half or a quarter of the bytes
-            travel.
-        mask: Which slots are filled.
-        scales: Of int8 features only: a slot stands for `features * scales`.
-        same_person: For an FBO that `reads_identity`: slots of each region's own person; none if its track is not known.
-    """
-
-    features: Shaped[Tensor, "B S C"]
-    mask: Bool[Tensor, "B S"]
-    scales: Float32[Tensor, "B S"] | None = None
-    same_person: Bool[Tensor, "R S"] | None = None
-
-    def packed(self, dtype: torch.dtype) -> Float[Tensor, "N C"]:
-        """Give the features of the filled slots, clip by clip, in a dtype to compute in."""
-        rows = self.features[self.mask].to(dtype)
-        return rows if self.scales is None else rows * self.scales[self.mask][:, None].to(dtype)
-
-    def padded(self, dtype: torch.dtype) -> Float[Tensor, "B S C"]:
-        """Give the features of all slots, zero where one is empty, in a dtype to compute in."""
-        features = self.features.to(dtype)
-        return features if self.scales is None else features * self.scales[:, :, None].to(dtype)
-
-
-@dataclass(frozen=True, slots=True)
-class BankWindows(Movable):
-    """The slices of several banks around each clip: `windows[i]` is of the bank that the detector calls `names[i]`."""
-
-    names: tuple[str, ...]
-    windows: tuple[BankWindow, ...]
-
-    @classmethod
-    def of(cls, windows: Mapping[str, BankWindow]) -> BankWindows:
-        """Make them of a window for each bank."""
-        return cls(tuple(windows), tuple(windows.values()))
-
-    def __getitem__(self, name: str) -> BankWindow:
-        """Give the window of a bank; raises KeyError where there is none of that name."""
-        return dict(zip(self.names, self.windows, strict=True))[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +164,9 @@ class ViewBatch(Movable):
         return best.masked_fill(~self.inside.any(dim=0)[:, None], 0.0)
 
     def _average(self, scores: Float[Tensor, "V R A"]) -> Float[Tensor, "R A"]:
-        groups = torch.tensor(self.groups, device=scores.device)
         weight = self.inside.to(scores.dtype)
-        member = (groups[None, :] == groups.unique()[:, None]).to(scores.dtype)  # [G, V]
+        member = torch.tensor([[one == group for one in self.groups] for group in sorted(set(self.groups))])  # [G, V]
+        member = member.to(scores.device, scores.dtype, non_blocking=True)
         shown = member @ weight  # [G, R]
         means = torch.einsum("gv,vr,vra->gra", member, weight, scores) / shown.clamp(min=1)[:, :, None]
         return means.sum(dim=0) / (shown > 0).sum(dim=0).clamp(min=1)[:, None]

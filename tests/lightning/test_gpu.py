@@ -1,9 +1,13 @@
-"""What needs a CUDA device: half precision with loss scaling, and batch norm statistics over two GPUs."""
+"""What needs a CUDA device: half precision with loss scaling, batch norm statistics over two GPUs, and not waiting for it.
+
+`test_syncs.py` counts the waits on a simulated device; here CUDA itself refuses them.
+"""
 
 import json
 
 import pytest
 import torch
+from pytorch_lightning import Callback
 
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 ONE_GPU = ["trainer.accelerator=gpu", "trainer.devices=1"]
@@ -33,3 +37,59 @@ def test_synchronized_batch_norm_equals_one_process(pipeline, console, tmp_path)
     one, two = (torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True) for name in runs)
     for name, value in one["state_dict"].items():
         torch.testing.assert_close(two["state_dict"][name], value, atol=1e-4, rtol=1e-3, msg=name)
+
+
+class NoWaiting(Callback):
+    """From a stage's second batch to its last, CUDA refuses what makes the host wait, copies that block among it.
+
+    Not what waits for an event, as the late look at the losses does.
+    """
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        torch.cuda.set_sync_debug_mode("default" if trainer.is_last_batch else "error")
+
+    def on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0):
+        torch.cuda.set_sync_debug_mode("error")
+
+    on_test_batch_end = on_predict_batch_end = on_validation_batch_end
+
+    def on_validation_epoch_end(self, trainer, pl_module):
+        torch.cuda.set_sync_debug_mode("default")
+
+    on_train_epoch_end = on_test_epoch_end = on_predict_epoch_end = on_validation_epoch_end
+    on_validation_start = on_validation_epoch_end
+
+
+STRICT = f"+callbacks.strict._target_={__name__}.NoWaiting"
+
+
+@pytest.fixture
+def asking_freely():
+    """Whatever a test does, the next one may wait for the device again."""
+    yield
+    torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16-mixed"])  # loss scaling of 16-mixed asks the device at every step
+@pytest.mark.parametrize("fbo", ["nl", "avg", "max", "xattn"])
+def test_no_step_and_no_validated_batch_waits(fbo, precision, asking_freely, pipeline, here, tmp_path):
+    options = [f"fbo={fbo}", f"trainer.precision={precision}", "trainer.max_epochs=1", "callbacks=ema"]
+    limits = ["trainer.limit_train_batches=6", "data.batch_size=4", "trainer.log_every_n_steps=2"]
+    here("train", *pipeline.overrides, *options, *limits, *ONE_GPU, STRICT, f"hydra.run.dir={tmp_path}")
+
+
+def test_a_step_that_waits_is_refused(asking_freely):
+    torch.cuda.set_sync_debug_mode("error")
+    number = torch.ones((), device="cuda")
+    with pytest.raises(RuntimeError, match="synchroniz"):
+        number.item()
+
+
+def test_no_tested_batch_waits(asking_freely, pipeline, here, tmp_path):
+    options = ["data.test_flip=true", "data.batch_size=4", *ONE_GPU, f"hydra.run.dir={tmp_path}"]
+    here("test", *pipeline.overrides, f"ckpt_path={pipeline.checkpoint}", *options, STRICT)
+
+
+def test_no_extracted_batch_waits_but_for_the_one_before(asking_freely, pipeline, here, tmp_path):
+    options = [f"bank.dir={tmp_path / 'bank'}", "split=val", "data.batch_size=8", *ONE_GPU, f"hydra.run.dir={tmp_path}"]
+    here("extract", *pipeline.overrides, f"ckpt_path={pipeline.checkpoint}", *options, STRICT)

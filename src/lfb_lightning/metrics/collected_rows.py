@@ -57,7 +57,10 @@ class CollectedRows(Metric):
         arrival = (rank << 48) + self._arrivals + torch.arange(len(identity))
         self._arrivals += len(identity)
         keys = torch.cat([identity, arrival[:, None]], dim=1)
-        self.keys.append(keys[entry_of_row.long().cpu()].to(self.device))
+        keys = keys.to(
+            entry_of_row.device, non_blocking=entry_of_row.device.type == "cuda"
+        )  # the host waits for neither
+        self.keys.append(keys[entry_of_row.long()].to(self.device))
         self.values.append(values.double().to(self.device))
 
     def _sync_dist(self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: Any = None) -> None:

@@ -15,6 +15,7 @@ from lfb_lightning.ava.box_rules import BOX_COLUMNS
 from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.collected_rows import CollectedRows, keyframe_numbers, video_hash
 from lfb_lightning.metrics.frame_ap import FrameAP, Protocol, evaluate
+from lfb_lightning.movable import Constant
 from lfb_lightning.structures import Detections
 
 
@@ -45,6 +46,7 @@ class FrameMeanAP(CollectedRows):
         super().__init__(identity=2, width=4 + len(ids))  # a row: box, scores of `action_ids`
         self.annotations = annotations
         self.action_ids = ids
+        self._columns = Constant(torch.tensor(ids, dtype=torch.long))
         self.protocol = protocol
         self.action_threshold = action_threshold
         self.detections = pd.DataFrame()
@@ -54,7 +56,8 @@ class FrameMeanAP(CollectedRows):
         """Add the detections of a batch of keyframes; scores are read by action id, as columns."""
         if len(detections.boxes) == 0:
             return
-        scores = detections.scores.double()[:, self.action_ids]
+        scores = detections.scores.double()
+        scores = scores.index_select(1, self._columns.on(scores.device))
         rows = torch.cat([detections.boxes.double(), scores], dim=1)
         self.collect(keyframe_numbers(detections.keyframes), detections.clip_of_roi, rows)
 

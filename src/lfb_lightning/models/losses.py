@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from lfb_lightning.movable import Constant
+
 
 @runtime_checkable
 class Loss(Protocol):
@@ -73,6 +75,7 @@ class ActionLoss(nn.Module):
         self.empty_rows = empty_rows
         self.focal_alpha = focal_alpha
         self.focal_gamma = focal_gamma
+        self._constant: tuple[list[int], Constant] | None = None  # `action_ids` on each device
 
     def set_background(self, background: bool) -> None:
         """Take what the label map says of column 0, unless the loss was built with `background`."""
@@ -88,9 +91,8 @@ class ActionLoss(nn.Module):
         self, logits: Float[Tensor, "R A"], labels: Float[Tensor, "R A"]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Sum the labeled regions' losses, and count those regions."""
-        columns = self._columns(logits)
         rows = torch.ones_like(labels[:, 0], dtype=torch.bool) if self.empty_rows else self._labeled(labels)
-        elements = self.elements(logits.float()[:, columns], labels[:, columns])
+        elements = self.elements(self._chosen(logits.float()), self._chosen(labels))
         if self.focal_gamma > 0:  # clamped: below a power of 1 the gradient at 0 is infinite
             elements = (1 - torch.exp(-elements)).clamp(min=1e-8).pow(self.focal_gamma) * elements
         elements = self.focal_alpha * elements
@@ -106,9 +108,20 @@ class ActionLoss(nn.Module):
         """Compute the loss of every region and action, or of every region."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its elements are")
 
-    def _columns(self, logits: Tensor) -> list[int]:
-        first = 1 if self.background else 0
-        return self.action_ids if self.action_ids is not None else list(range(first, logits.shape[1]))
+    def _columns(self, table: Float[Tensor, "R A"]) -> slice | Tensor:
+        """Say which columns have a loss, in a way that does not wait for the device: a list would be copied to it."""
+        ids = self.action_ids
+        if ids is None:
+            return slice(1 if self.background else 0, table.shape[1])
+        if ids and ids == list(range(ids[0], ids[0] + len(ids))):
+            return slice(ids[0], ids[-1] + 1)
+        if self._constant is None or self._constant[0] != ids:
+            self._constant = list(ids), Constant(torch.tensor(ids, dtype=torch.long))
+        return self._constant[1].on(table.device)
+
+    def _chosen(self, table: Float[Tensor, "R A"]) -> Float[Tensor, "R K"]:
+        columns = self._columns(table)
+        return table[:, columns].contiguous() if isinstance(columns, slice) else table.index_select(1, columns)
 
     def _labeled(self, labels: Tensor) -> Bool[Tensor, " R"]:
         return labeled(labels) if self.background else labels.sum(dim=1) > 0
@@ -161,8 +174,11 @@ class SingleLabelLoss(ActionLoss):
         """Compute a distribution over the columns with a loss, in fp32; 0 for the others."""
         columns = self._columns(logits)
         scores = torch.zeros_like(logits, dtype=torch.float32)
-        scores[:, columns] = torch.softmax(logits.float()[:, columns], dim=1)
-        return scores
+        found = torch.softmax(self._chosen(logits.float()), dim=1)
+        if isinstance(columns, slice):
+            scores[:, columns] = found
+            return scores
+        return scores.index_copy(1, columns, found)
 
     def elements(self, logits: Float[Tensor, "R K"], labels: Float[Tensor, "R K"]) -> Float[Tensor, "R _"]:
         """Compute one element for each region."""

@@ -126,7 +126,10 @@ def enlarged(
         width: Likewise.
     """
     first, last = rois[:, 1:3].float(), rois[:, 3:5].float()
-    more = (last - first + 1) * first.new_tensor(shares) / 2
+    # Numbers and not a tensor of them, whose copy to the device the host would wait for.
+    more = (
+        torch.stack([size * share for size, share in zip((last - first + 1).unbind(1), shares, strict=True)], dim=1) / 2
+    )
     x1, y1 = (first - more).unbind(1)
     x2, y2 = (last + more).unbind(1)
     right, bottom = width - 1, height - 1

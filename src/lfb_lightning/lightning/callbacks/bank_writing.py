@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -20,6 +20,7 @@ from lfb_lightning.bank import BankWriter, Manifest, finish_bank
 from lfb_lightning.bank.claims import left_by_others
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.extraction_data import ExtractionDataModule
+from lfb_lightning.movable import HostCopy
 from lfb_lightning.structures import PersonFeatures, VideoFailure
 
 _log = logging.getLogger(__name__)
@@ -40,8 +41,10 @@ class BankWriting(Callback):
         self.data = data
         self.manifest: Manifest | None = None
         self.failed: dict[str, str] = {}
-        self._parts: dict[str, list[PersonFeatures]] = {}
+        self._parts: dict[str, list[HostCopy[PersonFeatures]]] = {}
+        self._last: HostCopy[PersonFeatures] | None = None
         self._failed_here: dict[str, str] = {}
+        self._done: Counter[str] = Counter()  # key frames of each video
         self._clips = 0
         self._started = 0.0
         self._thread: ThreadPoolExecutor | None = None
@@ -70,15 +73,21 @@ class BankWriting(Callback):
         """Keep the batch's features, and write its video if it is complete."""
         if isinstance(outputs, VideoFailure):
             self._parts.pop(outputs.video_id, None)
+            self._done.pop(outputs.video_id, None)
             self._fail(outputs.video_id, outputs.reason)
             return
         assert isinstance(outputs, PersonFeatures)
         video_id = outputs.keyframes[0].video_id
-        parts = self._parts.setdefault(video_id, [])
-        parts.append(outputs.to("cpu"))
+        part = HostCopy(outputs)
+        self._parts.setdefault(video_id, []).append(part)
+        if self._last is not None:
+            self._last.wait()  # for the batch before: the device has this one to do meanwhile
+        self._last = part
         self._clips += len(outputs.keyframes)
-        if sum(len(part.keyframes) for part in parts) == self.data.todo[video_id]:
+        self._done[video_id] += len(outputs.keyframes)
+        if self._done[video_id] == self.data.todo[video_id]:
             assert self._thread is not None
+            del self._done[video_id]
             self._waiting.append((video_id, self._thread.submit(self._write, video_id, self._parts.pop(video_id))))
             self._take_finished(_MOST_WAITING)
 
@@ -147,7 +156,8 @@ class BankWriting(Callback):
         self._failed_here[video_id] = reason
         _log.warning("skipped: %s", reason)
 
-    def _write(self, video_id: str, parts: list[PersonFeatures]) -> None:
+    def _write(self, video_id: str, copies: list[HostCopy[PersonFeatures]]) -> None:
+        parts = [copy.wait() for copy in copies]
         timestamps = [
             torch.tensor([keyframe.timestamp for keyframe in part.keyframes])[part.clip_of_roi] for part in parts
         ]

@@ -14,6 +14,7 @@ from lfb_lightning.lightning.datamodules.action_data import ActionDataModule
 from lfb_lightning.lightning.loggers.media import going_on, log_picture
 from lfb_lightning.lightning.modules.detection import DetectionTask
 from lfb_lightning.metrics.evaluator import Curves
+from lfb_lightning.movable import HostCopy
 from lfb_lightning.structures import ClipBatch, Detections, Keyframe
 
 FOLDER = "pictures"
@@ -67,10 +68,12 @@ class LoggedPictures(Callback):
         """Keep the detections of key frames that will be drawn: those whose names have the smallest checksums."""
         if not trainer.is_global_zero or outputs is None:  # a task of one's own may give nothing
             return
+        copied: Detections | None = None  # once per batch, and only where one of its key frames is chosen
         for place, keyframe in enumerate(batch.keyframes):
             rank = crc32(str(keyframe).encode())
             if len(self._chosen) < self.overlays or (self._chosen and rank < self._chosen[-1][0]):
-                self._chosen.append((rank, keyframe, _of_clip(outputs, place)))
+                copied = copied or HostCopy(outputs).wait()
+                self._chosen.append((rank, keyframe, _of_clip(copied, place)))
                 self._chosen = sorted(self._chosen, key=lambda entry: entry[:2])[: self.overlays]
 
     def on_train_end(self, trainer: Trainer, pl_module: DetectionTask) -> None:  # type: ignore[override]
@@ -104,15 +107,14 @@ def _data(trainer: Trainer) -> ActionDataModule:
 
 
 def _of_clip(detections: Detections, clip: int) -> Detections:
-    """Take the detections of one clip of a batch, off the device."""
+    """Take the detections of one clip of a batch."""
     rows = detections.clip_of_roi == clip
-    one = Detections(
+    return Detections(
         [detections.keyframes[clip]],
         detections.clip_of_roi[rows] * 0,
         detections.boxes[rows],
         detections.scores[rows].float(),
     )
-    return one.to("cpu")
 
 
 def _draw_batch(path: Path, batch: ClipBatch, data: ActionDataModule, number: int) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from lfb_lightning.bank import FeatureBank, WindowSpec
 from lfb_lightning.bank.window import window_generator
+from lfb_lightning.bank_window import Packing
 from lfb_lightning.errors import InputError
 from lfb_lightning.persons import BankTracks
 from lfb_lightning.structures import BankWindow, BankWindows, ClipBatch, ViewBatch
@@ -57,6 +58,7 @@ class WindowReader:
             return [window_generator(self._seed, epoch, keyframe) for keyframe in keyframes]
 
         window = self._bank.windows(keyframes, spec, generators(), pin_memory=pin_memory)
+        window = replace(window, packing=Packing.of(window.mask, batch.clip_of_roi))
         if self._tracks is None:
             return window
         rows = self._bank.window_rows(keyframes, spec, generators())  # the same choice once more

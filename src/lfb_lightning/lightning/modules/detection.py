@@ -19,10 +19,10 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.lightning.modules.optimization import Optimization
 from lfb_lightning.lightning.modules.running_statistics import RunningStatistics
-from lfb_lightning.lightning.modules.step_gradients import StepGradients, world_size
+from lfb_lightning.lightning.modules.step_gradients import REMEDY, StepGradients, describe_not_finite, world_size
 from lfb_lightning.metrics.evaluator import Evaluator, reads_logits
 from lfb_lightning.models import ActionDetector
-from lfb_lightning.structures import ClipBatch, Detections, ViewBatch
+from lfb_lightning.structures import ClipBatch, Detections, Keyframe, ViewBatch
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +86,8 @@ class DetectionTask(LightningModule):
         self.figures: Mapping[str, float] | None = None  # of the last evaluation; None before the first
         self.tested: Mapping[str, Any] = {}  # what a test's figures belong to, for its `metrics.json`
         self._gradients = StepGradients()
-        self._to_restore: RunningStatistics | None = None
+        self._step: list[tuple[list[Keyframe], Tensor]] = []  # the step's batches so far, and their summed losses
+        self._to_restore: tuple[RunningStatistics, Tensor] | None = None
 
     def forward(self, batch: ClipBatch) -> Tensor:
         """Compute the logits of the batch's regions, `[R, A]`."""
@@ -114,12 +115,9 @@ class DetectionTask(LightningModule):
         # A column beyond the label map's ids is an action that nobody shows.
         labels = F.pad(batch.labels, (0, logits.shape[1] - batch.labels.shape[1]))
         total, count = self.loss.sum(logits, labels)
-        mean, finite = self._gradients.add(total, count)  # equal on all ranks
-        if finite:
-            self.log("train/loss", mean, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch.keyframes))
-        else:
-            self._report_not_finite(batch, total)
-        self._to_restore = statistics if not finite else None
+        mean = self._gradients.add(total, count)  # equal on all ranks
+        self._step.append((batch.keyframes, total.detach()))
+        self._to_restore = None if statistics is None else (statistics, mean.isfinite())
         if self._backbone_waits:  # DDP wants a gradient for every parameter
             total = total + 0.0 * sum(parameter.sum() for parameter in self.detector.backbone.parameters())
         # Lightning divides by the accumulated batches and DDP averages over ranks; a sum is wanted of both.
@@ -128,11 +126,26 @@ class DetectionTask(LightningModule):
     def on_after_backward(self) -> None:
         """Let batch norms forget a batch whose loss was not finite; only now, since the backward pass needs them."""
         if self._to_restore is not None:
-            self._to_restore.restore()
+            statistics, is_finite = self._to_restore
+            statistics.restore_unless(is_finite)
             self._to_restore = None
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Divide the gradients by the step's labeled regions; drop those of a step whose loss was not finite."""
+        """Divide the gradients by the step's labeled regions; drop those of a step whose loss was not finite.
+
+        Only now the losses are looked at and logged: the backward pass is in the device's queue, which has work to do while
+        the host waits for them. Before the optimizer's step, so that no weight has seen a loss that is not finite.
+        """
+        for (keyframes, total), mean in zip(self._step, self._gradients.means(), strict=True):
+            if math.isfinite(mean):
+                self.log("train/loss", mean, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(keyframes))
+                continue
+            text = describe_not_finite(total, keyframes, step=self.trainer.global_step)
+            if self.on_nan == "stop":
+                raise InputError(f"{text}; {REMEDY}")
+            if self.trainer.is_global_zero or not bool(torch.isfinite(total)):
+                _log.warning("%s: the step is left out", text)
+        self._step = []
         if self._backbone_waits:
             for parameter in self.detector.backbone.parameters():
                 parameter.grad = None  # neither momentum nor weight decay
@@ -206,18 +219,6 @@ class DetectionTask(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take over the number of skipped steps."""
         self.skipped_steps = checkpoint.get("skipped_steps", 0)
-
-    def _report_not_finite(self, batch: ClipBatch, total: Tensor) -> None:
-        here = not bool(torch.isfinite(total))
-        where = f"keyframes {'; '.join(map(str, batch.keyframes))}" if here else "keyframes of another rank"
-        text = f"the loss of step {self.trainer.global_step} is not finite, from {where}"
-        if self.on_nan == "stop":
-            raise InputError(
-                f"{text}; lower optim.lr, use trainer.precision=32 or bf16-mixed, check these clips and the bank with "
-                "lfb-check and lfb-bank verify, or leave such steps out with task.on_nan=skip."
-            )
-        if here or self.trainer.is_global_zero:
-            _log.warning("%s: the step is left out", text)
 
     def _collect(self, batch: ClipBatch) -> Detections:
         logits = self(batch)

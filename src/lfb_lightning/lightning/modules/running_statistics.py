@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -13,7 +14,11 @@ class RunningStatistics:
         norms = [part for part in module.modules() if isinstance(part, _BatchNorm) and part.training]
         self._kept = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
 
-    def restore(self) -> None:
-        """Put the statistics back."""
+    def restore_unless(self, keeps: Tensor) -> None:
+        """Put the statistics back unless a number on their device says otherwise; the host does not wait for it.
+
+        Args:
+            keeps: One boolean.
+        """
         for buffer, value in self._kept:
-            buffer.copy_(value)
+            buffer.copy_(torch.where(keeps.to(buffer.device), buffer, value))

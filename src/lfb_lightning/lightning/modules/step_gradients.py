@@ -8,21 +8,34 @@ N*B*A clips.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from lfb_lightning.movable import HostCopy
+from lfb_lightning.structures import Keyframe
+
+REMEDY = (
+    "lower optim.lr, use trainer.precision=32 or bf16-mixed, check these clips and the bank with lfb-check and lfb-bank "
+    "verify, or leave such steps out with task.on_nan=skip."
+)
+
 
 class StepGradients:
-    """Counts a step's labeled regions and divides its gradients by them."""
+    """Counts a step's labeled regions and divides its gradients by them.
+
+    The mean losses of its batches are copied to the host while the backward pass goes on; `means` is where the host waits
+    for them, once per step and not for the backward pass.
+    """
 
     def __init__(self) -> None:
         self._persons: Tensor | None = None
-        self._spoilt = False
+        self._means: list[HostCopy[Tensor]] = []
 
-    def add(self, total: Tensor, count: Tensor) -> tuple[Tensor, bool]:
+    def add(self, total: Tensor, count: Tensor) -> Tensor:
         """Take in one batch of this rank.
 
         Args:
@@ -30,7 +43,7 @@ class StepGradients:
             count: Its labeled regions.
 
         Returns:
-            The mean loss over all ranks, and whether it is finite on all of them.
+            The mean loss over all ranks, on the device.
         """
         figures = torch.stack([total.detach().float(), count.float()])
         if dist.is_available() and dist.is_initialized():
@@ -38,12 +51,15 @@ class StepGradients:
         total_everywhere, count_everywhere = figures.unbind()
         self._persons = count_everywhere if self._persons is None else self._persons + count_everywhere
         mean = total_everywhere / count_everywhere.clamp(min=1.0)
-        finite = bool(torch.isfinite(mean))
-        self._spoilt |= not finite
-        return mean, finite
+        self._means.append(HostCopy(mean))
+        return mean
+
+    def means(self) -> list[Tensor]:
+        """Return the mean losses of the step's batches, on the host: the same on all ranks."""
+        return [mean.wait() for mean in self._means]
 
     def finish(self, parameters: Iterable[nn.Parameter]) -> bool:
-        """Divide the step's gradients, or drop them where a batch was not finite.
+        """Divide the step's gradients, or drop them where a batch was not finite, and begin the next step.
 
         Args:
             parameters: Whose gradients.
@@ -51,16 +67,37 @@ class StepGradients:
         Returns:
             Whether the gradients are still there.
         """
-        spoilt, persons = self._spoilt, self._persons
-        self._spoilt, self._persons = False, None
-        for parameter in parameters:
-            if parameter.grad is None or persons is None:
-                continue
-            if spoilt:
+        finite, persons = all(map(math.isfinite, self.means())), self._persons
+        self._means, self._persons = [], None
+        changed = [parameter for parameter in parameters if parameter.grad is not None and persons is not None]
+        if not finite:
+            for parameter in changed:
                 parameter.grad = None  # the optimizer then leaves the parameter and its state alone
-            else:
-                parameter.grad /= persons.clamp(min=1.0).to(parameter.grad.device)
-        return not spoilt
+        elif persons is not None:
+            _divide([parameter.grad for parameter in changed if parameter.grad is not None], persons.clamp(min=1.0))
+        return finite
+
+
+def _divide(gradients: list[Tensor], number: Tensor) -> None:
+    """Divide gradients in place, those of a device at once: a kernel for many instead of one for each."""
+    by_device: dict[torch.device, list[Tensor]] = {}
+    for gradient in gradients:
+        by_device.setdefault(gradient.device, []).append(gradient)
+    for device, together in by_device.items():
+        torch._foreach_div_(together, number.to(device))
+
+
+def describe_not_finite(total: Tensor, keyframes: Sequence[Keyframe], *, step: int) -> str:
+    """Say where a loss that is not finite came from.
+
+    Args:
+        total: This rank's summed loss of the batch.
+        keyframes: Of the batch.
+        step: The optimizer step's number.
+    """
+    here = not bool(torch.isfinite(total))
+    where = f"keyframes {'; '.join(map(str, keyframes))}" if here else "keyframes of another rank"
+    return f"the loss of step {step} is not finite, from {where}"
 
 
 def world_size() -> int:

@@ -121,7 +121,9 @@ class SlowFast(nn.Module):
         Raises:
             InputError: The number of frames is no multiple of `alpha`.
         """
-        slow, fast = self.slow.enter(clips[:, :, self._slow_indices(clips.shape[2])]), self.fast.enter(clips)
+        # Frame by frame, since a list of indices would be copied to the device, and the host wait for that.
+        seen = torch.stack([clips[:, :, index] for index in self._slow_indices(clips.shape[2])], dim=2)
+        slow, fast = self.slow.enter(seen), self.fast.enter(clips)
         for index, lateral in enumerate(self.laterals):
             slow = torch.cat([slow, lateral(fast)], dim=1)
             slow, fast = self.slow.run_stage(slow, index), self.fast.run_stage(fast, index)

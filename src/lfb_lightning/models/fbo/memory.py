@@ -1,8 +1,9 @@
 """How FBO-NL lays out what its layers attend to: entries in G groups, and the persons who read each group.
 
-Packed: a group is a clip, with its filled slots at the front. The window belongs to a clip, not to a person, and is mostly
-empty, so the bank is projected once per clip and on filled rows only. All empty slots of `mask_padding=False` hold the same
-vector (zero, hence the projection's bias), so they are one entry that counts n times: its logit grows by log n.
+Packed: a group is a clip, with its filled slots at the front (`bank_window.Packing`). The window belongs to a clip, not to
+a person, and is mostly empty, so the bank is projected once per clip and on filled rows only. All empty slots of
+`mask_padding=False` hold the same vector (zero, hence the projection's bias), so they are one entry that counts n times: its
+logit grows by log n.
 
 Dense: a group is a person, with all slots of its clip's window. Its shapes follow from the input's shapes alone: nothing
 waits for the device, and torch.export can follow it.
@@ -19,6 +20,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor
 
+from lfb_lightning.bank_window import Packing
 from lfb_lightning.structures import Attention
 
 _NEVER = -1e9  # added to an fp32 logit: its weight is exactly 0; unlike -inf, a row of them has a softmax
@@ -87,36 +89,30 @@ class PackedMemory:
         empty: Float[Tensor, " D"],
         mask: Bool[Tensor, "B S"],
         clip_of_roi: Int[Tensor, " R"],
+        packing: Packing,
         *,
         mask_padding: bool,
     ) -> PackedMemory:
         """Pad the projected rows, which come clip by clip; `empty` stands for a clip's empty slots where they take part."""
-        counts = mask.sum(dim=1)  # [B]
-        clips = torch.arange(len(mask), device=mask.device)
-        width = int(counts.max()) + 1 if len(mask) else 1
-        slot = (mask.cumsum(dim=1) - 1)[mask]  # rank of each row within its clip
-        place = clips.repeat_interleave(counts) * width + slot
+        width, place = packing.width, packing.places
         log_count = torch.full((len(mask), width), -torch.inf, device=mask.device)
-        log_count.view(-1)[place] = 0.0
+        log_count.view(-1).index_fill_(0, place, 0.0)
         if not mask_padding:
-            log_count[:, -1] = torch.log(
-                (mask.shape[1] - counts).float()
-            )  # log 0 = -inf: a full window has no empty slot
-            place = torch.cat([place, clips * width + width - 1])
+            # log 0 = -inf: a full window has no empty slot
+            log_count[:, -1] = torch.log((mask.shape[1] - mask.sum(dim=1)).float())
+            last = torch.arange(len(mask), device=mask.device) * width + width - 1
+            place = torch.cat([place, last])
             rows = torch.cat([rows, empty.expand(len(mask), -1)])
         entries = rows.new_zeros(log_count.numel(), rows.shape[1]).index_copy(0, place, rows)
         exists = torch.isfinite(log_count).any(dim=1)
-        belongs = clip_of_roi[:, None] == clips[None, :]  # [R, B]; small
-        rank = (belongs.cumsum(dim=0) - 1).gather(1, clip_of_roi[:, None])[:, 0]
-        most_persons = max(int(belongs.sum(dim=0).max()), 1) if len(mask) else 1
         return cls(
             entries=entries.view(len(mask), width, rows.shape[1]),
             log_count=torch.where(exists[:, None], log_count, torch.zeros_like(log_count)),
             exists=exists[clip_of_roi],
             mask=mask,
             clip_of_roi=clip_of_roi,
-            place=clip_of_roi * most_persons + rank,
-            most_persons=most_persons,
+            place=packing.person_places,
+            most_persons=packing.most_persons,
         )
 
     def grouped(self, persons: Float[Tensor, "R D"]) -> Float[Tensor, "B P D"]:

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lfb_lightning.bank_window import Packing
 from lfb_lightning.models.fbo.memory import DenseMemory, Memory, PackedMemory
 from lfb_lightning.models.fbo.operator import required
 from lfb_lightning.models.fbo.standardizing import StandardizingFBO
@@ -49,9 +50,9 @@ class FBONonLocal(StandardizingFBO):
 
     Attributes:
         form: How the window is laid out, which changes the result by rounding errors only and is no part of a checkpoint:
-            `packed` or `dense` (see `memory`), or `auto`, which is packed except for torch.export. In training, dropout
-            draws other numbers in the dense form: an empty slot's are its own there, as in the reference
-            implementations, and those of all empty slots together in the packed one.
+            `packed` or `dense` (see `memory`), or `auto`, which is packed except for torch.export, and for torch.compile
+            where a window has no `packing`. In training, dropout draws other numbers in the dense form: an empty slot's
+            are its own there, as in the reference implementations, and those of all empty slots together in the packed one.
     """
 
     reads_bank = True
@@ -113,19 +114,27 @@ class FBONonLocal(StandardizingFBO):
     def _memory(self, window: BankWindow, clip_of_roi: Int[Tensor, " R"], dtype: torch.dtype) -> Memory:
         if self.form not in get_args(Form):
             raise ValueError(f"form is {self.form!r}, expected one of {', '.join(get_args(Form))}")
-        if self.form == "dense" or (self.form == "auto" and torch.compiler.is_exporting()):
+        if self.form == "dense" or (self.form == "auto" and _has_to_be_dense(window)):
             slots = window.padded(dtype)
             if self.norm_inputs:  # the empty slots stay zero
                 slots = torch.where(window.mask[:, :, None], self._standardize(slots), torch.zeros_like(slots))
             slots = self.dropout(self.long_term_projection(slots))
             return DenseMemory.of(slots, window.mask, clip_of_roi, mask_padding=self.mask_padding)
-        rows = window.packed(dtype)  # [N, C] filled slots, clip by clip
+        packing = window.packing or Packing.of(window.mask, clip_of_roi)
+        rows = window.packed(dtype, packing)  # [N, C] filled slots, clip by clip
         if self.norm_inputs:
             rows = self._standardize(rows)
         rows = self.dropout(self.long_term_projection(rows))
         # The reference implementations drop out every empty slot on its own; one mask for all here, since they are one entry.
         empty = self.dropout(self.long_term_projection.bias.to(rows.dtype))
-        return PackedMemory.of(rows, empty, window.mask, clip_of_roi, mask_padding=self.mask_padding)
+        return PackedMemory.of(rows, empty, window.mask, clip_of_roi, packing, mask_padding=self.mask_padding)
+
+
+def _has_to_be_dense(window: BankWindow) -> bool:
+    """Say whether a program is made of it that cannot follow sizes that are in the mask."""
+    if torch.compiler.is_exporting():
+        return True
+    return torch.compiler.is_compiling() and window.packing is None
 
 
 class NonLocalLayer(nn.Module):
