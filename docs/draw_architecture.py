@@ -30,7 +30,7 @@ FLOORS = [
         "data and pictures",
         [
             ("datasets/", "the paper's three, your own", 3.1),
-            ("mini_charades/", "generated data", 3.6),
+            ("mini_charades/  mini_epic/", "generated data", 3.6),
             ("viz/", "charts, the page", 2.1),
             ("exporting/", "safetensors, ONNX", 2.6),
         ],
@@ -61,7 +61,11 @@ FLOORS = [
         "ground",
         [
             ("files/", "durable writing, safe reading", 3.5),
-            ("structures  movable  boxes  errors  clock  ranges  processes", "the nouns that all floors share", 6.9),
+            (
+                "structures  bank_window  movable  boxes  errors  clock  ranges  processes",
+                "the nouns that all floors share",
+                6.9,
+            ),
         ],
     ),
 ]

@@ -13,7 +13,7 @@ from lfb_lightning.bank.memory import BankRows
 from lfb_lightning.clips import ClipSampling
 from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import AvaDataset, AvaKineticsDataset
-from lfb_lightning.datasets.bank_spacing import spacing_of
+from lfb_lightning.datasets.bank_split import spacing_of
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Detections, Keyframe
 from tests.conftest import GOLDEN

@@ -27,7 +27,7 @@ from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_mi
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.datasets import ActionSplit, BankSplit, ObjectSplit
-from lfb_lightning.datasets.bank_spacing import entries_of, spacing_of
+from lfb_lightning.datasets.bank_split import entries_of, spacing_of
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.lightning import ExtractionDataModule, ExtractionTask
 from lfb_lightning.lightning.callbacks.bank_writing import BankWriting

@@ -3,7 +3,6 @@
 from lfb_lightning.datasets.action_dataset import (
     ActionDataset,
     ActionSplit,
-    BankSplit,
     Cacheable,
     Checkable,
     LabeledRegions,
@@ -12,6 +11,7 @@ from lfb_lightning.datasets.action_dataset import (
 from lfb_lightning.datasets.ava.dataset import AvaDataset
 from lfb_lightning.datasets.ava.split import AvaSplit
 from lfb_lightning.datasets.ava_kinetics.dataset import AvaKineticsDataset
+from lfb_lightning.datasets.bank_split import BankSplit
 from lfb_lightning.datasets.charades.dataset import CharadesDataset
 from lfb_lightning.datasets.charades.split import CharadesSplit
 from lfb_lightning.datasets.epic.dataset import EpicDataset

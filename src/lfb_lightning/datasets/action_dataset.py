@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64
 
-from lfb_lightning.clock import Clock
+from lfb_lightning.datasets.bank_split import BankSplit
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.metrics.evaluator import Evaluator
 from lfb_lightning.structures import Item, Keyframe, Proposals
 from lfb_lightning.video.library import Library
-from lfb_lightning.video.protocol import Video
 
 
 class LabeledRegions(NamedTuple):
@@ -52,61 +51,6 @@ class ScoreColumns(NamedTuple):
     has_background: bool = False
     names: Mapping[int, str] | None = None
     blocks: Mapping[str, int] | None = None
-
-
-@runtime_checkable
-class BankSplit(Protocol):
-    """What a bank is made of: moments of videos and their regions. It is copied to the worker processes of loaders."""
-
-    @property
-    def name(self) -> str:
-        """Which split it is, such as train or val: the name of its folder in a bank."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """What `Keyframe.timestamp` counts: seconds for AVA, frames for a data set that is annotated per frame."""
-        ...
-
-    @property
-    def bank_threshold(self) -> float:
-        """Least confidence of the regions in the bank; 0 for a data set whose regions have none."""
-        ...
-
-    def video(self, video_id: str) -> Video:
-        """Open a video.
-
-        Args:
-            video_id: Its id in the data set's files.
-
-        Raises:
-            InputError: There is no such video.
-        """
-        ...
-
-    def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
-        """List the moments that the bank describes, each once.
-
-        Args:
-            choice: Value of the key `bank.keyframes`: which words there are is the data set's business.
-
-        Raises:
-            InputError: The data set does not know the word.
-        """
-        ...
-
-    def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
-        """Give the regions whose features the bank stores at a moment.
-
-        Args:
-            keyframe: One of `bank_keyframes`.
-            choice: Value of the key `bank.keyframes`.
-        """
-        ...
-
-    def describe(self) -> Mapping[str, object]:
-        """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""
-        ...
 
 
 @runtime_checkable

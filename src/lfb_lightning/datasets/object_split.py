@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lfb_lightning.ava.proposals import ProposalTable
 from lfb_lightning.clock import Clock
-from lfb_lightning.datasets.action_dataset import BankSplit
+from lfb_lightning.datasets.bank_split import BankSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.persons.object_boxes import ObjectBoxes
 from lfb_lightning.structures import Keyframe, Proposals

@@ -178,7 +178,7 @@ class RemoteStore:
         if self._objects is None:
             allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")  # options hide the environment's
             options = {"retry_config": _RETRIES, "client_options": {**_TIMEOUTS, "allow_http": allowed}}
-            remote = {} if self._url.text.startswith("file:") else options
+            remote: dict[str, Any] = {} if self._url.text.startswith("file:") else options
             try:
                 self._objects = from_url(self._url.text, **remote)
             except _errors(obstore) as error:
