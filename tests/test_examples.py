@@ -113,7 +113,7 @@ def test_example_composes_and_fits_what_it_builds(text, composed):
 def test_override_is_one_of_some_command(text, composed):
     if missing_plugin(text):
         pytest.skip("lfb-lightning[ray] is not installed")
-    actions = {"split": ["folder=a", "to=b"], "merge": ["folders=[a]", "to=b"]}
+    actions = {"split": ["folder=a", "to=b"], "merge": ["folders=[a]", "to=b"], "pack": ["folder=a", "to=b"]}
     attempts = [
         (name, [])
         for name in (

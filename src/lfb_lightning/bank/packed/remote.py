@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +164,8 @@ class RemoteStore:
         """Import obstore, and open the store in this process."""
         global _used_in
         try:
-            import obstore
-            from obstore.store import from_url
+            obstore: Any = import_module("obstore")
+            from_url: Any = import_module("obstore.store").from_url
         except ImportError as error:
             raise InputError(
                 f"bank {self.folder}: an object store is read with obstore, which is not installed; "
