@@ -94,36 +94,37 @@ def detector_spec(
         InputError: The classifier fits no FBO, or `fbo` is needed.
     """
     backbone, channels = backbone_spec(weights, layout, clip_set)
-    if clip_set is not None:
-        operator = fbo_spec(weights, channels, fbo, clip_set)
-        return {
-            "_target_": f"{MODELS}.assemble_detector",
-            "backbone": backbone,
-            "roi_features": {"_target_": f"{MODELS}.GlobalMean"},
-            "fbo": operator,
-            "num_classes": num_classes,
-            "dropout": layout.dropout,
-            **bank_spec(weights, channels, operator, clip_set),
-        }
-    roi_features = {
+    regions: dict[str, Any] = {"_target_": f"{MODELS}.GlobalMean"}
+    if clip_set is None:
+        regions, channels = _person_features(weights, layout, channels, fbo, temporal_max)
+    operator = fbo_spec(weights, channels, fbo, clip_set)
+    return {
+        "_target_": f"{MODELS}.assemble_detector",
+        "backbone": backbone,
+        "roi_features": regions,
+        "fbo": operator,
+        "num_classes": num_classes,
+        "dropout": layout.dropout,
+        **bank_spec(weights, channels, operator, clip_set),
+    }
+
+
+def _person_features(
+    weights: dict[str, torch.Tensor], layout: Layout, channels: int, fbo: str | None, temporal_max: bool
+) -> tuple[dict[str, Any], int]:
+    """Read how persons' features are taken from a map of `channels`, and how wide they are."""
+    regions = {
         "_target_": f"{MODELS}.RoIFeatures",
         "output_size": layout.roi_size,
         "sampling_ratio": 0,
         "aligned": layout.aligned,
     }
     if temporal_max:
-        roi_features["temporal_max"] = True
+        regions["temporal_max"] = True
     if layout.enlarge is not None:
-        roi_features["enlarge"] = list(layout.enlarge)
+        regions["enlarge"] = list(layout.enlarge)
     head = weights.get("head.weight")
     if fbo is None and SLOWFAST_MARK in weights and head is not None and head.shape[1] == 2 * channels:
-        roi_features["context"] = True  # no SlowFast was published with an FBO avg or max, whose head is as wide
+        regions["context"] = True  # no SlowFast was published with an FBO avg or max, whose head is as wide
         channels *= 2
-    return {
-        "_target_": f"{MODELS}.assemble_detector",
-        "backbone": backbone,
-        "roi_features": roi_features,
-        "fbo": fbo_spec(weights, channels, fbo),
-        "num_classes": num_classes,
-        "dropout": layout.dropout,
-    }
+    return regions, channels
