@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole path on generated video: data, baseline, banks, FBO nl / max / avg, evaluation, pictures, a page.
-# Usage: bash scripts/quickstart.sh [--out quickstart] [--seed 0] ...   (--help lists the rest)
+# Usage: bash scripts/quickstart.sh [--data mini_charades] [--out quickstart] [--seed 0] ...   (--help lists the rest)
 # Interrupt it at any time and run it again: finished stages are skipped.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"

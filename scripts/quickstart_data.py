@@ -99,6 +99,7 @@ DATA: Mapping[str, MiniData] = {
             figures=_GROUPS,
             shown=_SHOWN,
             video="MCTE001.mp4",
+            predict=lambda data: ["persons=none"],
             val_option="--num-test",
         ),
         MiniData(

@@ -203,7 +203,7 @@ def test_two_processes_give_what_one_gives(runs, from_bank, console, tmp_path):
         console("test", *given, *more)
     assert (tmp_path / "one" / "results.txt").read_bytes() == (tmp_path / "two" / "results.txt").read_bytes()
     # Plain SGD without dropout: what remains is the arithmetic of the loss and of averaging gradients.
-    plain = [*from_bank, "fbo.dropout=0", "model.dropout=0", "trainer.max_epochs=1", "optim.base_batch_size=4"]
+    plain = [*from_bank, "fbo.dropout=0.0", "model.dropout=0.0", "trainer.max_epochs=1", "optim.base_batch_size=4"]
     console("train", *plain, f"hydra.run.dir={tmp_path / 'train_one'}")
     console("train", *plain, "data.batch_size=2", *two, f"hydra.run.dir={tmp_path / 'train_two'}")
     one, other = (load_detector(checkpoint_of(tmp_path / name)).state_dict() for name in ("train_one", "train_two"))
