@@ -11,18 +11,16 @@ from lfb_lightning.mini_ava.figure import SIZE
 COLORS = ("red", "green", "blue", "yellow")
 VERBS = ("put", "shake", "turn", "lift", "wipe", "tap", "push", "squeeze")
 NOUNS = ("disk", "cross", "bars", "triangle", "ring", "square", "diamond", "dots", "sponge", "cloth", "lid")
-PUT, HANDLING, TAIL_VERBS = 0, (1, 2, 3, 4), (5, 6, 7)
-STOWED, TAIL_NOUNS = tuple(range(8)), (8, 9, 10)
+PUT, HANDLING = 0, (1, 2, 3, 4)
+TAIL_VERBS = (5, 6, 7)
+STOWED = tuple(range(8))
+TAIL_NOUNS = (8, 9, 10)
 PAIRS = tuple((verb, noun) for verb in TAIL_VERBS for noun in TAIL_NOUNS)
 STOW_SECONDS = 60.0  # for which the shelf is in view
 FIRST_HANDLING = 94.0  # seconds; a window of 40 s around a later moment holds nothing of the shelf
 SHELF = ((16.0, 56.0), (48.0, 56.0), (80.0, 56.0))  # middles of the three boxes, in pixels
 SHELF_HALF, CLOSED_HALF = (14.0, 14.0), (18.0, 14.0)  # half width and height of a box in pixels
-_STOWS = (
-    (4.0, 18.0),
-    (22.0, 36.0),
-    (40.0, 54.0),
-)  # when something may begin to be put into the first, second, third box
+_STOWS = ((4.0, 18.0), (22.0, 36.0), (40.0, 54.0))  # when something may begin to be put into each box
 _STOW_LENGTH, _RHYTHM, _LENGTH = 5.0, 6.0, (3.0, 5.0)
 _TAIL_SHARE, _TAIL_BEGIN, _TAIL_LENGTH = 0.5, (64.0, 84.0), 4.0
 _FAVORED, _OTHER = 0.4, 0.2  # of a noun's verbs: number `noun % 4`, and each of the other three
