@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parents[2] / "src"
         ("lfb-train fbo=", ["fbo=avg", "fbo=max", "fbo=nl", "fbo=nl_small", "fbo=none", "fbo=xattn"]),
         ("lfb train fbo=nl_", ["fbo=nl_small"]),
         ("/env/bin/lfb-train -m fbo=nl,av", ["fbo=nl,avg"]),
-        ("lfb train experiment=mini", ["experiment=mini_ava", "experiment=mini_ava_lfb"]),
+        ("lfb train experiment=mini_a", ["experiment=mini_ava", "experiment=mini_ava_lfb"]),
         ("lfb train fb", ["fbo.", "fbo="]),
         ("lfb train trainer.max", ["trainer.max_epochs="]),
         ("lfb train optim.opt", ["optim.optimizer."]),

@@ -74,7 +74,6 @@ class DetectionTask(LightningModule):
         self.loss: Any = loss  # a module that is a models.Loss
         self.optimization = optimization
         self.evaluator = evaluator(action_threshold)
-        self._reads_logits = reads_logits(self.evaluator)
         self.batch_size = batch_size
         self.num_training_batches = num_training_batches
         self.config_text = config_text
@@ -223,11 +222,13 @@ class DetectionTask(LightningModule):
     def _collect(self, batch: ClipBatch) -> Detections:
         logits = self(batch)
         found = self._detections(batch, self.loss.scores(logits))
-        self.evaluator.update(self._detections(batch, self._evaluated(logits)) if self._reads_logits else found)
+        self.evaluator.update(
+            self._detections(batch, self._evaluated(logits)) if reads_logits(self.evaluator) else found
+        )
         return found
 
     def _evaluated(self, logits: Tensor) -> Tensor:
-        return logits.float() if self._reads_logits else self.loss.scores(logits)
+        return logits.float() if reads_logits(self.evaluator) else self.loss.scores(logits)
 
     def _detections(self, batch: ClipBatch, scores: Tensor) -> Detections:
         if self.times_person_score:
