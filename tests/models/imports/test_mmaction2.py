@@ -93,6 +93,30 @@ def test_tiny_model_from_end_to_end(model, tmp_path):
     torch.testing.assert_close(logits, io[f"out.{model}.logits"], atol=2e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("model", ["baseline", "nl", "max"])
+def test_a_classifier_of_two_layers(model, tmp_path):
+    """mmaction2's `mlp_head`: a linear layer, ReLU, and a linear layer in the place of the one."""
+    io, weights, name = golden.load("tiny_c4_io"), tiny_weights(model), "roi_head.bbox_head.fc_cls"
+    generator = torch.Generator().manual_seed(0)
+    width = weights[f"{name}.weight"].shape[1]
+    first = torch.randn(7, width, generator=generator), torch.randn(7, generator=generator)
+    last = torch.randn(len(weights.pop(f"{name}.bias")), 7, generator=generator)
+    del weights[f"{name}.weight"]
+    weights |= {f"{name}.0.weight": first[0], f"{name}.0.bias": first[1]}
+    weights |= {f"{name}.2.weight": last, f"{name}.2.bias": torch.arange(float(len(last)))}
+    detector = imported(tmp_path, model, weights)
+    window = None if model == "baseline" else window_of(io["input.lt_feat"])
+    with torch.inference_mode():
+        short_term = io["mid.roi_feats"].flatten(1)
+        read = detector.fbo(short_term, window, torch.arange(9))
+        features = short_term if model == "baseline" else torch.cat([short_term, read], dim=1)
+        hidden = (features @ first[0].T + first[1]).clamp(min=0)
+        expected = hidden @ last.T + torch.arange(float(len(last)))
+        torch.testing.assert_close(
+            detector.classify(short_term, window, torch.arange(9)), expected, atol=1e-4, rtol=1e-5
+        )
+
+
 def test_tiny_nl_layer_by_layer(tmp_path):
     io = golden.load("tiny_c4_io")
     detector = imported(tmp_path, "nl", tiny_weights("nl"))

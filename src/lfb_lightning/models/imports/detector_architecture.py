@@ -9,6 +9,7 @@ import torch
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models.imports.architecture import SLOWFAST_MARK, backbone_spec
+from lfb_lightning.models.imports.classifier import head_spec, reading_layer
 from lfb_lightning.models.imports.rules import MODELS, ClipSet, Layout
 
 
@@ -26,7 +27,8 @@ def fbo_spec(
     Raises:
         InputError: The classifier fits no FBO, or the hint is needed.
     """
-    head_in = weights["head.weight"].shape[1] if "head.weight" in weights else channels
+    classifier = reading_layer(weights)
+    head_in = channels if classifier is None else classifier.shape[1]
     if "fbo.short_term_projection.weight" in weights:
         layers = {int(match[1]) for key in weights if (match := re.match(r"fbo\.layers\.(\d+)\.", key))}
         return {
@@ -67,7 +69,11 @@ def bank_spec(
     if clip_set is None or clip_set.bank_name is None or fbo["_target_"].endswith("FBONone"):
         return {}
     projection = weights.get("fbo.long_term_projection.weight")
-    width = weights["head.weight"].shape[1] - channels if projection is None else projection.shape[1]
+    classifier = reading_layer(weights)
+    if projection is not None:
+        width = projection.shape[1]
+    else:
+        width = channels if classifier is None else classifier.shape[1] - channels
     return {"bank_name": clip_set.bank_name, **({} if width == channels else {"bank_channels": width})}
 
 
@@ -105,6 +111,7 @@ def detector_spec(
         "fbo": operator,
         "num_classes": num_classes,
         "dropout": layout.dropout,
+        **head_spec(weights),
         **bank_spec(weights, channels, operator, clip_set),
     }
 
@@ -123,7 +130,7 @@ def _person_features(
         regions["temporal_max"] = True
     if layout.enlarge is not None:
         regions["enlarge"] = list(layout.enlarge)
-    head = weights.get("head.weight")
+    head = reading_layer(weights)
     if fbo is None and SLOWFAST_MARK in weights and head is not None and head.shape[1] == 2 * channels:
         regions["context"] = True  # no SlowFast was published with an FBO avg or max, whose head is as wide
         channels *= 2

@@ -11,6 +11,7 @@ import torch
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.models.checkpoint import build_detector
+from lfb_lightning.models.imports.classifier import scoring_layer
 from lfb_lightning.models.imports.clip_sets import clip_set_of, told_of
 from lfb_lightning.models.imports.detector_architecture import detector_spec
 from lfb_lightning.models.imports.imported import Imported
@@ -23,6 +24,7 @@ from lfb_lightning.models.parameter_limit import no_larger_than
 
 _NESTED = ("state_dict", "model_state", "model", "module", "blobs")
 _BN_EPSILON = 1e-5
+_MOST_PERSON_CLASSES = 200  # AVA's heads have 80 or 81 rows; Kinetics' share their layout in two code bases
 _TEMPORAL_MAX = r"temporal_pool_mode['\"]?\s*[=:]\s*['\"]max['\"]"  # in mmaction2's configuration text
 
 
@@ -72,19 +74,21 @@ def _imported(content: dict[str, Any], fbo: str | None, strict: bool, path: str)
     report = ImportReport(layout.name)
     has_head = not _is_recognizer(source, layout)
     weights, origins = _renamed(source if layout.join is None else layout.join(source), layout, report)
-    clip_set = clip_set_of(layout, source, weights.get("head.weight"), strict=strict)
-    has_head = has_head and "head.weight" in weights and (clip_set is not None or not _has_clip_classes(weights))
+    classifier = scoring_layer(weights)
+    clip_set = clip_set_of(layout, source, classifier, strict=strict)
+    if classifier is None or (clip_set is None and len(classifier) > _MOST_PERSON_CLASSES):
+        has_head = False
     if not has_head:
         _leave_out(r"head\..*", CLIP_CLASSIFIER, weights, origins, report)
     if has_head and layout.classes_from_zero and clip_set is None:
         _shift_classes(weights)
-    num_classes = len(weights["head.weight"]) if has_head else 81
+    scores = scoring_layer(weights)
     text = _config_text(content)
     spec = detector_spec(
         weights,
         layout,
         fbo or _fbo_of_config(text),
-        num_classes,
+        81 if scores is None else len(scores),
         clip_set=clip_set,
         temporal_max=bool(re.search(_TEMPORAL_MAX, text)),
     )
@@ -152,11 +156,6 @@ def _leave_out(
 
 def _is_recognizer(source: dict[str, torch.Tensor], layout: Layout) -> bool:
     return bool(layout.recognizer) and any(re.fullmatch(layout.recognizer, key) for key in source)
-
-
-def _has_clip_classes(weights: dict[str, torch.Tensor]) -> bool:
-    """Tell Kinetics classifiers, which share the detectors' layout in two code bases; AVA's heads have 80 or 81 rows."""
-    return len(weights["head.weight"]) > 200
 
 
 def _shift_classes(weights: dict[str, torch.Tensor]) -> None:

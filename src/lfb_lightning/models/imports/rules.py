@@ -141,7 +141,7 @@ MMACTION2_CLIPS = {
 }
 CLIP_CLASSIFIER = "a clip classifier's head: a detector has its own"
 MMACTION2_REST = (  # what all of its detectors and recognizers have
-    Rule(r"roi_head\.bbox_head\.fc_cls\.(weight|bias)", r"head.\1"),
+    Rule(r"roi_head\.bbox_head\.fc_cls\.((?:[02]\.)?(?:weight|bias))", r"head.\1"),
     Rule(r"cls_head\..*", None, CLIP_CLASSIFIER),
     Rule(r"data_preprocessor\..*", None, "normalization: data.mean and data.std here"),
     Rule(r"ema_.*", None, "a moving average of the weights: the weights themselves are used"),
