@@ -7,9 +7,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from rich.progress import Progress
-
 from lfb_lightning.mini_ava.files import HARD, MiniAVA, generate
+from lfb_lightning.mini_ava.writing import show_writing
 
 
 def main() -> None:
@@ -33,15 +32,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = vars(parser.parse_args())
     out_dir, processes = arguments.pop("out_dir"), arguments.pop("processes")
-    with Progress() as progress:
-        task = progress.add_task("mini-AVA: videos", total=None)
-        generate(
-            out_dir,
-            replace(HARD if arguments["hard"] else MiniAVA(), **arguments),
-            processes=processes,
-            on_video=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    print(f"mini-AVA is in {out_dir}")
+    recipe = replace(HARD if arguments["hard"] else MiniAVA(), **arguments)
+    show_writing(
+        "mini-AVA",
+        lambda on_video: generate(out_dir, recipe, processes=processes, on_video=on_video),
+        out_dir,
+    )
 
 
 if __name__ == "__main__":

@@ -6,27 +6,23 @@ processes write them. `mini_ava.json` is written last; a folder that has one is 
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from lfb_lightning.ava.annotations import write_annotations
 from lfb_lightning.ava.label_map import write_label_map
-from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file, write_durably
-from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.mini_ava.actions import ACTION_NAMES, HARD_ACTION_NAMES
 from lfb_lightning.mini_ava.drawing import actor_box, draw_frame
 from lfb_lightning.mini_ava.encoding import encode_video
 from lfb_lightning.mini_ava.figure import Figure
 from lfb_lightning.mini_ava.hard_scenario import draw_hard_scenario
 from lfb_lightning.mini_ava.scenario import draw_scenario
+from lfb_lightning.mini_ava.writing import OnVideo, no_progress, write_set
 from lfb_lightning.structures import Keyframe
 
 ORIGIN_SECOND = 900  # AVA's cuts start at second 900 of the movie
@@ -79,7 +75,7 @@ def generate(
     recipe: MiniAVA,
     *,
     processes: int = 1,
-    on_video: Callable[[int, int], None] = lambda done, total: None,
+    on_video: OnVideo = no_progress,
 ) -> None:
     """Write the data set, unless the folder holds it already.
 
@@ -87,30 +83,28 @@ def generate(
         out_dir: The folder to write into.
         recipe: What to write.
         processes: How many videos are encoded at the same time.
-        on_video: Called with the number of finished videos and that of all videos after each one.
+        on_video: Called after each video.
 
     Raises:
         InputError: The folder holds a finished mini-AVA of another recipe.
     """
     out_dir = Path(out_dir)
-    stamp = out_dir / "mini_ava.json"
-    if stamp.is_file():
-        found = read_json_object(stamp, what="mini-AVA", remedy="choose another folder")
-        if found != recipe.content:
-            raise InputError(
-                f"{out_dir} holds a mini-AVA made with {found}, not {recipe.content}: choose another folder."
-            )
-        return
-    (out_dir / "videos").mkdir(parents=True, exist_ok=True)
-    jobs = [(recipe, split, number) for split in _SPLITS for number in range(len(recipe.videos(split)))]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        results = pool.map(_write_video, [out_dir / "videos"] * len(jobs), *zip(*jobs, strict=True))
-        for done, _ in enumerate(results, 1):
-            on_video(done, len(jobs))
-    write_label_map(out_dir / "mini_ava_action_list.pbtxt", HARD_ACTION_NAMES if recipe.hard else ACTION_NAMES)
-    for split in _SPLITS:
-        _write_tables(out_dir, recipe, split)
-    write_durably(stamp, json.dumps(recipe.content).encode())
+
+    def write_tables() -> None:
+        write_label_map(out_dir / "mini_ava_action_list.pbtxt", HARD_ACTION_NAMES if recipe.hard else ACTION_NAMES)
+        for split in _SPLITS:
+            _write_tables(out_dir, recipe, split)
+
+    write_set(
+        out_dir,
+        name="mini-AVA",
+        recipe=recipe.content,
+        videos=[(recipe, split, number) for split in _SPLITS for number in range(len(recipe.videos(split)))],
+        write_video=_write_video,
+        write_tables=write_tables,
+        processes=processes,
+        on_video=on_video,
+    )
 
 
 def scenario_of(recipe: MiniAVA, split: str, number: int) -> tuple[Sequence[Figure], np.random.Generator]:

@@ -6,8 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from rich.progress import Progress
-
+from lfb_lightning.mini_ava.writing import show_writing
 from lfb_lightning.mini_charades.files import MiniCharades, generate
 
 
@@ -27,15 +26,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = vars(parser.parse_args())
     out_dir, processes = arguments.pop("out_dir"), arguments.pop("processes")
-    with Progress() as progress:
-        task = progress.add_task("mini-Charades: videos", total=None)
-        generate(
-            out_dir,
-            MiniCharades(**arguments),
-            processes=processes,
-            on_video=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    print(f"mini-Charades is in {out_dir}")
+    recipe = MiniCharades(**arguments)
+    show_writing(
+        "mini-Charades",
+        lambda on_video: generate(out_dir, recipe, processes=processes, on_video=on_video),
+        out_dir,
+    )
 
 
 if __name__ == "__main__":

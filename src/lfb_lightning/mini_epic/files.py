@@ -6,19 +6,15 @@ file `mini_epic.json` is written last; a folder that has one is finished and lef
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
-from lfb_lightning.files.json_file import read_json_object
 from lfb_lightning.mini_ava.encoding import encode_video
+from lfb_lightning.mini_ava.writing import OnVideo, no_progress, write_set
 from lfb_lightning.mini_epic.drawing import draw_frame
 from lfb_lightning.mini_epic.objects import object_rows
 from lfb_lightning.mini_epic.scenario import FIRST_HANDLING, Scene, draw_scene
@@ -69,7 +65,7 @@ def generate(
     recipe: MiniEPIC,
     *,
     processes: int = 1,
-    on_video: Callable[[int, int], None] = lambda done, total: None,
+    on_video: OnVideo = no_progress,
 ) -> None:
     """Write the data set, unless the folder holds it already.
 
@@ -77,36 +73,30 @@ def generate(
         out_dir: The folder to write into.
         recipe: What to write.
         processes: How many videos are encoded at the same time; with 1, in this process.
-        on_video: Called with the number of finished videos and that of all videos after each one.
+        on_video: Called after each video.
 
     Raises:
         InputError: The folder holds a finished mini-EPIC of another recipe.
     """
     out_dir = Path(out_dir)
-    stamp = out_dir / "mini_epic.json"
-    if stamp.is_file():
-        found = read_json_object(stamp, what="mini-EPIC", remedy="choose another folder")
-        if found != asdict(recipe):
-            raise InputError(
-                f"{out_dir} holds a mini-EPIC made with {found}, not {asdict(recipe)}: choose another folder."
-            )
-        return
-    (out_dir / "videos").mkdir(parents=True, exist_ok=True)
-    jobs = [(recipe, split, number) for split in _SPLITS for number in range(len(recipe.videos(split)))]
-    arguments = [[out_dir / "videos"] * len(jobs), *zip(*jobs, strict=True)]
-    if processes == 1:
-        for done, _ in enumerate(map(_write_video, *arguments), 1):
-            on_video(done, len(jobs))
-    else:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            for done, _ in enumerate(pool.map(_write_video, *arguments), 1):
-                on_video(done, len(jobs))
-    listed = {split: _listed(recipe, split) for split in _SPLITS}
-    for name, text in tables(_FLAVORS[recipe.flavor], listed, seconds=recipe.seconds, fps=recipe.fps).items():
-        write_durably(out_dir / name, text.encode())
-    for split in _SPLITS:
-        write_durably(out_dir / f"mini_epic_{split}_objects.csv", _objects(recipe, split).encode())
-    write_durably(stamp, json.dumps(asdict(recipe)).encode())
+
+    def write_tables() -> None:
+        listed = {split: _listed(recipe, split) for split in _SPLITS}
+        for name, text in tables(_FLAVORS[recipe.flavor], listed, seconds=recipe.seconds, fps=recipe.fps).items():
+            write_durably(out_dir / name, text.encode())
+        for split in _SPLITS:
+            write_durably(out_dir / f"mini_epic_{split}_objects.csv", _objects(recipe, split).encode())
+
+    write_set(
+        out_dir,
+        name="mini-EPIC",
+        recipe=asdict(recipe),
+        videos=[(recipe, split, number) for split in _SPLITS for number in range(len(recipe.videos(split)))],
+        write_video=_write_video,
+        write_tables=write_tables,
+        processes=processes,
+        on_video=on_video,
+    )
 
 
 def scene_of(recipe: MiniEPIC, split: str, number: int) -> Scene:

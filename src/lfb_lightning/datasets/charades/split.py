@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float64
 
 from lfb_lightning.clips.frame_sampling import center_range, frames_around, segment_centers
 from lfb_lightning.clock import Clock
@@ -16,14 +16,13 @@ from lfb_lightning.datasets.charades.checks import check_tables
 from lfb_lightning.datasets.charades.settings import CharadesSettings
 from lfb_lightning.datasets.charades.tables import CharadesTables
 from lfb_lightning.datasets.checks.findings import SplitReport
+from lfb_lightning.datasets.whole_clips import WHOLE_FRAME, WholeClips
 from lfb_lightning.metrics.video_evaluator import VideoMeanAP
-from lfb_lightning.structures import Item, Keyframe, Proposals
+from lfb_lightning.structures import Item, Keyframe
 from lfb_lightning.video.protocol import Video
 
-_WHOLE_FRAME = np.array([[0.0, 0.0, 1.0, 1.0]])
 
-
-class CharadesSplit:
+class CharadesSplit(WholeClips):
     """One split of a data set in the formats of Charades; an `ActionSplit`.
 
     Its training and bank follow the paper's code: a clip per video and epoch around a frame that is drawn, labeled with what
@@ -33,9 +32,6 @@ class CharadesSplit:
         data: Where its files lie and which clips are read.
         name: Name of the split: train, val or test.
     """
-
-    bank_threshold = 0.0
-    bank_entries = "clips"
 
     def __init__(self, data: CharadesSettings, name: str) -> None:
         self.data = data
@@ -75,7 +71,7 @@ class CharadesSplit:
         first, last = center_range(self.tables.num_frames(item.number), self.data.span)
         center = int(torch.randint(first, last + 1, (), generator=generator))
         keyframe = item.keyframe._replace(timestamp=center)
-        return LabeledRegions(keyframe, _WHOLE_FRAME, np.ones(1), self._labels_around(item.number, center)[None])
+        return LabeledRegions(keyframe, WHOLE_FRAME, np.ones(1), self._labels_around(item.number, center)[None])
 
     def evaluation_items(self) -> Sequence[Item]:
         """List the middles of `val_segments` equal parts of each evaluated video."""
@@ -84,10 +80,6 @@ class CharadesSplit:
     def test_items(self) -> Sequence[Item]:
         """List the middles of `test_segments` equal parts of each evaluated video."""
         return self._segments(self.data.test_segments)
-
-    def evaluation_regions(self, item: Item) -> Proposals:
-        """Give the whole frame."""
-        return Proposals(_WHOLE_FRAME, np.ones(1))
 
     def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
         """List every `bank_step`th frame of every video, those without an action too.
@@ -100,10 +92,6 @@ class CharadesSplit:
             for number, video in enumerate(self.tables.videos)
             for frame in self._bank_frames(number)
         ]
-
-    def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
-        """Give the whole frame."""
-        return Proposals(_WHOLE_FRAME, np.ones(1))
 
     def stored_items(self, *, training: bool) -> Sequence[Item]:
         """List the entries of the bank in the videos that are trained or evaluated.
@@ -133,10 +121,6 @@ class CharadesSplit:
         labels = self._stored[keyframe]
         return np.repeat(labels[None], len(boxes), axis=0), np.ones(len(boxes), dtype=bool)
 
-    def stored_scored(self, scores: Float[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
-        """Score every entry of the bank."""
-        return np.ones(len(scores), dtype=bool)
-
     def evaluator(self, *, action_threshold: float | None) -> VideoMeanAP:
         """Make an evaluator by the mAP over videos.
 
@@ -161,10 +145,6 @@ class CharadesSplit:
         """List the middles of `test_segments` equal parts of every video, sorted by video and time."""
         numbers = range(len(self.tables.videos))
         return sorted({item.keyframe for item in self._segments_of(numbers, self.data.test_segments)})
-
-    def annotated_boxes(self, keyframe: Keyframe) -> Float64[np.ndarray, "P 4"]:
-        """Give no box: videos are annotated, and not regions."""
-        return np.zeros((0, 4))
 
     def describe(self) -> dict[str, object]:
         """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float64
 
 from lfb_lightning.clips.frame_sampling import center_range
 from lfb_lightning.clock import Clock
@@ -16,14 +16,13 @@ from lfb_lightning.datasets.epic.checks import check_tables
 from lfb_lightning.datasets.epic.settings import EpicSettings
 from lfb_lightning.datasets.epic.stored import StoredSegments
 from lfb_lightning.datasets.epic.tables import EpicTables
+from lfb_lightning.datasets.whole_clips import WHOLE_FRAME, WholeClips
 from lfb_lightning.metrics.segment_evaluator import SegmentAccuracy
-from lfb_lightning.structures import Item, Keyframe, Proposals
+from lfb_lightning.structures import Item, Keyframe
 from lfb_lightning.video.protocol import Video
 
-_WHOLE_FRAME = np.array([[0.0, 0.0, 1.0, 1.0]])
 
-
-class EpicSplit:
+class EpicSplit(WholeClips):
     """One split of a data set in the formats of EPIC-Kitchens; an `ActionSplit`.
 
     Its training and bank follow the paper's code: a clip around a frame that is drawn from a segment, labeled with the
@@ -33,9 +32,6 @@ class EpicSplit:
         data: Where its files lie and which clips are read.
         name: Name of the split: train, val or test.
     """
-
-    bank_threshold = 0.0
-    bank_entries = "clips"
 
     def __init__(self, data: EpicSettings, name: str) -> None:
         self.data = data
@@ -84,7 +80,7 @@ class EpicSplit:
         first, last = self._centers(item.number)
         center = int(torch.randint(first, last + 1, (), generator=generator))
         keyframe = item.keyframe._replace(timestamp=center)
-        return LabeledRegions(keyframe, _WHOLE_FRAME, np.ones(1), self.tables.shown[item.number][None])
+        return LabeledRegions(keyframe, WHOLE_FRAME, np.ones(1), self.tables.shown[item.number][None])
 
     def evaluation_items(self) -> Sequence[Item]:
         """List the middles of `val_clips` equal parts of each segment."""
@@ -93,10 +89,6 @@ class EpicSplit:
     def test_items(self) -> Sequence[Item]:
         """List the middles of `test_clips` equal parts of each segment."""
         return self._items(self.data.test_clips)
-
-    def evaluation_regions(self, item: Item) -> Proposals:
-        """Give the whole frame."""
-        return Proposals(_WHOLE_FRAME, np.ones(1))
 
     def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
         """List every `bank_step`th frame of every video with a segment, up to its end; the first frame is none of them.
@@ -110,10 +102,6 @@ class EpicSplit:
             for video_id in self.tables.video_ids
             for frame in range(step, self.tables.num_frames(video_id) + 1, step)
         ]
-
-    def bank_regions(self, keyframe: Keyframe, choice: str) -> Proposals:
-        """Give the whole frame."""
-        return Proposals(_WHOLE_FRAME, np.ones(1))
 
     def stored_items(self, *, training: bool) -> Sequence[Item]:
         """List entries of the bank within segments, or for each segment the one nearest to its middle.
@@ -137,10 +125,6 @@ class EpicSplit:
         """
         shown = self.tables.shown[self.stored.owners[keyframe]]
         return np.repeat(shown[None], len(boxes), axis=0), np.ones(len(boxes), dtype=bool)
-
-    def stored_scored(self, scores: Float[np.ndarray, " P"]) -> Bool[np.ndarray, " P"]:
-        """Score every entry of the bank."""
-        return np.ones(len(scores), dtype=bool)
 
     def evaluator(self, *, action_threshold: float | None) -> SegmentAccuracy:
         """Make an evaluator by the accuracy over segments.
@@ -167,10 +151,6 @@ class EpicSplit:
     def used_keyframes(self) -> Sequence[Keyframe]:
         """List the middles of all segments, sorted by video and time."""
         return sorted({item.keyframe for item in self._items(1)})
-
-    def annotated_boxes(self, keyframe: Keyframe) -> Float64[np.ndarray, "P 4"]:
-        """Give no box: segments are annotated, and not regions."""
-        return np.zeros((0, 4))
 
     def describe(self) -> dict[str, object]:
         """Describe what decides the pixels of a clip beside how it is cut, for the bank's manifest."""

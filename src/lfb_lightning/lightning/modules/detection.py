@@ -221,10 +221,8 @@ class DetectionTask(LightningModule):
 
     def _collect(self, batch: ClipBatch) -> Detections:
         logits = self(batch)
-        found = self._detections(batch, self.loss.scores(logits))
-        self.evaluator.update(
-            self._detections(batch, self._evaluated(logits)) if reads_logits(self.evaluator) else found
-        )
+        found, ranked = (self._detections(batch, of) for of in (self.loss.scores(logits), self._evaluated(logits)))
+        self.evaluator.update(ranked)
         return found
 
     def _evaluated(self, logits: Tensor) -> Tensor:
