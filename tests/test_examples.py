@@ -135,7 +135,12 @@ def test_override_is_one_of_some_command(text, composed):
     pytest.fail("\n".join(told))
 
 
-SMALL = {"parts=4": "parts=2", "to=banks/fp16/train": "to=banks/merged"}  # mini-AVA has three videos, and that bank
+SMALL = {
+    "parts=4": "parts=2",  # mini-AVA has three videos
+    "to=banks/fp16/train": "to=banks/merged",  # and that bank
+    "annotations=/data/charades/Charades_v1_test.csv": "annotations=Charades_v1_test.csv",
+    "detections=X/results.txt": "detections=scores.txt",
+}
 
 
 def make_scores(folder):
