@@ -140,6 +140,8 @@ SMALL = {
     "to=banks/fp16/train": "to=banks/merged",  # and that bank
     "annotations=/data/charades/Charades_v1_test.csv": "annotations=Charades_v1_test.csv",
     "detections=X/results.txt": "detections=scores.txt",
+    "detections=runs/verbs_test/results.npz": "detections=verbs.npz",
+    "nouns=runs/nouns_test/results.npz": "nouns=nouns.npz",
 }
 
 
