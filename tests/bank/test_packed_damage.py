@@ -5,8 +5,9 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from lfb_lightning.bank import BankWriter, FeatureBank, WindowSpec
+from lfb_lightning.bank import BankWriter, FeatureBank, WindowSpec, finish_bank
 from lfb_lightning.bank.packed.form import ENTRY, INDEX_HEAD, SHARD, Entry
 from lfb_lightning.bank.packed.packing import pack, unpack
 from lfb_lightning.bank.verify import verify
@@ -128,6 +129,53 @@ def test_an_index_that_claims_too_much_takes_no_memory(packed, change, said):
     rewrite_index(packed, claim)
     with pytest.raises(InputError, match=said):
         FeatureBank.open(packed).timestamps("v0")
+
+
+def test_a_shard_of_another_bank_under_this_ones_name_is_refused(tmp_path):
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:  # the same times, boxes and scores, as two checkpoints make them
+        made, rows = provenance(precision="fp16", channels=6), 20
+        writer = BankWriter(folder, made)
+        writer.write(
+            "v",
+            timestamps=torch.arange(900, 920),
+            boxes=torch.zeros(rows, 4).double(),
+            scores=torch.ones(rows).double(),
+            features=torch.full((rows, 6), 1.0 if folder.name == "one" else 2.0),
+        )
+        finish_bank(folder, made, ["v"])
+        pack(FeatureBank.open(folder), folder / "packed")
+    mine, theirs = (next((folder / "packed").glob("*.shard")) for folder in folders)
+    mine.write_bytes(theirs.read_bytes())
+    bank = FeatureBank.open(folders[0] / "packed")
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"\.shard: is not the one that the index was written with; run lfb-bank"):
+            bank.window(Keyframe("v", 910), WindowSpec())
+
+
+def index_of(ids):
+    """Change an index into one of the same entries with other ids, as somebody would who also computes the checksums."""
+
+    def change(content):
+        _, _, shards, videos, _, _ = INDEX_HEAD.unpack(content[: INDEX_HEAD.size])
+        begin = INDEX_HEAD.size + shards * SHARD.itemsize
+        for number, text in enumerate(ids):
+            place = begin + number * ENTRY.itemsize
+            entry = Entry.unpack(bytes(content[place : place + ENTRY.itemsize]))
+            content[place : place + ENTRY.itemsize] = entry.pack(text)
+        content[begin + videos * ENTRY.itemsize :] = b"".join(ids)
+
+    return change
+
+
+def test_ids_that_are_no_text_or_do_not_ascend_are_refused(tmp_path):
+    for ids, said in (([b"a", b"\xff"], "an id is no text"), ([b"b", b"a"], "do not ascend"), ([b"a", b"a"], "ascend")):
+        folder = tmp_path / ids[0].decode() / ids[1].hex()
+        pack(random_bank(folder / "bank", ids=["a", "b"]), folder / "packed")
+        rewrite_index(folder / "packed", index_of(ids))
+        with pytest.raises(InputError, match=rf"index-.*\.idx: cannot be used \(.*{said}"):
+            _ = FeatureBank.open(folder / "packed").videos
+        assert said in problems(folder / "packed")
 
 
 def test_a_head_that_claims_more_shards_is_refused(packed):

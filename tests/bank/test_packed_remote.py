@@ -124,6 +124,11 @@ def test_what_is_no_packed_bank_is_refused(served, cache):
     with pytest.raises(InputError, match=r"s3://\.\.\.: holds more than a place") as told:
         FeatureBank.open("s3://user:secret@bucket/else")
     assert "secret" not in str(told.value)
+    with pytest.raises(InputError, match=r"s3://\.\.\.: holds more than a place") as told:
+        FeatureBank.open("s3://:secret@bucket/else")
+    assert "secret" not in str(told.value)
+    with pytest.raises(InputError, match=r"bank s3://\.\.\.: is no URL"):
+        FeatureBank.open("s3://[bucket/else")
     objects.content["one/manifest.json"] = (cache.parent / "folder" / "manifest.json").read_bytes()
     with pytest.raises(InputError, match="needs a packed one: lfb-bank pack"):
         FeatureBank.open("s3://bucket/one/")

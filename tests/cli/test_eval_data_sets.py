@@ -228,3 +228,22 @@ def test_epic_refuses_what_would_shift_its_classes_and_what_it_does_not_read(her
         "label_map is for protocol=ava"
         in here("eval", "protocol=epic100", *arguments, "label_map=x", fails=True).stderr
     )
+
+
+def test_verbs_and_nouns_are_joined_by_segment_and_never_by_place(here, tmp_path):
+    _, arguments = epic_case(tmp_path, "e1_random")
+    scores = dict(np.load(FOLDER / "epic100" / "e1_random" / "results.npz"))
+
+    def evaluate(nouns, ids, **options):
+        np.savez(tmp_path / "nouns.npz", narration_id=ids, noun_output=nouns)
+        return here("eval", "protocol=epic100", *arguments, f"nouns={tmp_path / 'nouns.npz'}", **options)
+
+    nouns, ids = scores["noun_output"], scores["narration_id"]
+    assert evaluate(nouns[::-1], ids[::-1]).stdout == here("eval", "protocol=epic100", *arguments).stdout
+    told = evaluate(np.concatenate([nouns, nouns[:1] + 1]), [*ids, ids[0]], fails=True).stderr
+    assert f"nouns.npz: segment {str(ids[0])!r} has several rows, expected one of each" in told
+    assert "1 segments are in one of them only, such as" in evaluate(nouns[1:], ids[1:], fails=True).stderr
+    told = evaluate(nouns[:, 1:], ids, fails=True).stderr
+    assert "nouns.npz: 299 noun classes, expected the 300 of protocol=epic100" in told
+    nouns[3, 2] = np.nan
+    assert "nouns.npz: noun scores: 1 are NaN, the first of segment" in evaluate(nouns, ids, fails=True).stderr

@@ -212,3 +212,13 @@ def test_a_score_that_is_no_number_ends_the_evaluation(folder):
 def test_settings_out_of_range_are_refused(folder, settings, message):
     with pytest.raises(InputError, match=message):
         dataset(folder, **settings)
+
+
+def test_a_frame_list_of_classes_that_there_are_not_is_refused(folder, tmp_path):
+    rows = "original_vido_id video_id frame_id path labels\n" + 'TR001 0 0 x "1,2"\n'
+    (tmp_path / "frames.csv").write_text(rows)
+    split = dataset(folder, frame_list=str(tmp_path / "frames.csv")).split("train")
+    with pytest.raises(
+        InputError, match=r"frame list \S+frames\.csv: a frame of video TR001 has class 2, expected 0 to 1"
+    ):
+        split.training_regions(split.training_items()[0], torch.Generator())

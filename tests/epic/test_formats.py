@@ -75,6 +75,8 @@ def test_lists():
         ("a,1,v,00:00:01.0,00:00:02.0,1,1,[1]", "row 2: participant_id is '1', expected P and a number"),
         (",P01,v,00:00:01.0,00:00:02.0,1,1,[1]", "row 2: narration_id is ''"),
         ("a,P01,v,00:00:01.0,00:00:02.0,1,1,__import__", "row 2: all_noun_classes is '__import__'"),
+        ("a,P01,,00:00:01.0,00:00:02.0,1,1,[1]", "row 2: video_id is '', expected a video's id"),
+        ('a,P01,"v\nw",00:00:01.0,00:00:02.0,1,1,[1]', r"row 2: video_id is 'v\\nw', expected a video's id without"),
         ("a,P01,v,00:00:01.0,00:00:02.0,1,1,[1]\n" * 2, "row 3: segment 'a' comes twice"),
     ],
 )
@@ -93,6 +95,8 @@ def test_bad_lists_are_named(tmp_path):
         ("verb\nten\n", lambda path: read_ids(path, "verb"), "row 2: verb is 'ten'"),
         ("noun\n1\n", lambda path: read_ids(path, "verb"), "no column 'verb'"),
         ("video,duration,fps\nv,1,0\n", read_video_info, "row 2: fps is '0', expected a number above 0"),
+        ("video,duration,fps\nv,1e308,60\n", read_video_info, r"row 2: duration is '1e308', .* to 360000"),
+        ("video,duration,fps\nv,1,1e-300\n", read_video_info, "row 2: fps is '1e-300', .* from 0.1 to 1000"),
         ("video,duration,fps\nv,1,2\nv,1,2\n", read_video_info, "row 3: video 'v' comes twice"),
     ):
         path.write_text(text)

@@ -15,3 +15,12 @@ def test_rows_and_bytes_have_limits(tmp_path):
         list(read_named_csv(path, **read, most_rows=3))
     with pytest.raises(InputError, match=r"list .*a\.csv: 17 bytes, expected at most 16"):
         list(read_named_csv(path, **read, most_bytes=16))
+
+
+def test_a_column_that_comes_twice_is_refused_since_either_may_be_meant(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,n,,,n\na,1,,,2\n")
+    with pytest.raises(InputError, match=r"list .*a\.csv, row 1: column 'n' comes twice"):
+        list(read_named_csv(path, what="list", columns=["id"]))
+    path.write_text("id,,\na,1,2\n")  # columns without a name are nobody's
+    assert [row.values["id"] for row in read_named_csv(path, what="list", columns=["id"])] == ["a"]

@@ -22,12 +22,14 @@ from typing import Any, NamedTuple
 from lfb_lightning.errors import InputError
 from tests.fuzzing.cases import Files, Reader, Seed
 from tests.fuzzing.converter_readers import CONVERTERS
+from tests.fuzzing.list_readers import LISTS
+from tests.fuzzing.packed_readers import PACKED
 from tests.fuzzing.picture_readers import PICTURES
 from tests.fuzzing.score_readers import SCORES
 from tests.fuzzing.stored_readers import STORED
 from tests.fuzzing.text_readers import TABLES
 
-GROUPS = {"texts": [*TABLES, *CONVERTERS, *SCORES], "stored and shown": [*STORED, *PICTURES]}
+GROUPS = {"texts": [*TABLES, *CONVERTERS, *SCORES, *LISTS], "stored and shown": [*STORED, *PACKED, *PICTURES]}
 # What readers were called when their files' numbers were noted: the name is part of the seed.
 _SEEDED_AS = {f"bank of mmaction2, {form}": f"peer's bank, {form}" for form in ("pickle", "torch")}
 READERS = {reader.name: reader for readers in GROUPS.values() for reader in readers}

@@ -67,7 +67,7 @@ _MMACTION2_SAYS = [
     ["a", [902, 902, 903], [*_FEATURES["a"][902], *_FEATURES["a"][903]]],
     ["b/c", [1], _FEATURES["b/c"][1]],
 ]
-_ROWS = {"v": [(902, 0.5), (903, 0.9), (903, 0.8)], "w": [(902, 0.5)]}
+BANK_ROWS = {"v": [(902, 0.5), (903, 0.9), (903, 0.8)], "w": [(902, 0.5)]}
 
 
 def _read_mmaction2(folder: Path) -> Any:
@@ -116,12 +116,12 @@ def _gone_on(folder: Path) -> Any:
     """As lfb-extract finds what it wrote before."""
     shutil.copytree(folder, folder / "out", ignore=shutil.ignore_patterns("out"))
     writer = BankWriter(folder / "out", ours := provenance())
-    finished = [writer.is_finished(name) for name in _ROWS]
+    finished = [writer.is_finished(name) for name in BANK_ROWS]
     same = writer.is_of("w", timestamps=np.array([902]), boxes=np.zeros((1, 4)), scores=np.array([0.5]))
-    return [finished, same, finish_bank(folder / "out", ours, list(_ROWS)).num_rows]
+    return [finished, same, finish_bank(folder / "out", ours, list(BANK_ROWS)).num_rows]
 
 
-_BANK_WAYS = [
+BANK_WAYS = [
     _window,
     lambda folder: [plain(part) for part in FeatureBank.open(folder).rows_at(Keyframe("v", 903))],
     lambda folder: [list(keyframe) for keyframe in FeatureBank.open(folder).keyframes()],
@@ -139,17 +139,19 @@ def _other_videos(files: Files, chance: Random) -> Files:
     return files | {"videos.json": table, "manifest.json": json.dumps(manifest).encode()}
 
 
+_VALUES = torch.arange(1.0, 13.0).view(3, 4).tolist()  # as write_bank numbers them
+BANK_SAYS: list[Any] = [
+    [[True, False, True, True], [_VALUES[0], [0.0] * 4, *_VALUES[1:]]],
+    [[[0.0] * 4] * 2, plain(np.float32([0.9, 0.8])), _VALUES[1:]],
+    [["v", 902], ["v", 903], ["w", 902]],
+    _VALUES,
+    [],
+    [[True, True], True, 4],
+]
+
+
 def _bank(*spoilt: tuple[str, Form]) -> list[Seed]:
-    values = torch.arange(1.0, 13.0).view(3, 4).tolist()  # as write_bank numbers them
-    says = [
-        [[True, False, True, True], [values[0], [0.0] * 4, *values[1:]]],
-        [[[0.0] * 4] * 2, plain(np.float32([0.9, 0.8])), values[1:]],
-        [["v", 902], ["v", 903], ["w", 902]],
-        values,
-        [],
-        [[True, True], True, 4],
-    ]
-    return [seed(made(lambda folder: write_bank(folder, _ROWS)), says, *spoilt)]
+    return [seed(made(lambda folder: write_bank(folder, BANK_ROWS)), BANK_SAYS, *spoilt)]
 
 
 STORED = [
@@ -178,7 +180,7 @@ STORED = [
         [_read_mmaction2, _imported],
         lambda: [*_mmaction2_bank(forms.saved, torch.tensor, forms.TORCH, forms.TORCH_RECORDS), _older_form()],
     ),
-    Reader("bank file", _BANK_WAYS, lambda: _bank(("v.safetensors", forms.SAFETENSORS))),
-    Reader("bank manifest", _BANK_WAYS, lambda: _bank(("manifest.json", forms.JSON))),
-    Reader("bank's table of videos", _BANK_WAYS, lambda: [Seed(s.files, s.says, [_other_videos]) for s in _bank()]),
+    Reader("bank file", BANK_WAYS, lambda: _bank(("v.safetensors", forms.SAFETENSORS))),
+    Reader("bank manifest", BANK_WAYS, lambda: _bank(("manifest.json", forms.JSON))),
+    Reader("bank's table of videos", BANK_WAYS, lambda: [Seed(s.files, s.says, [_other_videos]) for s in _bank()]),
 ]

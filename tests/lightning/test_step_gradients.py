@@ -3,14 +3,21 @@
 import json
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_lightning import Callback
 
+from lfb_lightning.errors import InputError
+from lfb_lightning.lightning.modules.detection import DetectionTask
+from lfb_lightning.lightning.modules.optimization import Optimization
 from lfb_lightning.lightning.modules.step_gradients import StepGradients
+from lfb_lightning.metrics.segment_evaluator import SegmentAccuracy
 from lfb_lightning.models.losses import MultiLabelLoss
+from lfb_lightning.structures import ClipBatch, Keyframe
 from tests.cli.in_process import run
+from tests.models.test_detector import CLIPS, ROIS, tiny
 
 
 @settings(max_examples=40, deadline=None)
@@ -88,3 +95,35 @@ def test_a_loss_that_is_not_finite_stops_with_its_keyframes_or_is_skipped_and_co
     resumed = run("train", *skipping, "trainer.max_epochs=2", "ckpt_path=last", folder=tmp_path)
     assert resumed.status == 0, resumed.stderr
     assert json.loads((tmp_path / "skip" / "metrics.json").read_text())["skipped_steps"] == 6
+
+
+@pytest.mark.parametrize("on_nan", ["stop", "skip"])
+def test_nothing_is_saved_or_evaluated_between_a_spoilt_batch_and_its_step(on_nan):
+    task = DetectionTask(
+        detector=tiny(),
+        loss=MultiLabelLoss(),
+        optimization=Optimization(optimizer=torch.optim.SGD, lr=0.1, base_batch_size=2),
+        evaluator=lambda threshold: SegmentAccuracy(segment_ids=["a"], heads={"verb": 6}, labels=None),
+        batch_size=2,
+        num_training_batches=lambda: 2,
+        config_text="",
+        on_nan=on_nan,
+    )
+    task.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, accumulate_grad_batches=2)
+    labels = torch.zeros(3, 6)
+    labels[:, 1] = 1
+    for second, clips in ((902, CLIPS), (903, CLIPS * torch.nan)):
+        before = {name: value.clone() for name, value in task.state_dict().items()}
+        keyframes = [Keyframe("v", second), Keyframe("w", second)]
+        boxes, scores = torch.zeros(3, 4).double(), torch.zeros(3).double()
+        task.training_step(ClipBatch(keyframes, clips, ROIS, boxes, scores, labels), 0).backward()
+        task.on_after_backward()
+        if second == 902:
+            task.on_save_checkpoint({})
+    for hook in (lambda: task.on_save_checkpoint({}), task.on_validation_epoch_start):
+        if on_nan == "stop":  # what batch norms hold now is no number
+            with pytest.raises(InputError, match=r"loss of step 0 is not finite, from keyframes v,0903; w,0903; lower"):
+                hook()
+        else:
+            hook()
+            assert all(torch.equal(value, before[name]) for name, value in task.state_dict().items())

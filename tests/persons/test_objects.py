@@ -74,6 +74,11 @@ def test_weights_that_are_no_two_stage_detectors_are_one_line(weights, tmp_path)
         TorchvisionObjects(boxes="b.csv", model=SMALL, weights=str(tmp_path / "part.pth"))
     with pytest.raises(InputError, match=r"other\.pth: no tensor roi_heads"):
         TorchvisionObjects(boxes="b.csv", model=SMALL, weights=str(tmp_path / "other.pth"))
+    torch.save(
+        {"roi_heads.box_predictor.cls_score.weight": torch.zeros(4, 1024), 1: torch.zeros(2)}, tmp_path / "numbered.pth"
+    )
+    with pytest.raises(InputError, match=r"numbered\.pth: are not those of fasterrcnn"):
+        TorchvisionObjects(boxes="b.csv", model=SMALL, weights=str(tmp_path / "numbered.pth"))
     with pytest.raises(InputError, match=r"objects\.weights .*none\.pth: no such file"):
         TorchvisionObjects(boxes="b.csv", model=SMALL, weights=str(tmp_path / "none.pth"))
 

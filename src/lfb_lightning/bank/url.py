@@ -41,12 +41,16 @@ def place_of(text: str | Path | Url) -> Path | Url:
     """
     if not isinstance(text, str) or "://" not in text:
         return text if isinstance(text, Url) else Path(text)
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:  # such as a bracket that is not closed
+        scheme = text.partition("://")[0]
+        raise InputError(f"bank {scheme[:20]}://...: is no URL ({error}).") from error
     if parts.scheme not in SCHEMES:
         raise InputError(
             f"bank {parts.scheme}://...: expected a folder, or a URL of {', '.join(SCHEMES)}, such as s3://bucket/banks."
         )
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise InputError(
             f"bank {parts.scheme}://...: holds more than a place; keys of an object store are given in the environment, such "
             "as AWS_ACCESS_KEY_ID."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def evaluate_segments(cfg: DictConfig) -> dict[str, Any]:
             f"scores {cfg.detections}: {'verb' if 'verb' in scores else 'noun'}s only; a submission needs both."
         )
     for task, values in scores.items() if cfg.nan == "refuse" else ():
-        what, counts = f"scores {cfg.detections}: {task} scores", np.ones(len(ids), dtype=bool)
+        what, counts = f"scores {_file_of(cfg, task)}: {task} scores", np.ones(len(ids), dtype=bool)
         refuse_nan_in_file(what, values, counts, lambda row: f"segment {ids[row]!r}")
     result = segment_accuracy(
         scores,
@@ -82,6 +83,13 @@ def _read_scores(cfg: DictConfig) -> tuple[list[str], dict[str, np.ndarray]]:
                 f"scores {path}: no array '{head}_output'; detections gives the verbs, and nouns the nouns."
             )
     rows = {one: row for row, one in enumerate(others)}
+    for path, listed in ((cfg.detections, ids), (cfg.nouns, others)):
+        if len(set(listed)) < len(listed):
+            twice = next(one for one, count in Counter(listed).items() if count > 1)
+            raise InputError(
+                f"scores {path}: segment {twice!r} has several rows, expected one of each, since which verbs go with which "
+                "nouns is not known otherwise."
+            )
     missing = sorted(set(ids) ^ set(rows))
     if missing:
         raise InputError(
@@ -91,13 +99,17 @@ def _read_scores(cfg: DictConfig) -> tuple[list[str], dict[str, np.ndarray]]:
     return ids, {"verb": scores["verb"], "noun": theirs["noun"][[rows[one] for one in ids]]}
 
 
+def _file_of(cfg: DictConfig, task: str) -> str:
+    return str(cfg.nouns if task == "noun" and cfg.nouns is not None else cfg.detections)
+
+
 def _refuse_classes(cfg: DictConfig, scores: Mapping[str, np.ndarray]) -> None:
     """Refuse scores of another number of classes: their columns would be taken for others' classes, without a word."""
     for task, expected in _CLASSES_OF_100.items():
         if task in scores and (found := scores[task].shape[1]) != expected:
             raise InputError(
-                f"scores {cfg.detections}: {found} {task} classes, expected the {expected} of protocol={cfg.protocol}; is a "
-                "column missing, or are they of the other data set?"
+                f"scores {_file_of(cfg, task)}: {found} {task} classes, expected the {expected} of "
+                f"protocol={cfg.protocol}; is a column missing, or are they of the other data set?"
             )
 
 

@@ -11,6 +11,8 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.named_csv import Row, read_named_csv
 
 _MOST_CLASSES = 9_999
+_LONGEST_SECONDS = 360_000.0  # as long as HH:MM:SS goes
+_FRAME_RATES = (0.1, 1000.0)
 
 
 class VideoInfo(NamedTuple):
@@ -91,7 +93,9 @@ def read_video_info(path: str | Path) -> dict[str, VideoInfo]:
         video_id = row.values[_first(row, ("video_id", "video"))].strip()
         if video_id in videos:
             raise InputError(f"{row.where}: video {video_id!r} comes twice, expected one row for each.")
-        videos[video_id] = VideoInfo(_positive(row, "duration"), _positive(row, "fps"))
+        videos[video_id] = VideoInfo(
+            _number(row, "duration", 0.0, _LONGEST_SECONDS), _number(row, "fps", *_FRAME_RATES)
+        )
     return videos
 
 
@@ -102,11 +106,11 @@ def _first(row: Row, names: Sequence[str]) -> str:
     raise InputError(f"{row.where}: no column {' or '.join(names)} in this file.")
 
 
-def _positive(row: Row, column: str) -> float:
+def _number(row: Row, column: str, least: float, most: float) -> float:
     try:
         value = float(row.values[column])
     except ValueError:
         value = math.nan
-    if not 0 < value < math.inf:
-        raise row.error(column, "a number above 0")
+    if not (least <= value <= most and value > 0):
+        raise row.error(column, f"a number above 0 and from {least:g} to {most:g}")
     return value

@@ -18,7 +18,7 @@ from lfb_lightning.files.named_csv import Row, read_named_csv
 _IDS = ("narration_id", "uid")
 _SHARED = ["participant_id", "video_id", "start_timestamp", "stop_timestamp"]
 _LABELS = ("verb_class", "noun_class")
-_TIME = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d(?:\.\d{1,9})?)")
+_TIME = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d(?:\.\d{1,9})?)")
 _PARTICIPANT = re.compile(r"P(\d{1,4})")
 _VIDEO_OF_2020 = re.compile(r"P\d+_\d{3}")
 _CLASSES = re.compile(r"\[\s*(\d{1,5}(?:\s*,\s*\d{1,5})*)?\s*\]")
@@ -109,9 +109,12 @@ def _segment(row: Row) -> Segment:
         raise row.error(key, "the id of a segment")
     if not _PARTICIPANT.fullmatch(participant):
         raise row.error("participant_id", "P and a number, such as P01")
+    video_id = row.values["video_id"].strip()
+    if not video_id or any(letter.isspace() for letter in video_id):
+        raise row.error("video_id", "a video's id without blanks")
     start, stop = _seconds(row, "start_timestamp"), _seconds(row, "stop_timestamp")
     verb, noun = (row.whole_number(name, most=_MOST_CLASSES) if name in row.values else None for name in _LABELS)
-    return Segment(segment_id, participant, row.values["video_id"].strip(), start, stop, verb, noun, _nouns(row, noun))
+    return Segment(segment_id, participant, video_id, start, stop, verb, noun, _nouns(row, noun))
 
 
 def _seconds(row: Row, column: str) -> float:

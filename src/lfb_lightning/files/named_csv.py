@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -86,6 +87,11 @@ def read_named_csv(
                 raise InputError(
                     f"{what} {path}, row 1: no column {missing[0]!r}, expected {separator.join(columns)}; found "
                     f"{separator.join(names)[:200]!r}."
+                )
+            twice = next((name for name, count in Counter(names).items() if name and count > 1), None)
+            if twice is not None:  # which one counts would be anyone's guess
+                raise InputError(
+                    f"{what} {path}, row 1: column {twice[:_LONGEST_SHOWN]!r} comes twice, expected it once."
                 )
             for number, fields in enumerate(rows, 2):
                 where = f"{what} {path}, row {number}"

@@ -105,7 +105,7 @@ def _loaded(model: str, path: Path) -> Any:
     detector = get_model(model, weights=None, weights_backbone=None, num_classes=len(classes)).eval()
     try:
         detector.load_state_dict(state)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[1 if "\n" in str(error) else 0].strip()[:200]
         raise InputError(f"objects.weights {path}: are not those of {model} ({reason}); see objects.model.") from error
     return detector

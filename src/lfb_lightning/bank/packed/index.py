@@ -17,13 +17,15 @@ from lfb_lightning.bank.packed.form import (
     INDEX_HEAD,
     INDEX_MAGIC,
     SHARD,
+    SHARD_MAGIC,
+    SHARD_TAIL,
     VERSION,
     Entry,
     PackedIndex,
     VideoForm,
     shard_name,
 )
-from lfb_lightning.bank.packed.store import REMEDY
+from lfb_lightning.bank.packed.store import REMEDY, ByteRange
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.safetensors_header import TensorSpan
 
@@ -112,10 +114,14 @@ class IndexFile:
     def all(self) -> Iterator[Located]:
         """List every video by id; raises InputError where the index is damaged."""
         content = self.check()
-        ids = memoryview(content)[self._ids :]
+        ids, before = memoryview(content)[self._ids :], b""
         for place in range(self._entries, self._ids, ENTRY.itemsize):
             entry = Entry.unpack(content[place : place + ENTRY.itemsize])
-            yield self._located(entry, bytes(ids[entry.id_begin : entry.id_begin + entry.id_bytes]))
+            text = bytes(ids[entry.id_begin : entry.id_begin + entry.id_bytes])
+            if text <= before and place > self._entries:  # halving would not find one of them
+                self._refuse("its ids do not ascend")
+            before = text
+            yield self._located(entry, text)
 
     def check(self) -> bytes:
         """Read the whole file, unless that has been done without need of its bytes; raises InputError if it has changed."""
@@ -127,12 +133,25 @@ class IndexFile:
         self._checked = True
         return content
 
+    def tail(self, video: Located) -> ByteRange:
+        """Say where the last bytes of a video's shard lie, which `is_tail` knows."""
+        size = int(self.shards["size"][self.names.index(video.shard)])
+        if size < SHARD_TAIL.size:
+            self._refuse(f"it says that a shard has {size} bytes")
+        return ByteRange(video.shard, size - SHARD_TAIL.size, size, video.video_id)
+
+    def is_tail(self, name: str, content: bytes) -> bool:
+        """Say whether a shard's last bytes are those of the one that the index was written with."""
+        number = self.names.index(name)
+        *head, _, _, footer = SHARD_TAIL.unpack(content)
+        return bool(head == [SHARD_MAGIC, VERSION, number] and footer == self.shards["footer"][number].tobytes())
+
     def _located(self, entry: Entry, text: bytes) -> Located:
         if not entry.is_whole(text):
             self._refuse("an entry has changed since it was written")
         spans = self._form.spans(entry.rows, entry.begin + entry.data)
         end = max(span.end for span in spans.values())
-        video_id = text.decode()
+        video_id = self._text(text)
         if entry.shard >= len(self.shards) or entry.begin % ALIGNMENT or end != entry.begin + entry.size:
             self._refuse(f"its entry of video {video_id!r} is none of {self._form.channels} channels")
         if end > self.shards["size"][entry.shard]:
@@ -140,6 +159,12 @@ class IndexFile:
         name = self.names[entry.shard]
         checksum = entry.checksum.hex()
         return Located(video_id, name, entry.begin, entry.size, entry.rows, spans, entry.columns_crc, checksum)
+
+    def _text(self, text: bytes) -> str:
+        try:
+            return text.decode()
+        except UnicodeDecodeError:
+            self._refuse("an id is no text")
 
     def _id(self, file: FileIO, entry: Entry) -> bytes:
         if entry.id_begin + entry.id_bytes > self._id_bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -71,6 +71,7 @@ class PackedVideos:
         path = store.index(index_name(manifest.packed.sha256))
         self.index = IndexFile(path, manifest.packed, self._form, manifest.num_videos)
         self._rows: dict[str, PackedRows] = {}
+        self._known: set[str] = set()  # shards that are those of the index
 
     def table(self) -> dict[str, VideoEntry]:
         """See `Videos`."""
@@ -135,6 +136,7 @@ class PackedVideos:
     def _load(self, video_ids: Sequence[str]) -> dict[str, PackedRows]:
         """Read the kept columns of videos, and keep them; those that the bank does not have are left out."""
         videos = [video for video_id in video_ids if (video := self.index.find(video_id)) is not None]
+        self._know({video.shard: video for video in videos if video.shard not in self._known})
         found = self._store.read(
             [ByteRange(video.shard, *self._form.columns(video.spans), video.video_id) for video in videos]
         )
@@ -144,6 +146,16 @@ class PackedVideos:
                 self._rows.pop(next(iter(self._rows)), None)
             loaded[video.video_id] = self._rows[video.video_id] = self._of_columns(video, columns)
         return loaded
+
+    def _know(self, shards: Mapping[str, Located]) -> None:
+        """Refuse another bank's shard under the name of one of these, by its last bytes; `shards`: a video of each."""
+        tails = [self.index.tail(video) for video in shards.values()]
+        for name, tail in zip(shards, self._store.read(tails), strict=True):
+            if not self.index.is_tail(name, tail.tobytes()):
+                raise InputError(
+                    f"bank shard {self.folder / name}: is not the one that the index was written with; {REMEDY}."
+                )
+            self._known.add(name)
 
     def _of_columns(self, video: Located, columns: UInt8[np.ndarray, " n"]) -> PackedRows:
         columns = _own(columns)

@@ -64,7 +64,7 @@ class CharadesSettings:
         refuse_out_of_range(
             "data",
             self,
-            {"fps": (0.001, math.inf), "first_frame_number": (0, math.inf), "bank_step": (1, math.inf)}
+            {"fps": (0.001, 1000.0), "first_frame_number": (0, math.inf), "bank_step": (1, math.inf)}
             | {"val_segments": segments, "test_segments": segments},
         )
 

@@ -66,7 +66,15 @@ class CharadesTables:
     def _listed(self) -> dict[str, ListedVideo] | None:
         if self.data.frame_list is None:
             return None
-        return {one.video_id: one for one in read_frame_list(self.data.path(self.data.frame_list, self.split))}
+        path = self.data.path(self.data.frame_list, self.split)
+        found = {one.video_id: one for one in read_frame_list(path)}
+        for one in found.values():
+            if (most := max(one.actions, default=0)) >= len(self.names):
+                raise InputError(
+                    f"frame list {path}: a frame of video {one.video_id} has class {most}, expected 0 to "
+                    f"{len(self.names) - 1}; is data.label_map the list of these classes?"
+                )
+        return found
 
     def num_frames(self, number: int) -> int:
         """Count the frames of a video at the data set's rate.

@@ -56,7 +56,7 @@ class EpicSettings:
 
     def __post_init__(self) -> None:
         refuse_unknown("data", self, {"source": ("video", "frames")})
-        clips, positive = (1, _MOST_CLIPS), (0.001, math.inf)
+        clips, positive = (1, _MOST_CLIPS), (0.001, 1000.0)
         refuse_out_of_range(
             "data",
             self,

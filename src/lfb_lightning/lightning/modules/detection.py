@@ -19,7 +19,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.lightning.modules.optimization import Optimization
 from lfb_lightning.lightning.modules.running_statistics import RunningStatistics
-from lfb_lightning.lightning.modules.step_gradients import REMEDY, StepGradients, describe_not_finite, world_size
+from lfb_lightning.lightning.modules.step_gradients import StepGradients, describe_not_finite, world_size
 from lfb_lightning.metrics.evaluator import Evaluator, reads_logits
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.structures import ClipBatch, Detections, Keyframe, ViewBatch
@@ -84,7 +84,7 @@ class DetectionTask(LightningModule):
         self.result_files: list[Path] = []  # of the last test, on the first process
         self.figures: Mapping[str, float] | None = None  # of the last evaluation; None before the first
         self.tested: Mapping[str, Any] = {}  # what a test's figures belong to, for its `metrics.json`
-        self._gradients = StepGradients()
+        self._gradients = StepGradients(stops=on_nan == "stop")
         self._step: list[tuple[list[Keyframe], Tensor]] = []  # the step's batches so far, and their summed losses
         self._to_restore: tuple[RunningStatistics, Tensor] | None = None
 
@@ -135,14 +135,12 @@ class DetectionTask(LightningModule):
         Only now the losses are looked at and logged: the backward pass is in the device's queue, which has work to do while
         the host waits for them. Before the optimizer's step, so that no weight has seen a loss that is not finite.
         """
+        self._gradients.look(self._step, step=self.trainer.global_step)
         for (keyframes, total), mean in zip(self._step, self._gradients.means(), strict=True):
             if math.isfinite(mean):
                 self.log("train/loss", mean, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(keyframes))
-                continue
-            text = describe_not_finite(total, keyframes, step=self.trainer.global_step)
-            if self.on_nan == "stop":
-                raise InputError(f"{text}; {REMEDY}")
-            if self.trainer.is_global_zero or not bool(torch.isfinite(total)):
+            elif self.trainer.is_global_zero or not bool(torch.isfinite(total)):
+                text = describe_not_finite(total, keyframes, step=self.trainer.global_step)
                 _log.warning("%s: the step is left out", text)
         self._step = []
         if self._backbone_waits:
@@ -156,6 +154,7 @@ class DetectionTask(LightningModule):
 
         A rank without a video makes no forward pass, and the others would wait for it.
         """
+        self._gradients.look(self._step, step=self.trainer.global_step)
         model = self.trainer.model
         if isinstance(model, DistributedDataParallel) and model.require_forward_param_sync:
             for buffer in self.buffers():
@@ -212,6 +211,7 @@ class DetectionTask(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the resolved configuration as text: `load_detector` rebuilds the model from it."""
+        self._gradients.look(self._step, step=self.trainer.global_step)  # batch norms have seen what no weight has
         checkpoint["hyper_parameters"] = {"config": self.config_text}
         checkpoint["skipped_steps"] = self.skipped_steps
 

@@ -15,10 +15,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from lfb_lightning.errors import InputError
 from lfb_lightning.movable import HostCopy
 from lfb_lightning.structures import Keyframe
 
-REMEDY = (
+_REMEDY = (
     "lower optim.lr, use trainer.precision=32 or bf16-mixed, check these clips and the bank with lfb-check and lfb-bank "
     "verify, or leave such steps out with task.on_nan=skip."
 )
@@ -29,9 +30,13 @@ class StepGradients:
 
     The mean losses of its batches are copied to the host while the backward pass goes on; `means` is where the host waits
     for them, once per step and not for the backward pass.
+
+    Args:
+        stops: Whether a batch whose loss is not finite ends training.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, stops: bool = False) -> None:
+        self._stops = stops
         self._persons: Tensor | None = None
         self._means: list[HostCopy[Tensor]] = []
 
@@ -57,6 +62,20 @@ class StepGradients:
     def means(self) -> list[Tensor]:
         """Return the mean losses of the step's batches, on the host: the same on all ranks."""
         return [mean.wait() for mean in self._means]
+
+    def look(self, batches: Sequence[tuple[Sequence[Keyframe], Tensor]], *, step: int) -> None:
+        """Look at the losses of the step so far: before weights change, and before anything is saved or evaluated.
+
+        Args:
+            batches: Keyframes and this rank's summed loss of each of the step's batches.
+            step: The optimizer step's number.
+
+        Raises:
+            InputError: A loss is not finite and that ends training; on all ranks, with the keyframes.
+        """
+        for (keyframes, total), mean in zip(batches, self.means() if self._stops else [], strict=self._stops):
+            if not math.isfinite(mean):
+                raise InputError(f"{describe_not_finite(total, keyframes, step=step)}; {_REMEDY}")
 
     def finish(self, parameters: Iterable[nn.Parameter]) -> bool:
         """Divide the step's gradients, or drop them where a batch was not finite, and begin the next step.
