@@ -121,6 +121,8 @@ def test_what_is_no_packed_bank_is_refused(served, cache):
         FeatureBank.open("s3://bucket/else")
     with pytest.raises(InputError, match="expected a folder, or a URL of s3, gs, az, file"):
         FeatureBank.open("ftp://bucket/else")
+    with pytest.raises(InputError, match="expected three slashes and an absolute path, such as file:///banks/fp16"):
+        FeatureBank.open("file://banks/fp16/val")
     with pytest.raises(InputError, match=r"s3://\.\.\.: holds more than a place") as told:
         FeatureBank.open("s3://user:secret@bucket/else")
     assert "secret" not in str(told.value)

@@ -95,6 +95,7 @@ def test_the_check_counts_what_the_files_hold(runs, here):
     out = runs / "check"
     done = here("check", "data=charades", *CLIPS, f"paths.data_dir={runs / 'data'}", f"out={out}")
     assert "1 intervals end where they start or before, such as c001 of TR004" in " ".join(done.stdout.split())
+    assert "videos that show an action" in done.stdout
     content = json.loads((out / "check.json").read_text())
     counted = ("videos", "videos_without_action", "intervals", "intervals_that_end_after_the_video", "videos_found")
     assert [content["splits"]["train"][name] for name in counted] == [4, 1, 7, 1, 4]

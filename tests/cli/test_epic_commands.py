@@ -216,7 +216,16 @@ def test_a_split_without_labels_becomes_a_submission(runs, scored):
 @pytest.mark.parametrize("name", [pytest.param("epic55", marks=pytest.mark.thorough), "epic100"])
 def test_the_check_counts_what_the_files_hold(runs, here, name):
     out = runs / f"check_{name}"
-    here("check", f"data={name}", *CLIPS, f"paths.data_dir={runs / name}", "data.heads=[verb,noun]", f"out={out}")
+    done = here(
+        "check", f"data={name}", *CLIPS, f"paths.data_dir={runs / name}", "data.heads=[verb,noun]", f"out={out}"
+    )
+    assert "segments of a class" in done.stdout
+    rows = [line.split()[1:3] for line in done.stdout.splitlines() if line.startswith(("│ verb ", "│ noun "))]
+    listed = [(kind, int(number)) for kind, number in rows]
+    assert len(listed) > 4
+    assert listed == sorted(
+        listed, key=lambda row: (row[0] == "noun", row[1])
+    )  # classes of val alone stand in their place
     content = json.loads((out / "check.json").read_text())
     figures = content["splits"]["val"]
     counted = (
@@ -239,7 +248,11 @@ def test_the_check_counts_what_the_files_hold(runs, here, name):
 def test_what_does_not_fit_is_one_line(runs, here, tmp_path):
     given = ["data=epic55", f"paths.data_dir={runs / 'epic55'}", *CLIPS, *SMALL, *MODEL, f"hydra.run.dir={tmp_path}"]
     for typed, message in (
-        (["data.annotations=gone.csv"], "annotations gone.csv: no such file"),
+        (["data.annotations=gone.csv"], "annotations gone.csv: no such file; set paths.data_dir, or data.annotations"),
+        (
+            ["data.unseen=gone.csv"],
+            "gone.csv: no such file; set paths.data_dir, or data.unseen to the file, or to null",
+        ),
         (["loss.widths={verb:0}"], "loss.widths is {'verb': 0}, expected how many columns"),
     ):
         done = here("train", *given, "fbo=none", *typed, fails=True)

@@ -30,7 +30,9 @@ def test_figures_by_hand(here, files, tmp_path):
 
 def test_bad_input_is_named(here, files):
     arguments = [f"{key}={path}" for key, path in files.items()]
-    assert "detections is not set" in here("eval", fails=True).stderr
+    told = here("eval", fails=True).stderr
+    assert "detections is not set" in told
+    assert "protocol=charades" in told
     assert "official_2019" in here("eval", *arguments, "protocol=coco", fails=True).stderr
     files["detections"].write_text("v,0902,0.1,0.1,0.5,0.5,12,high\n")
     failed = here("eval", *arguments, fails=True)

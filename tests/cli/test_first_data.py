@@ -27,6 +27,22 @@ def test_plain_training_says_where_data_is_to_be_had(tmp_path):
     assert "there is no folder elsewhere" in run("train", "paths.data_dir=elsewhere", folder=tmp_path).message
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("charades", "scripts/quickstart.sh --data mini_charades"),
+        ("epic55", "scripts/quickstart.sh --data mini_epic"),
+        ("mini_charades", "python -m lfb_lightning.mini_charades data/mini_charades"),
+        ("mini_epic", "python -m lfb_lightning.mini_epic data/mini_epic"),
+    ],
+)
+def test_other_data_sets_say_how_theirs_are_generated(data, told, tmp_path):
+    done = run("train", f"data={data}", folder=tmp_path)
+    assert done.status == 1
+    assert "there is no folder data/" in done.message
+    assert told in done.message
+
+
 @pytest.mark.parametrize("arguments", [["data.annotations=own_{split}.csv"], ["data=ava_custom"]])
 def test_files_of_ones_own_are_missed_by_name(arguments, tmp_path):
     done = run("train", *arguments, folder=tmp_path)

@@ -153,7 +153,7 @@ def test_one_name_is_one_bank_whose_width_need_not_be_said(overrides, run_dir, h
         (["fbo.banks=theirs"], "fbo.banks is theirs, expected a list"),
         (["fbo.banks=[main,theirs]", "model.bank_name=theirs"], "set model.bank_name=null and model.bank_channels=null"),
         (["fbo.banks=[main,theirs]", "+bank.others.main=elsewhere"], "main is the bank of bank.dir, but bank.others has one"),
-        (["fbo.banks=[main,theirs]", "bank.others.theirs=gone"], "bank gone/train: does not exist; run `lfb-extract"),
+        (["fbo.banks=[main,theirs]", "bank.others.theirs=gone"], "with what makes it (a bank of objects: objects="),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_one_line(typed, message, overrides, other, here, tmp_path):

@@ -14,10 +14,11 @@ import termios
 import warnings
 
 import pytest
+from omegaconf import OmegaConf
 from pytorch_lightning import Trainer
 
 from lfb_lightning.cli.class_table import class_table
-from lfb_lightning.cli.train import _warn_of_partial_validation
+from lfb_lightning.cli.train import _warn_of_partial_validation, _warn_of_random_weights
 from lfb_lightning.lightning.callbacks.epoch_lines import describe
 from lfb_lightning.lightning.known_messages import hush_known_messages
 
@@ -43,6 +44,7 @@ def test_classes_without_truth_are_left_out_and_unknown_values_are_dashes():
     assert stand.split() == ["stand", "3", "0.7500", "0.5000"]
     assert long.split()[-3:] == ["12", "-", "0.2500"]
     assert len(head) == len(stand) == len(long) <= 80
+    assert class_table({"best": {**best, "counted": "videos"}})[0].split() == ["class", "videos", "AP", "best"]
     assert class_table({"last": {"accuracy": 0.5}}) == []  # another data set's figures
 
 
@@ -153,3 +155,21 @@ def test_a_terminal_of_80_columns_sees_a_bar_of_one_line_and_nothing_of_the_libr
     actions = "be|stand|sway|bob|show|pulse"
     assert [line for line in lines if not re.match(f"({known}|{actions})[ :]", line)] == []
     assert not any("site-packages" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (
+            {"backbone": {"freeze_batch_norm": True}, "model": {"frozen_backbone": False}},
+            "backbone.freeze_batch_norm=true",
+        ),
+        ({"backbone": {}, "model": {"frozen_backbone": True}}, "model.frozen_backbone=true"),
+        ({"backbone": {"freeze_batch_norm": False}, "model": {"frozen_backbone": False}}, None),
+    ],
+)
+def test_a_frozen_backbone_with_random_weights_is_warned_of(content, named, caplog):
+    _warn_of_random_weights(OmegaConf.create(content))
+    assert [named in message and "backbone.weights" in message for message in caplog.messages] == [True] * (
+        named is not None
+    )

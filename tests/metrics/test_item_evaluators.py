@@ -53,6 +53,7 @@ def test_videos_in_batches_of_any_order(videos, tmp_path):
     assert summary["per_class"]["1"] == pytest.approx(per_class[1], abs=1e-12)
     assert (summary["videos"], summary["videos_without_scores"]) == (6, 0)
     assert summary["num_ground_truth"] == {"0": 3, "1": 3, "2": 0}
+    assert summary["counted"] == "videos"
     assert evaluator.write(tmp_path) == [tmp_path / "results.txt"]
     written = read_video_scores(tmp_path / "results.txt")
     assert written.video_ids == [f"v{number}" for number in range(6)]

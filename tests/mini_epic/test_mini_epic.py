@@ -188,6 +188,15 @@ def test_the_bank_is_trained_on_within_segments_and_each_segment_is_scored_once(
         labels, kept = split.stored_labels(keyframe, np.array([[0.0, 0, 1, 1]]))
         assert np.flatnonzero(labels[0]).tolist() == [segments[number].verb, len(VERBS) + segments[number].noun]
         assert kept.tolist() == [True]
+    first, whole = segments[0], np.array([[0.0, 0, 1, 1]])
+    between = Keyframe(
+        first.video_id, round(first.start + first.stop) | 1
+    )  # its middle, between two entries of the bank
+    labels, kept = split.stored_labels(between, whole)
+    assert np.flatnonzero(labels[0]).tolist() == [first.verb, len(VERBS) + first.noun]
+    assert kept.tolist() == [True]
+    labels, kept = split.stored_labels(Keyframe(first.video_id, 0), whole)
+    assert (labels.any(), kept.tolist()) == (False, [False])  # before everything
     scored = split.stored_items(training=False)
     assert [item.number for item in scored] == list(range(len(segments)))
     for item in scored:

@@ -72,6 +72,22 @@ class BankConfig:
             )
         return place_of(self.dir if name is None else self.others[name]) / split
 
+    def folder_to_read(self, split: str, name: str | None = None) -> Path | Url:
+        """Give the folder of a split's bank as `folder` does; one of `bank.others` must be there.
+
+        What makes such a bank is not known here, so that the remedy is another one than for the bank of `bank.dir`.
+
+        Raises:
+            InputError: `bank.others` does not have the name, or its folder is not there.
+        """
+        folder = self.folder(split, name)
+        if name is not None and isinstance(folder, Path) and not folder.exists():
+            raise InputError(
+                f"bank {folder}: does not exist; run `lfb-extract split={split} bank.dir={folder.parent}` with what makes it "
+                f"(a bank of objects: objects=...), take one over by `lfb-bank import`, or set bank.others.{name}."
+            )
+        return folder
+
     def window_spec(self, *, training: bool) -> WindowSpec:
         """Describe the windows of training or of evaluation.
 

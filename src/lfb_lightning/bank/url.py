@@ -55,4 +55,8 @@ def place_of(text: str | Path | Url) -> Path | Url:
             f"bank {parts.scheme}://...: holds more than a place; keys of an object store are given in the environment, such "
             "as AWS_ACCESS_KEY_ID."
         )
+    if parts.scheme == "file" and parts.netloc:
+        raise InputError(
+            f"bank {text}: expected three slashes and an absolute path, such as file:///banks/fp16; a folder needs no file://."
+        )
     return Url(text.rstrip("/"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -124,16 +126,25 @@ def _print(console: Console, reports: list[SplitReport]) -> None:
 
 
 def _print_classes(console: Console, reports: list[SplitReport]) -> None:
-    names = dict.fromkeys(name for report in reports for name in report.classes)
+    names = _in_order(dict.fromkeys(name for report in reports for name in report.classes))
     if not names:
         return
-    table = Table(title="persons who show an action", title_justify="left")
+    counted = dict.fromkeys(report.counted for report in reports if report.classes)
+    table = Table(title=", ".join(counted), title_justify="left")
     table.add_column("")
     for report in reports:
         table.add_column(report.split, justify="right")
     for name in names:
         table.add_row(escape(name), *(_text(report.classes.get(name)) for report in reports))
     console.print(table)
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Sort what begins with a kind and a number by the number; kinds (verbs, nouns) stay in the order of their first one."""
+    parts = {name: [*re.split(r"(\d+)", name, maxsplit=1), "0"] for name in names}
+    keys = {name: (kind, int(number)) for name, (kind, number, *_) in parts.items()}
+    kinds = list(dict.fromkeys(kind for kind, _ in keys.values()))
+    return sorted(keys, key=lambda name: (kinds.index(keys[name][0]), keys[name][1]))
 
 
 def _print_findings(console: Console, reports: list[SplitReport]) -> None:

@@ -13,7 +13,8 @@ def class_table(columns: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
     Args:
         columns: What evaluators said of the same split (`Evaluator.summary`), by the heading of its column. Only those
-            that say `per_class` have a table; `names` and `num_ground_truth` are used if they are there.
+            that say `per_class` have a table; `names`, `num_ground_truth` and `counted`, which says of what these are
+            numbers (boxes, if nothing), are used if they are there.
     """
     first = next(iter(columns.values()), {})
     if not first.get("per_class"):
@@ -21,7 +22,7 @@ def class_table(columns: Mapping[str, Mapping[str, Any]]) -> list[str]:
     names, counts = first.get("names", {}), first.get("num_ground_truth", {})
     keys = sorted((key for key in first["per_class"] if counts.get(key, 1)), key=lambda key: (len(key), key))
     width = min(max((len(str(names.get(key, key))) for key in keys), default=5), _WIDEST_NAME)
-    lines = [_line("class", "boxes", [f"AP {name}" for name in columns], width)]
+    lines = [_line("class", str(first.get("counted", "boxes")), [f"AP {name}" for name in columns], width)]
     for key in keys:
         values = [shown(summary.get("per_class", {}).get(key)) for summary in columns.values()]
         lines.append(_line(str(names.get(key, key)), str(counts.get(key, "")), values, width))

@@ -57,7 +57,8 @@ def _check_keys(cfg: DictConfig) -> None:
     for key in ("detections", "annotations", *(["label_map"] if needs_map else [])):
         if cfg[key] is None:
             raise InputError(
-                f"{key} is not set: lfb-eval detections=<csv> annotations=<csv> label_map=<pbtxt>."
+                f"{key} is not set: lfb-eval detections=<csv> annotations=<csv> label_map=<pbtxt> for AVA; for Charades and "
+                "EPIC-Kitchens add protocol=charades, epic100 or epic55."
                 if needs_map
                 else f"{key} is not set: lfb-eval protocol={cfg.protocol} detections=<scores> annotations=<csv>."
             )

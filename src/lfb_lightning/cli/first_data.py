@@ -19,6 +19,11 @@ RECIPE = MiniAVA()
 HARD_RECIPE = HARD
 _MINI_AVA = "mini_ava"
 _AVA = ("ava_v2_1", "ava_v2_2", "ava_kinetics")
+_LIKE = {
+    "charades": "mini_charades",
+    "epic55": "mini_epic",
+    "epic100": "mini_epic",
+}  # generated in these data sets' files
 _STAMP, _LOCK = "mini_ava.json", ".generating.lock"
 
 
@@ -56,9 +61,21 @@ def provide_data(cfg: DictConfig) -> None:
 
 
 def refuse_without_data(cfg: DictConfig) -> None:
-    """Raise InputError where AVA was chosen and its folder is not there, with what there is to do for a newcomer."""
-    folder = Path(cfg.paths.data_dir)
-    if _chosen() not in _AVA or folder.exists() or not str(cfg.data.annotations).startswith(str(cfg.paths.data_dir)):
+    """Raise InputError where the folder of the chosen data set is not there, with what there is to do for a newcomer."""
+    folder, chosen = Path(cfg.paths.data_dir), _chosen() or ""
+    if folder.exists() or not str(cfg.data.get("annotations", "")).startswith(str(cfg.paths.data_dir)):
+        return
+    if chosen in _LIKE.values():
+        raise InputError(
+            f"there is no folder {folder} (paths.data_dir); `python -m lfb_lightning.{chosen} {folder}` writes data={chosen}."
+        )
+    if chosen in _LIKE:
+        like = _LIKE[chosen]
+        raise InputError(
+            f"there is no folder {folder} (paths.data_dir), where data={chosen} is looked for. To see everything work on "
+            f"videos that are generated in its files: `bash scripts/quickstart.sh --data {like}`."
+        )
+    if chosen not in _AVA:
         return
     raise InputError(
         f"there is no folder {folder} (paths.data_dir), where data={_chosen()} is looked for. To see everything work on "

@@ -35,7 +35,7 @@ def settle_banks(cfg: DictConfig) -> None:
             raise InputError(
                 f"fbo.banks: {MAIN} is the bank of bank.dir, but bank.others has one of that name too; call that otherwise."
             )
-        bank = FeatureBank.open(config.folder("train", None if name == MAIN else name))
+        bank = FeatureBank.open(config.folder_to_read("train", None if name == MAIN else name))
         if given not in (None, bank.channels):
             raise InputError(
                 f"fbo.banks.{name} is {given}, but the features of bank {bank.folder} have {bank.channels} channels; leave "

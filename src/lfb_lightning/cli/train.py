@@ -83,6 +83,8 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
         callbacks.append(resuming)
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=True)
     _warn_of_partial_validation(trainer)
+    if not starts and resumed is None:
+        _warn_of_random_weights(cfg)
     naming = resuming.naming_the_file() if resuming is not None else nullcontext()
     with telling_misconfiguration(cfg), naming:
         trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
@@ -98,9 +100,22 @@ def _warn_of_partial_validation(trainer: Trainer) -> None:
     limit = trainer.limit_val_batches  # a whole number counts batches, a fraction is a share of them
     if limit and not (isinstance(limit, float) and limit == 1.0):
         _log.warning(
-            "trainer.limit_val_batches=%s: what the validation leaves out counts as missed in AVA's mAP, which is so "
-            "much lower.",
+            "trainer.limit_val_batches=%s: of AVA, what the validation leaves out counts as missed in the mAP, which is so "
+            "much lower; of other data sets the figures are those of a part.",
             limit,
+        )
+
+
+@rank_zero_only
+def _warn_of_random_weights(cfg: DictConfig) -> None:
+    kept = [
+        key for key in ("backbone.freeze_batch_norm", "model.frozen_backbone") if OmegaConf.select(cfg, key) is True
+    ]
+    if kept:
+        _log.warning(
+            "the backbone begins with random weights, and %s=true keeps what should have been loaded: set "
+            "backbone.weights to a file of pretrained weights (docs/zoo.md), or init_from to a checkpoint.",
+            kept[0],
         )
 
 

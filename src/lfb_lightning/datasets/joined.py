@@ -155,6 +155,7 @@ class JoinedSplit:
             prefix = f"{part.label}_" if number else ""
             report.figures |= {f"{prefix}{name}": value for name, value in found.figures.items()}
             report.findings += found.findings
+            report.counted = found.counted if found.classes else report.counted
             for name, count in found.classes.items():
                 report.classes[name] = report.classes.get(name, 0) + count
         return report

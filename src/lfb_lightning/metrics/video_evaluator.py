@@ -92,6 +92,7 @@ class VideoMeanAP(nn.Module):
             "per_class": {str(key): float(self._per_class[key]) for key in self._names},
             "names": {str(key): name for key, name in self._names.items()},
             "num_ground_truth": {str(key): int(positives[key]) for key in self._names},
+            "counted": "videos",
             **counts,
             **self._rules,
         }

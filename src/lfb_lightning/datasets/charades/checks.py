@@ -36,6 +36,7 @@ def check_tables(tables: CharadesTables) -> SplitReport:
         "classes_per_video": float(labels[tables.is_labeled].sum(axis=1).mean()) if tables.is_labeled.any() else 0.0,
     }
     report.classes = {f"{number} {name}": int(labels[:, number].sum()) for number, name in tables.names.items()}
+    report.counted = "videos that show an action"
     if not tables.is_labeled.any():
         report.warn(f"{path}: no video has an action", "extraction does without, training does not")
     elif never:

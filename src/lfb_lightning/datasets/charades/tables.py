@@ -18,6 +18,7 @@ from lfb_lightning.charades import (
 )
 from lfb_lightning.clock import exact
 from lfb_lightning.datasets.charades.settings import CharadesSettings
+from lfb_lightning.datasets.present import present
 from lfb_lightning.errors import InputError
 
 _SAME_RATE = 1e-3  # frames per second
@@ -42,14 +43,15 @@ class CharadesTables:
     @cached_property
     def names(self) -> dict[int, str]:
         """The name of each class by its number; class 0 is one like the others."""
-        return read_classes(self.data.path(self.data.label_map, self.split))
+        return read_classes(present(self.data.path(self.data.label_map, self.split), "class list", "label_map"))
 
     @cached_property
     def videos(self) -> list[CharadesVideo]:
         """The videos of the csv, those without an action too."""
-        found = read_annotations(self.data.path(self.data.annotations, self.split), num_classes=len(self.names))
+        path = present(self.data.path(self.data.annotations, self.split), "annotations", "annotations")
+        found = read_annotations(path, num_classes=len(self.names))
         if not found:
-            raise InputError(f"annotations {self.data.path(self.data.annotations, self.split)}: no video.")
+            raise InputError(f"annotations {path}: no video.")
         return found
 
     @cached_property

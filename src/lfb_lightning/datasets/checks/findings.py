@@ -43,12 +43,14 @@ class SplitReport:
         figures: Numbers, texts and lists by name. A `Share` is shown in percent.
         findings: What is wrong, or may be.
         classes: How often each action is shown, by its name; empty where the data set does not count them.
+        counted: What `classes` counts.
     """
 
     split: str
     figures: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     classes: dict[str, int] = field(default_factory=dict)
+    counted: str = "persons who show an action"
 
     def add(self, level: Level, what: str, remedy: str) -> None:
         """Add a finding about this split."""

@@ -65,6 +65,7 @@ def _check_classes(tables: EpicTables, report: SplitReport) -> None:
             "a test writes its scores for the challenge; training needs labels",
         )
         return
+    report.counted = "segments of a class"
     for head, classes in tables.labels.items():
         names = tables.names[head]
         counts = np.bincount(classes, minlength=len(names)).tolist()

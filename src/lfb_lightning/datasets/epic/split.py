@@ -114,17 +114,18 @@ class EpicSplit(WholeClips):
     def stored_labels(
         self, keyframe: Keyframe, boxes: Float64[np.ndarray, "P 4"]
     ) -> tuple[Bool[np.ndarray, "P A"], Bool[np.ndarray, " P"]]:
-        """Label an entry of the bank with the verb and noun of the segment that it shows.
+        """Label an entry of the bank, or another moment, with the verb and noun of the segment that it shows.
 
         Args:
             keyframe: Where it is.
             boxes: The whole frame, as the bank stores it.
 
         Returns:
-            Its labels, and that it takes part in training.
+            Its labels, and whether it takes part in training: where there is a segment.
         """
-        shown = self.tables.shown[self.stored.owners[keyframe]]
-        return np.repeat(shown[None], len(boxes), axis=0), np.ones(len(boxes), dtype=bool)
+        owner = self.stored.owner(keyframe)
+        shown = self.tables.shown[owner or 0] & (owner is not None)
+        return np.repeat(shown[None], len(boxes), axis=0), np.full(len(boxes), owner is not None)
 
     def evaluator(self, *, action_threshold: float | None) -> SegmentAccuracy:
         """Make an evaluator by the accuracy over segments.

@@ -32,6 +32,18 @@ class StoredSegments:
                     found[keyframe] = (away, number)
         return {keyframe: number for keyframe, (_, number) in found.items()}
 
+    def owner(self, keyframe: Keyframe) -> int | None:
+        """Find the segment that a moment shows, an entry of the bank or not; None where there is none."""
+        if keyframe in self.owners:
+            return self.owners[keyframe]
+        frame = keyframe.timestamp
+        shown = [
+            (abs(2 * frame - start - stop), number)
+            for number, (start, stop) in enumerate(self._tables.frames.tolist())
+            if start <= frame <= stop and self._tables.segments[number].video_id == keyframe.video_id
+        ]
+        return min(shown)[1] if shown else None
+
     def items(self, *, training: bool) -> list[Item]:
         """List entries with the numbers of their segments.
 

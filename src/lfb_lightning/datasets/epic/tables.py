@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from lfb_lightning.datasets.epic.settings import EpicSettings
+from lfb_lightning.datasets.present import present
 from lfb_lightning.epic import (
     Segment,
     VideoInfo,
@@ -46,12 +47,15 @@ class EpicTables:
     def names(self) -> dict[str, dict[int, str]]:
         """The names of the classes of each head by their numbers; class 0 is one like the others."""
         files = {"verb": self.data.verb_classes, "noun": self.data.noun_classes}
-        return {head: read_classes(self.data.path(files[head], self.split)) for head in self.data.ordered_heads}
+        return {
+            head: read_classes(present(self.data.path(files[head], self.split), "class list", f"{head}_classes"))
+            for head in self.data.ordered_heads
+        }
 
     @cached_property
     def segments(self) -> list[Segment]:
         """The segments of the csv, if `participants` names the split those of its participants alone."""
-        path = self.data.path(self.data.annotations, self.split)
+        path = present(self.data.path(self.data.annotations, self.split), "annotations", "annotations")
         found = read_segments(path, labeled=False)
         if (numbers := (self.data.participants or {}).get(self.split)) is not None:
             found = [one for one in found if numbers[0] <= participant_number(one.participant) <= numbers[1]]
@@ -111,7 +115,10 @@ class EpicTables:
     @cached_property
     def listed(self) -> dict[str, VideoInfo]:
         """What the list of videos says of each; nothing where there is no list."""
-        return {} if self.data.video_info is None else read_video_info(self.data.path(self.data.video_info, self.split))
+        if self.data.video_info is None:
+            return {}
+        path = self.data.path(self.data.video_info, self.split)
+        return read_video_info(present(path, "video list", "video_info", optional=True))
 
     @cached_property
     def tail(self) -> dict[str, list[int]] | None:
@@ -119,14 +126,19 @@ class EpicTables:
         if self.data.tail_verbs is None or self.data.tail_nouns is None:
             return None
         files = {"verb": self.data.tail_verbs, "noun": self.data.tail_nouns}
-        return {head: read_ids(self.data.path(file, self.split), head) for head, file in files.items()}
+        paths = {head: self.data.path(file, self.split) for head, file in files.items()}
+        return {
+            head: read_ids(present(path, "rare classes", f"tail_{head}s", optional=True), head)
+            for head, path in paths.items()
+        }
 
     @cached_property
     def unseen(self) -> list[str] | None:
         """The participants who are in no training video; None where there is no list, and of the training split."""
         if self.data.unseen is None or self.split == "train":
             return None
-        return read_names(self.data.path(self.data.unseen, self.split))
+        path = self.data.path(self.data.unseen, self.split)
+        return read_names(present(path, "unseen participants", "unseen", optional=True))
 
     def prior(self) -> Float64[np.ndarray, "V M"] | None:
         """Estimate how often each noun goes with each verb in the training split.

@@ -110,7 +110,7 @@ class OpenedBanks:
         """Open a bank, once; `which` is its name in `bank.others`, None that of `bank.dir`."""
         key = (split.name, which)
         if key not in self._banks:
-            bank = FeatureBank.open(self._config.folder(split.name, which), clock=split.clock)
+            bank = FeatureBank.open(self._config.folder_to_read(split.name, which), clock=split.clock)
             own = which is None or (self.names is None and self._config.strict)
             wanted, whose = self._backbone_digest if own else None, "the detector's"
             if self.names is not None and wanted is None:
