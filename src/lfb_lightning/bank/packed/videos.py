@@ -66,7 +66,6 @@ class PackedVideos:
         assert manifest.packed is not None
         self.folder: Path | Url = store.folder
         self._store = store
-        self._digest = manifest.provenance.digest
         self._form = VideoForm(manifest.provenance.channels, manifest.provenance.precision)
         path = store.index(index_name(manifest.packed.sha256))
         self.index = IndexFile(path, manifest.packed, self._form, manifest.num_videos)
@@ -172,7 +171,7 @@ class PackedVideos:
     def _located(self, video_id: str) -> Located:
         video = self.index.find(video_id)
         if video is None:
-            raise KeyError(video_id)
+            raise InputError(f"bank {self.folder}: its index lists video {video_id!r} and does not find it; {REMEDY}.")
         return video
 
 
