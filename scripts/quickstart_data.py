@@ -110,6 +110,7 @@ DATA: Mapping[str, MiniData] = {
             shown={head: f"{head}s" for head in ("verb", "noun", "action")},
             axis="top-1 accuracy",
             whole=100.0,
+            models={"nl": ["fbo=nl_small", "fbo.dropout=0"], **POOLED},
             video="P11_101.mp4",
             more_banks=_objects,
             predict=_baseline_alone,

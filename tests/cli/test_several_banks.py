@@ -134,13 +134,28 @@ def test_each_bank_has_tracks_of_its_own(overrides, here, tmp_path):
     assert [detector.fbo.part(name).reads_identity for name in detector.banks] == [True, True]
 
 
-def test_one_name_is_one_bank_whose_width_need_not_be_said(overrides, run_dir, here, tmp_path):
+def test_one_name_is_one_bank_whose_width_need_not_be_said(overrides, other, pipeline, mini_dir, here, tmp_path):
     here("train", *overrides, "fbo.banks=[theirs]", f"hydra.run.dir={tmp_path}/listed")
-    named = ["model.bank_name=theirs", f"model.bank_channels={WIDTH}"]
-    here("train", *overrides, *named, f"hydra.run.dir={tmp_path}/named")
+    both = ["model.bank_name=theirs", f"model.bank_channels={WIDTH}"]
+    here("train", *overrides, *both, f"hydra.run.dir={tmp_path}/named")
     listed, named = (load_detector(tmp_path / name / "checkpoints" / "best.ckpt") for name in ("listed", "named"))
     assert (listed.banks, listed.bank_name, listed.bank_channels) == (None, "theirs", WIDTH)
     assert listed.digest() == named.digest()
+    for suffix, bank in (("", other), ("short_term_", pipeline.bank_dir)):
+        manifest = FeatureBank.open(bank / "train").manifest
+        torch.testing.assert_close(listed.fbo.get_buffer(f"{suffix}mean"), torch.tensor(manifest.mean))
+        torch.testing.assert_close(listed.fbo.get_buffer(f"{suffix}std"), torch.tensor(manifest.std))
+    here("train", *overrides, *both, "trainer.max_epochs=2", f"hydra.run.dir={tmp_path}/whole")
+    here("train", *overrides, *both, "trainer.max_epochs=2", "ckpt_path=last", f"hydra.run.dir={tmp_path}/named")
+    whole, parts = (load_detector(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("whole", "named"))
+    assert whole.digest() == parts.digest() != named.digest()
+    checkpoint = f"ckpt_path={tmp_path}/listed/checkpoints/best.ckpt"
+    done = here("predict", f"video={mini_dir}/videos", checkpoint, f"out={tmp_path}/predicted", fails=True)
+    assert (
+        "reads the bank 'theirs', but a prediction makes a bank of the regions that it scores; test it" in done.stderr
+    )
+    done = here("export", checkpoint, "format=torch_export", f"out={tmp_path}/program", fails=True)
+    assert "the detector reads the bank 'theirs', which no prediction makes, and a program does not" in done.stderr
 
 
 @pytest.mark.parametrize(

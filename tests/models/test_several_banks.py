@@ -73,7 +73,11 @@ def test_all_that_a_detector_asks_of_its_fbo_is_asked_of_each():
     for name, width in NAMES.items():
         detector.set_bank_statistics(torch.full((width,), float(width)), torch.full((width,), 2.0), name)
     assert [detector.fbo.part(name).mean[0].item() for name in NAMES] == [32.0, 6.0]
-    assert [detector.fbo.part(name).standardizes_short_term for name in NAMES] == [True, False]
+    assert [detector.fbo.part(name).standardizes_short_term for name in NAMES] == [True, True]
+    assert detector.needs_short_term_statistics
+    detector.fbo.set_short_term_statistics(torch.full((32,), 3.0), torch.full((32,), 4.0))
+    assert detector.fbo.part("theirs").short_term_mean.tolist() == [3.0] * 32
+    assert not hasattr(detector.fbo.part("main"), "short_term_mean")
     assert detector.window_slots is None
     parts = {"a": FBOMax(channels=1), "b": FBOAvg(channels=1)}
     parts["b"].window_slots, parts["b"].reads_identity = 40, True

@@ -51,8 +51,8 @@ def checkpoint(tmp_path_factory):
     """Writes a checkpoint with random weights, as `lfb-train` would: `checkpoint("nl", seed=1, data={...})`."""
     folder = tmp_path_factory.mktemp("checkpoints")
 
-    def write(fbo, *, seed=0, data=DATA, bank=BANK, **more):
-        spec = {**MODEL, "fbo": FBOS[fbo]}
+    def write(fbo, *, seed=0, data=DATA, bank=BANK, model=None, **more):
+        spec = {**MODEL, "fbo": FBOS[fbo], **(model or {})}
         torch.manual_seed(seed)
         detector = build_detector(spec)
         for parameter in detector.parameters():  # a new FBO-NL adds nothing, and a new head tells little

@@ -14,14 +14,17 @@ from lfb_lightning.bank import BankRows, FeatureBank, WindowSpec, finish_bank
 from lfb_lightning.boxes import rois_from_boxes
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.errors import InputError
+from lfb_lightning.exporting.exporting import export_detector
+from lfb_lightning.exporting.onnx_detector import bank_name_in
 from lfb_lightning.files.safetensors_header import read_safetensors_header
 from lfb_lightning.models import load_detector
+from lfb_lightning.models.loading import load_with_config
 from lfb_lightning.prediction import LFBPredictor
 from lfb_lightning.prediction import predictor as module
 from lfb_lightning.prediction.keeping import bank_writer, keep_video
 from lfb_lightning.structures import Keyframe
 from lfb_lightning.video import VideoFile
-from tests.prediction.conftest import DATA
+from tests.prediction.conftest import DATA, FBOS
 
 CLIPS = ClipSettings(num_frames=4, frame_stride=4, fps=25.0, eval_short_side=64)
 
@@ -385,3 +388,37 @@ def test_a_kept_bank_has_the_clock_of_its_reader(checkpoint, video, walkers, tmp
     bank = FeatureBank.open(tmp_path / "videos")
     assert bank.clock.ticks_per_second == 2
     assert bank.timestamps("v").tolist() == [tick for tick in range(40) if len(walkers.at(tick / 2))]  # one of the two
+
+
+def test_a_detector_of_another_bank_is_refused_in_a_line(checkpoint, walkers, tmp_path):
+    objects = checkpoint("nl", model={"bank_name": "objects"})
+    said = r"nl_0_\d+\.ckpt reads the bank 'objects', but a prediction makes a bank of the regions that it scores"
+    with pytest.raises(InputError, match=said):
+        LFBPredictor.from_checkpoint(objects, persons=walkers)
+    with pytest.raises(InputError, match=said):  # also where a detector is given to make its bank
+        LFBPredictor.from_checkpoint(objects, bank_checkpoint=objects, persons=walkers)
+    with pytest.raises(InputError, match=said):
+        LFBPredictor.from_checkpoint(checkpoint("none"), compare=objects, persons=walkers)
+    listed = {"fbo": {**FBOS["nl"], "banks": {"objects": None}}}
+    with pytest.raises(InputError, match="reads the bank 'objects'"):
+        LFBPredictor.from_checkpoint(checkpoint("nl", model=listed), persons=walkers)
+    LFBPredictor.from_checkpoint(checkpoint("none", model={"bank_name": "objects"}), persons=walkers)  # it reads none
+    with pytest.raises(
+        InputError, match="format=onnx: the detector reads the bank 'objects', which no prediction makes"
+    ):
+        export_detector(*load_with_config(objects), tmp_path / "out", format="onnx")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ({"bank_name": "objects"}, "objects"),
+        ({"fbo": {"banks": {"objects": 64}}}, "objects"),
+        ({"fbo": {"banks": ["main"]}}, None),
+        ({"fbo": {"banks": None}, "bank_name": None}, None),
+        (None, None),
+    ],
+)
+def test_a_program_of_an_earlier_version_says_in_its_folder_which_bank_it_reads(model, name):
+    assert bank_name_in({"model": model}) == name

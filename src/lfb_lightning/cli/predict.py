@@ -25,7 +25,7 @@ from lfb_lightning.prediction import LFBPredictor, Prediction
 from lfb_lightning.prediction.causal import causal
 from lfb_lightning.prediction.keeping import bank_writer, keep_video
 from lfb_lightning.prediction.outputs import Outputs
-from lfb_lightning.prediction.trained import Trained, load_trained, refuse_several_banks
+from lfb_lightning.prediction.trained import Trained, load_trained, refuse_other_banks
 
 _JOURNAL = ".unfinished"
 
@@ -98,7 +98,7 @@ def _predictor(cfg: DictConfig) -> LFBPredictor:
 
     trained = loaded(required_checkpoint(cfg))
     assert trained is not None
-    refuse_several_banks(trained)  # before a detector of persons is fetched
+    refuse_other_banks(trained)  # before a detector of persons is fetched
     return LFBPredictor(
         trained,
         bank=loaded(cfg.bank_ckpt_path),

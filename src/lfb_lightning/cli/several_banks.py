@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +15,8 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.lightning import ActionDataModule
 from lfb_lightning.models import ActionDetector
 from lfb_lightning.models.fbo.several import MAIN, bank_widths
+
+_log = logging.getLogger(__name__)
 
 
 def settle_banks(cfg: DictConfig) -> None:
@@ -46,11 +49,21 @@ def settle_banks(cfg: DictConfig) -> None:
 
 
 def give_statistics(detector: ActionDetector, datamodule: ActionDataModule) -> None:
-    """Give the FBO, if it wants them, the statistics of each training bank that it reads."""
+    """Give the FBO, if it wants them, the statistics of each training bank that it reads, and of the detector's own."""
     if not detector.needs_bank_statistics:
         return
     for name, bank in datamodule.banks.read(datamodule.split("train")).items():
         detector.set_bank_statistics(torch.tensor(bank.manifest.mean), torch.tensor(bank.manifest.std), name)
+    if not detector.needs_short_term_statistics:
+        return
+    try:
+        own = datamodule.banks.own(datamodule.split("train")).manifest
+    except InputError as error:
+        _log.info(
+            "fbo.norm_inputs: the short-term feature is not standardized, for want of a bank of its own: %s", error
+        )
+    else:
+        cast(Any, detector.fbo).set_short_term_statistics(torch.tensor(own.mean), torch.tensor(own.std))
 
 
 def made_by(datamodule: ActionDataModule) -> dict[str, Any]:

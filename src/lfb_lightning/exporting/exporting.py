@@ -78,6 +78,11 @@ def export_detector(
             f"format={format}: the detector reads the banks {', '.join(detector.banks)}, and a program reads one; "
             "format=safetensors keeps all of them."
         )
+    if detector.bank_name is not None and detector.reads_bank:
+        raise InputError(
+            f"format={format}: the detector reads the bank {detector.bank_name!r:.80}, which no prediction makes, and a "
+            "program does not say so; format=safetensors does."
+        )
     if format == "onnx":
         require_export_extra()
     title = card_title(folder, card, overwrite_card=overwrite_card)

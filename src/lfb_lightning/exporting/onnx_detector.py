@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.exporting.onnx_file import OnnxFile
+from lfb_lightning.models.fbo.several import MAIN
 from lfb_lightning.persons.digest import file_digest
 from lfb_lightning.structures import Attention, BankWindow
 
@@ -38,6 +39,7 @@ class OnnxDetector:
         stated = _Stated(folder, config)
         self.channels, self.bank_channels = stated.count("channels"), stated.count("bank_channels")
         self.num_classes = stated.count("num_classes")
+        self.bank_name = bank_name_in(config)
         self._reads_bank, self._attends = stated.switch("reads_bank"), stated.switch("attends")
         self._reads_identity = self._reads_bank and stated.switch("reads_identity", default=False)
         self._fbo_name, self._backbone = stated.text("fbo"), stated.text("backbone")
@@ -142,6 +144,17 @@ class OnnxDetector:
                 f"{['any' if size is None else size for size in expected]}; its files are not of one export."
             )
         return torch.from_numpy(made)
+
+
+def bank_name_in(config: Mapping[str, Any]) -> str | None:
+    """Read the name of another bank than its own that the exported detector reads: programs of earlier versions may."""
+    model = config.get("model")
+    name = model.get("bank_name") if isinstance(model, Mapping) else None
+    if name is None and isinstance(model, Mapping) and isinstance(fbo := model.get("fbo"), Mapping):
+        banks = fbo.get("banks")
+        only = list(banks) if isinstance(banks, Mapping | list) and len(banks) == 1 else [MAIN]
+        name = None if only == [MAIN] else only[0]
+    return name if isinstance(name, str) else None
 
 
 class _Stated:

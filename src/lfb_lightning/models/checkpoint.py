@@ -122,7 +122,8 @@ def load_weights(module: nn.Module, weights: dict[str, torch.Tensor], path: str 
     """Load weights that must match a module's exactly.
 
     Args:
-        module: What is changed in place.
+        module: What is changed in place. A part of it may fill in itself what earlier versions did not write: names in its
+            `absent_in_older`.
         weights: By the names that the module has for them.
         path: The file that they are from, for messages.
 
@@ -130,7 +131,12 @@ def load_weights(module: nn.Module, weights: dict[str, torch.Tensor], path: str 
         InputError: Some are missing, unexpected or of another shape. The message names the first of each.
     """
     own = module.state_dict()
-    missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    newer = {
+        f"{name}.{weight}" if name else weight
+        for name, part in module.named_modules()
+        for weight in getattr(part, "absent_in_older", ())
+    }
+    missing, unexpected = sorted(own.keys() - weights.keys() - newer), sorted(weights.keys() - own.keys())
     reshaped = [key for key in own.keys() & weights.keys() if own[key].shape != weights[key].shape]
     if missing or unexpected or reshaped:
         raise InputError(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lfb_lightning.models.attributes import required_attribute, short_term_channels
 from lfb_lightning.models.digest import state_digest
+from lfb_lightning.models.fbo.several import tell_of_another_bank
 from lfb_lightning.models.head import make_head
 from lfb_lightning.models.saved import Saved
 from lfb_lightning.structures import Attention, BankWindow, BankWindows
@@ -74,6 +75,7 @@ class ActionDetector(Saved):
         width = self.channels + required_attribute(fbo, "out_channels", of="fbo", least=0)
         between = self.channels if head_channels is None else head_channels
         self.head = make_head(width, num_classes, layers=head_layers, channels=between)
+        tell_of_another_bank(fbo, bank_name)
         if frozen_backbone:
             backbone.requires_grad_(False)
         self.train()  # Lightning trains modules in the mode that it finds them in
@@ -132,6 +134,11 @@ class ActionDetector(Saved):
         """
         if self.needs_bank_statistics:
             cast(Any, self.fbo).set_statistics(mean, std, *([] if bank is None else [bank]))
+
+    @property
+    def needs_short_term_statistics(self) -> bool:
+        """Whether the FBO reads another bank and wants (`set_short_term_statistics`) those of the detector's own, if any."""
+        return bool(getattr(self.fbo, "needs_short_term_statistics", False))
 
     def describe_backbone(self) -> str:
         """Describe the backbone's architecture in a line: its own `describe()`, or the name of its class."""

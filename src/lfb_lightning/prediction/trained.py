@@ -75,13 +75,13 @@ def memory_of(trained: Trained, given: Trained | None) -> tuple[Trained, str | N
 
     Raises:
         InputError: It is another one than the training's, its features have another width, or the detector reads several
-            banks.
+            banks, or another than that of its own regions.
     """
     memory = given or trained
     detector = trained.detector
     if not detector.reads_bank:
         return trained, None
-    refuse_several_banks(trained)
+    refuse_other_banks(trained)
     if memory.detector.channels != detector.bank_channels:
         raise InputError(
             f"checkpoint {memory.path} makes features of {memory.detector.channels} channels, but {trained.path} reads a "
@@ -102,10 +102,19 @@ def memory_of(trained: Trained, given: Trained | None) -> tuple[Trained, str | N
     return memory, None
 
 
-def refuse_several_banks(trained: Trained) -> None:
-    """Raise InputError for a detector that reads several banks: a prediction makes one."""
+def refuse_other_banks(trained: Trained) -> None:
+    """Raise InputError for a detector that reads several banks, or another than that of the regions that it scores."""
+    if not trained.detector.reads_bank:
+        return
+    name = getattr(trained.detector, "bank_name", None)
+    if name is not None:
+        raise InputError(
+            f"checkpoint {trained.path} reads the bank {name!r:.80}, but a prediction makes a bank of the regions that it "
+            "scores; test it on a data set with that bank (lfb-test), or train a detector that reads its own "
+            "(model.bank_name=null fbo.banks=null)."
+        )
     banks = getattr(trained.detector, "banks", None)  # an exported program has one
-    if banks is not None and trained.detector.reads_bank:
+    if banks is not None:
         raise InputError(
             f"checkpoint {trained.path} reads the banks {', '.join(banks)}, but a prediction makes one, by one backbone; "
             "test it on a data set with its banks (lfb-test), or train a detector that reads one (fbo.banks=null)."

@@ -40,7 +40,8 @@ class FBOCrossAttention(StandardizingFBO):
         num_layers: Stacked attention layers.
         dropout: Probability, on the attention weights and on every layer's output.
         norm_inputs: Whether inputs are standardized per channel by the bank's statistics (`set_statistics`): the window,
-            and the short-term features where they are as wide as the bank's.
+            and the short-term features where they are as wide as the bank's. With another bank than the detector's
+            own (`read_another_bank`), they have statistics of their own bank, or are left as they are.
         cells: Cells of time of a window in the grid layout, whose distance from the key frame gets a learned bias, the
             same number before every clip; None: no bias, as the packed layout needs it.
         slots_per_cell: Slots of each cell.
@@ -117,7 +118,7 @@ class FBOCrossAttention(StandardizingFBO):
         if self.norm_inputs:
             entries = self._standardize(entries)
         if self.standardizes_short_term:
-            short_term = self._standardize(short_term)
+            short_term = self._standardize_short_term(short_term)
         nothing = self.nothing.to(entries.dtype).expand(entries.shape[0], 1, -1)
         memory = self.memory_norm(torch.cat([nothing, self.long_term_projection(entries)], dim=1))  # [B, 1 + S, D]
         there = F.pad(window.mask, (1, 0), value=True)  # [B, 1 + S]

@@ -41,7 +41,8 @@ class FBONonLocal(StandardizingFBO):
         mask_padding: Whether the empty slots of a window take no part. With False, as in the paper and in the reference
             implementations, they take part as zero vectors.
         norm_inputs: Whether inputs are standardized per channel by the bank's statistics (`set_statistics`): the window,
-            and the short-term features where they are as wide as the bank's.
+            and the short-term features where they are as wide as the bank's. With another bank than the detector's
+            own (`read_another_bank`), they have statistics of their own bank, or are left as they are.
             Paper: raw features. On small data raw post-ReLU features share a large common component that drowns the
             attention.
         pre_act: Whether norm and ReLU come before a layer's output projection, or the norm behind it and a ReLU behind
@@ -104,7 +105,7 @@ class FBONonLocal(StandardizingFBO):
         window = required(window)
         memory = self._memory(window, clip_of_roi, short_term.dtype)
         if self.standardizes_short_term:
-            short_term = self._standardize(short_term)
+            short_term = self._standardize_short_term(short_term)
         query = self.dropout(self.short_term_projection(short_term))
         seen: list[Tensor] | None = [] if return_attention else None
         for layer in self.layers:

@@ -77,6 +77,13 @@ def _text(name: object) -> str:
     return name
 
 
+def tell_of_another_bank(fbo: nn.Module, name: str | None) -> None:
+    """Tell an FBO that has `read_another_bank()` that its windows are of the bank of a name; None: the detector's own."""
+    tell = getattr(fbo, "read_another_bank", None)
+    if name is not None and tell is not None:
+        tell()
+
+
 class FBOSeveral(nn.Module):
     """Several FBOs, each of which reads a bank of its own; their features are concatenated.
 
@@ -89,6 +96,7 @@ class FBOSeveral(nn.Module):
         self.names = tuple(parts)
         for name, part in parts.items():
             self.add_module(f"bank_{name}", part)
+            tell_of_another_bank(part, None if name == MAIN else name)
         self.out_channels = sum(required_attribute(part, "out_channels", of="fbo", least=0) for part in parts.values())
 
     def part(self, bank: str) -> Any:
@@ -120,6 +128,17 @@ class FBOSeveral(nn.Module):
     def needs_statistics(self) -> bool:
         """Whether any of them wants its bank's statistics before training."""
         return any(self._wants_statistics(name) for name in self.names)
+
+    @property
+    def needs_short_term_statistics(self) -> bool:
+        """Whether any of them wants the statistics of the detector's own bank beside those of the one that it reads."""
+        return any(getattr(self.part(name), "needs_short_term_statistics", False) for name in self.names)
+
+    def set_short_term_statistics(self, mean: Float[Tensor, " C"], std: Float[Tensor, " C"]) -> None:
+        """Give the statistics of the detector's own bank to all that want them."""
+        for name in self.names:
+            if getattr(self.part(name), "needs_short_term_statistics", False):
+                self.part(name).set_short_term_statistics(mean, std)
 
     def set_statistics(self, mean: Float[Tensor, " C"], std: Float[Tensor, " C"], bank: str) -> None:
         """Give a bank's statistics to the FBO that reads it, if that wants them.
