@@ -66,7 +66,9 @@ def test_of_two_ranks_only_the_one_that_writes_says_so(pipeline, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None or not can_mount(), reason="needs the right to mount")
-@pytest.mark.parametrize(("size", "left"), [("4k", None), ("40k", None), ("300k", "best.ckpt")])
+@pytest.mark.parametrize(
+    ("size", "left"), [pytest.param("4k", None, marks=pytest.mark.thorough), ("40k", None), ("300k", "best.ckpt")]
+)
 def test_a_training_on_a_full_disk_ends_with_one_line_and_keeps_what_was_whole(pipeline, tmp_path, size, left):
     disk = tmp_path / "disk"
     disk.mkdir()

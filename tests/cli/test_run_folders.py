@@ -43,6 +43,7 @@ def test_a_second_run_in_a_living_folder_is_refused_and_after_kill_9_the_same_co
     assert_all_end(process, seconds=20)
 
 
+@pytest.mark.thorough
 def test_a_second_sweep_in_a_living_folder_is_refused_and_a_killed_ones_job_ends_with_it(
     start, pipeline, here, tmp_path
 ):

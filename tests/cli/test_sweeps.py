@@ -148,6 +148,7 @@ def test_jobs_are_composed_from_the_files_of_their_sweep(source, own_groups, mon
     assert [config["task"]["frozen_epochs"] for config in configs] == [3 if source == "--config-name" else 0] * 2
 
 
+@pytest.mark.thorough
 def test_a_sweep_with_own_groups_trains_on_two_processes(own_groups, pipeline, console, short, tmp_path):
     """Real jobs: each starts its second process with the job's own command line."""
     devices = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.limit_train_batches=1"]

@@ -13,6 +13,6 @@ from tests.fuzzing.run import GROUPS
 @pytest.mark.parametrize("group", GROUPS)
 def test_mutated_files_are_read_or_refused_in_one_line(group):
     names = [argument for reader in GROUPS[group] for argument in ("--reader", reader.name)]
-    command = [sys.executable, "-m", "benchmarks.fuzz", "--count", "40", *names]
+    command = [sys.executable, "-m", "benchmarks.fuzz", "--count", "32", *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]

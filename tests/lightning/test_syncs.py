@@ -135,7 +135,7 @@ def test_what_waits_for_a_gpu_is_seen(device):
         numbers + torch.zeros(6)
 
 
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize("precision", ["fp16", pytest.param("int8", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("fbo", FBOS)
 def test_a_step_with_any_fbo_waits_once_and_an_evaluation_never(fbo, precision, device):
     steps, evaluation = waits_of_steps(device, tiny(FBOS[fbo]), MultiLabelLoss(), window=window_of(precision))
@@ -216,6 +216,7 @@ def test_training_and_validation_with_everything_switched_on(periods, pipeline, 
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_accumulated_batches_wait_at_the_step_and_not_before(periods, pipeline, here, tmp_path):
     options = ["fbo=avg", "trainer.max_epochs=1", "trainer.limit_train_batches=4", "trainer.limit_val_batches=0"]
     options += ["trainer.accumulate_grad_batches=2", "data.batch_size=2"]
