@@ -18,7 +18,7 @@ class EpochLines(Callback):
     """Logs a line at the end of each epoch, such as `epoch 2/20  loss 0.2151  mAP 0.6143  lr 0.001  0:05, 1:30 left`."""
 
     def __init__(self) -> None:
-        self._began = 0.0
+        self._began: float | None = None  # an epoch that goes on with a checkpoint began in another process
         self._seconds: list[float] = []
         self._is_validated = False
 
@@ -33,7 +33,8 @@ class EpochLines(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the line, on the first process."""
-        self._seconds.append(time.monotonic() - self._began)
+        if self._began is not None:
+            self._seconds.append(time.monotonic() - self._began)
         if trainer.is_global_zero:
             rates = {group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups}
             _log.info(
@@ -71,7 +72,7 @@ def describe(
         epochs: How many there will be; None: nobody knows.
         logged: What the trainer has logged, by name; the figures of the validation are those that begin with `val/`.
         rates: The learning rates of the optimizer's groups.
-        seconds: What each epoch of this process took, this one last.
+        seconds: What each epoch took that this process made whole, the last one last; none: it says no time.
     """
     figures = {name.removeprefix("val/"): value for name, value in logged.items() if name.startswith("val/")}
     parts = [f"epoch {epoch}" if epochs is None else f"epoch {epoch:{len(str(epochs))}}/{epochs}"]
@@ -81,6 +82,8 @@ def describe(
     parts += [f"{name.removeprefix(main + '_')} {value:.4f}" for name, value in figures.items()]
     low, high = min(rates, default=0.0), max(rates, default=0.0)
     parts.append(f"lr {high:.2g}" if low == high else f"lr {low:.2g} to {high:.2g}")
+    if not seconds:
+        return "  ".join(parts)
     taken = str(timedelta(seconds=round(seconds[-1])))
     if epochs is not None and epochs > epoch:
         left = timedelta(seconds=round((epochs - epoch) * sum(seconds) / len(seconds)))
