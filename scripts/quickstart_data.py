@@ -56,8 +56,8 @@ def _objects(data: Path, banks: Path) -> dict[str, tuple[Path, list[str]]]:
     out = banks.parent
     extract = ["lfb_lightning.cli.extract", "experiment=mini_epic", f"paths.data_dir={data}", "objects=checkpoint"]
     extract += [
-        f"objects.boxes={data}/mini_epic_{{split}}_objects.csv",
-        "objects.per_moment=4",
+        f"objects.boxes.file={data}/mini_epic_{{split}}_objects.csv",
+        "objects.boxes.per_moment=4",
         "objects.output_size=4",
     ]
     extract += [

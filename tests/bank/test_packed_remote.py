@@ -137,8 +137,12 @@ def test_what_is_no_packed_bank_is_refused(served, cache):
     with pytest.raises(InputError, match="is no folder; write the bank into one"):
         BankWriter("s3://bucket/new", provenance())
     name = next(name for name in objects.content if name.endswith(".idx"))
-    objects.content[name] = objects.content[name][:-1] + b"?"
+    index = objects.content[name]
+    objects.content[name] = index[:-1] + b"?"
     with pytest.raises(InputError, match="has changed since it was written"):
+        FeatureBank.open("s3://bucket/banks/val")
+    objects.content[name] = index + bytes(1000)
+    with pytest.raises(InputError, match=rf"idx: has {len(index) + 1000:,} bytes, expected {len(index):,} at most"):
         FeatureBank.open("s3://bucket/banks/val")
 
 

@@ -37,8 +37,8 @@ def folder(tmp_path_factory, here):
     short = ["trainer.max_epochs=1", "trainer.max_steps=2"]
     here("train", "experiment=charades_r50_baseline", *given, *short, f"hydra.run.dir={made / 'baseline'}")
     for split in ("train", "val"):
-        objects = ["objects=checkpoint", f"objects.boxes={made / '{split}_boxes.csv'}", "objects.rate=2"]
-        extract(here, made, split, f"bank.dir={made / 'objects'}", *objects, "objects.per_moment=2")
+        objects = ["objects=checkpoint", f"objects.boxes.file={made / '{split}_boxes.csv'}", "objects.boxes.rate=2"]
+        extract(here, made, split, f"bank.dir={made / 'objects'}", *objects, "objects.boxes.per_moment=2")
     return made
 
 
@@ -106,8 +106,8 @@ def test_a_detector_of_objects_needs_no_checkpoint(folder, here):
         "bank=fp32",
         f"bank.dir={folder / 'fc7'}",
         "objects=torchvision",
-        f"objects.boxes={folder / '{split}_boxes.csv'}",
-        "objects.rate=2",
+        f"objects.boxes.file={folder / '{split}_boxes.csv'}",
+        "objects.boxes.rate=2",
         f"objects.model={MODEL}",
         f"objects.weights={weights}",
         f"hydra.run.dir={folder / 'runs' / 'fc7'}",

@@ -74,7 +74,7 @@ def _frames(folder: Path) -> Any:
 
 
 def _objects(folder: Path) -> Any:
-    table = ObjectBoxes(boxes=str(folder / "a.csv"), rate=1).read("val")
+    table = ObjectBoxes(file=str(folder / "a.csv"), rate=1).read("val")
     return [[*key, plain(table.above(key, 0.5).boxes), plain(table.above(key, 0.5).scores)] for key in table.keyframes]
 
 

@@ -23,6 +23,7 @@ from lfb_lightning.persons import (
 from lfb_lightning.structures import Keyframe
 
 SMALL = "fasterrcnn_mobilenet_v3_large_320_fpn"
+BOXES = ObjectBoxes(file="boxes.csv")
 CLIPS = torch.rand(2, 3, 3, 48, 80, generator=torch.Generator().manual_seed(0))
 ROIS = torch.tensor([[1.0, 10, 5, 50, 40], [0, 0, 0, 80, 48]])
 
@@ -38,7 +39,7 @@ def weights(tmp_path_factory):
 
 
 def test_the_box_heads_features_are_those_that_torchvision_classifies(weights):
-    source = TorchvisionObjects(boxes="boxes.csv", model=SMALL, weights=str(weights))
+    source = TorchvisionObjects(boxes=BOXES, model=SMALL, weights=str(weights))
     assert isinstance(source, ObjectSource)
     assert isinstance(source, RegionModel)
     with torch.inference_mode():
@@ -71,16 +72,16 @@ def test_weights_that_are_no_two_stage_detectors_are_one_line(weights, tmp_path)
     torch.save({"roi_heads.box_predictor.cls_score.weight": torch.zeros(4, 1024)}, tmp_path / "part.pth")
     torch.save(torch.zeros(3), tmp_path / "other.pth")
     with pytest.raises(InputError, match=r"part\.pth: are not those of fasterrcnn"):
-        TorchvisionObjects(boxes="b.csv", model=SMALL, weights=str(tmp_path / "part.pth"))
+        TorchvisionObjects(boxes=BOXES, model=SMALL, weights=str(tmp_path / "part.pth"))
     with pytest.raises(InputError, match=r"other\.pth: no tensor roi_heads"):
-        TorchvisionObjects(boxes="b.csv", model=SMALL, weights=str(tmp_path / "other.pth"))
+        TorchvisionObjects(boxes=BOXES, model=SMALL, weights=str(tmp_path / "other.pth"))
     torch.save(
         {"roi_heads.box_predictor.cls_score.weight": torch.zeros(4, 1024), 1: torch.zeros(2)}, tmp_path / "numbered.pth"
     )
     with pytest.raises(InputError, match=r"numbered\.pth: are not those of fasterrcnn"):
-        TorchvisionObjects(boxes="b.csv", model=SMALL, weights=str(tmp_path / "numbered.pth"))
+        TorchvisionObjects(boxes=BOXES, model=SMALL, weights=str(tmp_path / "numbered.pth"))
     with pytest.raises(InputError, match=r"objects\.weights .*none\.pth: no such file"):
-        TorchvisionObjects(boxes="b.csv", model=SMALL, weights=str(tmp_path / "none.pth"))
+        TorchvisionObjects(boxes=BOXES, model=SMALL, weights=str(tmp_path / "none.pth"))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def test_a_box_that_the_detector_found_has_the_feature_of_the_query_that_found_i
     persons = HuggingfacePersons(model=str(yolos), device="cpu", threshold=0.0)
     assert len(found) > len(persons.find([frame], [0.0], "v")[0])
     assert everything.describe() == persons.describe() | {"label": None}
-    source = HuggingfaceObjects(boxes="b.csv", model=str(yolos))
+    source = HuggingfaceObjects(boxes=BOXES, model=str(yolos))
     assert isinstance(source, ObjectSource)
     clips = torch.from_numpy(frame).permute(2, 0, 1)[None, :, None] / 255
     boxes = torch.from_numpy(found.boxes * [80, 48, 80, 48]).float()
@@ -167,7 +168,7 @@ def rows(tmp_path):
 
 
 def test_a_split_of_objects_has_the_best_boxes_of_each_moment_in_its_own_videos(rows):
-    split = ObjectSplit(Videos(), ObjectBoxes(boxes=rows, rate=2, per_moment=2))
+    split = ObjectSplit(Videos(), ObjectBoxes(file=rows, rate=2, per_moment=2))
     assert isinstance(split, BankSplit)
     assert split.bank_keyframes("proposals") == [Keyframe("v", 1), Keyframe("w", 4)]
     assert (split.clock.ticks_per_second, split.bank_entries, split.bank_threshold) == (2, "objects", 0.5)
@@ -175,18 +176,18 @@ def test_a_split_of_objects_has_the_best_boxes_of_each_moment_in_its_own_videos(
     found = split.bank_regions(Keyframe("v", 1), "proposals")
     assert found.scores.tolist() == [0.9, 0.8]
     assert found.boxes.tolist() == [[0.3, 0.1, 0.4, 0.5], [0.5, 0.1, 0.6, 0.5]]
-    low = ObjectSplit(Videos(), ObjectBoxes(boxes=rows, rate=2, threshold=0.4))
+    low = ObjectSplit(Videos(), ObjectBoxes(file=rows, rate=2, threshold=0.4))
     assert len(low.bank_keyframes("proposals")) == 3
     with pytest.raises(InputError, match=r"no object of a score of 0\.95 or more in the 2 videos of split val"):
-        ObjectSplit(Videos(), ObjectBoxes(boxes=rows, rate=2, threshold=0.95)).bank_keyframes("proposals")
+        ObjectSplit(Videos(), ObjectBoxes(file=rows, rate=2, threshold=0.95)).bank_keyframes("proposals")
 
 
 def test_settings_that_say_no_boxes_are_one_line(rows):
-    with pytest.raises(InputError, match=r"objects\.boxes is not set: .*lfb-detect persons\.label=null"):
-        CheckpointObjects(boxes=None)
-    with pytest.raises(InputError, match=r"objects\.per_moment is 0"):
-        CheckpointObjects(boxes=rows, per_moment=0)
-    with pytest.raises(InputError, match=r"objects\.rate is 'often'"):
-        CheckpointObjects(boxes=rows, rate="often")
+    with pytest.raises(InputError, match=r"objects\.boxes\.file is not set: .*lfb-detect persons\.label=null"):
+        ObjectBoxes(file=None)
+    with pytest.raises(InputError, match=r"objects\.boxes\.per_moment is 0"):
+        ObjectBoxes(file=rows, per_moment=0)
+    with pytest.raises(InputError, match=r"objects\.boxes\.rate is 'often'"):
+        ObjectBoxes(file=rows, rate="often")
     with pytest.raises(InputError, match="objects=checkpoint needs ckpt_path"):
-        CheckpointObjects(boxes=rows).model(None)
+        CheckpointObjects(boxes=ObjectBoxes(file=rows)).model(None)

@@ -24,7 +24,7 @@ from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
-from lfb_lightning.files.json_file import parse_json
+from lfb_lightning.files.json_file import parse_json_object
 from lfb_lightning.files.safetensors_header import read_tensor
 
 _VERSION = 3
@@ -93,14 +93,7 @@ class Manifest:
             InputError: It is no manifest, or of a format that is not read.
         """
         path, remedy = folder / MANIFEST, _REMEDY
-        try:
-            content = parse_json(text)
-        except ValueError as error:
-            raise InputError(f"bank manifest {path}: not a readable json ({error}); {remedy}.") from error
-        if not isinstance(content, dict):
-            raise InputError(
-                f"bank manifest {path}: holds a {type(content).__name__}, expected an object {{...}}; {remedy}."
-            )
+        content = parse_json_object(text, where=f"bank manifest {path}", remedy=remedy)
         version = content.pop("format", None)
         if version not in (_VERSION, _VERSION_OF_CLOCKS, _VERSION_OF_PACKED):
             raise InputError(

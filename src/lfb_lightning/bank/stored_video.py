@@ -114,18 +114,22 @@ def read_video(path: Path) -> tuple[VideoMetadata, StoredVideo, str]:
     return metadata, video, checksum(tensors)
 
 
-def parse_video(content: bytes) -> tuple[VideoMetadata, StoredVideo, str]:
-    """Read the bytes of a bank file; see `read_video`.
+def parse_video(content: bytes, *, where: str) -> tuple[VideoMetadata, StoredVideo, str]:
+    """Read the bytes of a bank file as `read_video` reads a file.
+
+    Args:
+        content: The bytes.
+        where: What they are of, for messages.
 
     Raises:
-        ValueError: They are none of a bank file, or are damaged.
+        InputError: They are none of a bank file, or are damaged.
     """
-    metadata, _ = parse_header(content)
     try:
+        metadata, _ = parse_header(content)
         tensors = load(content)
         return metadata, _of_tensors(tensors), checksum(tensors)
-    except (SafetensorError, KeyError) as error:
-        raise ValueError(str(error)) from error
+    except (ValueError, SafetensorError, KeyError) as error:
+        raise InputError(f"{where}: no whole bank file ({error}); run lfb-bank verify.") from error
 
 
 def _of_tensors(tensors: dict[str, Tensor]) -> StoredVideo:

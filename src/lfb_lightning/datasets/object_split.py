@@ -64,7 +64,7 @@ class ObjectSplit:
         found = [one for one, best in named if one.video_id in wanted and best >= self._boxes.threshold]
         if not found:
             raise InputError(
-                f"objects.boxes {self._boxes.boxes}: no object of a score of {self._boxes.threshold:g} or more in the "
+                f"objects.boxes.file {self._boxes.file}: no object of a score of {self._boxes.threshold:g} or more in the "
                 f"{len(wanted)} videos of split {self.name}; are the videos named as in the data set?"
             )
         return found

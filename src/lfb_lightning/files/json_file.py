@@ -40,7 +40,7 @@ def read_json(path: Path, *, what: str, remedy: str = "") -> Any:
     try:
         return parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(f"{what} {path}: not a readable json ({error}){remedy and f'; {remedy}'}.") from error
+        raise _unreadable(f"{what} {path}", error, remedy) from error
 
 
 def read_json_object(path: Path, *, what: str, remedy: str = "") -> dict[str, Any]:
@@ -54,12 +54,25 @@ def read_json_object(path: Path, *, what: str, remedy: str = "") -> dict[str, An
     Raises:
         InputError: As `read_json`, and if the file holds something else than an object.
     """
-    content = read_json(path, what=what, remedy=remedy)
-    if not isinstance(content, dict):
-        raise InputError(
-            f"{what} {path}: holds a {type(content).__name__}, expected an object {{...}}{remedy and f'; {remedy}'}."
-        )
-    return content
+    return _object(read_json(path, what=what, remedy=remedy), f"{what} {path}", remedy)
+
+
+def parse_json_object(text: bytes, *, where: str, remedy: str = "") -> dict[str, Any]:
+    """Read a JSON text that must hold an object.
+
+    Args:
+        text: The text.
+        where: What it is of, for the beginning of messages.
+        remedy: What to do next, for the end of messages.
+
+    Raises:
+        InputError: It is not JSON, would take too much memory, or holds something else than an object.
+    """
+    try:
+        content = parse_json(text)
+    except ValueError as error:
+        raise _unreadable(where, error, remedy) from error
+    return _object(content, where, remedy)
 
 
 def parse_json(text: bytes) -> Any:
@@ -71,6 +84,17 @@ def parse_json(text: bytes) -> Any:
         return json.loads(text.decode("utf-8-sig"), parse_int=_short_integer)
     except RecursionError as error:
         raise ValueError("its lists or objects are nested too deeply") from error
+
+
+def _object(content: Any, where: str, remedy: str) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        found = type(content).__name__
+        raise InputError(f"{where}: holds a {found}, expected an object {{...}}{remedy and f'; {remedy}'}.")
+    return content
+
+
+def _unreadable(where: str, error: Exception, remedy: str) -> InputError:
+    return InputError(f"{where}: not a readable json ({error}){remedy and f'; {remedy}'}.")
 
 
 def _short_integer(text: str) -> int:

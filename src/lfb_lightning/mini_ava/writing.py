@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -67,6 +69,24 @@ def write_set(
                 on_video(done, len(videos))
     write_tables()
     write_durably(stamp, json.dumps(dict(recipe)).encode())
+
+
+def recipe_parser(program: str, about: str | None, usual: object, described: Mapping[str, str]) -> ArgumentParser:
+    """Make a command line of a folder, numbers of a recipe, and processes.
+
+    Args:
+        program: The command.
+        about: What it does.
+        usual: A recipe, whose numbers are the defaults.
+        described: What the numbers are that can be given, by their names in the recipe.
+    """
+    parser = ArgumentParser(prog=program, description=about)
+    parser.add_argument("out_dir", type=Path, help="folder to write; a finished one of the same recipe is kept")
+    for name, what in described.items():
+        default = getattr(usual, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, help=f"{what} ({default})")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="videos encoded at the same time")
+    return parser
 
 
 def show_writing(name: str, write: Callable[[OnVideo], None], out_dir: Path) -> None:

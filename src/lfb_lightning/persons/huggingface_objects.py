@@ -22,11 +22,7 @@ class HuggingfaceObjects(nn.Module):
     With boxes that the same detector has found, that is the query that found them.
 
     Args:
-        boxes: See `ObjectBoxes`, as for the four after it.
-        rate: Moments per second.
-        origin_second: The file's timestamp of a video's first frame.
-        threshold: Least score.
-        per_moment: Most objects per moment.
+        boxes: Which boxes.
         model: Its name on the hub, or a folder that `save_pretrained` wrote model and image processor to.
 
     Raises:
@@ -38,19 +34,13 @@ class HuggingfaceObjects(nn.Module):
     def __init__(
         self,
         *,
-        boxes: str | None,
-        rate: str | int | float = 1,
-        origin_second: str | int | float = 0,
-        threshold: float = 0.5,
-        per_moment: int = 10,
+        boxes: ObjectBoxes,
         model: str | None = "PekingU/rtdetr_r50vd",
     ) -> None:
         super().__init__()
         if model is None:
             raise InputError("objects.model is not set: give a name on Hugging Face's hub, or a folder.")
-        self.boxes = ObjectBoxes(
-            boxes=boxes, rate=rate, origin_second=origin_second, threshold=threshold, per_moment=per_moment
-        )
+        self.boxes = boxes
         self._processor, detector = load_hub_detector(model, section="objects")
         self.backbone: nn.Module = detector.eval()
         self._name = model

@@ -41,11 +41,7 @@ class CheckpointObjects:
     """Features of a checkpoint's backbone, RoIAligned to the boxes of objects.
 
     Args:
-        boxes: See `ObjectBoxes`, as for the four after it.
-        rate: Moments per second.
-        origin_second: The file's timestamp of a video's first frame.
-        threshold: Least score.
-        per_moment: Most objects per moment.
+        boxes: Which boxes.
         output_size: RoIAlign cells per side.
     """
 
@@ -54,16 +50,10 @@ class CheckpointObjects:
     def __init__(
         self,
         *,
-        boxes: str | None,
-        rate: str | int | float = 1,
-        origin_second: str | int | float = 0,
-        threshold: float = 0.5,
-        per_moment: int = 10,
+        boxes: ObjectBoxes,
         output_size: int = 7,
     ) -> None:
-        self.boxes = ObjectBoxes(
-            boxes=boxes, rate=rate, origin_second=origin_second, threshold=threshold, per_moment=per_moment
-        )
+        self.boxes = boxes
         self._regions = RoIFeatures(output_size=output_size)
 
     def model(self, detector: ActionDetector | None) -> RegionModel:

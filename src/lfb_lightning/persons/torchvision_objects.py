@@ -24,11 +24,7 @@ class TorchvisionObjects(nn.Module):
     """A Faster R-CNN of torchvision, whose box head describes given boxes in 1024 numbers (`fc7`), as the paper's detector.
 
     Args:
-        boxes: See `ObjectBoxes`, as for the four after it.
-        rate: Moments per second.
-        origin_second: The file's timestamp of a video's first frame.
-        threshold: Least score.
-        per_moment: Most objects per moment.
+        boxes: Which boxes.
         model: Its name.
         weights: A file of them, also of a model with classes of its own; None: the ones trained on COCO, out of torch hub's
             cache, and the first time off the net.
@@ -42,11 +38,7 @@ class TorchvisionObjects(nn.Module):
     def __init__(
         self,
         *,
-        boxes: str | None,
-        rate: str | int | float = 1,
-        origin_second: str | int | float = 0,
-        threshold: float = 0.5,
-        per_moment: int = 10,
+        boxes: ObjectBoxes,
         model: Literal[
             "fasterrcnn_mobilenet_v3_large_320_fpn",
             "fasterrcnn_mobilenet_v3_large_fpn",
@@ -56,9 +48,7 @@ class TorchvisionObjects(nn.Module):
         weights: str | None = None,
     ) -> None:
         super().__init__()
-        self.boxes = ObjectBoxes(
-            boxes=boxes, rate=rate, origin_second=origin_second, threshold=threshold, per_moment=per_moment
-        )
+        self.boxes = boxes
         path = weights_in_cache(model, section="objects") if weights is None else Path(weights)
         detector = _loaded(model, path)
         self.backbone: nn.Module = detector

@@ -23,9 +23,8 @@ SHARD_MAGIC, INDEX_MAGIC = b"LFBSHARD", b"LFBINDEX"
 ALIGNMENT = 64  # of a video's first byte in its shard: whole cache lines, and rows of aligned floats
 SHARD_HEAD = struct.Struct("<8sII48x")  # magic, version, the shard's number
 SHARD_TAIL = struct.Struct("<8sIIQQ32s")  # magic, version, number, videos, bytes of their ids, SHA-256 of the footer
-INDEX_HEAD = struct.Struct(
-    "<8sIIQQI28x"
-)  # magic, version, shards, videos, bytes of their ids, CRC-32 of the shards' table
+# Magic, version, shards, videos, bytes of their ids, CRC-32 of the shards' table.
+INDEX_HEAD = struct.Struct("<8sIIQQI28x")
 SHARD = np.dtype([("size", "<u8"), ("digest", "u1", 8), ("footer", "u1", 32)])
 ENTRY = np.dtype(
     [
@@ -68,7 +67,7 @@ class Entry(NamedTuple):
 
     @classmethod
     def unpack(cls, content: bytes) -> Entry:
-        """Read an entry's bytes."""
+        """Take an entry's fields out of its bytes; whether they are as they were written, `is_whole` says."""
         return cls(*_ENTRY.unpack(content))
 
     def is_whole(self, id_text: bytes) -> bool:

@@ -26,9 +26,10 @@ from lfb_lightning.bank.packed.form import (
     shard_name,
 )
 from lfb_lightning.bank.packed.store import REMEDY
-from lfb_lightning.bank.packed.writing import join_footers, parsed, read_footer, write_shard
+from lfb_lightning.bank.packed.writing import join_footers, read_footer, write_shard
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.bank.rewriting import Tracker, refuse_other_videos
+from lfb_lightning.bank.stored_video import parse_video
 from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VIDEOS, write_videos
 from lfb_lightning.bank.writer import BankWriter
@@ -48,7 +49,7 @@ class Planned(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its file."""
+        """The name of its file, which says what is in it: a shard of that name need not be written again."""
         return shard_name(self.number, self.digest)
 
 
@@ -118,7 +119,7 @@ def unpack(bank: FeatureBank, to: Path, *, track: Tracker = iter) -> Manifest:
             or read_header(writer.path(video_id))[0].checksum != table[video_id].checksum
         ):
             content = bank.source.content(video_id)
-            metadata, _, found = parsed(content, bank.folder, video_id)
+            metadata, _, found = parse_video(content, where=f"bank {bank.folder}, video {video_id}")
             if not (metadata.video_id, found) == (video_id, table[video_id].checksum):
                 raise InputError(f"bank {bank.folder}: video {video_id} has changed since it was packed; {REMEDY}.")
             write_durably(writer.path(video_id), content)

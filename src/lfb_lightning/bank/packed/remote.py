@@ -30,6 +30,7 @@ _RETRIES = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 _TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s"}
 _DEFAULT_CACHE_GB = 16.0
 _MOST_LISTED = 1_000_000
+_MOST_MANIFEST = 1 << 30  # bytes: a line for each video that failed
 _used_in: int | None = None  # the process whose threads obstore runs in; a forked one does not have them
 
 
@@ -84,11 +85,11 @@ class RemoteStore:
             self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bank-reader")
         yield from self._threads.map(self._one, ranges)
 
-    def index(self, name: str) -> Path:
+    def index(self, name: str, size: int) -> Path:
         """See `Store`; it is fetched once per machine."""
         path = self._index_folder / name
         if not path.is_file():
-            content = self.object(name)
+            content = self.object(name, size)
             if not hashlib.sha256(content).hexdigest().startswith(name.split("-")[-1].split(".")[0]):
                 raise InputError(f"bank index {self.folder / name}: has changed since it was written; upload it again.")
             try:
@@ -111,16 +112,24 @@ class RemoteStore:
             raise self._failure(str(self.folder), error) from error
         return found
 
-    def object(self, name: str) -> bytes:
+    def object(self, name: str, most: int = _MOST_MANIFEST) -> bytes:
         """Read a whole object.
 
+        Args:
+            name: Of the object.
+            most: Bytes that it may have; what is larger is not fetched.
+
         Raises:
-            InputError: It cannot be read.
+            InputError: It cannot be read, or is larger.
         """
         obstore = self._connect()
         for left in reversed(range(_TRIES)):
             try:
-                return bytes(obstore.get(self._objects, name).bytes())
+                answer = obstore.get(self._objects, name)
+                size = int(answer.meta["size"])
+                if size <= most:
+                    return bytes(answer.bytes())
+                break
             except FileNotFoundError as error:
                 raise InputError(
                     f"bank {self.folder}: has no {name}; expected a packed bank (lfb-bank pack), uploaded whole."
@@ -128,7 +137,9 @@ class RemoteStore:
             except _errors(obstore) as error:
                 if not left:
                     raise self._failure(str(self.folder / name), error) from error
-        raise AssertionError
+        raise InputError(
+            f"bank file {self.folder / name}: has {size:,} bytes, expected {most:,} at most; upload it again."
+        )
 
     def _one(self, wanted: ByteRange) -> UInt8[np.ndarray, " n"]:
         name, begin, end, _ = wanted

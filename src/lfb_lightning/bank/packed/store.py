@@ -48,8 +48,8 @@ class Store(Protocol):
             InputError: A file is missing, or is not as long as the range; with its name and the video's.
         """
 
-    def index(self, name: str) -> Path:
-        """Give a file on this machine that holds the index of this name."""
+    def index(self, name: str, size: int) -> Path:
+        """Give a file on this machine that holds the index of this name, of so many bytes by the manifest."""
 
     def names(self) -> dict[str, int]:
         """List the files and their sizes in bytes."""
@@ -66,8 +66,8 @@ class FolderStore:
         self.folder: Path | Url = folder
         self._folder = folder
 
-    def index(self, name: str) -> Path:
-        """See `Store`."""
+    def index(self, name: str, size: int) -> Path:
+        """See `Store`; the file itself."""
         return self._folder / name
 
     def names(self) -> dict[str, int]:

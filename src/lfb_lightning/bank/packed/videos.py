@@ -67,7 +67,7 @@ class PackedVideos:
         self.folder: Path | Url = store.folder
         self._store = store
         self._form = VideoForm(manifest.provenance.channels, manifest.provenance.precision)
-        path = store.index(index_name(manifest.packed.sha256))
+        path = store.index(index_name(manifest.packed.sha256), manifest.packed.size)
         self.index = IndexFile(path, manifest.packed, self._form, manifest.num_videos)
         self._rows: dict[str, PackedRows] = {}
         self._known: set[str] = set()  # shards that are those of the index
@@ -112,21 +112,12 @@ class PackedVideos:
 
     def stored(self, video_id: str) -> tuple[VideoMetadata, StoredVideo, str]:
         """See `Videos`; raises InputError for bytes that are no bank file."""
-        try:
-            return parse_video(self.content(video_id))
-        except InputError:
-            raise
-        except ValueError as error:
-            raise InputError(
-                f"bank shard {self.folder / self._located(video_id).shard}: video {video_id} is no whole bank file in it "
-                f"({error}); {REMEDY}."
-            ) from error
+        video = self._located(video_id)
+        return parse_video(self._bytes(video), where=f"bank shard {self.folder / video.shard}, video {video_id}")
 
     def content(self, video_id: str) -> bytes:
         """See `Videos`: byte for byte what the file was before it was packed."""
-        video = self._located(video_id)
-        wanted = ByteRange(video.shard, video.begin, video.begin + video.size, video_id)
-        return next(iter(self._store.read([wanted]))).tobytes()
+        return self._bytes(self._located(video_id))
 
     def strays(self) -> Iterator[tuple[str, str]]:
         """See `Videos`."""
@@ -167,6 +158,10 @@ class PackedVideos:
                 f"they were written; {REMEDY}."
             )
         return PackedRows(self._store, video, self._form.row_bytes, timestamps, scores, scales)
+
+    def _bytes(self, video: Located) -> bytes:
+        wanted = ByteRange(video.shard, video.begin, video.begin + video.size, video.video_id)
+        return next(iter(self._store.read([wanted]))).tobytes()
 
     def _located(self, video_id: str) -> Located:
         video = self.index.find(video_id)

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
-from lfb_lightning.bank.layout import VideoMetadata, file_name, parse_header
+from lfb_lightning.bank.layout import file_name, parse_header
 from lfb_lightning.bank.packed.form import (
     ENTRY,
     INDEX_HEAD,
@@ -25,8 +25,7 @@ from lfb_lightning.bank.packed.form import (
     aligned,
 )
 from lfb_lightning.bank.reader import FeatureBank
-from lfb_lightning.bank.stored_video import StoredVideo, parse_video
-from lfb_lightning.bank.url import Url
+from lfb_lightning.bank.stored_video import parse_video
 from lfb_lightning.bank.video_table import VideoEntry
 from lfb_lightning.errors import InputError
 
@@ -112,20 +111,10 @@ def join_footers(shards: Sequence[tuple[int, bytes, bytes]], footers: Sequence[b
     return head + table.tobytes() + bytes(entries) + text
 
 
-def parsed(content: bytes, folder: Path | Url, video_id: str) -> tuple[VideoMetadata, StoredVideo, str]:
-    """Read the bytes of a bank file as `parse_video` does; raises InputError that names bank and video for others."""
-    try:
-        return parse_video(content)
-    except ValueError as error:
-        raise InputError(
-            f"bank {folder}: what it has of video {video_id} is no whole bank file ({error}); run lfb-bank verify."
-        ) from error
-
-
 def _entry(bank: FeatureBank, form: VideoForm, video_id: str, content: bytes, size: int) -> Entry:
     """Check a video's file, and describe it; where it lies is not known yet."""
     path = bank.folder / file_name(video_id)
-    metadata, _, found = parsed(content, bank.folder, video_id)
+    metadata, _, found = parse_video(content, where=f"bank {bank.folder}, video {video_id}")
     _, spans = parse_header(content)
     expected = VideoEntry(metadata.rows, found)
     if (

@@ -124,8 +124,10 @@ class EpicSplit(WholeClips):
             Its labels, and whether it takes part in training: where there is a segment.
         """
         owner = self.stored.owner(keyframe)
-        shown = self.tables.shown[owner or 0] & (owner is not None)
-        return np.repeat(shown[None], len(boxes), axis=0), np.full(len(boxes), owner is not None)
+        if owner is None:
+            return np.zeros((len(boxes), self.tables.shown.shape[1]), dtype=bool), np.zeros(len(boxes), dtype=bool)
+        shown = self.tables.shown[owner]
+        return np.repeat(shown[None], len(boxes), axis=0), np.ones(len(boxes), dtype=bool)
 
     def evaluator(self, *, action_threshold: float | None) -> SegmentAccuracy:
         """Make an evaluator by the accuracy over segments.

@@ -73,7 +73,9 @@ class StepGradients:
         Raises:
             InputError: A loss is not finite and that ends training; on all ranks, with the keyframes.
         """
-        for (keyframes, total), mean in zip(batches, self.means() if self._stops else [], strict=self._stops):
+        if not self._stops:
+            return
+        for (keyframes, total), mean in zip(batches, self.means(), strict=True):
             if not math.isfinite(mean):
                 raise InputError(f"{describe_not_finite(total, keyframes, step=step)}; {_REMEDY}")
 
