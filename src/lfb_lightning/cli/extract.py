@@ -62,7 +62,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
         return 0
     writer = BankWriter(folder, made)
     datamodule = ExtractionDataModule(
-        split, clips=clips, loading=data.loading, bank=bank, writer=writer, shard=Shard.parse(cfg.shard)
+        split, clips=clips, loading=data.loading, bank=bank, writer=writer, shard=Shard.parse(str(cfg.shard))
     )
     writing = BankWriting(writer, datamodule)
     fingerprint = FrameFingerprint([whole], data.clips.sampling)

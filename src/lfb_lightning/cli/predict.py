@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -103,7 +104,7 @@ def _predictor(cfg: DictConfig) -> LFBPredictor:
         trained,
         bank=loaded(cfg.bank_ckpt_path),
         compare=loaded(cfg.compare),
-        persons=build(cfg.persons),
+        persons=None if trained.whole_clips and not _persons_are_chosen() else build(cfg.persons),
         device=cfg.device,
         batch_size=cfg.batch_size,
         bank_threshold=_bank_threshold(cfg),
@@ -111,6 +112,11 @@ def _predictor(cfg: DictConfig) -> LFBPredictor:
         detection_rate=cfg.detection_rate,
         linker=cfg.linker,
     )
+
+
+def _persons_are_chosen() -> bool:
+    """Whether the user says who finds the persons, who are not looked for where a detector scores whole clips."""
+    return any(override.lstrip("+").startswith("persons") for override in HydraConfig.get().overrides.task)
 
 
 def _keeper(cfg: DictConfig, predictor: LFBPredictor) -> BankWriter | None:
@@ -206,8 +212,9 @@ def _summary(prediction: Prediction) -> dict[str, Any]:
 
 def _told(prediction: Prediction, files: list[Path], problems: list[str]) -> str:
     summary = _summary(prediction)
+    found = f"{summary['persons']} persons in {summary['tracks']} tracks"
     lines = [
-        f"{prediction.video}: {summary['moments']} moments, {summary['persons']} persons in {summary['tracks']} tracks",
+        f"{prediction.video}: {summary['moments']} moments, {'whole clips' if prediction.whole_clips else found}",
         *([f"  {_NOBODY}"] if summary["persons"] == 0 else []),
         *(f"  missing: {problem}" for problem in problems),
         *(f"  {path}" for path in files),

@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+import numpy as np
 import torch
+from jaxtyping import Float64
 from torch.utils.data import IterableDataset, get_worker_info
 
 from lfb_lightning.bank.claims import VideoClaims
 from lfb_lightning.clips import collate
 from lfb_lightning.clips.reading import Clip, clips
-from lfb_lightning.clips.sampling import ClipSampling
+from lfb_lightning.clips.sampling import ClipPart, ClipSampling
 from lfb_lightning.clips.views import View
 from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import BankSplit
@@ -26,6 +28,9 @@ from lfb_lightning.structures import ClipBatch, Item, Proposals, Sample, VideoFa
 
 # After a run was killed, its loader's workers live for some seconds more and hold its claims.
 _PATIENCE_SECONDS = 10.0
+_REMEDY = (
+    "cut the video again, exclude them, set data.origin_second, or take nearest frames with bank.outside_video=clamp."
+)
 
 
 class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
@@ -46,6 +51,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
             mmaction2 do; `fail` makes the video fail.
         claims: Asked before each video where other runs may work on the same ones; a video that it refuses is asked for
             again at the end, and then left to them.
+        parts: Tells what the clip of an item does not leave; None: any frame of its video may be shown.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         on_error: str = "stop",
         outside_video: str = "clamp",
         claims: VideoClaims | None = None,
+        parts: Callable[[Item], ClipPart | None] | None = None,
     ) -> None:
         self._split = split
         self._regions = regions
@@ -73,6 +80,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         self._on_error = on_error
         self._outside_video = outside_video
         self._claims = claims
+        self._parts = parts
         by_video: dict[str, list[Item]] = {}
         for item in sorted(items, key=lambda item: (item.keyframe, item.number)):
             by_video.setdefault(item.keyframe.video_id, []).append(item)
@@ -117,17 +125,16 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
             yield VideoFailure(video_id, str(error))
 
     def _batches(self, video_id: str) -> Iterator[ClipBatch | ViewBatch]:
-        items = self.items[video_id]
+        items, times = self._timed(self.items[video_id])
         video = self._split.video(video_id)
         clock = self._split.clock
-        moments = [clock.seconds_in_video(item.keyframe.timestamp) for item in items]
         reach = 0.0
         if self._outside_video == "fail":
-            refuse_outside(items, clock, video.properties().seconds)
-            reach = moments[-1]
+            refuse_outside(items, clock, video.properties().seconds, getattr(self._split, "outside_remedy", _REMEDY))
+            reach = max(clock.seconds_in_video(item.keyframe.timestamp) for item in items)
         regions = [self._regions(item) for item in items]
         boxes = [one.boxes for one in regions]
-        read = clips(video, moments, boxes, sampling=self._sampling, views=self._views, reach=reach)
+        read = clips(video, times, boxes, views=self._views, reach=reach)
         shown = zip(items, regions, read, strict=True)
         while batch := list(islice(shown, self._batch_size)):
             samples = [[_sample(item, found, clip) for clip in ways] for item, found, ways in batch]
@@ -138,6 +145,14 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
             inside = [torch.cat([ways[view].inside for _, _, ways in batch]) for view in range(len(views))]
             groups = [number // self._views[0].crops for number in range(len(views))]
             yield ViewBatch(views=views, inside=torch.stack(inside), groups=groups, reduce=self._reduce)
+
+    def _timed(self, items: Sequence[Item]) -> tuple[list[Item], Float64[np.ndarray, "N T"]]:
+        """The times of the clips of a video's items, in the order in which a video is read: by their last frame."""
+        moments = [self._split.clock.seconds_in_video(item.keyframe.timestamp) for item in items]
+        parts = [None if self._parts is None else self._parts(item) for item in items]
+        times = np.stack([self._sampling.times(*one) for one in zip(moments, parts, strict=True)])
+        order = np.argsort(times[:, -1], kind="stable")
+        return [items[place] for place in order.tolist()], times[order]
 
 
 def _sample(item: Item, regions: Proposals, clip: Clip) -> Sample:
@@ -151,13 +166,14 @@ def _sample(item: Item, regions: Proposals, clip: Clip) -> Sample:
     )
 
 
-def refuse_outside(items: Sequence[Item], clock: Clock, length: float) -> None:
+def refuse_outside(items: Sequence[Item], clock: Clock, length: float, remedy: str = _REMEDY) -> None:
     """Refuse keyframes outside of their video.
 
     Args:
         items: Of one video.
         clock: What their timestamps count, and the second at which the video begins.
         length: Seconds that the video lasts; 0: not known.
+        remedy: What to do, the end of the message.
 
     Raises:
         InputError: Some lie outside; the message names the first and the keys to set.
@@ -168,6 +184,5 @@ def refuse_outside(items: Sequence[Item], clock: Clock, length: float) -> None:
         origin = float(clock.origin)
         raise InputError(
             f"video {items[0].keyframe.video_id}: {len(outside)} of {len(items)} keyframes lie outside of it (the first at "
-            f"{float(clock.seconds(outside[0])):g} s; it covers {origin:g} to {origin + length:.1f} s); cut the video "
-            "again, exclude them, set data.origin_second, or take the nearest frames with bank.outside_video=clamp."
+            f"{float(clock.seconds(outside[0])):g} s; it covers {origin:g} to {origin + length:.1f} s); {remedy}"
         )
