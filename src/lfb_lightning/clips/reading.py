@@ -61,29 +61,34 @@ def clip_at(
 
 def clips(
     video: Video,
-    times: Float64[np.ndarray, "N T"],
+    moments: Sequence[float],
     boxes: Sequence[Float64[np.ndarray, "_ 4"]],
     *,
+    sampling: ClipSampling,
     views: Sequence[Show],
     reach: float = 0.0,
+    parts: Sequence[ClipPart | None] | None = None,
 ) -> Iterator[list[Clip]]:
-    """Read clips in one pass over the video.
+    """Read the clips around ascending moments in one pass over the video.
 
     Args:
         video: Where the frames come from.
-        times: The clips' frames in seconds since the video's first one, as `ClipSampling.times` gives them; the clips are
-            ordered by their last frame. The nearest frame stands in outside of the video.
-        boxes: Per clip, the normalized xyxy boxes of its regions.
+        moments: Seconds since the video's first frame, ascending; the nearest frame stands in outside of the video.
+        boxes: Per moment, the normalized xyxy boxes of its regions.
+        sampling: Which frames make a clip.
         views: The ways in which each clip is shown.
         reach: Moment that the video has to reach, or it was cut off; 0 for none.
+        parts: What each clip does not leave; the clips are then ordered by their last frames. None: nothing holds them.
 
     Yields:
-        Each clip in each view.
+        Per moment, the clip in each view.
 
     Raises:
         InputError: The video cannot be read or ends before `reach`; the message names its file.
     """
-    if len(times) == 0:
+    if len(moments) == 0:
         return
+    held = [None] * len(moments) if parts is None else parts
+    times = np.stack([sampling.times(moment, part) for moment, part in zip(moments, held, strict=True)])
     for regions, frames in zip(boxes, video.stream(times, reach=reach), strict=True):
         yield [Clip(*view(frames, regions)) for view in views]
