@@ -17,12 +17,14 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
 
 INTERFACE = "lfb0"
-_NEW_NETWORK, _NEW_NAME = 0x40000000, 0x04000000  # of unshare(2)
+_NEW_NETWORK, _NEW_NAME, _NEW_MOUNTS = 0x40000000, 0x04000000, 0x00020000  # of unshare(2)
+_BIND, _PRIVATE_BELOW = 0x1000, 0x44000  # of mount(2)
 _SET_DEVICE, _SET_FLAGS, _SET_ADDRESS, _SET_MASK = 0x400454CA, 0x8914, 0x8916, 0x891C
 _TAP, _NO_HEADER, _UP = 0x0002, 0x1000, 0x1
 _LONGEST_PACKET = 65536
@@ -43,10 +45,11 @@ class Host:
             raise OSError(self._keeper.communicate()[1].decode())
         self.cable = array.array("i", extra[0][2])[0]
 
-    def command(self, *arguments):
-        """The command line that runs another one on this host."""
-        inside = [f"--{kind}=/proc/{self._keeper.pid}/ns/{kind}" for kind in ("net", "uts")]
-        return ["nsenter", *inside, "--", *map(str, arguments)]
+    def command(self, *arguments, folder):
+        """The command line that runs another one on this host, in a folder."""
+        kinds = {"net": "net", "uts": "uts", "mount": "mnt"}
+        inside = [f"--{option}=/proc/{self._keeper.pid}/ns/{kind}" for option, kind in kinds.items()]
+        return ["nsenter", *inside, "--", "env", f"--chdir={folder}", *map(str, arguments)]
 
     def close(self):
         os.close(self.cable)
@@ -119,8 +122,15 @@ def can_make_hosts():
 def _be(name, address, socket_number):
     """Become the host: new namespaces, the device, its address; hand the device over, and wait."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_NEW_NETWORK | _NEW_NAME):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    with tempfile.NamedTemporaryFile("w") as hosts:
+        hosts.write(f"127.0.0.1 localhost\n{address} {name}\n")
+        hosts.flush()
+        if (
+            libc.unshare(_NEW_NETWORK | _NEW_NAME | _NEW_MOUNTS)
+            or libc.mount(None, b"/", None, _PRIVATE_BELOW, None)
+            or libc.mount(hosts.name.encode(), b"/etc/hosts", None, _BIND, None)
+        ):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     socket.sethostname(name)
     cable = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(cable, _SET_DEVICE, struct.pack("16sH22x", INTERFACE.encode(), _TAP | _NO_HEADER))

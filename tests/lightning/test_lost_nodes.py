@@ -54,8 +54,7 @@ class Cluster:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, "GLOO_SOCKET_IFNAME": INTERFACE}
         self.processes.append(
             subprocess.Popen(
-                host.command(sys.executable, "-m", *arguments),
-                cwd=self.folder,
+                host.command(sys.executable, "-m", *arguments, folder=self.folder),
                 env={**environment, **{name: str(value) for name, value in variables.items()}},
                 start_new_session=True,
                 stdout=subprocess.PIPE,
