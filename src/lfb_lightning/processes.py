@@ -81,6 +81,20 @@ def end_with(parent: int) -> None:
     threading.Thread(target=watch, name="ends-with-parent", daemon=True).start()
 
 
+def end_soon(status: int) -> None:
+    """End this process some seconds from now if it has not ended by then.
+
+    Args:
+        status: Its exit status.
+    """
+
+    def leave() -> None:
+        time.sleep(_LONGEST_FAREWELL)
+        os._exit(status)
+
+    threading.Thread(target=leave, name="ends-soon", daemon=True).start()
+
+
 def serve(parent: int) -> None:
     """Prepare a worker of a process pool: it ignores Ctrl-C, which its parent handles, and ends when its parent ends.
 

@@ -32,6 +32,7 @@ from lfb_lightning.files.durable import write_json
 from lfb_lightning.lightning import ExtractionDataModule, ExtractionTask
 from lfb_lightning.lightning.callbacks.bank_writing import BankWriting
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
+from lfb_lightning.lightning.callbacks.node_watch import telling_lost_nodes
 from lfb_lightning.lightning.callbacks.stop_at_once import StopAtOnce
 from lfb_lightning.models import ActionDetector, RegionModel, load_detector, state_digest
 from lfb_lightning.models.compiling import compile_detector
@@ -72,7 +73,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
         compile_detector(detector)
     task: ExtractionTask = sections.build("extraction", detector=model)
     try:
-        with telling_misconfiguration(cfg):
+        with telling_misconfiguration(cfg), telling_lost_nodes(trainer):
             trainer.predict(task, datamodule, return_predictions=False)
     except SystemExit:
         _log.info("asked to stop: %s keeps its finished videos; the same command does the rest", writer.folder)

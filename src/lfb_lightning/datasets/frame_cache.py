@@ -119,8 +119,8 @@ def _cache_video(
         cached = replace(library, source="cache").open(video_id)
         assert isinstance(cached, CachedVideo)
         path = cached.path
-        if path.is_file() and _is_valid(cached, made_from):
-            return CachedFile(video_id, path.stat().st_size, was_there=True)
+        if cached.part.path.is_file() and _is_valid(cached, made_from):
+            return CachedFile(video_id, cached.part.size or path.stat().st_size, was_there=True)
         _refuse_links_out(path.parent, library.cache_dir or Path())
         path.parent.mkdir(parents=True, exist_ok=True)
         size = write_cache(

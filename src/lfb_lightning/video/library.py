@@ -16,6 +16,7 @@ from lfb_lightning.video.cache import SUFFIX, CachedVideo
 from lfb_lightning.video.file import VideoFile
 from lfb_lightning.video.folder import FrameFolder
 from lfb_lightning.video.listing import once_per_folder
+from lfb_lightning.video.packed_cache import packed_index
 from lfb_lightning.video.protocol import Video
 
 # Endings of the containers from which tests read the exact frames; see the table in docs/data.md.
@@ -74,12 +75,27 @@ class VideoLibrary:
             InputError: There is none or there are several, or the id would lead out of the folder.
         """
         if self.source == "cache":
-            assert self.cache_dir is not None
-            return CachedVideo(_below(self.cache_dir, f"{video_id}{SUFFIX}", video_id))
+            return self._cached(video_id)
         path = _below(self.video_dir, video_id, video_id)
         if self.source == "frames":
             return FrameFolder(path, fps=self.fps, first_number=self.first_frame_number, frame_prefix=self.frame_prefix)
         return VideoFile(self._file(path))
+
+    def _cached(self, video_id: str) -> CachedVideo:
+        """Return a video of the cache: its own file, which is newer where there is one, or its part of a packed one."""
+        assert self.cache_dir is not None
+        path = self.cache_file(video_id)
+        index = None if path.is_file() else packed_index(self.cache_dir)
+        return CachedVideo(path, None if index is None else index.part(video_id))
+
+    def cache_file(self, video_id: str) -> Path:
+        """Return the path of a video's own file of the cache.
+
+        Raises:
+            InputError: The id would lead out of the folder.
+        """
+        assert self.cache_dir is not None
+        return _below(self.cache_dir, f"{video_id}{SUFFIX}", video_id)
 
     def _file(self, path: Path) -> Path:
         """Find the video file of a path that has no ending."""

@@ -16,6 +16,7 @@ from lfb_lightning.ava.kinetics import ClipTable, is_clip_name
 from lfb_lightning.errors import InputError
 from lfb_lightning.video import Video, VideoLibrary
 from lfb_lightning.video.cache import SUFFIX
+from lfb_lightning.video.packed_cache import packed_index
 
 
 class ClipVideos:
@@ -50,6 +51,8 @@ class ClipVideos:
         """
         cached = self.library.cache_dir if self.library.source == "cache" else None
         names = [] if cached is None else [name.removesuffix(SUFFIX) for name in _names(cached, SUFFIX)]
+        if cached is not None and (packed := packed_index(cached)) is not None:
+            names += [name for name, _ in packed.entries()]
         return ClipTable([*(name for name, _ in self._listed()), *names])
 
     @cached_property
