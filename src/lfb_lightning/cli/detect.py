@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -21,8 +20,8 @@ from lfb_lightning.bank.claims import left_by_others
 from lfb_lightning.bank.shard import Shard
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.detect_progress import DetectionProgress
+from lfb_lightning.cli.person_sources import make_source
 from lfb_lightning.errors import InputError
-from lfb_lightning.persons import PersonSource
 from lfb_lightning.persons.detecting import (
     Event,
     Share,
@@ -55,7 +54,16 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
     source = make_source(section)
     parts.open({"folder": _folder(cfg), "persons": source.describe(), "moments": describe_moments(moments)})
     todo = [name for name in mine if not parts.is_finished(name)]
-    if not cfg.num_workers:
+    if cfg.get("engine"):
+        from lfb_lightning.cli.detect_ray import detect_on_ray  # not in the processes of num_workers
+
+        if cfg.num_workers:
+            raise InputError(
+                f"num_workers is {cfg.num_workers}, but with engine=ray that is engine.actors; leave it out."
+            )
+        del source
+        events = detect_on_ray(cfg.engine, section, moments, parts, todo, batch_size=cfg.batch_size)
+    elif not cfg.num_workers:
         events = detect_here(VideoDetection(source, moments, parts, cfg.batch_size), todo)
     else:
         del source  # the processes make their own
@@ -72,12 +80,6 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
     for name, reason in failed.items():
         print(f"no proposals of {name}: {reason}")
     return 1 if failed else 0
-
-
-def make_source(section: Mapping[Any, Any]) -> PersonSource:
-    """Build the detector that a `persons` section names."""
-    source: PersonSource = instantiate(dict(section), _convert_="all")
-    return source
 
 
 def make_detection(section: Mapping[Any, Any], moments: Moments, parts: PartFiles, batch_size: int) -> VideoDetection:
