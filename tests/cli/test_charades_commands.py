@@ -153,12 +153,32 @@ def test_a_resumed_run_ends_with_the_same_bits(runs, from_bank):
 def test_a_video_of_ones_own_is_asked_as_often_as_the_bank_has_entries(runs, from_bank, here, tmp_path):
     video = runs / "data" / "videos" / "TE001.mp4"
     baseline = checkpoint_of(runs / "charades_r50_baseline")
-    given = [f"video={video}", f"ckpt_path={checkpoint_of(runs / 'whole')}", f"compare={baseline}", "persons=none"]
-    here("predict", *given, "overlay=false", f"out={tmp_path}")
+    given = [f"video={video}", f"ckpt_path={checkpoint_of(runs / 'whole')}", f"compare={baseline}"]
+    said = here("predict", *given, "overlay=false", f"out={tmp_path}").stdout  # without a detector of persons
+    assert "6 moments, whole clips" in said
+    assert "person" not in said
     told = json.loads((tmp_path / "detections.json").read_text())
     moments = [one["second"] for one in told["moments"]]
     assert moments == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
     assert (tmp_path / "page.html").is_file()
+
+
+def test_a_loss_of_one_right_action_and_other_data_are_refused(runs, here, tmp_path):
+    given = [*CLIPS, *SMALL, f"paths.data_dir={runs / 'data'}", "data=charades", "fbo=none", "backbone=tiny"]
+    told = here("train", *given, "loss=softmax", f"hydra.run.dir={tmp_path}", fails=True).stderr
+    assert "SingleLabelLoss lets 2 actions compete" in told
+    assert told.strip().endswith("any number of them: set loss=multilabel.")
+    (tmp_path / "classes.txt").write_text("c000 Red\nc001 Blue\nc002 Green\n")
+    checkpoint = checkpoint_of(runs / "charades_r50_baseline")
+    other = [f"data.label_map={tmp_path / 'classes.txt'}", "trainer.accelerator=cpu", f"hydra.run.dir={tmp_path}"]
+    told = here("test", f"ckpt_path={checkpoint}", *other, fails=True).stderr
+    assert f"checkpoint {checkpoint}: scores 2 actions (such as 'Showing red', 'Showing blue, or nearly'" in told
+    assert "trained with CharadesDataset on " in told
+    assert "split val of the data that was chosen has 3: test it on the actions that it was trained on" in told
+    told = here("cache", *given[2:3], "data=charades", fails=True).stderr
+    assert "which has no frame cache: training clips lie anywhere in a video" in told
+    told = here("extract", f"ckpt_path={checkpoint}", "shard=2", fails=True).stderr
+    assert "shard is 2, expected i/n, the i-th of n equal parts of the videos with i from 1 to n, such as 2/4" in told
 
 
 def test_a_report_has_the_test_of_charades(runs, from_bank, here, tmp_path):

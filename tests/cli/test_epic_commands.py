@@ -185,6 +185,13 @@ def test_two_runs_make_actions(runs, here, scored):
     assert "Nouns:" not in done.stdout
     told = here("eval", "protocol=epic55", *files, f"nouns={verbs[2]}/results.npz", fails=True).stderr
     assert "no array 'noun_output'; detections gives the verbs, and nouns the nouns" in told
+    rows = (runs / "epic55" / "EPIC_train_action_labels.csv").read_text().replace(",verb2,2,", ",verb7,7,")
+    (runs / "other.csv").write_text(rows)
+    told = here("eval", "protocol=epic55", files[0], f"annotations={runs}/other.csv", fails=True).stderr
+    assert (
+        f"annotations {runs}/other.csv: verb class 7 of segment '18' has no column in the scores {verbs[2]}/res" in told
+    )
+    assert "which are of classes 0 to 2; are they of another data set?" in told
     told = here("eval", "protocol=epic55", *files, f"submission={runs}/no.zip", fails=True).stderr
     assert "verbs only; a submission needs both" in told
 
@@ -253,9 +260,14 @@ def test_what_does_not_fit_is_one_line(runs, here, tmp_path):
             ["data.unseen=gone.csv"],
             "gone.csv: no such file; set paths.data_dir, or data.unseen to the file, or to null",
         ),
+        (
+            ["loss=multilabel"],
+            "MultiLabelLoss scores each action by itself, but what split val shows has one verb of 3: set",
+        ),
         (["loss.widths={verb:0}"], "loss.widths is {'verb': 0}, expected how many columns"),
     ):
-        done = here("train", *given, "fbo=none", *typed, fails=True)
+        kept = [one for one in given if one != "loss=softmax_blocks" or not typed[0].startswith("loss=")]
+        done = here("train", *kept, "fbo=none", *typed, fails=True)
         assert message in done.stderr
         assert "Traceback" not in done.stderr
 

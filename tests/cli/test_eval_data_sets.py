@@ -224,6 +224,13 @@ def test_epic_refuses_what_would_shift_its_classes_and_what_it_does_not_read(her
     np.savez(tmp_path / "short.npz", **scores)
     told = here("eval", "protocol=epic100", *arguments, f"detections={tmp_path / 'short.npz'}", fails=True).stderr
     assert "96 verb classes, expected the 97 of protocol=epic100" in told
+    assert "Of data of your own in its files, set classes.verb=96." in told
+    whole = np.load(FOLDER / "epic100" / "e1_random" / "results.npz")["verb_output"]
+    scores["verb_output"] = np.concatenate([whole, np.full_like(whole[:, :1], -50)], axis=1)  # nothing is of this class
+    np.savez(tmp_path / "more.npz", **scores)
+    more = here("eval", "protocol=epic100", *arguments, f"detections={tmp_path / 'more.npz'}", "classes.verb=98").stdout
+    verbs = [line for line in here("eval", "protocol=epic100", *arguments).stdout.splitlines() if "verb" in line]
+    assert verbs == [line for line in more.splitlines() if "verb" in line]
     assert (
         "label_map is for protocol=ava"
         in here("eval", "protocol=epic100", *arguments, "label_map=x", fails=True).stderr

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from lfb_lightning.mini_ava import MiniAVA
+from lfb_lightning.mini_charades import MiniCharades
+from lfb_lightning.mini_epic import MiniEPIC
 from tests.cli.in_process import load, run
 
 TINY = MiniAVA(num_train=2, num_val=1, seconds=4)
@@ -32,8 +34,6 @@ def test_plain_training_says_where_data_is_to_be_had(tmp_path):
     [
         ("charades", "scripts/quickstart.sh --data mini_charades"),
         ("epic55", "scripts/quickstart.sh --data mini_epic"),
-        ("mini_charades", "python -m lfb_lightning.mini_charades data/mini_charades"),
-        ("mini_epic", "python -m lfb_lightning.mini_epic data/mini_epic"),
     ],
 )
 def test_other_data_sets_say_how_theirs_are_generated(data, told, tmp_path):
@@ -73,6 +73,23 @@ def test_the_hard_one_is_generated_in_a_folder_of_its_own(monkeypatch, tmp_path)
     assert len(list((tmp_path / "data" / "mini_ava_hard" / "videos").glob("hard-*.mp4"))) == 3
 
 
+@pytest.mark.parametrize(
+    ("data", "recipe", "title"),
+    [
+        ("mini_charades", MiniCharades(num_train=2, num_test=1), "mini-Charades"),
+        ("mini_epic", MiniEPIC(num_train=1, num_val=1, seconds=130), "mini-EPIC"),
+    ],
+)
+def test_those_in_other_files_are_generated_too(data, recipe, title, monkeypatch, tmp_path):
+    monkeypatch.setattr(load("first_data"), f"{title.removeprefix('mini-').upper()}_RECIPE", recipe)
+    done = run("check", f"data={data}", *SMALL, folder=tmp_path)
+    number = len(list((tmp_path / "data" / data / "videos").iterdir()))
+    assert f"data={data}: data/{data} has no {title} yet; its {number} videos are generated now" in done.stderr
+    assert done.status == 0, done.stdout + done.stderr
+    again = run("check", f"data={data}", *SMALL, folder=tmp_path)
+    assert "generated" not in again.stderr
+
+
 def test_a_folder_of_something_else_is_left_alone(tiny, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
@@ -85,6 +102,8 @@ ASKING = """
 from omegaconf import OmegaConf
 from lfb_lightning.cli import first_data
 from lfb_lightning.mini_ava import MiniAVA
+from lfb_lightning.mini_charades import MiniCharades
+from lfb_lightning.mini_epic import MiniEPIC
 first_data.RECIPE = MiniAVA(num_train=2, num_val=1, seconds=4)
 first_data._chosen = lambda: "mini_ava"
 first_data.provide_data(OmegaConf.create({"paths": {"data_dir": "mini"}}))

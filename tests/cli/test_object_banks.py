@@ -69,6 +69,19 @@ def test_the_bank_has_the_best_objects_of_each_moment_by_the_boxes_clock(folder)
     torch.testing.assert_close(features.float(), wanted, rtol=1e-4, atol=1e-4)
 
 
+def test_objects_after_the_end_of_their_video_name_their_file(folder, here, tmp_path):
+    rows = (folder / "val_boxes.csv").read_text() + "TE001,900.500000,0.1,0.1,0.9,0.9,,0.9\n"
+    (tmp_path / "boxes.csv").write_text(rows)
+    checkpoint = folder / "baseline" / "checkpoints" / "last.ckpt"
+    given = [f"ckpt_path={checkpoint}", "split=val", "trainer.accelerator=cpu", f"bank.dir={tmp_path / 'bank'}"]
+    objects = ["objects=checkpoint", f"objects.boxes.file={tmp_path / 'boxes.csv'}", "objects.boxes.rate=2"]
+    done = here("extract", *given, *objects, f"hydra.run.dir={tmp_path / 'run'}", fails=True)
+    told = done.stdout + done.stderr
+    assert "video TE001: 1 of" in told
+    assert f"objects.boxes.file {tmp_path / 'boxes.csv'} has objects there" in told
+    assert "set objects.boxes.origin_second" in told
+
+
 @pytest.mark.thorough
 def test_a_detector_reads_clips_and_objects_side_by_side(folder, here):
     for split in ("train", "val"):

@@ -78,7 +78,9 @@ def test_charades_preset(backbone, kind):
     depth = {"r50": 50, "r101": 101}[backbone]
     assert cfg["model"]["backbone"]["depth"] == depth
     assert cfg["model"]["backbone"]["spatial_dilations"] == [1, 1, 1, 2 if depth == 50 else 1]
-    assert check_import_agrees(cfg, 157, depth).preset == "charades"
+    said = check_import_agrees(cfg, 157, depth)
+    assert said.preset.format(depth=depth, kind=kind) == f"charades_{backbone}_{kind}"
+    assert said.clips["fps"] == data["fps"]
     if kind == "lfb_nl":
         assert cfg["fbo"]["pre_act"] is False
 
@@ -97,9 +99,11 @@ def test_epic55_preset(heads, kind):
     data = cfg["data"]
     assert (data["heads"], data["frame_stride"], data["fps"], data["bank_step"]) == ([heads[:-1]], 2, 30.0, 30)
     assert (data["test_clips"], data["test_crops"]) == (1, 1)
+    assert (data["with_replacement"], data["frame_spacing"], data["clips_inside"]) == (True, "stride", False)
     assert cfg["model"]["backbone"]["spatial_dilations"] == [1, 1, 1, 1]
     said = check_import_agrees(cfg, {"verbs": 125, "nouns": 352}[heads], 50)
-    assert (said.preset, said.loss["_target_"]) == (f"epic55_{heads}", cfg["loss"]["_target_"])
+    assert said.preset.format(depth=50, kind=kind) == f"epic55_{heads}_r50_{kind}"
+    assert said.loss["_target_"] == cfg["loss"]["_target_"]
     if kind != "baseline":
         assert cfg["fbo"]["banks"] == (None if heads == "verbs" else [said.bank_name])
     if heads == "nouns":
@@ -115,6 +119,7 @@ def test_epic100_preset_has_the_baselines_recipe():
     assert (data["num_frames"], data["frame_stride"], data["fps"], data["clips_inside"]) == (32, 2, 60.0, True)
     assert (data["train_short_side"], data["train_crop"], data["eval_short_side"]) == ([256, 320], 224, 256)
     assert (data["test_clips"], data["test_crops"], 8 * data["batch_size"]) == (10, 1, 32)
+    assert (data["frame_spacing"], data["test_places"], data["with_replacement"]) == ("even", "beginnings", False)
     assert (data["mean"], data["std"]) == ([0.45] * 3, [0.225] * 3)
     assert (optim["lr"], optim["base_batch_size"], optim["milestones"], optim["gamma"]) == (0.01, 32, [20, 25], 0.1)
     assert (optim["warmup_epochs"], optim["warmup_start"] * optim["lr"]) == (1.0, pytest.approx(0.001))

@@ -90,6 +90,8 @@ def test_keyframes_outside_of_the_video_are_counted_and_the_remedies_named():
         items = [Item(number, Keyframe("v", second)) for number, second in enumerate(seconds)]
         refuse_outside(items, Clock.parse(1, 900), length)
 
+    with pytest.raises(InputError, match=r"it covers 900 to 920\.0 s\); look at the boxes\.$"):
+        refuse_outside([Item(0, Keyframe("v", 930))], Clock.parse(1, 900), 20.0, "look at the boxes.")
     refuse(900, 920)
     refuse(900, 920, 5000, length=0.0)  # length not known
     with pytest.raises(InputError, match=r"video v: 1 of 3 keyframes.*921 s; it covers 900 to 920\.0 s.*clamp"):

@@ -1,6 +1,7 @@
 """mini-EPIC is what it says: deterministic, in EPIC-Kitchens' formats, and a noun is nowhere near the segment that has it."""
 
 import csv
+import json
 from collections import Counter
 
 import numpy as np
@@ -17,6 +18,7 @@ from lfb_lightning.mini_epic.files import scene_of
 from lfb_lightning.mini_epic.scenario import COLORS, Action, Scene
 from lfb_lightning.structures import Keyframe
 from lfb_lightning.video import VideoFile
+from tests.cli.in_process import run
 
 MANY = MiniEPIC(seed=3)
 SCENES = [scene_of(MANY, "train", number) for number in range(200)]
@@ -123,6 +125,15 @@ def test_epic_55_counts_60_frames_per_second_and_tells_its_splits_by_participant
         assert abs(int(row["stop_frame"]) - segment.stop * 60) < 1
     assert read_video_info(tmp_path / "EPIC_video_info.csv").keys() == {segment.video_id for segment in segments}
     assert read_classes(tmp_path / "EPIC_noun_classes.csv") == dict(enumerate(NOUNS))
+    clips = ["data.fps=2", "data.num_frames=4", "data.frame_stride=1", "data.bank_step=2", "data.heads=[verb,noun]"]
+    given = [f"paths.data_dir={tmp_path}", f"data.video_info={tmp_path / 'EPIC_video_info.csv'}", *clips]
+    done = run("check", "data=epic55", *given, "data.num_workers=0", f"out={tmp_path / 'out'}", folder=tmp_path)
+    assert done.status == 0, done.stdout + done.stderr
+    figures = json.loads((tmp_path / "out" / "check.json").read_text())["splits"]
+    assert [figures[name]["segments"] for name in ("train", "val")] == [len(others), len(val)]
+    assert [figures[name]["videos_found"] for name in ("train", "val")] == [
+        len(recipe.videos(s)) for s in ("train", "val")
+    ]
     same = [(tmp_path / "videos" / f"{name}.mp4").read_bytes() for name in recipe.videos("val")]
     of_100 = MiniEPIC(**SMALL).videos("val")
     assert same == [(folder / "videos" / f"{name}.mp4").read_bytes() for name in of_100]

@@ -35,7 +35,9 @@ class Shard:
         """
         match = _TEXT.fullmatch(text)
         if match is None or int(match[1]) > int(match[2]):
-            raise InputError(f"shard is {text}, expected k/n with k from 1 to n, such as 2/4.")
+            raise InputError(
+                f"shard is {text}, expected i/n, the i-th of n equal parts of the videos with i from 1 to n, such as 2/4."
+            )
         return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:

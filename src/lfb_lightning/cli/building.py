@@ -15,6 +15,7 @@ from pytorch_lightning import seed_everything
 
 from lfb_lightning.bank import BankConfig
 from lfb_lightning.cli.data_section import Data
+from lfb_lightning.cli.fitting import refuse_other_columns, refuse_other_labels
 from lfb_lightning.cli.sections import Sections, adopt
 from lfb_lightning.cli.several_banks import backbones_of_banks
 from lfb_lightning.cli.trust import trusted_packages
@@ -31,7 +32,7 @@ from lfb_lightning.models.stored_objects import StoredObjects
 from lfb_lightning.processes import is_first_rank
 
 # What decides a clip's pixels, except for the frame rate, which is the data's own.
-_CLIPS = ("num_frames", "frame_stride", "frame_shift", "eval_short_side", "resize", "mean", "std")
+_CLIPS = ("num_frames", "frame_stride", "frame_shift", "frame_spacing", "eval_short_side", "resize", "mean", "std")
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -80,7 +81,22 @@ def settle_columns(cfg: DictConfig) -> None:
     if of_model:
         cfg.model.num_classes = columns.number
     if of_loss:
-        OmegaConf.update(cfg, "loss.widths", dict(columns.blocks or {"all": columns.number}))
+        _set_widths(cfg, columns)
+
+
+def settle_widths(sections: Sections, split: str) -> None:
+    """Write how wide the data set's kinds of labels are into a composed loss that leaves it to the data set.
+
+    Args:
+        sections: The configuration, of which `loss.widths` is changed where it is null and no checkpoint's.
+        split: A split of its data.
+    """
+    if "loss" not in sections.stored and sections.composed.loss.get("widths", 1) is None:
+        _set_widths(sections.composed, sections.data().dataset.split(split).columns())
+
+
+def _set_widths(cfg: DictConfig, columns: ScoreColumns) -> None:
+    OmegaConf.update(cfg, "loss.widths", dict(columns.blocks or {"all": columns.number}))
 
 
 def build_data(sections: Sections) -> tuple[Data, BankConfig]:
@@ -126,17 +142,13 @@ def build_detection(
     )
     evaluated = datamodule.split(split)
     columns = evaluated.columns()
-    if columns.number > detector.num_classes:
-        raise InputError(
-            f"model.num_classes is {detector.num_classes}, but split {split} has {columns.number} score columns (in AVA's "
-            f"formats, the label map's largest id plus one); set model.num_classes={columns.number}."
-        )
+    refuse_other_columns(sections, detector.num_classes, columns, split=split)
     if cfg.compile:
         compile_detector(detector)
     task: DetectionTask = sections.build(
         "task",
         detector=detector,
-        loss=_build_loss(sections, detector, columns),
+        loss=_build_loss(sections, detector, columns, split=split),
         optimization=build(cfg.optim),
         evaluator=lambda threshold: evaluated.evaluator(action_threshold=threshold),
         batch_size=data.loading.batch_size,
@@ -148,7 +160,7 @@ def build_detection(
     return task, datamodule
 
 
-def _build_loss(sections: Sections, detector: ActionDetector, score_columns: ScoreColumns) -> Any:
+def _build_loss(sections: Sections, detector: ActionDetector, score_columns: ScoreColumns, *, split: str) -> Any:
     loss = sections.build("loss")
     if callable(set_background := getattr(loss, "set_background", None)):
         set_background(score_columns.has_background)
@@ -158,6 +170,7 @@ def _build_loss(sections: Sections, detector: ActionDetector, score_columns: Sco
             f"loss.action_ids is {list(columns)}, expected action ids of 1 to {detector.num_classes - 1}; "
             "see data.classes and model.num_classes."
         )
+    refuse_other_labels(loss, score_columns, split=split)
     return loss
 
 

@@ -32,10 +32,11 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
     data = Sections(cfg).data()
     dataset = data.dataset
     if not isinstance(dataset, Cacheable):
-        raise InputError(
-            f"data._target_ is {cfg.data._target_}, which has no frame cache: it lacks what lfb_lightning.datasets.Cacheable "
-            "says (videos, video_ids, clip_moments, describe_moments); train from its videos."
+        why = getattr(dataset, "why_no_cache", None) or (
+            "it does not say which frames its clips may show (for whoever wrote it: lfb_lightning.datasets.Cacheable); train "
+            "from its videos."
         )
+        raise InputError(f"data._target_ is {cfg.data._target_}, which has no frame cache: {why}")
     cache_dir = dataset.videos.cache_dir
     if cache_dir is None:
         raise InputError("data.cache_dir is not set: give the folder that the cache is written to.")

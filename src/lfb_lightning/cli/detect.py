@@ -46,7 +46,7 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
         The exit status: 1 if a video failed, else 0.
     """
     moments = _moments(cfg)
-    mine = Shard.parse(cfg.shard).share(moments.video_ids)
+    mine = Shard.parse(str(cfg.shard)).share(moments.video_ids)
     default = "proposals.csv" if cfg.videos is not None else f"{cfg.split}_proposals.csv"
     parts = PartFiles(Path(cfg.out or default), moments.stamp)
     section = OmegaConf.to_container(cfg.persons, resolve=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.metrics.score_files import read_segment_scores
 from lfb_lightning.metrics.segment_accuracy import HEADS, action_prior, official_names, segment_accuracy
 
-_CLASSES_OF_100 = {"verb": 97, "noun": 300}
 _LAST_TRAINING_PARTICIPANT = 25  # of the paper's split of EPIC-55
 
 
@@ -49,6 +49,8 @@ def evaluate_segments(cfg: DictConfig) -> dict[str, Any]:
     for task, values in scores.items() if cfg.nan == "refuse" else ():
         what, counts = f"scores {_file_of(cfg, task)}: {task} scores", np.ones(len(ids), dtype=bool)
         refuse_nan_in_file(what, values, counts, lambda row: f"segment {ids[row]!r}")
+    for task, values in scores.items():
+        _refuse_labels_without_scores(cfg, task, values.shape[1], segments)
     result = segment_accuracy(
         scores,
         {
@@ -105,11 +107,23 @@ def _file_of(cfg: DictConfig, task: str) -> str:
 
 def _refuse_classes(cfg: DictConfig, scores: Mapping[str, np.ndarray]) -> None:
     """Refuse scores of another number of classes: their columns would be taken for others' classes, without a word."""
-    for task, expected in _CLASSES_OF_100.items():
+    for task, expected in cfg.classes.items():
         if task in scores and (found := scores[task].shape[1]) != expected:
             raise InputError(
                 f"scores {_file_of(cfg, task)}: {found} {task} classes, expected the {expected} of "
-                f"protocol={cfg.protocol}; is a column missing, or are they of the other data set?"
+                f"protocol={cfg.protocol}; is a column missing, or are they of the other data set? Of data of "
+                f"your own in its files, set classes.{task}={found}."
+            )
+
+
+def _refuse_labels_without_scores(cfg: DictConfig, task: str, classes: int, segments: Sequence[Segment]) -> None:
+    """Refuse annotations with a class that nothing was scored for; negative ones cannot be read."""
+    label: Callable[[Segment], int] = attrgetter(task)
+    for one in segments:
+        if label(one) >= classes:
+            raise InputError(
+                f"annotations {cfg.annotations}: {task} class {label(one)} of segment {one.segment_id!r} has no column in "
+                f"the scores {_file_of(cfg, task)}, which are of classes 0 to {classes - 1}; are they of another data set?"
             )
 
 

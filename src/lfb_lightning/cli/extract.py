@@ -58,7 +58,7 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     if bank.pack and is_packed(folder, made):
         _log.info("bank %s: is extracted and packed already", folder)
         return 0
-    plan = BankPlan(split, bank, BankWriter(folder, made), Shard.parse(cfg.shard))
+    plan = BankPlan(split, bank, BankWriter(folder, made), Shard.parse(str(cfg.shard)))
     what = Extraction(
         plan=plan,
         bank=bank,

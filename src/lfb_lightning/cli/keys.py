@@ -67,7 +67,7 @@ _DATA: dict[str, Any] = {"paths": Mapping[str, str], "splits": Sequence[str]}
 KEYS: Mapping[str, Mapping[str, Any]] = {
     "train": _RUN | {"init_from": _Path},
     "test": _RUN | {"split": str},
-    "extract": _RUN | {"split": str, "shard": str},
+    "extract": _RUN | {"split": str, "shard": str | int},
     "cache": _DATA
     | {"short_side": _Positive, "quality": _Positive, "num_workers": _Count, "pack": bool, "archive_mb": _Positive},
     "check": _DATA
@@ -79,7 +79,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "out": _Path,
         "detection_rate": int | float | str | None,
         "origin_second": int | float,
-        "shard": str,
+        "shard": str | int,
         "num_workers": _Count,
         "batch_size": _Positive,
     },
@@ -102,6 +102,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
         "tail_verbs": _Path,
         "tail_nouns": _Path,
         "unseen": _Path,
+        "classes": Mapping[str, _Positive],
         "submission": _Path,
         "prior": bool,
         "training": _Path,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import (
@@ -43,9 +44,9 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
         torch.set_num_threads(cfg.num_threads)
     if cfg.source is not None:
         refuse_with_source(cfg)
-        return predict_live(cfg, make_predictor(cfg))
+        return predict_live(cfg, make_predictor(cfg, persons_chosen=_persons_are_chosen()))
     videos = find_videos(cfg.video)
-    job = make_job(cfg)
+    job = make_job(cfg, persons_chosen=_persons_are_chosen())
     for note in job.predictor.notes:
         print(f"note: {note}")
     folders = result_folders(videos, cfg.out)
@@ -61,13 +62,17 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
     return 1 if failed else 0
 
 
+def _persons_are_chosen() -> bool:
+    return any(override.lstrip("+").startswith("persons") for override in HydraConfig.get().overrides.task)
+
+
 def _predict_all(cfg: DictConfig, job: VideoJob, folders: Mapping[Path, Path], console: Console) -> dict[Path, str]:
     """Predict the videos, print what came of each, and return why videos failed; a single one's failure is raised."""
     failed: dict[Path, str] = {}
     if cfg.get("engine"):
         from lfb_lightning.cli.predict_ray import predict_on_ray
 
-        each = predict_on_ray(cfg, folders, console)
+        each = predict_on_ray(cfg, folders, console, persons_chosen=_persons_are_chosen())
     else:
         each = _predict_here(job, folders, console)
     for video, text, reason in each:

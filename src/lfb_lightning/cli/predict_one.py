@@ -91,21 +91,28 @@ class VideoJob:
             lock.release()
 
 
-def make_job(cfg: DictConfig) -> VideoJob:
+def make_job(cfg: DictConfig, *, persons_chosen: bool) -> VideoJob:
     """Load all that predicts videos, as configured.
 
     Args:
         cfg: The composed configuration.
+        persons_chosen: As `make_predictor` has it.
     """
-    predictor = make_predictor(cfg)
+    predictor = make_predictor(cfg, persons_chosen=persons_chosen)
     outputs = Outputs(
         overlay=cfg.overlay, page=cfg.page, threshold=float(cfg.threshold), least_score=float(cfg.least_score)
     )
     return VideoJob(predictor, outputs, make_keeper(cfg, predictor))
 
 
-def make_predictor(cfg: DictConfig) -> LFBPredictor:
-    """Load what predicts videos, as configured."""
+def make_predictor(cfg: DictConfig, *, persons_chosen: bool) -> LFBPredictor:
+    """Load what predicts videos, as configured.
+
+    Args:
+        cfg: The composed configuration.
+        persons_chosen: Whether the user says who finds the persons, who are not looked for otherwise where a detector
+            scores whole clips.
+    """
     trusted = trusted_packages(cfg)
     clips = plain(cfg.clips)
 
@@ -122,7 +129,7 @@ def make_predictor(cfg: DictConfig) -> LFBPredictor:
         trained,
         bank=loaded(cfg.bank_ckpt_path),
         compare=loaded(cfg.compare),
-        persons=build(cfg.persons),
+        persons=None if trained.whole_clips and not persons_chosen else build(cfg.persons),
         device=cfg.device,
         batch_size=cfg.batch_size,
         bank_threshold=_bank_threshold(cfg),
@@ -167,8 +174,9 @@ def _summary(prediction: Prediction) -> dict[str, Any]:
 
 def _told(prediction: Prediction, files: list[Path], problems: list[str]) -> str:
     summary = _summary(prediction)
+    found = f"{summary['persons']} persons in {summary['tracks']} tracks"
     lines = [
-        f"{prediction.video}: {summary['moments']} moments, {summary['persons']} persons in {summary['tracks']} tracks",
+        f"{prediction.video}: {summary['moments']} moments, {'whole clips' if prediction.whole_clips else found}",
         *([f"  {_NOBODY}"] if summary["persons"] == 0 else []),
         *(f"  missing: {problem}" for problem in problems),
         *(f"  {path}" for path in files),

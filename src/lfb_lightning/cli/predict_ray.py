@@ -22,13 +22,16 @@ from lfb_lightning.structures import VideoFailure
 Outcome = tuple[Path, str, InputError | None]  # a video, what is there of it now, and why it failed
 
 
-def predict_on_ray(cfg: DictConfig, folders: Mapping[Path, Path], console: Console) -> Iterator[Outcome]:
+def predict_on_ray(
+    cfg: DictConfig, folders: Mapping[Path, Path], console: Console, *, persons_chosen: bool
+) -> Iterator[Outcome]:
     """Predict videos on a Ray cluster, whose machines see the videos and the folders of results.
 
     Args:
         cfg: The composed configuration, which each actor builds a predictor from.
         folders: The folder of each video's results.
         console: Where progress is shown.
+        persons_chosen: As `make_predictor` has it.
 
     Yields:
         What became of each video, in the order in which they end.
@@ -36,7 +39,9 @@ def predict_on_ray(cfg: DictConfig, folders: Mapping[Path, Path], console: Conso
     engine: RayEngine = build(cfg.engine)
     videos = {str(video): video for video in folders}
     content = OmegaConf.to_container(cfg, resolve=True)
-    making = partial(make_prediction, content, {name: str(folders[video]) for name, video in videos.items()})
+    making = partial(
+        make_prediction, content, {name: str(folders[video]) for name, video in videos.items()}, persons_chosen
+    )
     allows_gpu = cfg.device is None or not str(cfg.device).startswith("cpu")
     with joined(engine) as cluster, DetectionProgress(console, done=0, total=len(videos), of="predictions") as bar:
         for one in done_jobs(cluster, engine, making, list(videos), num_threads=cfg.num_threads, allows_gpu=allows_gpu):
@@ -47,12 +52,13 @@ def predict_on_ray(cfg: DictConfig, folders: Mapping[Path, Path], console: Conso
                 yield videos[one.video_id], str(one.outcome), None
 
 
-def make_prediction(content: Any, folders: Mapping[str, str]) -> Callable[[str], str]:
+def make_prediction(content: Any, folders: Mapping[str, str], persons_chosen: bool) -> Callable[[str], str]:
     """Build what an actor does with its videos.
 
     Args:
         content: The command's configuration, plain data.
         folders: The folder of each video's results.
+        persons_chosen: As `make_predictor` has it.
     """
-    job = make_job(OmegaConf.create(content))
+    job = make_job(OmegaConf.create(content), persons_chosen=persons_chosen)
     return lambda video: job(Path(video), Path(folders[video]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -13,6 +14,7 @@ from lfb_lightning.cli.building import (
     build_detection,
     required_checkpoint,
     settle_process,
+    settle_widths,
 )
 from lfb_lightning.cli.class_table import class_table
 from lfb_lightning.cli.first_data import provide_data
@@ -21,6 +23,7 @@ from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
 from lfb_lightning.lightning.callbacks.node_watch import telling_lost_nodes
 from lfb_lightning.lightning.callbacks.stop_at_once import StopAtOnce
+from lfb_lightning.metrics.evaluator import headline
 from lfb_lightning.models import load_detector
 
 _log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     settle_process(cfg)
     checkpoint = required_checkpoint(cfg)
     sections = adopt_checkpoint(cfg, ("data", "bank", "task", "loss"))
+    settle_widths(sections, cfg.split)
     detector = load_detector(checkpoint, trusted_packages(cfg))
     config_text = write_config(sections.content(), run_dir)
     task, datamodule = build_detection(sections, detector, config_text, split=cfg.split)
@@ -44,13 +48,20 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
         if task.figures:
             for line in class_table({"test": task.summary()}):
                 _log.info("%s", line)
-            _log.info("%s", ", ".join(f"{name} {value:.4f}" for name, value in task.figures.items()))
+            _log.info("%s", _told(task.figures, headline(task.evaluator)))
         else:
             figure = task.evaluator.figures[0]
             why = task.evaluator.summary().get(f"no_{figure}_because", "its truth is not known")
             _log.info("no %s, since split %s has no annotations (%s)", figure, cfg.split, why)
         _log.info("%s and metrics.json are in %s", ", ".join(path.name for path in task.result_files), run_dir)
     return 0
+
+
+def _told(figures: Mapping[str, float], shown: Sequence[str]) -> str:
+    """The figures that people look at, in a line, and how many others there are."""
+    told = ", ".join(f"{name} {figures[name]:.4f}" for name in shown if name in figures)
+    others = len(figures.keys() - set(shown))
+    return f"{told}; {others} more in metrics.json" if others else told
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from lfb_lightning.cli.several_banks import give_statistics, made_by, settle_ban
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.training_end import is_summed_up, write_summary
 from lfb_lightning.cli.trust import trusted_packages
-from lfb_lightning.datasets.bank_split import spacing_of
+from lfb_lightning.datasets.bank_split import entries_of, spacing_of
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import write_plain
 from lfb_lightning.lightning import ActionDataModule
@@ -133,6 +133,7 @@ def _trained_on(datamodule: ActionDataModule) -> dict[str, Any]:
         "ticks_per_second": str(split.clock.ticks_per_second),
         **made_by(datamodule),
         **({"spacing": spacing[0]} if spacing else {}),
+        **({"entries": entries} if (entries := entries_of(split)) != "persons" else {}),
     }
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, UInt8
 from torch import Tensor
 
-from lfb_lightning.clips.sampling import ClipSampling
+from lfb_lightning.clips.sampling import ClipPart, ClipSampling
 from lfb_lightning.clips.transforms import ClipTransform
 from lfb_lightning.video.protocol import Video
 
@@ -40,6 +40,7 @@ def clip_at(
     sampling: ClipSampling,
     transform: ClipTransform,
     generator: torch.Generator | None = None,
+    part: ClipPart | None = None,
 ) -> Clip:
     """Read the clip around one moment by random access.
 
@@ -50,40 +51,39 @@ def clip_at(
         sampling: Which frames make the clip.
         transform: Resizing and augmentation.
         generator: Source of the transform's random choices.
+        part: What the clip does not leave; None: any frame of the video may be shown.
 
     Raises:
         InputError: The video cannot be read; the message names its file.
     """
-    return Clip(*transform(video.clip(sampling.times(moment)), boxes, generator))
+    return Clip(*transform(video.clip(sampling.times(moment, part)), boxes, generator))
 
 
 def clips(
     video: Video,
-    moments: Sequence[float],
+    times: Float64[np.ndarray, "N T"],
     boxes: Sequence[Float64[np.ndarray, "_ 4"]],
     *,
-    sampling: ClipSampling,
     views: Sequence[Show],
     reach: float = 0.0,
 ) -> Iterator[list[Clip]]:
-    """Read the clips around ascending moments in one pass over the video.
+    """Read clips in one pass over the video.
 
     Args:
         video: Where the frames come from.
-        moments: Seconds since the video's first frame, ascending; the nearest frame stands in outside of the video.
-        boxes: Per moment, the normalized xyxy boxes of its regions.
-        sampling: Which frames make a clip.
+        times: The clips' frames in seconds since the video's first one, as `ClipSampling.times` gives them; the clips are
+            ordered by their last frame. The nearest frame stands in outside of the video.
+        boxes: Per clip, the normalized xyxy boxes of its regions.
         views: The ways in which each clip is shown.
         reach: Moment that the video has to reach, or it was cut off; 0 for none.
 
     Yields:
-        Per moment, the clip in each view.
+        Each clip in each view.
 
     Raises:
         InputError: The video cannot be read or ends before `reach`; the message names its file.
     """
-    if len(moments) == 0:
+    if len(times) == 0:
         return
-    times = np.stack([sampling.times(moment) for moment in moments])
     for regions, frames in zip(boxes, video.stream(times, reach=reach), strict=True):
         yield [Clip(*view(frames, regions)) for view in views]

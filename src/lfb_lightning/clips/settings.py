@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lfb_lightning.clips.sampling import ClipSampling
+from lfb_lightning.clips.sampling import SPACINGS, ClipSampling
 from lfb_lightning.clips.transforms import ClipTransform
 from lfb_lightning.clips.views import View, make_views
 from lfb_lightning.errors import InputError
@@ -38,6 +38,7 @@ class ClipSettings:
     num_frames: int = 4
     frame_stride: int = 16
     frame_shift: float = 0.0
+    frame_spacing: str = "stride"
     train_short_side: Sequence[int] | None = (256, 320)
     train_crop: int | None = 256
     train_flip: float = 0.5
@@ -56,6 +57,7 @@ class ClipSettings:
     def __post_init__(self) -> None:
         refuse_out_of_range("data", self, _RANGES)
         choices: dict[str, tuple[str, ...]] = {
+            "frame_spacing": SPACINGS,
             "resize": ("torchvision", "opencv"),
             "test_reduce": ("mean", "max"),
             "eval_crop": ("whole", "center"),
@@ -79,7 +81,7 @@ class ClipSettings:
     @property
     def sampling(self) -> ClipSampling:
         """Which frames make the clip around a moment."""
-        return ClipSampling(self.num_frames, self.frame_stride, self.fps, self.frame_shift)
+        return ClipSampling(self.num_frames, self.frame_stride, self.fps, self.frame_shift, self.frame_spacing)
 
     @property
     def train_transform(self) -> ClipTransform:
@@ -120,5 +122,6 @@ class ClipSettings:
             "resize": self.resize,
             "mean": list(self.mean),
             "std": list(self.std),
+            **({} if self.frame_spacing == "stride" else {"frame_spacing": self.frame_spacing}),
             **({} if self.eval_crop == "whole" else {"crop": f"{self.eval_crop} {self.crop_rounding}"}),
         }

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64
 
+from lfb_lightning.clips.sampling import ClipPart
 from lfb_lightning.datasets.bank_split import BankSplit
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.metrics.evaluator import Evaluator
@@ -28,12 +29,14 @@ class LabeledRegions(NamedTuple):
         boxes: Normalized xyxy; a region that is the whole frame is `[0, 0, 1, 1]`.
         scores: The detector's confidences; 1 for annotated regions.
         labels: Which score columns each region shows.
+        part: What the clip does not leave; None: any frame of the video may be shown.
     """
 
     keyframe: Keyframe
     boxes: Float64[np.ndarray, "P 4"]
     scores: Float64[np.ndarray, " P"]
     labels: Bool[np.ndarray, "P A"]
+    part: ClipPart | None = None
 
 
 class ScoreColumns(NamedTuple):
@@ -45,12 +48,15 @@ class ScoreColumns(NamedTuple):
         names: Names of the actions by column, for people; None where the data set has none.
         blocks: How many columns each kind of label has, in their order, such as 97 verbs and 300 nouns, of which a region
             shows one each; None where the columns are of one kind.
+        exclusive: Whether a region shows exactly one column of each kind, True, or any number of them, False; a loss that
+            takes its labels otherwise is refused. None: not said.
     """
 
     number: int
     has_background: bool = False
     names: Mapping[int, str] | None = None
     blocks: Mapping[str, int] | None = None
+    exclusive: bool | None = None
 
 
 @runtime_checkable
@@ -163,7 +169,10 @@ class Annotated(ActionSplit, Protocol):
 
 @runtime_checkable
 class Cacheable(Protocol):
-    """What a data set may offer too: a frame cache, written by `lfb-cache`, from which it reads with `data.source=cache`."""
+    """What a data set may offer too: a frame cache, written by `lfb-cache`, from which it reads with `data.source=cache`.
+
+    One that has none may have `why_no_cache`, a sentence for the user with what to do instead.
+    """
 
     @property
     def videos(self) -> Library:

@@ -140,6 +140,8 @@ def _made_from(library: VideoLibrary, clips: ClipSettings, video_id: str, recipe
     """What decides the content of a cache file beside the moments, as it is written into it."""
     made_from = {"video_id": video_id, "short_side": recipe.short_side, "quality": recipe.quality}
     made_from |= {"source": library.source} | {name: getattr(clips, name) for name in _OF_CLIPS}
+    if clips.frame_spacing != "stride":
+        made_from["frame_spacing"] = clips.frame_spacing
     if library.source == "frames":  # left out where it is usual: files that were made before need not be made again
         usual = {"first_frame_number": 1, "frame_prefix": None}
         made_from |= {name: value for name in usual if (value := getattr(library, name)) != usual[name]}

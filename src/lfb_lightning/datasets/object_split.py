@@ -75,6 +75,14 @@ class ObjectSplit:
         most = self._boxes.per_moment
         return Proposals(found.boxes[:most], found.scores[:most])
 
+    @property
+    def outside_remedy(self) -> str:
+        """What to do about objects outside of their video."""
+        return (
+            f"objects.boxes.file {self._boxes.file} has objects there: are its times those of this cut of the video (set "
+            "objects.boxes.origin_second or objects.boxes.rate)? bank.outside_video=clamp gives them the nearest frames."
+        )
+
     def describe(self) -> Mapping[str, object]:
         """Describe what decides the pixels of a clip, as the split does."""
         return self._split.describe()

@@ -86,6 +86,21 @@ class ReadsLogits(Protocol):
         ...
 
 
+@runtime_checkable
+class Headlined(Protocol):
+    """What an evaluator of many figures may offer too: those that people look at."""
+
+    @property
+    def headline(self) -> Sequence[str]:
+        """Names of some of `figures`, which the lines of epochs and tests show; `metrics.json` and loggers have all."""
+        ...
+
+
+def headline(evaluator: Evaluator) -> Sequence[str]:
+    """Name the figures that lines show: those that an evaluator chooses, or all."""
+    return evaluator.headline if isinstance(evaluator, Headlined) else evaluator.figures
+
+
 def reads_logits(evaluator: Evaluator) -> bool:
     """Say whether an evaluator is given logits."""
     return isinstance(evaluator, ReadsLogits) and evaluator.reads_logits

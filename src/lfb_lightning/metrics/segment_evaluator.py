@@ -76,6 +76,13 @@ class SegmentAccuracy(nn.Module):
             for k in ((1, 5) if part == "all" else (1,))
         ]
 
+    @property
+    def headline(self) -> Sequence[str]:
+        """Name the best class's figures over all segments; of one head those of the best five, too."""
+        return [
+            name for name in self.figures if name.startswith("all_") and (len(self._heads) < 2 or name[-2:] == "_1")
+        ]
+
     def update(self, detections: Detections) -> None:
         """Add the probabilities of a batch of views."""
         self._metric.update(detections)

@@ -99,6 +99,15 @@ class BlockLoss(nn.Module):
             scores[:, block.first : block.end] = block.loss.scores(logits[:, block.first : block.end])
         return scores
 
+    def competing(self, num_columns: int) -> list[list[int]]:
+        """Say which columns' scores make one distribution, as the blocks' losses say it."""
+        found = []
+        for block in self._each:
+            of_block = getattr(block.loss, "competing", None)
+            groups = of_block(block.end - block.first) if callable(of_block) else []
+            found += [[block.first + column for column in group] for group in groups]
+        return found
+
     def _check(self, logits: Tensor) -> None:
         end = max(block.end for block in self._each)
         if end > logits.shape[1]:

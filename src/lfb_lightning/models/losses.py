@@ -23,7 +23,8 @@ class Loss(Protocol):
 
     It may also have `action_ids: list[int] | None`, the columns that it looks at (None: all), which are checked against the
     model before training; and `set_background(background: bool)`, which is called before training with what the data set's
-    label map says of column 0: whether it stands for "no action".
+    label map says of column 0: whether it stands for "no action"; and `competing(num_columns: int) -> list[list[int]]`, the
+    groups of columns whose scores make one distribution, which are compared with what the data set says of its labels.
     """
 
     def sum(
@@ -100,6 +101,10 @@ class ActionLoss(nn.Module):
         total = (elements * rows[:, None]).sum() + 0.0 * logits.float().sum()
         return total / elements.shape[1], rows.sum().float()
 
+    def competing(self, num_columns: int) -> list[list[int]]:
+        """Say which columns' scores make one distribution: none, since every action is scored on its own."""
+        return []
+
     def scores(self, logits: Float[Tensor, "R A"]) -> Float[Tensor, "R A"]:
         """Score every action on its own, in fp32."""
         return torch.sigmoid(logits.float())
@@ -169,6 +174,11 @@ class SingleLabelLoss(ActionLoss):
 
     Without `background` the labels are taken as they are (the reference implementation's behaviour): several add up.
     """
+
+    def competing(self, num_columns: int) -> list[list[int]]:
+        """Say which columns' scores make one distribution: all that have a loss."""
+        first = 1 if self.background else 0
+        return [list(range(first, num_columns)) if self.action_ids is None else list(self.action_ids)]
 
     def scores(self, logits: Float[Tensor, "R A"]) -> Float[Tensor, "R A"]:
         """Compute a distribution over the columns with a loss, in fp32; 0 for the others."""

@@ -10,7 +10,7 @@ from lfb_lightning.models.cards.text import file_name
 
 # Keys of a stored `data` section that say how a clip is cut and when; the others name files, or are about training.
 CLIP_KEYS = (
-    *("fps", "num_frames", "frame_stride", "frame_shift", "eval_short_side", "resize", "mean", "std"),
+    *("fps", "num_frames", "frame_stride", "frame_shift", "frame_spacing", "eval_short_side", "resize", "mean", "std"),
     *("train_short_side", "train_crop", "train_flip", "train_color_jitter"),
     *("test_scales", "test_flip", "test_crops", "test_reduce", "eval_crop", "crop_rounding"),
     *("ticks_per_second", "key_step"),

@@ -143,6 +143,8 @@ class GlobalMean(nn.Module):
     The box of a region is not looked at: two regions of one clip have the same feature.
     """
 
+    looks_at_boxes = False
+
     def forward(
         self, feature_map: Float[Tensor, "B C t h w"], rois: Float[Tensor, "R 5"], *, stride: int
     ) -> Float[Tensor, "R C"]:

@@ -88,6 +88,11 @@ class Prediction:
         """The moments in seconds since the video's first frame."""
         return [self.clock.seconds_in_video(int(tick)) for tick in self.ticks]
 
+    @property
+    def whole_clips(self) -> bool:
+        """Whether each region is the whole frame: clips were scored, and no persons."""
+        return len(self.boxes) > 0 and bool((self.boxes == [0.0, 0.0, 1.0, 1.0]).all())
+
     def __len__(self) -> int:
         return len(self.ticks)
 

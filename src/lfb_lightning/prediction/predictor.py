@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lfb_lightning.persons import BoxesBySecond, PersonSource, TorchvisionPersons
+from lfb_lightning.persons import BoxesBySecond, PersonSource, TorchvisionPersons, WholeFrame
 from lfb_lightning.persons.torch_device import chosen_device
 from lfb_lightning.prediction.gathering import counted, gather
 from lfb_lightning.prediction.journal import Journal
@@ -31,7 +31,7 @@ class LFBPredictor:
         trained: The detector that scores.
         bank: The detector whose backbone makes the bank; None: the scoring one's own.
         compare: A detector whose scores are given beside; None: none.
-        persons: Finds the persons; None: torchvision's detector.
+        persons: Finds the persons; None: torchvision's detector, and for a detector of whole clips the whole frame.
         device: Where to compute; None: a GPU if there is one.
         batch_size: Moments that are computed together.
         bank_threshold: Least confidence of the persons in the bank; 0: all that are found.
@@ -241,5 +241,6 @@ class LFBPredictor:
     def person_source(self) -> PersonSource:
         """Give what finds the persons."""
         if self.persons is None:
-            self.persons = TorchvisionPersons(device=str(self.device))
+            whole = self.trained.whole_clips
+            self.persons = WholeFrame() if whole else TorchvisionPersons(device=str(self.device))
         return self.persons

@@ -21,11 +21,13 @@ class Trained:
         detector: In evaluation mode.
         recipe: How it is to be shown a video.
         path: The checkpoint that it is from.
+        whole_clips: Whether it was trained on whole clips, or looks at no boxes: there are no persons to be found.
     """
 
     detector: InferenceDetector
     recipe: Recipe
     path: str
+    whole_clips: bool = False
 
     @property
     def name(self) -> str:
@@ -60,7 +62,14 @@ def load_trained(
         clips=clips,
         trusted_packages=trusted_packages,
     )
-    return Trained(detector, recipe, str(path))
+    return Trained(detector, recipe, str(path), _sees_whole_clips(detector, config))
+
+
+def _sees_whole_clips(detector: InferenceDetector, config: Mapping[str, Any]) -> bool:
+    told = config.get("trained_on")
+    if isinstance(told, Mapping) and told.get("entries") == "clips":
+        return True
+    return not getattr(getattr(detector, "roi_features", None), "looks_at_boxes", True)
 
 
 def memory_of(trained: Trained, given: Trained | None) -> tuple[Trained, str | None]:

@@ -11,6 +11,11 @@ class CharadesDataset(CharadesSettings):
 
     __slots__ = ()
 
+    why_no_cache = (
+        "training clips lie anywhere in a video, so that a cache would hold every frame; train from the videos, or extract "
+        "their frames once and set data.source=frames."
+    )
+
     def split(self, name: str) -> CharadesSplit:
         """Return a split, whose tables are read when they are first needed.
 

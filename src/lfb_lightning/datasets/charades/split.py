@@ -41,7 +41,7 @@ class CharadesSplit(WholeClips):
 
     def columns(self) -> ScoreColumns:
         """Give a column per class; none of them is background."""
-        return ScoreColumns(len(self.tables.names), names=self.tables.names)
+        return ScoreColumns(len(self.tables.names), names=self.tables.names, exclusive=False)
 
     @property
     def clock(self) -> Clock:

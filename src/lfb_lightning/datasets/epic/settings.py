@@ -49,13 +49,15 @@ class EpicSettings:
     frame_prefix: str | None = None
     num_frames: int = 32
     frame_stride: int = 2
+    frame_spacing: str = "stride"
     clips_inside: bool = False
     val_clips: int = 1
     test_clips: int = 1
+    test_places: str = "middles"
     bank_step: int = 30
 
     def __post_init__(self) -> None:
-        refuse_unknown("data", self, {"source": ("video", "frames")})
+        refuse_unknown("data", self, {"source": ("video", "frames"), "test_places": ("middles", "beginnings")})
         clips, positive = (1, _MOST_CLIPS), (0.001, 1000.0)
         refuse_out_of_range(
             "data",

@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Bool, Float64
 
 from lfb_lightning.clips.frame_sampling import center_range
+from lfb_lightning.clips.sampling import ClipPart
 from lfb_lightning.clock import Clock
 from lfb_lightning.datasets.action_dataset import LabeledRegions, ScoreColumns
 from lfb_lightning.datasets.checks.findings import SplitReport
 from lfb_lightning.datasets.epic.checks import check_tables
+from lfb_lightning.datasets.epic.parts import SegmentParts
 from lfb_lightning.datasets.epic.settings import EpicSettings
 from lfb_lightning.datasets.epic.stored import StoredSegments
 from lfb_lightning.datasets.epic.tables import EpicTables
@@ -38,6 +40,7 @@ class EpicSplit(WholeClips):
         self.name = name
         self.tables = EpicTables(data, name)
         self.stored = StoredSegments(self.tables)
+        self.parts = SegmentParts(self.tables)
 
     def columns(self) -> ScoreColumns:
         """Give a column per verb, then one per noun, of the heads that are learned; none of them is background."""
@@ -45,7 +48,7 @@ class EpicSplit(WholeClips):
         several = len(names) > 1
         listed = [f"{head} {name}" if several else name for head, found in names.items() for name in found.values()]
         blocks = {head: len(found) for head, found in names.items()}
-        return ScoreColumns(len(listed), names=dict(enumerate(listed)), blocks=blocks)
+        return ScoreColumns(len(listed), names=dict(enumerate(listed)), blocks=blocks, exclusive=True)
 
     @property
     def clock(self) -> Clock:
@@ -77,18 +80,24 @@ class EpicSplit(WholeClips):
             item: One of `training_items`.
             generator: Draws the frame around which the clip is read: any of the segment, its last one included.
         """
+        if self._in_parts:
+            part, center = self.parts.drawn(item.number, generator)
+            return self._labeled(item, center, part)
         first, last = self._centers(item.number)
         center = int(torch.randint(first, last + 1, (), generator=generator))
-        keyframe = item.keyframe._replace(timestamp=center)
-        return LabeledRegions(keyframe, WHOLE_FRAME, np.ones(1), self.tables.shown[item.number][None])
+        return self._labeled(item, center, None)
+
+    def clip_part(self, item: Item) -> ClipPart | None:
+        """Say that a clip does not leave its segment, where that is so (`clips_inside` with evenly spaced frames)."""
+        return self.parts.around(item.number, item.keyframe.timestamp) if self._in_parts else None
 
     def evaluation_items(self) -> Sequence[Item]:
         """List the middles of `val_clips` equal parts of each segment."""
         return self._items(self.data.val_clips)
 
     def test_items(self) -> Sequence[Item]:
-        """List the middles of `test_clips` equal parts of each segment."""
-        return self._items(self.data.test_clips)
+        """List the middles of `test_clips` equal parts of each segment, or with `test_places=beginnings` their beginnings."""
+        return self._items(self.data.test_clips, halves=int(self.data.test_places == "middles"))
 
     def bank_keyframes(self, choice: str) -> Sequence[Keyframe]:
         """List every `bank_step`th frame of every video with a segment, up to its end; the first frame is none of them.
@@ -164,12 +173,22 @@ class EpicSplit(WholeClips):
         """Say which score columns each of N segments shows."""
         return np.asarray(self.tables.shown[[item.number for item in items]])
 
-    def _items(self, clips: int) -> list[Item]:
-        """The middles of equal parts of each segment, those that are one frame once."""
+    @property
+    def _in_parts(self) -> bool:
+        return self.data.clips_inside and self.data.frame_spacing == "even"
+
+    def _labeled(self, item: Item, center: int, part: ClipPart | None) -> LabeledRegions:
+        keyframe = item.keyframe._replace(timestamp=center)
+        return LabeledRegions(keyframe, WHOLE_FRAME, np.ones(1), self.tables.shown[item.number][None], part)
+
+    def _items(self, clips: int, *, halves: int = 1) -> list[Item]:
+        """The middles of equal parts of each segment (`halves` of a part behind its beginning), those of one frame once."""
         found = []
         for number, segment in enumerate(self.tables.segments):
             first, last = self._centers(number)
-            moments = dict.fromkeys(first + (last - first) * (2 * part + 1) // (2 * clips) for part in range(clips))
+            moments = dict.fromkeys(
+                first + (last - first) * (2 * part + halves) // (2 * clips) for part in range(clips)
+            )
             found += [Item(number, Keyframe(segment.video_id, moment)) for moment in moments]
         return found
 

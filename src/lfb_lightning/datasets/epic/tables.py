@@ -156,7 +156,7 @@ class EpicTables:
 
     def video(self, video_id: str) -> Video:
         """Open a video; raises InputError where there is none."""
-        return self.data.library(self._frames_fps(video_id)).open(self.data.place(video_id))
+        return self.data.library(self.frames_fps(video_id)).open(self.data.place(video_id))
 
     def num_frames(self, video_id: str) -> int:
         """Count the frames of a video at the data set's rate, by its length.
@@ -183,7 +183,8 @@ class EpicTables:
             stops[one.video_id] = max(one.stop, stops.get(one.video_id, 0.0))
         return stops
 
-    def _frames_fps(self, video_id: str) -> float:
+    def frames_fps(self, video_id: str) -> float:
+        """Return the frames per second of a video's extracted frames; of a file, those of the official ones."""
         rate = self.data.frames_fps
         if self.data.source != "frames" or rate == "official":
             return official_frame_rate(video_id)

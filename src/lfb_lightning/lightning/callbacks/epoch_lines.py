@@ -11,6 +11,8 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from lfb_lightning.metrics.evaluator import headline
+
 _log = logging.getLogger(__name__)
 
 
@@ -45,12 +47,18 @@ class EpochLines(Callback):
                     logged={
                         name: float(value)
                         for name, value in trainer.callback_metrics.items()
-                        if self._is_validated or not name.startswith("val/")  # else those of an earlier epoch
-                    },
+                        if not name.startswith("val/") or (self._is_validated and _is_shown(name, pl_module))
+                    },  # figures of an earlier epoch are none of this one's
                     rates=rates,
                     seconds=self._seconds,
                 ),
             )
+
+
+def _is_shown(name: str, module: LightningModule) -> bool:
+    """Whether a logged figure of the validation is one of those that its evaluator, if there is one, chooses for lines."""
+    evaluator = getattr(module, "evaluator", None)
+    return evaluator is None or name.removeprefix("val/") in headline(evaluator)
 
 
 def _epochs(trainer: Trainer) -> int | None:

@@ -23,6 +23,7 @@ from lfb_lightning.clips import ClipSettings, collate
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.clips.views import View
 from lfb_lightning.datasets import ActionDataset, ActionSplit
+from lfb_lightning.datasets.clip_parts import parts_of
 from lfb_lightning.datasets.tested_items import tested_items
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.bank_windows import with_windows
@@ -209,7 +210,9 @@ class ActionDataModule(LightningDataModule):
 
     @cached_property
     def _training_weights(self) -> Tensor | None:
-        return training_weights(self.split("train"), self._training_samples.items, self.loading.class_balance)
+        balance, replacement = self.loading.class_balance, self.loading.with_replacement
+        items = self._training_samples.items
+        return training_weights(self.split("train"), items, balance, with_replacement=replacement)
 
     def _streaming(self, split: ActionSplit, items: Sequence[Item], views: Sequence[View]) -> DataLoader[Any]:
         rank, world_size = self._rank_and_world_size()
@@ -223,6 +226,7 @@ class ActionDataModule(LightningDataModule):
             batch_size=self.loading.batch_size,
             rank=rank,
             world_size=world_size,
+            parts=parts_of(split),
         )
         return DataLoader(
             streamed,

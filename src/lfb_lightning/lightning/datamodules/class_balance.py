@@ -31,19 +31,22 @@ def keyframe_weights(actions: Bool[np.ndarray, "K A"], balance: float) -> Float6
     return np.where(actions, of_action, 0.0).max(axis=1, initial=0.0)
 
 
-def training_weights(split: ActionSplit, items: Sequence[Item], balance: float) -> Tensor | None:
-    """Compute how often each item of a split is drawn; None for a balance of 0, which draws all alike.
+def training_weights(
+    split: ActionSplit, items: Sequence[Item], balance: float, *, with_replacement: bool = False
+) -> Tensor | None:
+    """Compute how often each item of a split is drawn; None: each once an epoch.
 
     Args:
         split: Offers `ItemActions` beside what every split does.
         items: Some of its items.
         balance: See `keyframe_weights`.
+        with_replacement: Whether a balance of 0 draws one by one among all of them.
 
     Raises:
         InputError: The split does not say which actions its items show.
     """
     if balance == 0:
-        return None
+        return torch.ones(len(items), dtype=torch.float64) if with_replacement else None
     if not isinstance(split, ItemActions):
         raise InputError(
             f"data.class_balance: {type(split).__name__} does not say which actions its items show (item_actions)."

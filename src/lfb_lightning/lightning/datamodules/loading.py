@@ -20,6 +20,8 @@ class Loading:
         num_workers: Decoding processes per rank.
         short_term: Where the regions' short-term features come from: `clips`, or `bank` for a frozen backbone.
         class_balance: 0 draws every item once per epoch, 1 as often as makes all actions equally frequent.
+        with_replacement: Whether the items of an epoch are drawn one by one among all, as many as there are; else each is
+            drawn once. With a `class_balance`, they always are.
 
     Raises:
         InputError: A value is out of its range; the message names the key.
@@ -29,6 +31,7 @@ class Loading:
     num_workers: int = 4
     short_term: str = "clips"
     class_balance: float = 0.0
+    with_replacement: bool = False
 
     def __post_init__(self) -> None:
         refuse_unknown("data", self, {"short_term": ("clips", "bank")})

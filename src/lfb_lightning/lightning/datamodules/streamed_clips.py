@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from torch.utils.data import IterableDataset, get_worker_info
 
 from lfb_lightning.bank.claims import VideoClaims
-from lfb_lightning.clips.sampling import ClipSampling
+from lfb_lightning.clips.sampling import ClipPart, ClipSampling
 from lfb_lightning.clips.views import View
 from lfb_lightning.datasets import BankSplit
 from lfb_lightning.datasets.video_batches import video_batches
@@ -42,6 +42,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
             mmaction2 do; `fail` makes the video fail.
         claims: Asked before each video where other runs may work on the same ones; a video that it refuses is asked for
             again at the end, and then left to them.
+        parts: Tells what the clip of an item does not leave; None: any frame of its video may be shown.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         on_error: str = "stop",
         outside_video: str = "clamp",
         claims: VideoClaims | None = None,
+        parts: Callable[[Item], ClipPart | None] | None = None,
     ) -> None:
         self._split = split
         self._regions = regions
@@ -69,6 +71,7 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
         self._on_error = on_error
         self._outside_video = outside_video
         self._claims = claims
+        self._parts = parts
         by_video: dict[str, list[Item]] = {}
         for item in sorted(items, key=lambda item: (item.keyframe, item.number)):
             by_video.setdefault(item.keyframe.video_id, []).append(item)
@@ -122,4 +125,5 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
             batch_size=self._batch_size,
             reduce=self._reduce,
             outside_video=self._outside_video,
+            parts=self._parts,
         )

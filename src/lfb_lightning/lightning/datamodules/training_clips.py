@@ -49,6 +49,7 @@ class TrainingClips(Dataset[Sample]):
             sampling=self._sampling,
             transform=self._transform,
             generator=generator,
+            part=regions.part,
         )
         return Sample(
             keyframe=regions.keyframe,

@@ -65,6 +65,6 @@ def told_of(clip_set: ClipSet, spec: Mapping[str, Any]) -> str:
     """
     depth = depth_of(spec["backbone"]["stage_blocks"])
     kind = _FBOS[spec["fbo"]["_target_"].rsplit(".", 1)[1]]
-    preset = f"{clip_set.preset}_r{depth}_{kind}"
+    preset = clip_set.preset.format(depth=depth, kind=kind)
     bank = f", which reads the bank {spec['bank_name']}" if spec.get("bank_name") else ""
     return f"{clip_set.name}: whole clips, {spec['num_classes']} classes, R{depth}, {kind}{bank}; experiment={preset}"

@@ -33,8 +33,8 @@ def import_weights(
 ) -> Imported:
     """Import a checkpoint file of another code base.
 
-    It reads those of mmaction2 (0.x, 1.x), PySlowFast, pytorchvideo, the original Caffe2 release, VideoMAE, UMT, torchvision
-    (MViTv2, Swin) and Hugging Face (VideoMAE, V-JEPA 2).
+    It reads those of mmaction2 (0.x, 1.x), PySlowFast, epic-kitchens-slowfast, pytorchvideo, the original Caffe2 release,
+    VideoMAE, UMT, torchvision (MViTv2, Swin) and Hugging Face (VideoMAE, V-JEPA 2).
 
     Args:
         path: The file, a folder of transformers' kind, or `hf:organization/name` of the Hugging Face Hub.

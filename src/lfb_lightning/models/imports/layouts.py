@@ -20,6 +20,7 @@ from lfb_lightning.models.imports.slowfast_layouts import (
     PYSLOWFAST_CAFFE2,
     PYSLOWFAST_SLOWFAST,
 )
+from lfb_lightning.models.imports.two_heads import EPIC_SLOWFAST
 from lfb_lightning.models.imports.vit_layouts import HUGGING_FACE_VIDEOMAE, MMACTION2_VIT, UMT, VIDEOMAE
 
 _FBO = r"roi_head\.shared_head\.fbo\."
@@ -103,10 +104,19 @@ _PERSONS = "box_pooled"  # what the FBO's short-term projection is named after: 
 _CLIPS = r"res5_\d+_branch2c_bn_pooled"
 _CENTER = {"eval_crop": "center", "crop_rounding": "up"}
 _SOFTMAX = {"_target_": "lfb_lightning.models.SingleLabelLoss", "background": False}
+_OF_KIND = "{}_r{{depth}}_{{kind}}"
 _CAFFE2_CLIP_SETS = {  # its configurations charades_*, epic_verb_* and epic_noun_*
-    157: ClipSet("Charades", "charades", depths_dilated=(50,), pre_act=False, clips={"frame_stride": 4, **_CENTER}),
-    125: ClipSet("EPIC-Kitchens 55, verbs", "epic55_verbs", clips=_CENTER, loss=_SOFTMAX),
-    352: ClipSet("EPIC-Kitchens 55, nouns", "epic55_nouns", clips=_CENTER, loss=_SOFTMAX, bank_name="objects"),
+    157: ClipSet(
+        "Charades",
+        _OF_KIND.format("charades"),
+        depths_dilated=(50,),
+        pre_act=False,
+        clips={"fps": 24.0, "frame_stride": 4, **_CENTER},
+    ),
+    125: ClipSet("EPIC-Kitchens 55, verbs", _OF_KIND.format("epic55_verbs"), clips=_CENTER, loss=_SOFTMAX),
+    352: ClipSet(
+        "EPIC-Kitchens 55, nouns", _OF_KIND.format("epic55_nouns"), clips=_CENTER, loss=_SOFTMAX, bank_name="objects"
+    ),
 }
 
 CAFFE2 = Layout(
@@ -158,7 +168,7 @@ CAFFE2 = Layout(
 
 LAYOUTS = (  # the first that fits: SlowFast's slow pathway is marked as SlowOnly is, and Swin's patches as VideoMAE's
     *(MMACTION2, MMACTION2_VIT, MMACTION2_SLOWFAST, MMACTION2_MVIT),
-    *(PYSLOWFAST_SLOWFAST, PYSLOWFAST, PYSLOWFAST_MVIT),
+    *(EPIC_SLOWFAST, PYSLOWFAST_SLOWFAST, PYSLOWFAST, PYSLOWFAST_MVIT),
     *(PYTORCHVIDEO, PYSLOWFAST_CAFFE2, CAFFE2, TORCHVISION_MVIT, TORCHVISION_SWIN3D),
     *(VIDEOMAE, UMT, HUGGING_FACE_VIDEOMAE, TRANSFORMERS_VJEPA2),
 )

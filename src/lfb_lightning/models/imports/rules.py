@@ -34,7 +34,7 @@ class ClipSet:
 
     Attributes:
         name: How reports call it.
-        preset: How the names of its presets begin.
+        preset: The names of its presets, in which `{depth}` is the backbone's and `{kind}` that of what reads the bank.
         depths_dilated: Depths of the ResNets (50, 101) whose last stage is dilated.
         pre_act: As `FBONonLocal` has it.
         clips: Keys of `data` by which its clips differ from the code base's.

@@ -32,7 +32,7 @@ function offset(second) {
 function shareBar(attention) {
   const parts = [
     ["listed", "in the chart", attention.rows.reduce((sum, [, weight]) => sum + weight, 0)],
-    ["rest", "other persons", attention.rest],
+    ["rest", wholeClips ? "other clips" : "other persons", attention.rest],
     ["empty", "empty slots", attention.empty],
   ];
   const bar = make("div", "shares"), words = make("p", "share-words");
@@ -93,7 +93,7 @@ function lookedAt(row, attention) {
     button.dataset.row = other;
     button.dataset.weight = weight;
     const words = make("span", "words");
-    words.append(make("b", "", percent(weight)), make("span", "", `Person ${rowTrack[other]}`), make("span", "", `${clock(secondOf(other))} (${offset(secondOf(other) - secondOf(row))})`));
+    words.append(make("b", "", percent(weight)), make("span", "", nameOf(rowTrack[other])), make("span", "", `${clock(secondOf(other))} (${offset(secondOf(other) - secondOf(row))})`));
     button.append(thumbnail(secondOf(other), boxOf(other)), words);
     button.addEventListener("click", () => look(row, rowMoment[other], other));
     item.append(button);
@@ -127,7 +127,7 @@ function attentionSection(row) {
   section.append(head);
   const attention = layers ? attentionOf(row, state.layer) : null;
   if (!attention) {
-    section.append(make("p", "quiet", data.window ? "The attention was not stored for this person and moment." : "This model reads no memory: it decides from the clip alone."));
+    section.append(make("p", "quiet", data.window ? `The attention was not stored for this ${wholeClips ? "clip" : "person and moment"}.` : "This model reads no memory: it decides from the clip alone."));
     return section;
   }
   if (layers > 1) head.append(layerChoice());

@@ -15,6 +15,8 @@ const restShare = layers ? shares(data.rows.attention.rest) : null;
 
 const boxOf = (row) => Array.from(boxes.subarray(4 * row, 4 * row + 4), (value) => value / ONE);
 const secondOf = (row) => moments[rowMoment[row]];
+const wholeClips = boxes.length > 0 && boxes.every((value, side) => value === (side % 4 < 2 ? 0 : ONE)); // and nobody in them
+const nameOf = (track) => (wholeClips ? "Whole clip" : `Person ${track}`);
 
 // The attention of a row in one layer, or the mean of all layers (-1): {empty, rest, rows: [[row, weight], ...]}, or null.
 function attentionOf(row, layer) {

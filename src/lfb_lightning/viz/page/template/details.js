@@ -49,9 +49,8 @@ function scoreTable(row) {
 
 function detailsHead(row) {
   const head = make("div", "head");
-  head.append(make("h2", "", `Person ${rowTrack[row]} at ${clock(secondOf(row))}`));
-  const score = make("span", "quiet", `detector ${(detectorScores[row] / ONE).toFixed(2)}`);
-  head.append(score);
+  head.append(make("h2", "", `${nameOf(rowTrack[row])} at ${clock(secondOf(row))}`));
+  if (!wholeClips) head.append(make("span", "quiet", `detector ${(detectorScores[row] / ONE).toFixed(2)}`));
   if (state.pinned !== null) {
     const back = make("button", "pin", `Back to ${clock(secondOf(row))}`);
     back.type = "button";
@@ -68,12 +67,12 @@ function absent() {
   go.type = "button";
   go.addEventListener("click", () => selectRow(row));
   text.append(go);
-  return [make("h2", "", `Person ${state.track}`), text];
+  return [make("h2", "", nameOf(state.track)), text];
 }
 
 function invitation() {
-  const words = tracks.length ? "Click a person in the video, or a place in the timeline, or press ↓." : "No person was found in this video, so there is nothing to select.";
-  return [make("h2", "", tracks.length ? "Select a person" : "Nobody"), make("p", "quiet", words)];
+  const words = tracks.length ? `Click ${wholeClips ? "" : "a person in "}the video, or a place in the timeline, or press ↓.` : "No person was found in this video, so there is nothing to select.";
+  return [make("h2", "", tracks.length ? (wholeClips ? "Select a moment" : "Select a person") : "Nobody"), make("p", "quiet", words)];
 }
 
 function drawDetails() {
@@ -100,5 +99,5 @@ function followDetails() {
 
 function speak(row) {
   const actions = shownActions(row).map(([action, score]) => `${data.actions[action]} ${score.toFixed(2)}`);
-  document.getElementById("spoken").textContent = `Person ${rowTrack[row]} at ${clock(secondOf(row))}: ${actions.join(", ") || "no action above the threshold"}`;
+  document.getElementById("spoken").textContent = `${nameOf(rowTrack[row])} at ${clock(secondOf(row))}: ${actions.join(", ") || "no action above the threshold"}`;
 }

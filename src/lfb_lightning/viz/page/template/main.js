@@ -244,14 +244,19 @@ if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(followVideo
 else for (const event of ["play", "seeked"]) video.addEventListener(event, () => followVideo(0, null));
 
 function about() {
-  const people = `${tracks.length} person${tracks.length === 1 ? "" : "s"}`;
+  const people = wholeClips ? "whole clips" : `${tracks.length} person${tracks.length === 1 ? "" : "s"}`;
   const memory = data.window ? `memory of ${data.window[0]} s before and ${data.window[1]} s after` : "no memory";
   return [data.model, data.compare && `compared with ${data.compare}`, memory, clock(data.seconds), people].filter(Boolean).join(" · ");
 }
 
 byId("title").textContent = data.title;
+if (wholeClips) {
+  byId("details").setAttribute("aria-label", "The selected moment");
+  byId("boxes").setAttribute("aria-label", "The actions of the moment");
+  for (const element of document.querySelectorAll("[data-clips]")) element.textContent = element.dataset.clips;
+}
 byId("about").textContent = about();
-byId("counts").textContent = tracks.length ? `${tracks.length} person${tracks.length === 1 ? "" : "s"}, longest first` : "";
+byId("counts").textContent = tracks.length && !wholeClips ? `${tracks.length} person${tracks.length === 1 ? "" : "s"}, longest first` : "";
 stage.style.setProperty("--aspect", data.width / data.height);
 setThreshold(data.threshold);
 zoomTo(1);

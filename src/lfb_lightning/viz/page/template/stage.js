@@ -13,7 +13,7 @@ let labelMoment = "";
 function textLines(row) {
   const most = rowTrack[row] === state.track ? 4 : 2;
   const actions = shownActions(row).slice(0, most);
-  return [{ text: String(rowTrack[row]), fill: null }, ...actions.map(([action, score]) => ({
+  return [{ text: wholeClips ? "clip" : String(rowTrack[row]), fill: null }, ...actions.map(([action, score]) => ({
     text: `${data.actions[action]} ${score.toFixed(2)}`, fill: color(action),
   }))];
 }

@@ -48,7 +48,7 @@ function trackRow({ track, rows, seconds }) {
   element.dataset.track = track;
   const who = make("button", "who");
   who.type = "button";
-  who.append(make("span", "", `Person ${track}`), make("small", "", seconds < 60 ? `${seconds.toFixed(0)} s` : clock(seconds)));
+  who.append(make("span", "", nameOf(track)), make("small", "", seconds < 60 ? `${seconds.toFixed(0)} s` : clock(seconds)));
   const lanes = make("div", "lanes");
   const entries = laneEntries(rows);
   for (const [action, scores] of entries.slice(0, MOST_LANES)) {
