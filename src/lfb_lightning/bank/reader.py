@@ -22,11 +22,11 @@ from lfb_lightning.bank.memory import BankRows, hold
 from lfb_lightning.bank.opening import open_videos
 from lfb_lightning.bank.precision import decode, stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo
-from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_rows import RowRange, Videos
 from lfb_lightning.bank.video_table import VideoEntry
 from lfb_lightning.bank.window import WindowSpec
 from lfb_lightning.clock import Clock, exact
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.structures import BankWindow, Keyframe
 
 

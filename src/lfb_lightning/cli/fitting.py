@@ -83,9 +83,8 @@ def refuse_other_labels(loss: Any, columns: ScoreColumns, *, split: str) -> None
 
 def _trained_on(stored: Mapping[str, Any]) -> str:
     """Say in brackets, of a checkpoint's configuration, which actions it scores and of which files: a file's words."""
-    trained, data = (
-        stored.get(name) if isinstance(stored.get(name), Mapping) else {} for name in ("trained_on", "data")
-    )
+    sections = [stored.get(name) for name in ("trained_on", "data")]
+    trained, data = (section if isinstance(section, Mapping) else {} for section in sections)
     actions = trained.get("actions")
     names = [str(name)[:40] for name in actions.values()][:_SHOWN] if isinstance(actions, Mapping) else []
     told = [f"such as {', '.join(map(repr, names))}"] if names else []
