@@ -99,10 +99,11 @@ def extract_by_ray(cfg: DictConfig, run_dir: Path, engine: RayEngine, what: Extr
     what.plan.look()
     write_json(run_dir / "fingerprint.json", {what.whole.name: fingerprint(what.whole, what.dataset_clips.sampling)})
     collecting = BankCollecting(what.plan, on_error=what.bank.on_error)
-    collecting.start(says=True)
     try:
         if what.plan.todo:
             _compute(cfg, engine, what, collecting)
+        else:
+            collecting.start(says=True)
         collecting.write_all()
     finally:
         collecting.end()
@@ -132,6 +133,7 @@ def _compute(cfg: DictConfig, engine: RayEngine, what: Extraction, collecting: B
         folder=str(Path.cwd()),
     )
     with joined(engine) as cluster, RayProgress(plan, engine.log_seconds) as progress:
+        collecting.start(says=True)
         found = features_of_videos(
             cluster,
             engine,

@@ -13,7 +13,7 @@ from lfb_lightning.clusters.decoding import Reading, read_videos
 from lfb_lightning.clusters.describing import Describer, Describing
 from lfb_lightning.clusters.pool import pool_of
 from lfb_lightning.clusters.records import Record, from_table
-from lfb_lightning.clusters.session import Cluster
+from lfb_lightning.clusters.session import Cluster, hushed
 from lfb_lightning.clusters.settings import RayEngine
 from lfb_lightning.structures import Item, PersonFeatures, VideoFailure
 
@@ -43,36 +43,52 @@ def features_of_videos(
     Raises:
         RuntimeError: There is a fault in the program, in a task or an actor; the message has its traceback.
     """
-    if not reading.items:
-        return
-    ray, pool = cluster.ray, pool_of(cluster, engine, allows_gpu=allows_gpu)
-    stored = ray.put(reading), ray.put(describing)  # kept until the end: a process that is started again asks for them
-    longest_first = sorted(reading.items, key=lambda name: (-len(reading.items[name]), name))
-    videos = ray.data.from_items([{"video_id": name} for name in longest_first], override_num_blocks=len(longest_first))
-    batches = videos.map_batches(
-        partial(read_videos, reading=stored[0]),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=engine.cpus_per_decode,
-        max_retries=engine.tries - 1,
-    )
-    features = batches.map_batches(
-        Describer,
-        fn_constructor_kwargs={"describing": stored[1], "on_gpu": pool.gpus > 0},
-        batch_size=1,
-        batch_format="pyarrow",
-        zero_copy_batch=True,
-        compute=pool.strategy(ray),
-        num_cpus=pool.cpus,
-        num_gpus=pool.gpus,
-        max_task_retries=engine.tries - 1,
-    )
-    videos_in_hand = _VideosInHand(reading, engine, progress)
+    stored = _Stored(cluster.ray.put(reading), cluster.ray.put(describing))
+    videos = _VideosInHand(reading, progress)
+    for retries in engine.rounds():
+        if not (left := videos.left()):
+            return
+        for record in _records(cluster, engine, stored, left, retries=retries, allows_gpu=allows_gpu):
+            yield from videos.take(record)
+    for name in videos.left():
+        yield VideoFailure(name, engine.gave_up(name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """References that are kept until the end: a process that is started again asks for them."""
+
+    reading: Any
+    describing: Any
+
+
+def _records(
+    cluster: Cluster, engine: RayEngine, stored: _Stored, video_ids: Sequence[str], *, retries: int, allows_gpu: bool
+) -> Iterator[Record]:
+    """Send videos through the cluster once; what is lost there too often is not among the records."""
+    pool = pool_of(cluster, engine, allows_gpu=allows_gpu)
+    with hushed():
+        batches = cluster.videos(video_ids).map_batches(
+            partial(read_videos, reading=stored.reading),
+            batch_size=None,
+            batch_format="pyarrow",
+            num_cpus=engine.cpus_per_decode,
+            max_retries=retries,
+        )
+        features = batches.map_batches(
+            Describer,
+            fn_constructor_kwargs={"describing": stored.describing, "on_gpu": pool.gpus > 0},
+            batch_size=1,
+            batch_format="pyarrow",
+            compute=pool.strategy(cluster.ray),
+            num_cpus=pool.cpus,
+            num_gpus=pool.gpus,
+            max_task_retries=retries,
+        )
     for table in features.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         record = from_table(table)
         if record is not None:
-            yield from videos_in_hand.take(record)
-    yield from videos_in_hand.lost()
+            yield record
 
 
 @dataclass
@@ -80,7 +96,6 @@ class _VideosInHand:
     """Puts the batches of videos in order, which come in any."""
 
     reading: Reading
-    engine: RayEngine
     progress: Callable[[str, int], None]
     parts: dict[str, dict[int, Tensor]] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
@@ -108,9 +123,10 @@ class _VideosInHand:
             for number in range(batches):
                 yield self._features(name, number, parts[number])
 
-    def lost(self) -> Iterator[VideoFailure]:
-        for name in sorted(self.reading.items.keys() - self.ended):
-            yield VideoFailure(name, self.engine.gave_up(name))
+    def left(self) -> list[str]:
+        """List the videos of which something is missing, the longest first."""
+        items = self.reading.items
+        return sorted(items.keys() - self.ended, key=lambda name: (-len(items[name]), name))
 
     def _features(self, video_id: str, number: int, features: Tensor) -> PersonFeatures:
         items = self._items(video_id, number)

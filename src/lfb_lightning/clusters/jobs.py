@@ -13,7 +13,7 @@ import torch
 
 from lfb_lightning.clusters.place import stand_in
 from lfb_lightning.clusters.pool import pool_of
-from lfb_lightning.clusters.session import Cluster
+from lfb_lightning.clusters.session import Cluster, hushed
 from lfb_lightning.clusters.settings import RayEngine
 from lfb_lightning.errors import InputError
 from lfb_lightning.processes import usable_cores
@@ -60,31 +60,38 @@ def done_jobs(
     Raises:
         RuntimeError: There is a fault in the program, in an actor; the message has its traceback.
     """
-    if not video_ids:
-        return
-    ray, pool = cluster.ray, pool_of(cluster, engine, allows_gpu=allows_gpu)
-    stored = ray.put(make_work)  # kept until the end: an actor that is started again asks for it
-    videos = ray.data.from_items([{"video_id": name} for name in video_ids], override_num_blocks=len(video_ids))
-    outcomes = videos.map_batches(
-        _Worker,
-        fn_constructor_kwargs={"make_work": stored, "num_threads": num_threads, "folder": str(Path.cwd())},
-        batch_size=1,
-        batch_format="pyarrow",
-        compute=pool.strategy(ray, in_flight=1),
-        num_cpus=pool.cpus,
-        num_gpus=pool.gpus,
-        max_task_retries=engine.tries - 1,
-    )
-    left = set(video_ids)
-    for table in outcomes.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-        for content in table.column("outcome").to_pylist():
-            outcome = pickle.loads(content)  # of our own processes
-            if isinstance(outcome, _Fault):
-                raise RuntimeError(f"video {outcome.video_id}, in another process:\n{outcome.traceback}")
-            left.discard(outcome.video_id)
-            yield outcome
-    for name in sorted(left):
+    stored = cluster.ray.put(make_work)  # kept until the end: an actor that is started again asks for it
+    pool = pool_of(cluster, engine, allows_gpu=allows_gpu)
+    given = {"make_work": stored, "num_threads": num_threads, "folder": str(Path.cwd())}
+    left = dict.fromkeys(video_ids)
+    for retries in engine.rounds():
+        if not left:
+            return
+        with hushed():
+            outcomes = cluster.videos(list(left)).map_batches(
+                _Worker,
+                fn_constructor_kwargs=given,
+                batch_size=1,
+                batch_format="pyarrow",
+                compute=pool.strategy(cluster.ray, in_flight=1),
+                num_cpus=pool.cpus,
+                num_gpus=pool.gpus,
+                max_task_retries=retries,
+            )
+        for table in outcomes.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            for outcome in _outcomes(table):
+                left.pop(outcome.video_id)
+                yield outcome
+    for name in left:
         yield VideoFailure(name, engine.gave_up(name))
+
+
+def _outcomes(table: Any) -> Iterator[Done | VideoFailure]:
+    for content in table.column("outcome").to_pylist():
+        outcome = pickle.loads(content)  # of our own processes
+        if isinstance(outcome, _Fault):
+            raise RuntimeError(f"video {outcome.video_id}, in another process:\n{outcome.traceback}")
+        yield outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from lfb_lightning.clusters.session import Cluster
 from lfb_lightning.clusters.settings import RayEngine
 from lfb_lightning.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,8 @@ class Pool:
 
     least: int
     most: int | None
-    gpus: float
-    cpus: float
+    gpus: float | int
+    cpus: float | int
 
     def strategy(self, ray: Any, *, in_flight: int | None = None) -> Any:
         """Say it as Ray Data does.
@@ -55,7 +58,12 @@ def pool_of(cluster: Cluster, engine: RayEngine, *, allows_gpu: bool) -> Pool:
     if gpus and not allows_gpu:
         raise InputError(f"engine.gpus_per_actor is {gpus}, but the command is to compute on the CPU; leave it out.")
     cpus = engine.cpus_per_actor
+    if cluster.cpus < engine.least_cpus or cluster.gpus < gpus:
+        _log.warning(
+            "the cluster has %g CPUs and %g GPUs now, where at least %d and %g are needed: waiting until it grows",
+            *(cluster.cpus, cluster.gpus, engine.least_cpus, gpus),
+        )
     if engine.actors is None:
         return Pool(1, None, gpus, cpus) if gpus else Pool(cluster.nodes, cluster.nodes, 0, cpus)
-    least, most = (engine.actors, engine.actors) if isinstance(engine.actors, int) else engine.actors
+    least, most = engine.bounds(engine.actors)
     return Pool(least, most, gpus, cpus)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,8 +32,25 @@ class Cluster:
 
     ray: Any
     nodes: int
-    cpus: float
-    gpus: float
+    cpus: float | int
+    gpus: float | int
+
+    def videos(self, video_ids: Sequence[str]) -> Any:
+        """Make Ray's data set of videos: each is a block, hence a task, of its own.
+
+        Args:
+            video_ids: At least one, in the order in which they are begun.
+        """
+        rows = [{"video_id": name} for name in video_ids]
+        return self.ray.data.from_items(rows, override_num_blocks=len(rows))
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Leave out that Ray wants retries to be said otherwise from 2.64 on, which the extra's bound keeps away."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*ray_remote_args.*deprecated")
+        yield
 
 
 @contextmanager
@@ -63,10 +82,12 @@ def joined(engine: RayEngine) -> Iterator[Cluster]:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": "lfb-lightning"}
     started: dict[str, Any] = {}
     if own:
-        memory = min(_MOST_STORE, int(ray._common.utils.get_system_memory() * 0.3))
-        started = {"num_cpus": usable_cores() + 1, "include_dashboard": False, "object_store_memory": memory}
+        memory = min(_MOST_STORE, int(0.3 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
+        cpus = max(usable_cores() + 1, engine.least_cpus)  # what computes does so in their stead most of the time
+        started = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": memory}
     try:
-        ray.init(address="local" if own else address, **quiet, **started)
+        with _without_stderr():
+            ray.init(address="local" if own else address, **quiet, **started)
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = "a cluster on this machine" if own else f"the cluster at {address} (engine.address, RAY_ADDRESS)"
         raise InputError(f"engine=ray: {where} cannot be had: {one_line(str(error))}") from error
@@ -103,3 +124,17 @@ def _keep_off_console(*names: str) -> None:
         for handler in logging.getLogger(name).handlers:
             if isinstance(handler, logging.StreamHandler):
                 handler.setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Throw away what a library writes to the standard error past Python: that it heeds its log level, here."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)

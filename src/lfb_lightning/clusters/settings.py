@@ -36,14 +36,43 @@ class RayEngine:
 
     def __post_init__(self) -> None:
         refuse_out_of_range("engine", self, _RANGES)
-        pair = self.actors
-        if pair is None:
-            return
-        bounds = [pair, pair] if isinstance(pair, int) else list(pair)
-        if len(bounds) != 2 or not 1 <= bounds[0] <= bounds[1]:
-            raise InputError(
-                f"engine.actors is {pair}, expected a number from 1 on, or two: [2,8]; null: as many as fit."
-            )
+        if self.actors is not None:
+            least, most = self.bounds(self.actors)
+            if not 1 <= least <= most:
+                raise InputError(self._bad_actors)
+
+    @property
+    def _bad_actors(self) -> str:
+        return f"engine.actors is {self.actors}, expected a number from 1 on, or two: [2,8]; null: as many as fit."
+
+    def bounds(self, actors: int | Sequence[int]) -> tuple[int, int]:
+        """Give the least and the most number of actors.
+
+        Args:
+            actors: One number, or both.
+
+        Raises:
+            InputError: They are not two.
+        """
+        if isinstance(actors, int):
+            return actors, actors
+        if len(actors) != 2:
+            raise InputError(self._bad_actors)
+        return actors[0], actors[1]
+
+    @property
+    def least_cpus(self) -> int:
+        """Cores without which nothing would ever begin: those of the least number of actors, and of a task."""
+        least = 1 if self.actors is None else self.bounds(self.actors)[0]
+        return math.ceil(least * self.cpus_per_actor + self.cpus_per_decode)
+
+    def rounds(self) -> list[int]:
+        """Divide the tries of a video into rounds: how often Ray begins it again by itself in each.
+
+        The last try is a round of its own, since Ray Data was seen to lose a task, on a machine with ten times the load that
+        it can bear, which it had not begun.
+        """
+        return [self.tries - 2, 0] if self.tries > 1 else [0]
 
     def gave_up(self, video_id: str) -> str:
         """Say that a video has failed since whatever works on it ends.
