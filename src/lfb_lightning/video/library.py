@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.ranges import refuse_unknown
 from lfb_lightning.video.cache import SUFFIX, CachedVideo
 from lfb_lightning.video.file import VideoFile
 from lfb_lightning.video.folder import FrameFolder
 from lfb_lightning.video.listing import once_per_folder
 from lfb_lightning.video.packed_cache import packed_index
 from lfb_lightning.video.protocol import Video
+from lfb_lightning.video.torchcodec_file import TorchcodecFile
 
 # Endings of the containers from which tests read the exact frames; see the table in docs/data.md.
 ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv")
+DECODERS = ("pyav", "torchcodec", "nvdec")
 _LONGEST_NAME = 255  # bytes, of the usual file systems
 
 
@@ -54,6 +57,10 @@ class VideoLibrary:
         cache_dir: The folder of the frame cache.
         endings: Endings of video files, matched in upper and lower case.
         frame_prefix: How the names of JPEGs begin; None where all in a folder begin alike.
+        decoder: What decodes video files: `pyav`, `torchcodec`, or `nvdec`, which is torchcodec on a GPU.
+
+    Raises:
+        InputError: Another decoder than `pyav` is asked for where there are no video files.
     """
 
     video_dir: Path
@@ -63,6 +70,15 @@ class VideoLibrary:
     cache_dir: Path | None = None
     endings: Sequence[str] = ENDINGS
     frame_prefix: str | None = None
+    decoder: str = "pyav"
+
+    def __post_init__(self) -> None:
+        refuse_unknown("data", self, {"decoder": DECODERS})
+        if self.decoder != "pyav" and self.source != "video":
+            raise InputError(
+                f"data.decoder is {self.decoder}, which decodes video files, but data.source is {self.source}; set "
+                "data.source=video, or leave data.decoder out."
+            )
 
     def of(self, video_id: str) -> VideoLibrary:
         """Give the library that has a video: this one."""
@@ -79,7 +95,10 @@ class VideoLibrary:
         path = _below(self.video_dir, video_id, video_id)
         if self.source == "frames":
             return FrameFolder(path, fps=self.fps, first_number=self.first_frame_number, frame_prefix=self.frame_prefix)
-        return VideoFile(self._file(path))
+        file = self._file(path)
+        if self.decoder == "pyav":
+            return VideoFile(file)
+        return TorchcodecFile(file, device="cuda" if self.decoder == "nvdec" else "cpu")
 
     def _cached(self, video_id: str) -> CachedVideo:
         """Return a video of the cache: its own file, which is newer where there is one, or its part of a packed one."""

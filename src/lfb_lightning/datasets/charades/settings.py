@@ -12,7 +12,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.metrics.video_map import TIES, UNLABELED
 from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 from lfb_lightning.video import VideoLibrary
-from lfb_lightning.video.library import Library
+from lfb_lightning.video.library import DECODERS, Library
 
 _MOST_SEGMENTS = 1000
 
@@ -37,6 +37,7 @@ class CharadesSettings:
     fps: float = 24.0
     first_frame_number: int = 1
     frame_prefix: str | None = None
+    decoder: str = "pyav"
     num_frames: int = 32
     frame_stride: int = 4
     bank_step: int = 12
@@ -55,6 +56,7 @@ class CharadesSettings:
             )
         choices: dict[str, tuple[str, ...]] = {
             "source": ("video", "frames"),
+            "decoder": DECODERS,
             "ties": TIES,
             "unlabeled": UNLABELED,
             "evaluated": ("logits", "scores"),
@@ -92,6 +94,7 @@ class CharadesSettings:
             self.fps,
             self.first_frame_number,
             frame_prefix=self.frame_prefix,
+            decoder=self.decoder,
         )
 
     def path(self, template: str, split: str) -> Path:
