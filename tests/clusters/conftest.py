@@ -37,6 +37,12 @@ def two_nodes():
         patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
-        made = TwoNodes()
+        for turn in range(3):
+            try:
+                made = TwoNodes()
+                break
+            except Exception:  # Ray gives a node 30 s to start, which a busy machine may not have
+                if turn == 2:
+                    raise
         yield made
         made.shutdown()

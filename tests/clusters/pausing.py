@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lfb_lightning.datasets import AvaDataset, AvaSplit
 
-READ_BEFORE = 10  # clips: in the middle of the second batch
+READ_BEFORE = 17  # clips: one batch is on its way, and the second begun
 
 
 class PausingAva(AvaDataset):

@@ -1,14 +1,17 @@
 """The keys of `engine=ray`, and what a table of a batch holds."""
 
 import sys
+from dataclasses import fields
 
 import pytest
 import torch
 
+from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.clusters import RayEngine
 from lfb_lightning.clusters.records import Record, from_table, to_table
 from lfb_lightning.clusters.session import joined
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.plain_yaml import read_plain_mapping
 
 
 @pytest.mark.parametrize(
@@ -28,9 +31,21 @@ def test_values_out_of_range_name_the_key(keys, message):
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_every_key_is_documented_with_its_default():
+    section = read_plain_mapping((conf_dir() / "engine" / "ray.yaml").read_text(), source="ray.yaml")
+    assert section.pop("_target_") == "lfb_lightning.clusters.RayEngine"
+    assert section == {field.name: field.default for field in fields(RayEngine)}
+
+
 @pytest.mark.parametrize("tries", range(1, 6))
 def test_a_video_is_begun_as_often_as_the_key_says(tries):
     assert sum(1 + retries for retries in RayEngine(tries=tries).rounds()) == tries
+
+
+def test_a_ray_client_is_refused_with_what_to_do():
+    pytest.importorskip("ray", reason="lfb-lightning[ray] is not installed")
+    with pytest.raises(InputError, match="ray start --address"), joined(RayEngine(address="ray://head:10001")):
+        pass
 
 
 def test_without_ray_the_message_says_how_to_install_it(monkeypatch):

@@ -55,20 +55,9 @@ class Describer:
     """
 
     def __init__(self, describing: Any, on_gpu: bool) -> None:
-        import ray
-
-        known: Describing = ray.get(describing)
-        self._known = known
-        stand_in(known.folder)
-        # Ray lets a process have as many threads as it has cores reserved, and shows it its own GPU alone.
-        torch.set_num_threads(known.num_threads or usable_cores())
-        torch.set_flush_denormal(True)  # as in every command: see cli.building.settle_process
-        torch.manual_seed(known.seed)
-        self._device = torch.device("cuda" if on_gpu else "cpu")
-        self._model = known.model
-        cast(nn.Module, self._model).to(self._device).eval()
-        if known.compiled is not None:
-            compile_detector(known.compiled)
+        self._describing = describing
+        self._device = torch.device("cuda" if on_gpu else "cpu")  # Ray shows an actor its own GPU alone
+        self._known: Describing | None = None
 
     def __call__(self, table: Any) -> Any:
         """Compute the features of a batch; what is no batch is passed on."""
@@ -82,15 +71,32 @@ class Describer:
         except Exception:
             return to_table(replace(record, tensors={}, failure=traceback.format_exc(), is_fault=True))
 
-    def _features(self, record: Record) -> Tensor:
-        clips, rois = (record.tensors[name].to(self._device) for name in ("clips", "rois"))
-        with torch.inference_mode(), self._autocast():
-            shown = normalized(clips, mean=self._known.mean, std=self._known.std)
-            return self._model.short_term_features(shown, rois).float().cpu()
+    def _prepared(self) -> Describing:
+        """Give the model where it computes; not at the start, where an error would be tried again and reach nobody."""
+        if self._known is None:
+            import ray
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        """Give the context of a precision, as Lightning's plugin for it has it."""
-        if not self._known.precision.endswith("-mixed"):
-            return nullcontext()
-        dtype = torch.bfloat16 if self._known.precision == "bf16-mixed" else torch.float16
-        return torch.autocast(self._device.type, dtype=dtype)
+            known: Describing = ray.get(self._describing)
+            stand_in(known.folder)
+            # Ray lets a process have as many threads as it has cores reserved.
+            torch.set_num_threads(known.num_threads or usable_cores())
+            torch.set_flush_denormal(True)  # as in every command: see cli.building.settle_process
+            torch.manual_seed(known.seed)
+            cast(nn.Module, known.model).to(self._device).eval()
+            if known.compiled is not None:
+                compile_detector(known.compiled)
+            self._known = known
+        return self._known
+
+    def _features(self, record: Record) -> Tensor:
+        known = self._prepared()
+        clips, rois = (record.tensors[name].to(self._device) for name in ("clips", "rois"))
+        with torch.inference_mode(), _autocast(known.precision, self._device):
+            shown = normalized(clips, mean=known.mean, std=known.std)
+            return known.model.short_term_features(shown, rois).float().cpu()
+
+
+def _autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Give the context of a precision, as Lightning's plugin for it has it."""
+    half = {"16": torch.float16, "16-mixed": torch.float16, "bf16": torch.bfloat16, "bf16-mixed": torch.bfloat16}
+    return torch.autocast(device.type, dtype=half[precision]) if precision in half else nullcontext()

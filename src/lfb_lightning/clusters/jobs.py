@@ -104,11 +104,10 @@ class _Worker:
     """The class of which Ray Data makes actors."""
 
     def __init__(self, make_work: Any, num_threads: int | None, folder: str) -> None:
-        import ray
-
         stand_in(folder)
         torch.set_num_threads(num_threads or usable_cores())
-        self._work: Work = ray.get(make_work)()
+        self._make_work = make_work
+        self._work: Work | None = None
 
     def __call__(self, table: Any) -> Any:
         import pyarrow as pa
@@ -117,7 +116,11 @@ class _Worker:
         return pa.table({"outcome": pa.array(outcomes, pa.large_binary())})
 
     def _outcome(self, video_id: str) -> Done | VideoFailure | _Fault:
+        import ray
+
         try:
+            if self._work is None:  # not at the start, where an error would be tried again and have no video
+                self._work = ray.get(self._make_work)()
             return Done(video_id, self._work(video_id))
         except InputError as error:
             return VideoFailure(video_id, str(error))

@@ -61,13 +61,23 @@ def from_table(table: Any) -> Record | None:
     if table.num_rows == 0:
         return None
     assert table.num_rows == 1, "a row is a block of its own"
-    row = {name: table.column(name)[0] for name in table.column_names}
+    row = {name: table.column(name)[0] for name in table.column_names if name not in _TENSORS}
     tensors = {}
     for name, (dtype, shape) in json.loads(row["header"].as_py()).items():
-        values = np.frombuffer(row[name].as_buffer(), dtype=np.dtype(dtype)).reshape(shape)
+        values = _content(table.column(name), np.dtype(dtype)).reshape(shape)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that it cannot be written to
             tensors[name] = torch.from_numpy(values)
     return Record(
         row["video_id"].as_py(), row["number"].as_py(), tensors, row["failure"].as_py(), row["is_fault"].as_py()
     )
+
+
+def _content(column: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """View the bytes of a column's only value, of which `pyarrow` itself would give a copy."""
+    (array,) = (chunk for chunk in column.chunks if len(chunk))
+    _, ends, data = array.buffers()
+    begin, end = np.frombuffer(ends, dtype=np.int64)[array.offset : array.offset + 2].tolist()
+    if begin == end:
+        return np.empty(0, dtype)
+    return np.frombuffer(data, dtype=dtype, count=(end - begin) // dtype.itemsize, offset=begin)

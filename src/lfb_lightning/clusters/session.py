@@ -79,6 +79,11 @@ def joined(engine: RayEngine) -> Iterator[Cluster]:
         ) from error
     address = engine.address or os.environ.get("RAY_ADDRESS")
     own = address is None
+    if address is not None and address.startswith("ray://"):
+        raise InputError(
+            f"engine.address is {address}, a Ray client's, which is too far away for this: make this machine one of "
+            "the cluster (ray start --address=HOST:PORT) and give host:port or auto."
+        )
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": "lfb-lightning"}
     started: dict[str, Any] = {}
     if own:
@@ -88,7 +93,7 @@ def joined(engine: RayEngine) -> Iterator[Cluster]:
     try:
         with _without_stderr():
             ray.init(address="local" if own else address, **quiet, **started)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises any, some of them bare
         where = "a cluster on this machine" if own else f"the cluster at {address} (engine.address, RAY_ADDRESS)"
         raise InputError(f"engine=ray: {where} cannot be had: {one_line(str(error))}") from error
     end_when_asked()  # Ray has put its own handlers of signals in place
