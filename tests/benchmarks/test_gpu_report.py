@@ -5,12 +5,15 @@ import os
 import signal
 import threading
 import time
+import warnings
 
 import pytest
 import torch
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import running
+from benchmarks.gpu.detectors import section
 from benchmarks.gpu.parts.tests import files_with_gpu_tests, read_outcomes
+from benchmarks.gpu.parts.waits import EVENT, Told
 from benchmarks.gpu.running import Part
 from benchmarks.gpu.sizes import AVA, SIZES
 
@@ -57,6 +60,9 @@ def test_everything_is_measured_on_a_cpu(report, capsys):
     assert rows["extraction", "frame cache, in the main process"]["values"]["clips/s"]["median"] > 0
     left_out = {(one["part"], one["case"]): one["reason"] for one in found["left_out"]}
     assert left_out.pop(("tests", "pytest -m gpu")).startswith("they need a GPU")
+    assert left_out.pop(("extraction", "torchcodec with NVDEC, in the main process")) == "it needs a GPU"
+    if "FFmpeg" not in left_out.pop(("extraction", torchcodec := "torchcodec on the CPU, in the main process"), ""):
+        assert rows["extraction", torchcodec]["values"]["clips/s"]["median"] > 0
     assert left_out.pop(("references", SIZES["tiny"].backbones[3].name)).startswith("the reference is torchvision's")
     assert left_out.pop(("references", SIZES["tiny"].backbones[4].name)) == "no reference was rebuilt for it"
     assert all(case.endswith(", compiled") for part, case in left_out), left_out
@@ -113,6 +119,18 @@ def test_a_gpu_that_is_not_there_is_one_line(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == "benchmarks.gpu: torch sees no CUDA device; `lfb-doctor` says why.\n"
 
 
+def test_waits_are_told_in_their_order():
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        told = Told(warned)
+        warnings.warn("called a synchronizing CUDA operation (Triggered internally)", stacklevel=1)
+        told.event()
+        warnings.warn("Synchronization debug mode is a prototype feature", stacklevel=1)
+        assert [wait.partition(":")[0] for wait in told()] == ["test_gpu_report.py", EVENT]
+        warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
+        assert [wait.partition(":")[0] for wait in told()] == ["test_gpu_report.py", EVENT, "test_gpu_report.py"]
+
+
 def test_the_outcomes_of_pytest_are_read():
     said = """
 tests/lightning/test_gpu.py::test_a[nl-bf16 mixed] PASSED               [ 20%]
@@ -136,14 +154,8 @@ def test_the_backbones_of_a_gpu_are_the_options_themselves():
         assert not backbone.changes
     with torch.device("meta"):
         made = {
-            one.option: build_detector(command_section(one)).backbone
+            one.option: build_detector(section(one.section(), latent=8)).backbone
             for one in AVA.backbones
             if one.option in ("vit_b", "slowonly_r50")
         }
     assert {name: one.out_channels for name, one in made.items()} == {"vit_b": 768, "slowonly_r50": 2048}
-
-
-def command_section(backbone):
-    from benchmarks.gpu.detectors import section
-
-    return section(backbone.section(), latent=8)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 
-from benchmarks.gpu.bench import Bench
+from benchmarks.gpu.bench import Bench, LeaveOut
 from benchmarks.gpu.detectors import make_detector
 from benchmarks.gpu.parts.waits import make_trainer
 from benchmarks.gpu.sizes import Sizes
@@ -54,9 +54,14 @@ def measure(bench: Bench) -> None:
     settings = clip_settings(sizes)
     detector = make_detector(sizes.extractor, sizes).eval()
     cache = {"source": "cache", "cache_dir": str(bench.folder / "cache")}
-    forms = [Form("PyAV on the CPU", {}), Form("frame cache", cache)]
+    forms = [
+        Form("PyAV on the CPU", {}),
+        Form("torchcodec on the CPU", {"decoder": "torchcodec"}),
+        Form("frame cache", cache),
+    ]
     if sizes.workers:
         forms += [Form(form.name, form.data, sizes.workers) for form in forms]
+    forms.append(Form("torchcodec with NVDEC", {"decoder": "nvdec"}))
     bench.case("frame cache", _write_cache, bench, names, settings)
     digests: dict[str, set[str]] = {}
     for form in forms:
@@ -75,6 +80,8 @@ def _measure(
     settings: ClipSettings,
     digests: dict[str, set[str]],
 ) -> None:
+    if form.data.get("decoder") == "nvdec" and bench.device != "cuda":
+        raise LeaveOut("it needs a GPU")
     rates: list[float] = []
     for number in range(bench.sizes.extractions):
         if rates and time.monotonic() > bench.deadline:

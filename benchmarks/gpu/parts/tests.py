@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.gpu.bench import Bench, LeaveOut
@@ -34,7 +35,10 @@ def _run(bench: Bench) -> None:
     began = time.monotonic()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         assert running.stdout is not None
-        outcomes, reasons = read_outcomes(_until(bench.deadline, running))
+        end = threading.Timer(max(bench.deadline - began, 0.0), running.terminate)
+        end.start()
+        outcomes, reasons = read_outcomes(running.stdout)
+        end.cancel()
     for name in [name for name, outcome in outcomes.items() if outcome in ("FAILED", "ERROR")]:
         bench.tell(LeftOut(bench.part, name, f"failed: {reasons.get(name, 'the run ended before it said why')}"))
     if time.monotonic() > bench.deadline:
@@ -52,16 +56,7 @@ def files_with_gpu_tests(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: "pytest.mark.gpu, pytest.mark.slow" in found[path])
 
 
-def _until(deadline: float, running: subprocess.Popen[str]) -> Iterator[str]:
-    """Read what a process prints, and end it at a moment of `time.monotonic`; a silent one ends with the part's process."""
-    assert running.stdout is not None
-    for line in running.stdout:
-        yield line
-        if time.monotonic() > deadline:
-            running.terminate()
-
-
-def read_outcomes(lines: Iterator[str]) -> tuple[dict[str, str], dict[str, str]]:
+def read_outcomes(lines: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Read pytest's lines: the outcome of each test, and why those failed that did."""
     outcomes, reasons = {}, {}
     for line in lines:

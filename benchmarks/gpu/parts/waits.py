@@ -113,31 +113,56 @@ class PerStep(pl.Callback):
         self._before = len(seen)
 
 
+class Told:
+    """What waited in its order: CUDA's warnings, and waits for events, of which it says nothing.
+
+    Args:
+        warned: The warnings so far; more are appended.
+    """
+
+    def __init__(self, warned: list[warnings.WarningMessage]) -> None:
+        self._warned, self._looked_at = warned, 0
+        self._waits: list[str] = []
+
+    def event(self) -> None:
+        """Note a wait for an event."""
+        self()
+        self._waits.append(EVENT)
+
+    def __call__(self) -> list[str]:
+        """List what waited so far."""
+        new = self._warned[self._looked_at :]
+        self._looked_at = len(self._warned)
+        self._waits += [
+            f"{Path(one.filename).name}:{one.lineno}"
+            for one in new
+            if "called a synchronizing CUDA operation" in str(one.message)
+        ]
+        return [*self._waits]
+
+
 @contextmanager
 def _on_cuda() -> Iterator[Seen]:
     """Let CUDA tell what waits, and count waits for events."""
-    events: list[str] = []
     queue_end = movable.queue_end
 
     def counted(device: torch.device) -> Callable[[], None]:
         wait = queue_end(device)
-        return lambda: (events.append(EVENT), wait())[1]
 
-    with warnings.catch_warnings(record=True) as told, patch.object(movable, "queue_end", counted):
+        def noted() -> None:
+            told.event()
+            wait()
+
+        return noted
+
+    with warnings.catch_warnings(record=True) as warned, patch.object(movable, "queue_end", counted):
+        told = Told(warned)
         warnings.simplefilter("always")
         torch.cuda.set_sync_debug_mode("warn")
         try:
-            yield lambda: [*_places(told), *events]
+            yield told
         finally:
             torch.cuda.set_sync_debug_mode("default")
-
-
-def _places(told: list[warnings.WarningMessage]) -> list[str]:
-    return [
-        f"{Path(one.filename).name}:{one.lineno}"
-        for one in told
-        if "synchroniz" in str(one.message) and "CUDA" in str(one.message)
-    ]
 
 
 @contextmanager

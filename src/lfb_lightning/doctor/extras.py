@@ -21,6 +21,7 @@ PURPOSES: Mapping[str, str] = {
     "export": "detectors as ONNX files: lfb-export format=onnx",
     "hub": "detectors from and to the Hugging Face Hub: from_pretrained, push_to_hub, lfb-export push=",
     "cloud": "packed banks in an object store: bank.dir=s3://bucket/banks",
+    "torchcodec": "videos decoded by torchcodec, on the CPU or the GPU: data.decoder=torchcodec, data.decoder=nvdec",
     "docs": "this documentation as a site: bash scripts/docs.sh",
     "wandb": "figures and pictures in Weights & Biases: logger=wandb",
     "mlflow": "figures and pictures in MLflow: logger=mlflow",
