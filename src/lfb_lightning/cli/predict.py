@@ -20,6 +20,8 @@ from lfb_lightning.cli.predict_videos import find_videos, result_folders, typed_
 from lfb_lightning.cli.sections import plain
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError, one_line
+from lfb_lightning.files.objects.fetching import local_copy
+from lfb_lightning.files.objects.url import Place
 from lfb_lightning.files.run_lock import RunLock
 from lfb_lightning.prediction import LFBPredictor, Prediction
 from lfb_lightning.prediction.causal import causal
@@ -59,11 +61,12 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
     )
     folders = result_folders(videos, cfg.out)
     keeper = _keeper(cfg, predictor)
-    failed: dict[Path, str] = {}
+    failed: dict[Place, str] = {}
     console = Console(stderr=True)
     for video, folder in folders.items():
         try:
-            _predict_one(video, folder, predictor, outputs, keeper, console)
+            with local_copy(video, "video") as local:
+                _predict_one(local, folder, predictor, outputs, keeper, console)
         except InputError as error:
             if len(videos) == 1:
                 raise
@@ -136,7 +139,7 @@ def _bank_threshold(cfg: DictConfig) -> float:
 
 
 def _banked(
-    keeper: BankWriter, folders: Mapping[Path, Path], failed: Mapping[Path, str]
+    keeper: BankWriter, folders: Mapping[Place, Path], failed: Mapping[Place, str]
 ) -> tuple[list[str], dict[str, str]]:
     """List the videos of a bank, those of earlier commands included, and why some of this one's are not in it."""
     reasons = {one_line(folders[video].name): reason for video, reason in failed.items()}

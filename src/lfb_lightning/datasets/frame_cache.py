@@ -17,6 +17,7 @@ from lfb_lightning.clips.sampling import ClipSampling
 from lfb_lightning.datasets.action_dataset import Cacheable
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.processes import serve
 from lfb_lightning.structures import VideoFailure
 from lfb_lightning.video import VideoLibrary
@@ -83,7 +84,7 @@ def make_cache(
     Yields:
         Each video as it is done.
     """
-    if data.videos.cache_dir is not None:
+    if isinstance(data.videos.cache_dir, Path):
         remove_abandoned(data.videos.cache_dir)
     described = dict(data.describe_moments())
     jobs = (
@@ -119,6 +120,8 @@ def _cache_video(
         cached = replace(library, source="cache").open(video_id)
         assert isinstance(cached, CachedVideo)
         path = cached.path
+        assert isinstance(path, Path)  # lfb-cache refuses a URL
+        assert not isinstance(library.cache_dir, Url)
         if path.is_file() and _is_valid(cached, made_from):
             return CachedFile(video_id, path.stat().st_size, was_there=True)
         _refuse_links_out(path.parent, library.cache_dir or Path())

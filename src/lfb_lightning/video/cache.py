@@ -24,9 +24,11 @@ from safetensors.numpy import save
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
 from lfb_lightning.files.json_file import parse_json
+from lfb_lightning.files.objects.url import Place, Url, place_of
 from lfb_lightning.files.safetensors_header import TensorSpan, read_safetensors_header
 from lfb_lightning.video.jpeg import decode_jpeg
 from lfb_lightning.video.protocol import Video, VideoProperties
+from lfb_lightning.video.ranged_tensors import RangedTensors
 
 SUFFIX = ".frames"
 _KEY = "lfb"
@@ -38,11 +40,11 @@ class CachedVideo:
     """A cache file of one video; it keeps the `Video` protocol.
 
     Args:
-        path: The file. InputErrors of its methods name it.
+        path: The file, or the URL of an object, of which a clip is one range. InputErrors of its methods name it.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Place) -> None:
+        self.path: Place = place_of(path, "frame cache")
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
         """Read one clip.
@@ -109,12 +111,15 @@ class CachedVideo:
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """The moments, the frame of each, where each frame's JPEG begins and the last ends, and the file's description."""
-        if not self.path.is_file():
+        if isinstance(self.path, Path) and not self.path.is_file():
             raise InputError(f"frame cache {self.path}: no such file; run `lfb-cache` to make it.")
         try:
-            metadata, spans = read_safetensors_header(self.path)
-            described = parse_json(metadata[_KEY].encode())
             with self._open() as file:
+                if isinstance(file, RangedTensors):
+                    metadata, spans = file.metadata, file.spans
+                else:
+                    metadata, spans = read_safetensors_header(Path(str(self.path)))
+                described = parse_json(metadata[_KEY].encode())
                 moments, frames, offsets = (file.get_tensor(name) for name in ("moments", "frames", "offsets"))
             _check_index(moments, frames, offsets, spans["jpeg"])
             if not isinstance(described, dict):
@@ -129,8 +134,12 @@ class CachedVideo:
 
     def _open(self) -> Any:
         try:
+            if isinstance(self.path, Url):
+                return RangedTensors(self.path, f"frame cache {self.path}")
             return safe_open(self.path, framework="np")
-        except (OSError, SafetensorError) as error:
+        except InputError:
+            raise
+        except (OSError, ValueError, SafetensorError) as error:
             raise InputError(
                 f"frame cache {self.path}: cannot be read ({error}); run `lfb-cache` to make it."
             ) from error

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.store import note_workers_need
+from lfb_lightning.files.objects.url import Place, Url
 from lfb_lightning.video.cache import SUFFIX, CachedVideo
 from lfb_lightning.video.file import VideoFile
 from lfb_lightning.video.folder import FrameFolder
 from lfb_lightning.video.listing import once_per_folder
+from lfb_lightning.video.place import find_object
 from lfb_lightning.video.protocol import Video
 
 # Endings of the containers from which tests read the exact frames; see the table in docs/data.md.
@@ -28,7 +31,7 @@ class Library(Protocol):
     """What finds videos by their ids: a `VideoLibrary`, or several of them as one."""
 
     @property
-    def cache_dir(self) -> Path | None:
+    def cache_dir(self) -> Place | None:
         """The folder of the frame cache."""
         ...
 
@@ -46,22 +49,27 @@ class VideoLibrary:
     """The videos of a data set, by id.
 
     Args:
-        video_dir: The folder of video files or of JPEG folders.
+        video_dir: The folder of video files or of JPEG folders, or a URL of video files.
         source: `video` for video files, `frames` for JPEG folders, `cache` for the frame cache.
         fps: Frames per second of JPEG folders; video files have time stamps.
         first_frame_number: The number of the first JPEG of a video.
-        cache_dir: The folder of the frame cache.
+        cache_dir: The folder of the frame cache, or its URL.
         endings: Endings of video files, matched in upper and lower case.
         frame_prefix: How the names of JPEGs begin; None where all in a folder begin alike.
     """
 
-    video_dir: Path
+    video_dir: Place
     source: str = "video"
     fps: float = 30.0
     first_frame_number: int = 1
-    cache_dir: Path | None = None
+    cache_dir: Place | None = None
     endings: Sequence[str] = ENDINGS
     frame_prefix: str | None = None
+
+    def __post_init__(self) -> None:
+        """Note where worker processes will read objects of a store."""
+        if isinstance(self.video_dir, Url) or isinstance(self.cache_dir, Url):
+            note_workers_need()
 
     def of(self, video_id: str) -> VideoLibrary:
         """Give the library that has a video: this one."""
@@ -77,6 +85,13 @@ class VideoLibrary:
             assert self.cache_dir is not None
             return CachedVideo(_below(self.cache_dir, f"{video_id}{SUFFIX}", video_id))
         path = _below(self.video_dir, video_id, video_id)
+        if isinstance(path, Url):
+            if self.source == "frames":
+                raise InputError(
+                    f"frames {path}: folders of JPEGs are not read from an object store; make a frame cache of them with "
+                    "`lfb-cache`, upload that, and set data.source=cache data.cache_dir=<its URL>."
+                )
+            return VideoFile(find_object(path, self.endings))
         if self.source == "frames":
             return FrameFolder(path, fps=self.fps, first_number=self.first_frame_number, frame_prefix=self.frame_prefix)
         return VideoFile(self._file(path))
@@ -111,7 +126,7 @@ def _instead(path: Path, names: Mapping[str, list[str]]) -> str:
     return f"; there is {', '.join(near[:3])}: {why}" if near else ""
 
 
-def _below(root: Path, name: str, video_id: str) -> Path:
+def _below(root: Place, name: str, video_id: str) -> Place:
     """Return the path of a name below `root`; raises InputError unless the id is plain names with / between them."""
     if not all(_is_plain(part) for part in video_id.split("/")):
         raise InputError(

@@ -19,7 +19,7 @@ from lfb_lightning.clips import ClipSettings
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.datasets import BankSplit
 from lfb_lightning.errors import InputError
-from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
+from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart, worker_start
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
 from lfb_lightning.structures import ClipBatch, Item, Keyframe, Proposals, VideoFailure
@@ -125,6 +125,7 @@ class ExtractionDataModule(LightningDataModule):
             streamed,
             batch_size=None,
             num_workers=self.loading.num_workers,
+            multiprocessing_context=worker_start(self.loading.num_workers),
             worker_init_fn=WorkerStart(self.loading.num_workers * ranks_here),
             pin_memory=torch.cuda.is_available(),
         )
