@@ -15,6 +15,7 @@ from lfb_lightning.datasets import Cacheable
 from lfb_lightning.datasets.cache_packing import CachePacker
 from lfb_lightning.datasets.frame_cache import CacheRecipe, make_cache
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.structures import VideoFailure
 
 
@@ -40,6 +41,11 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
     cache_dir = dataset.videos.cache_dir
     if cache_dir is None:
         raise InputError("data.cache_dir is not set: give the folder that the cache is written to.")
+    if isinstance(cache_dir, Url):
+        raise InputError(
+            f"data.cache_dir={cache_dir}: lfb-cache writes into a folder; upload that with the tool of your store, and train "
+            "with its URL."
+        )
     packer = CachePacker(dataset.videos, archive_bytes=cfg.archive_mb * 1_000_000) if cfg.pack else None
     recipe = CacheRecipe(short_side=cfg.short_side, quality=cfg.quality)
     video_ids = sorted({video_id for split in cfg.splits for video_id in dataset.video_ids(split)})

@@ -26,8 +26,9 @@ from lfb_lightning.cli.predict_live import predict_live, refuse_with_source
 from lfb_lightning.cli.predict_one import VideoJob, make_job, make_predictor
 from lfb_lightning.cli.predict_videos import find_videos, result_folders, video_id
 from lfb_lightning.errors import InputError, one_line
+from lfb_lightning.files.objects.url import Place
 
-Outcome = tuple[Path, str, InputError | None]  # a video, what is there of it now, and why it failed
+Outcome = tuple[Place, str, InputError | None]  # a video, what is there of it now, and why it failed
 
 
 def predict(cfg: DictConfig, run_dir: Path) -> int:
@@ -66,9 +67,9 @@ def _persons_are_chosen() -> bool:
     return any(override.lstrip("+").startswith("persons") for override in HydraConfig.get().overrides.task)
 
 
-def _predict_all(cfg: DictConfig, job: VideoJob, folders: Mapping[Path, Path], console: Console) -> dict[Path, str]:
+def _predict_all(cfg: DictConfig, job: VideoJob, folders: Mapping[Place, Path], console: Console) -> dict[Place, str]:
     """Predict the videos, print what came of each, and return why videos failed; a single one's failure is raised."""
-    failed: dict[Path, str] = {}
+    failed: dict[Place, str] = {}
     if cfg.get("engine"):
         from lfb_lightning.cli.predict_ray import predict_on_ray
 
@@ -86,7 +87,7 @@ def _predict_all(cfg: DictConfig, job: VideoJob, folders: Mapping[Path, Path], c
     return failed
 
 
-def _predict_here(job: VideoJob, folders: Mapping[Path, Path], console: Console) -> Iterator[Outcome]:
+def _predict_here(job: VideoJob, folders: Mapping[Place, Path], console: Console) -> Iterator[Outcome]:
     for video, folder in folders.items():
         try:
             yield video, _predict_shown(job, video, folder, console), None
@@ -101,7 +102,7 @@ def _predict_here(job: VideoJob, folders: Mapping[Path, Path], console: Console)
             raise
 
 
-def _predict_shown(job: VideoJob, video: Path, folder: Path, console: Console) -> str:
+def _predict_shown(job: VideoJob, video: Place, folder: Path, console: Console) -> str:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -123,7 +124,7 @@ def _predict_shown(job: VideoJob, video: Path, folder: Path, console: Console) -
 
 
 def _banked(
-    keeper: BankWriter, folders: Mapping[Path, Path], failed: Mapping[Path, str]
+    keeper: BankWriter, folders: Mapping[Place, Path], failed: Mapping[Place, str]
 ) -> tuple[list[str], dict[str, str]]:
     """List the videos of a bank, those of earlier commands included, and why some of this one's are not in it."""
     reasons = {one_line(folders[video].name): reason for video, reason in failed.items()}

@@ -15,6 +15,8 @@ from lfb_lightning.cli.predict_videos import typed_path, video_id
 from lfb_lightning.cli.sections import plain
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.fetching import local_copy
+from lfb_lightning.files.objects.url import Place
 from lfb_lightning.files.run_lock import RunLock
 from lfb_lightning.prediction import LFBPredictor, Prediction
 from lfb_lightning.prediction.causal import causal
@@ -46,7 +48,7 @@ class VideoJob:
 
     def __call__(
         self,
-        video: Path,
+        video: Place,
         folder: Path,
         *,
         seen: Callable[[int, int], None] = _WORDLESS,
@@ -55,7 +57,7 @@ class VideoJob:
         """Predict a video; one whose results are complete is left as it is.
 
         Args:
-            video: The video.
+            video: The video; one in an object store is fetched for as long as it takes.
             folder: The folder of its results.
             seen: Called with the number of moments that are seen, and of all.
             drawn: Called with the seconds that are drawn, and with all.
@@ -66,6 +68,12 @@ class VideoJob:
         Raises:
             InputError: The video cannot be read, or the results cannot be written.
         """
+        with local_copy(video, "video") as local:
+            return self._predict(local, folder, seen, drawn)
+
+    def _predict(
+        self, video: Path, folder: Path, seen: Callable[[int, int], None], drawn: Callable[[float, float], None]
+    ) -> str:
         name = video_id(video, folder)
         self.outputs.refuse_folder(folder, video)
         lock = RunLock(folder, key="out")

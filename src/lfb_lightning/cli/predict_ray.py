@@ -17,13 +17,14 @@ from lfb_lightning.clusters import RayEngine
 from lfb_lightning.clusters.jobs import done_jobs
 from lfb_lightning.clusters.session import joined
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Place, place_of
 from lfb_lightning.structures import VideoFailure
 
-Outcome = tuple[Path, str, InputError | None]  # a video, what is there of it now, and why it failed
+Outcome = tuple[Place, str, InputError | None]  # a video, what is there of it now, and why it failed
 
 
 def predict_on_ray(
-    cfg: DictConfig, folders: Mapping[Path, Path], console: Console, *, persons_chosen: bool
+    cfg: DictConfig, folders: Mapping[Place, Path], console: Console, *, persons_chosen: bool
 ) -> Iterator[Outcome]:
     """Predict videos on a Ray cluster, whose machines see the videos and the folders of results.
 
@@ -61,4 +62,4 @@ def make_prediction(content: Any, folders: Mapping[str, str], persons_chosen: bo
         persons_chosen: As `make_predictor` has it.
     """
     job = make_job(OmegaConf.create(content), persons_chosen=persons_chosen)
-    return lambda video: job(Path(video), Path(folders[video]))
+    return lambda video: job(place_of(video, "video"), Path(folders[video]))

@@ -39,6 +39,7 @@ class CachePacker:
             InputError: The archive cannot be written.
         """
         path = self._videos.of(video_id).cache_file(video_id)
+        assert isinstance(path, Path)  # lfb-cache refuses a URL
         if path.is_file():
             self._waiting[video_id] = path
             self._bytes += path.stat().st_size
@@ -52,7 +53,7 @@ class CachePacker:
             InputError: The archive cannot be written.
         """
         folder = self._videos.cache_dir
-        assert folder is not None
+        assert isinstance(folder, Path)  # lfb-cache refuses a URL
         if not self._waiting:
             return
         with waiting_lock(folder / _LOCK):

@@ -1,4 +1,4 @@
-"""A part of a file that is read as if it were a file of its own, such as a member of an archive."""
+"""A part of a file or object that is read as if it were a file of its own, such as a member of an archive."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import RawIOBase
-from pathlib import Path
 
 import numpy as np
 
+from lfb_lightning.files.objects.ranged_file import RangedFile
+from lfb_lightning.files.objects.url import Place, Url
 from lfb_lightning.files.safetensors_header import NUMPY, TensorSpan
 
 
@@ -19,25 +20,30 @@ class FilePart:
     """Where a part lies.
 
     Args:
-        path: The file.
-        begin: The byte of the file at which the part begins.
+        path: The file, or the URL of an object.
+        begin: The byte of it at which the part begins.
         size: Its bytes; None: to the end of the file.
     """
 
-    path: Path
+    path: Place
     begin: int = 0
     size: int | None = None
 
     @contextmanager
-    def open(self) -> Iterator[OpenPart]:
+    def open(self, what: str) -> Iterator[OpenPart]:
         """Open it for reading.
+
+        Args:
+            what: What it is, for messages, such as "frame cache s3://bucket/v.frames".
 
         Raises:
             ValueError: The part does not lie within the file.
             OSError: The file cannot be read.
+            InputError: The object cannot be read.
         """
-        with self.path.open("rb", buffering=0) as file:
-            whole = os.fstat(file.fileno()).st_size
+        path = self.path
+        with RangedFile(path, what) if isinstance(path, Url) else path.open("rb", buffering=0) as file:
+            whole = file.size if isinstance(file, RangedFile) else os.fstat(file.fileno()).st_size
             size = whole - self.begin if self.size is None else self.size
             if self.begin < 0 or size < 0 or self.begin + size > whole:
                 raise ValueError(f"bytes {self.begin} to {self.begin + size} are wanted of {whole}")

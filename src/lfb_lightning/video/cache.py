@@ -25,6 +25,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
 from lfb_lightning.files.file_part import FilePart
 from lfb_lightning.files.json_file import parse_json
+from lfb_lightning.files.objects.url import Place, place_of
 from lfb_lightning.files.safetensors_header import TensorSpan, parse_safetensors_header
 from lfb_lightning.video.jpeg import decode_jpeg
 from lfb_lightning.video.protocol import Video, VideoProperties
@@ -39,12 +40,12 @@ class CachedVideo:
     """A cache file of one video; it keeps the `Video` protocol.
 
     Args:
-        path: The file. InputErrors of its methods name it.
+        path: The file, or the URL of an object, of which a clip is one range. InputErrors of its methods name it.
         part: The part of a packed file that is the video's (`packed_cache`); None: the whole file `path`.
     """
 
-    def __init__(self, path: str | Path, part: FilePart | None = None) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Place, part: FilePart | None = None) -> None:
+        self.path = place_of(path, "frame cache")
         self.part = part or FilePart(self.path)
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
@@ -70,7 +71,7 @@ class CachedVideo:
         numbers = frames[places].tolist()
         first, last = min(numbers), max(numbers)
         low, high = int(offsets[first]), int(offsets[last + 1])
-        with self._naming_the_file(), self.part.open() as file:
+        with self._naming_the_file(), self.part.open(f"frame cache {self.path}") as file:
             content = file.read(jpeg.begin + low, high - low)
         images: dict[int, np.ndarray] = {}
         for number in numbers:
@@ -105,7 +106,7 @@ class CachedVideo:
     def verify(self) -> None:
         """Read the whole file and raise InputError if a byte has changed since it was written."""
         checksum = self.describe().get("checksum")
-        with self._naming_the_file(), self.part.open() as file:
+        with self._naming_the_file(), self.part.open(f"frame cache {self.path}") as file:
             _, spans = parse_safetensors_header(file.next, file.size)
             tensors = {name: file.tensor(span) for name, span in spans.items()}
         if _checksum(tensors) != checksum:
@@ -114,9 +115,9 @@ class CachedVideo:
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any], TensorSpan]:
         """The moments, the frame of each, where each frame's JPEG begins, the file's description, the place of all JPEGs."""
-        if not self.part.path.is_file():
+        if isinstance(self.part.path, Path) and not self.part.path.is_file():
             raise InputError(f"frame cache {self.path}: no such file; run `lfb-cache` to make it.")
-        with self._naming_the_file(), self.part.open() as file:
+        with self._naming_the_file(), self.part.open(f"frame cache {self.path}") as file:
             metadata, spans = parse_safetensors_header(file.next, file.size)
             described = parse_json(metadata[_KEY].encode())
             moments, frames, offsets = (file.tensor(spans[name]) for name in ("moments", "frames", "offsets"))

@@ -18,7 +18,14 @@ from safetensors.numpy import save
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file, write_durably
 from lfb_lightning.files.file_part import FilePart
-from lfb_lightning.files.safetensors_header import NUMPY, TensorSpan, read_safetensors_header
+from lfb_lightning.files.objects.ranged_file import stated_of
+from lfb_lightning.files.objects.url import Place, Url
+from lfb_lightning.files.safetensors_header import (
+    NUMPY,
+    TensorSpan,
+    parse_safetensors_header,
+    read_safetensors_header,
+)
 
 INDEX = "packed.safetensors"
 _MEMBER = ".frames"
@@ -28,22 +35,21 @@ _REMEMBERED = 8  # folders
 
 
 class PackedIndex:
-    """Where the videos of a packed cache lie; the index is mapped into memory, which processes share.
+    """Where the videos of a packed cache lie; a file's index is mapped into memory, which processes share.
 
     Args:
-        folder: The folder of the cache.
+        folder: The folder of the cache, or its URL, of which the index is fetched whole.
 
     Raises:
         InputError: The index is damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self._folder = folder
         path = folder / INDEX
         try:
-            _, spans = read_safetensors_header(path)
             self._names, self._ends, self._archives, self._begins, self._sizes = (
-                _mapped(path, spans[name], dtype) for name, dtype in _ARRAYS.items()
+                _fetched(path) if isinstance(path, Url) else _mapped(path)
             )
             if len({len(one) for one in (self._ends, self._archives, self._begins, self._sizes)}) != 1:
                 raise ValueError("its columns differ in length")
@@ -82,21 +88,24 @@ class PackedIndex:
         return self._names[begin : int(self._ends[place])].tobytes()
 
 
-def packed_index(folder: Path) -> PackedIndex | None:
+def packed_index(folder: Place) -> PackedIndex | None:
     """Open the index of a cache, which is remembered until the file changes; None if the cache is not packed.
 
     Raises:
         InputError: The index is damaged.
     """
+    if isinstance(folder, Url):
+        stated = stated_of(folder / INDEX, f"frame cache {folder}")
+        return None if stated is None else _opened(folder, stated)
     try:
         found = (folder / INDEX).stat()
     except OSError:
         return None
-    return _opened(folder, found.st_mtime_ns, found.st_size)
+    return _opened(folder, (found.st_mtime_ns, found.st_size))
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _opened(folder: Path, changed: int, size: int) -> PackedIndex:
+def _opened(folder: Place, version: tuple[object, ...]) -> PackedIndex:
     return PackedIndex(folder)
 
 
@@ -135,7 +144,7 @@ def write_archive(folder: Path, files: Mapping[str, Path], index: PackedIndex | 
 
 def _write_index(folder: Path, rows: Sequence[tuple[bytes, tuple[int, int, int]]]) -> None:
     places = np.array([place for _, place in rows], dtype=np.int64).reshape(-1, 3)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "names": np.frombuffer(b"".join(name for name, _ in rows), dtype=np.uint8),
         "name_ends": np.cumsum([len(name) for name, _ in rows], dtype=np.int64),
         "archives": places[:, 0].astype(np.int32),
@@ -145,9 +154,25 @@ def _write_index(folder: Path, rows: Sequence[tuple[bytes, tuple[int, int, int]]
     write_durably(folder / INDEX, save(arrays))
 
 
-def _mapped(path: Path, span: TensorSpan, dtype: str) -> np.ndarray:
-    if span.dtype != dtype or len(span.shape) != 1:
-        raise ValueError(f"a column is {span.dtype} {span.shape}, expected {dtype}")
-    if span.begin == span.end:
-        return np.zeros(0, dtype=NUMPY[dtype])
-    return np.memmap(path, dtype=NUMPY[dtype], mode="r", offset=span.begin, shape=span.shape)
+def _mapped(path: Path) -> list[np.ndarray]:
+    _, spans = read_safetensors_header(path)
+    columns = []
+    for span in _columns(spans):
+        if span.begin == span.end:
+            columns.append(np.zeros(0, dtype=NUMPY[span.dtype]))
+        else:
+            columns.append(np.memmap(path, dtype=NUMPY[span.dtype], mode="r", offset=span.begin, shape=span.shape))
+    return columns
+
+
+def _fetched(url: Url) -> list[np.ndarray]:
+    with FilePart(url).open(f"frame cache {url}") as file:
+        _, spans = parse_safetensors_header(file.next, file.size)
+        return [file.tensor(span) for span in _columns(spans)]
+
+
+def _columns(spans: Mapping[str, TensorSpan]) -> list[TensorSpan]:
+    for name, dtype in _ARRAYS.items():
+        if spans[name].dtype != dtype or len(spans[name].shape) != 1:
+            raise ValueError(f"{name} is {spans[name].dtype} {spans[name].shape}, expected {dtype}")
+    return [spans[name] for name in _ARRAYS]

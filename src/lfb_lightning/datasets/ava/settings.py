@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import place_of
 from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 from lfb_lightning.video import VideoLibrary
 from lfb_lightning.video.library import DECODERS, Library
@@ -82,9 +82,9 @@ class AvaSettings:
     @property
     def library(self) -> VideoLibrary:
         """Where the frames come from: `source`, its folder and how its files are numbered."""
-        cache_dir = None if self.cache_dir is None else Path(self.cache_dir)
+        cache_dir = None if self.cache_dir is None else place_of(self.cache_dir, "frame cache")
         return VideoLibrary(
-            Path(self.video_dir),
+            place_of(self.video_dir, "video"),
             self.source,
             self.fps,
             self.first_frame_number,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lfb_lightning.clock import Clock, exact
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import place_of
 from lfb_lightning.metrics.video_map import TIES, UNLABELED
 from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 from lfb_lightning.video import VideoLibrary
@@ -89,7 +90,7 @@ class CharadesSettings:
     def library(self) -> VideoLibrary:
         """Where the frames come from: `source`, its folder and how its files are numbered."""
         return VideoLibrary(
-            Path(self.video_dir),
+            place_of(self.video_dir, "video"),
             self.source,
             self.fps,
             self.first_frame_number,

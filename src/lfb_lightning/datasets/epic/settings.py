@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lfb_lightning.clock import Clock, exact
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import place_of
 from lfb_lightning.metrics.segment_accuracy import HEADS
 from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 from lfb_lightning.video import VideoLibrary
@@ -112,7 +113,7 @@ class EpicSettings:
             frames_fps: The rate of extracted frames.
         """
         return VideoLibrary(
-            Path(self.video_dir),
+            place_of(self.video_dir, "video"),
             self.source,
             frames_fps,
             self.first_frame_number,

@@ -16,6 +16,10 @@ _KEYS = (
 )
 
 
+class ChangedError(InputError):
+    """An object is another one than when it was opened."""
+
+
 def errors_of(obstore: Any) -> tuple[type[Exception], ...]:
     """Give what obstore raises where a request fails."""
     return (obstore.exceptions.BaseError, OSError, ValueError)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.objects.failures import errors_of, failure
+from lfb_lightning.files.objects.failures import ChangedError, errors_of, failure
 
 T = TypeVar("T")
 TRIES = 3  # of a request whose answer breaks off; obstore itself repeats those that get none
@@ -23,6 +24,18 @@ _TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s"}
 _MOST_LISTED = 1_000_000
 _LEAST_PART, _MOST_PARTS = 8 << 20, 9_000  # of an object that is written in parts; stores take 10,000
 _used_in: int | None = None  # the process whose threads obstore runs in; a forked one does not have them
+_is_for_workers = False  # whether worker processes will read objects
+
+
+def note_workers_need() -> None:
+    """Note that worker processes of this one will read objects, before it reads some itself."""
+    global _is_for_workers
+    _is_for_workers = True
+
+
+def worker_start_method() -> str | None:
+    """Say how worker processes must start: `spawn` where they read objects, None for the usual way."""
+    return "spawn" if _is_for_workers else None
 
 
 class Stated(NamedTuple):
@@ -116,7 +129,7 @@ class ObjectStore:
                 condition = {"if_match": version} if version.startswith(('"', "W/")) else {}
                 answer = obstore.get(self._objects, name, options={"range": (begin, end), **condition})
                 if _stated(answer.meta).version != version:
-                    raise InputError(_changed(what))
+                    raise ChangedError(_changed(what))
                 content = memoryview(answer.bytes())
             if not least <= len(content) <= end - begin:
                 raise ValueError(f"{len(content)} bytes came, expected {least} at least")
@@ -195,7 +208,7 @@ class ObjectStore:
         """Remove objects."""
         obstore = self.connect()
         for name in names:
-            self._tried(lambda name=name: obstore.delete(self._objects, name), f"{self._what} {self.url}/{name}")
+            self._tried(partial(obstore.delete, self._objects, name), f"{self._what} {self.url}/{name}", done="removed")
 
     def _tried(self, once: Callable[[], T], what: str, *, absent: str | None = None, done: str = "read") -> T:
         """Call what asks the store, again where its answer breaks off."""
@@ -206,7 +219,7 @@ class ObjectStore:
             except InputError:
                 raise
             except obstore.exceptions.PreconditionError as error:
-                raise InputError(_changed(what)) from error
+                raise ChangedError(_changed(what)) from error
             except errors_of(obstore) as error:
                 if isinstance(error, FileNotFoundError) and absent is not None and "NoSuchBucket" not in str(error):
                     raise InputError(absent) from error

@@ -29,7 +29,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.bank_windows import with_windows
 from lfb_lightning.lightning.datamodules.batching import DealtBatches
 from lfb_lightning.lightning.datamodules.class_balance import training_weights
-from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
+from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart, worker_start
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.opened_banks import OpenedBanks
 from lfb_lightning.lightning.datamodules.resumable_loader import ResumableLoader
@@ -191,6 +191,7 @@ class ActionDataModule(LightningDataModule):
             batch_sampler=self._dealt(dataset, shuffle=shuffle),
             collate_fn=collate,
             num_workers=workers,
+            multiprocessing_context=worker_start(workers),
             worker_init_fn=self._worker_start,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
@@ -232,6 +233,7 @@ class ActionDataModule(LightningDataModule):
             streamed,
             batch_size=None,
             num_workers=self.loading.num_workers,
+            multiprocessing_context=worker_start(self.loading.num_workers),
             worker_init_fn=self._worker_start,
             pin_memory=torch.cuda.is_available(),
         )

@@ -13,7 +13,7 @@ from lfb_lightning.bank.claims import VideoClaims
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.datasets.bank_plan import BankPlan
-from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
+from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart, worker_start
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
 from lfb_lightning.structures import ClipBatch, VideoFailure
@@ -62,6 +62,7 @@ class ExtractionDataModule(LightningDataModule):
             streamed,
             batch_size=None,
             num_workers=self.loading.num_workers,
+            multiprocessing_context=worker_start(self.loading.num_workers),
             worker_init_fn=WorkerStart(self.loading.num_workers * ranks_here),
             pin_memory=torch.cuda.is_available(),
         )

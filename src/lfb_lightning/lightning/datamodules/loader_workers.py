@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.multiprocessing.reductions import reduce_tensor
 from torch.utils.data import get_worker_info
 
+from lfb_lightning.files.objects.store import worker_start_method
 from lfb_lightning.processes import is_first_rank
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,15 @@ class WorkerStart:
                 self.senders,
             )
         self._said = True
+
+
+def worker_start(workers: int) -> str | None:
+    """Say how a loader's workers start, as its `multiprocessing_context`.
+
+    Args:
+        workers: How many; without any, a loader takes none.
+    """
+    return worker_start_method() if workers else None
 
 
 def has_room(size: int, free: int, *, senders: int) -> bool:
