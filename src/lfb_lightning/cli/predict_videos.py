@@ -26,7 +26,7 @@ def find_videos(text: str | None) -> list[Place]:
         return _at_url(place_of(text, "video"))
     path = typed_path(text, "video")
     if path.is_dir():
-        found: list[Place] = sorted(filter(_is_video, path.iterdir()))
+        found: list[Place] = [*sorted(filter(_is_video, path.iterdir()))]
         if not found:
             raise InputError(f"video {text}: the folder has no file with one of the endings {', '.join(ENDINGS)}.")
         return found
@@ -34,7 +34,7 @@ def find_videos(text: str | None) -> list[Place]:
         return [path]
     root = Path(path.anchor)
     try:
-        found = sorted(filter(_is_video, root.glob(str(path.relative_to(root)))))
+        found = [*sorted(filter(_is_video, root.glob(str(path.relative_to(root)))))]
     except ValueError as error:
         raise InputError(f"video {text}: no such file or folder, and no pattern ({error}).") from error
     if not found:

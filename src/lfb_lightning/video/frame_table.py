@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Place
 from lfb_lightning.video.container import OpenVideo, open_video
 from lfb_lightning.video.first_frame import FirstFrame, first_frame
 from lfb_lightning.video.intra import is_intra, judges
@@ -84,7 +85,7 @@ def _read_table(path: Path, version: tuple[int, ...]) -> FrameTable:
         )
 
 
-def refusal(path: Path, reason: str) -> InputError:
+def refusal(path: Place, reason: str) -> InputError:
     """Word that a file is one for the default reader."""
     return InputError(
         f"video {path}: data.decoder=torchcodec does not read it ({reason}); use data.decoder=pyav, which does, or convert "
