@@ -29,8 +29,8 @@ PARTS = {
         Part("fbo", "FBO-NL packed, dense and the reference implementation's", 0.05),
         Part("references", "our modules beside the reference implementations', rebuilt", 0.13),
         Part("extraction", "clips per second of lfb-extract, by what decodes", 0.2),
-        Part("tests", "pytest -m gpu", 0.28),
-        Part("steps", "training steps of each backbone: plain, channels last, compiled", 0.3),
+        Part("tests", "pytest -m gpu", 0.2),
+        Part("steps", "training steps of each backbone: plain, channels last, compiled", 0.38),
     )
 }
 

@@ -122,7 +122,7 @@ def _end(process: BaseProcess) -> None:
 def _work(part: Part, sizes: str, device: str, limit: float, folder: str, threads: int, pipe: Connection) -> None:
     """Measure a part, in its process."""
     os.setsid()  # Ctrl-C is the report's, which ends this group
-    faulthandler.dump_traceback_later(limit + _GRACE_SECONDS, exit=True)  # where nobody is left to end it
+    faulthandler.dump_traceback_later(limit + 4 * _GRACE_SECONDS, exit=True)  # where nobody is left to end it
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     torch.set_num_threads(threads)
