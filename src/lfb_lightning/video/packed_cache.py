@@ -135,7 +135,7 @@ def write_archive(folder: Path, files: Mapping[str, Path], index: PackedIndex | 
 
 def _write_index(folder: Path, rows: Sequence[tuple[bytes, tuple[int, int, int]]]) -> None:
     places = np.array([place for _, place in rows], dtype=np.int64).reshape(-1, 3)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "names": np.frombuffer(b"".join(name for name, _ in rows), dtype=np.uint8),
         "name_ends": np.cumsum([len(name) for name, _ in rows], dtype=np.int64),
         "archives": places[:, 0].astype(np.int32),
