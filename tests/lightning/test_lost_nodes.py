@@ -195,23 +195,6 @@ def test_torchrun_starts_a_killed_rank_again_and_the_run_ends_as_if_nothing_had_
 
 
 @pytest.mark.thorough
-def test_torchrun_ends_with_the_cable_and_the_same_command_goes_on(cluster, mini_dir, tmp_path, undisturbed):
-    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    overrides = training(mini_dir, tmp_path / "run", "callbacks.nodes.patience_seconds=8")
-    agents = cluster.torchrun(overrides, "--max-restarts=0")
-    wait_for(last, agents)
-    cluster.net.cut.add(cluster.hosts[1])
-    for agent in agents:
-        agent.communicate(timeout=_PATIENCE)
-        assert agent.returncode != 0
-    cluster.net.cut.clear()
-    for agent in cluster.torchrun(overrides, "--max-restarts=0"):
-        output = agent.communicate(timeout=_PATIENCE)[0]
-        assert agent.returncode == 0, output[-6000:]
-    assert_same_end(tmp_path / "run", undisturbed)
-
-
-@pytest.mark.thorough
 def test_extraction_does_its_own_videos_when_the_other_node_is_killed_and_again_does_the_rest(
     cluster, pipeline, here, tmp_path
 ):
