@@ -77,7 +77,9 @@ def test_the_hard_one_is_generated_in_a_folder_of_its_own(monkeypatch, tmp_path)
     ("data", "recipe", "title"),
     [
         ("mini_charades", MiniCharades(num_train=2, num_test=1), "mini-Charades"),
-        ("mini_epic", MiniEPIC(num_train=1, num_val=1, seconds=130), "mini-EPIC"),
+        pytest.param(
+            "mini_epic", MiniEPIC(num_train=1, num_val=1, seconds=130), "mini-EPIC", marks=pytest.mark.thorough
+        ),
     ],
 )
 def test_those_in_other_files_are_generated_too(data, recipe, title, monkeypatch, tmp_path):

@@ -125,6 +125,14 @@ def test_views_of_a_segment_are_averaged_and_one_head_is_enough(tmp_path):
     assert evaluator.figures == ["all_verb_accuracy_at_1", "all_verb_accuracy_at_5"]
     assert evaluator.compute() == {"all_verb_accuracy_at_1": 50.0, "all_verb_accuracy_at_5": 100.0}
     assert evaluator.summary()["segments_without_scores"] == 6
+    digests = [evaluator.summary()["truth_digest"]]
+    for first, items in ((0, [5, 2]), (1, [2, 5]), (0, [2, 3])):  # the same, other truth, other segments
+        other = of_segments({"verb": np.array([0, 0, first, 0, 0, 0, 0, 0])}, heads={"verb": 3})
+        other.update(batch(items, [0, 0], probabilities(2, 3)))
+        other.compute()
+        digests.append(other.summary()["truth_digest"])
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
     evaluator.write(tmp_path)
     with np.load(tmp_path / "results.npz") as found:
         assert np.allclose(np.exp(found["verb_output"][0]), [0.25, 0.5, 0.25])

@@ -125,7 +125,7 @@ def test_epic_55_counts_60_frames_per_second_and_tells_its_splits_by_participant
         assert abs(int(row["stop_frame"]) - segment.stop * 60) < 1
     assert read_video_info(tmp_path / "EPIC_video_info.csv").keys() == {segment.video_id for segment in segments}
     assert read_classes(tmp_path / "EPIC_noun_classes.csv") == dict(enumerate(NOUNS))
-    clips = ["data.fps=2", "data.num_frames=4", "data.frame_stride=1", "data.bank_step=2", "data.heads=[verb,noun]"]
+    clips = ["data.fps=2.0", "data.num_frames=4", "data.frame_stride=1", "data.bank_step=2", "data.heads=[verb,noun]"]
     given = [f"paths.data_dir={tmp_path}", f"data.video_info={tmp_path / 'EPIC_video_info.csv'}", *clips]
     done = run("check", "data=epic55", *given, "data.num_workers=0", f"out={tmp_path / 'out'}", folder=tmp_path)
     assert done.status == 0, done.stdout + done.stderr

@@ -83,11 +83,14 @@ def refuse_other_labels(loss: Any, columns: ScoreColumns, *, split: str) -> None
 
 def _trained_on(stored: Mapping[str, Any]) -> str:
     """Say in brackets, of a checkpoint's configuration, which actions it scores and of which files: a file's words."""
-    sections = [stored.get(name) for name in ("trained_on", "data")]
-    trained, data = (section if isinstance(section, Mapping) else {} for section in sections)
+    trained, data = _mapping(stored.get("trained_on")), _mapping(stored.get("data"))
     actions = trained.get("actions")
     names = [str(name)[:40] for name in actions.values()][:_SHOWN] if isinstance(actions, Mapping) else []
     told = [f"such as {', '.join(map(repr, names))}"] if names else []
     if isinstance(target := data.get("_target_"), str):
         told.append(f"trained with {target.rsplit('.', 1)[-1][:60]} on {str(data.get('annotations'))[:120]}")
     return one_line(f" ({'; '.join(told)})") if told else ""
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -17,13 +17,13 @@ class ClipPart(NamedTuple):
 
     Attributes:
         first: The part's first frame, from 0.
-        count: Its frames.
+        length: Its frames.
         begin: Where in it the clip begins, in frames, between two of them too.
         fps: Frames per second by which these are counted.
     """
 
     first: int
-    count: int
+    length: int
     begin: float
     fps: float
 
@@ -75,8 +75,8 @@ class ClipSampling:
             part = ClipPart(round(start), 0, start - round(start), fps)
         begin = part.begin + self.shift * fps / self.fps
         frames = torch.linspace(begin + 1, begin + span, self.num_frames)
-        if part.count > 0:
+        if part.length > 0:
             frames = frames.clamp(
-                1, max(part.count - 1, 1)
+                1, max(part.length - 1, 1)
             )  # Source: its last but one, and of one frame the one before
         return (part.first - 1 + frames.floor().double().numpy()) / fps

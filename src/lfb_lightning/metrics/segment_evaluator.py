@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -115,7 +116,14 @@ class SegmentAccuracy(nn.Module):
         counts = {"segments": len(self._items), "segments_without_scores": len(self._segment_ids) - len(self._items)}
         if self._labels is None:
             return {**counts, f"no_{self.figures[0]}_because": "the split has no labels"}
-        return {**self._figures, **counts}
+        return {**self._figures, **counts, "truth_digest": self._truth_digest(self._labels)}
+
+    def _truth_digest(self, labels: Mapping[str, Int[np.ndarray, " N"]]) -> str:
+        """What the scored segments show, in a few letters: by it a report knows results that can be compared."""
+        digest = hashlib.sha256(str([self._segment_ids[item] for item in self._items]).encode())
+        for head in self._heads:
+            digest.update(str(np.asarray(labels[head])[self._items].tolist()).encode())
+        return digest.hexdigest()[:16]
 
     def write(self, folder: Path) -> Sequence[Path]:
         """Write `results.npz`, which `lfb-eval` takes; for a split without labels also `test.zip`, the submission."""

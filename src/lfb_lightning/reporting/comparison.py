@@ -56,7 +56,9 @@ def compare_subjects(first: Subject, second: Subject, num_videos: int, *, resamp
         return Compared(comparable=True, difference=found.difference, bootstrap=found, videos=len(judged))
     if first.score is None or second.score is None or first.main_figure != second.main_figure:
         return Compared(comparable=False, reason="they have no figure in common")
-    if not _counts(first) or _counts(first) != _counts(second):
+    if not _truth(first) or not _truth(second):
+        return Compared(comparable=False, reason="nothing says whether it was judged by the same ground truth")
+    if _truth(first) != _truth(second):
         return Compared(comparable=False, reason="it was judged by another ground truth or other classes")
     lacking = "the first" if one is None else "it"
     return Compared(
@@ -66,9 +68,11 @@ def compare_subjects(first: Subject, second: Subject, num_videos: int, *, resamp
     )
 
 
-def _counts(subject: Subject) -> dict[str, object]:
-    """Return the number of ground-truth boxes per class, by which two evaluations without detections are held equal."""
+def _truth(subject: Subject) -> dict[str, object]:
+    """Return what is known of the truth of an evaluation without detections: boxes per class, or a digest of all of it."""
     if subject.evaluation is not None:
         return {str(key): count for key, count in subject.evaluation.result.num_ground_truth.items()}
-    counts = subject.metrics.get("num_ground_truth")
+    counts, digest = subject.metrics.get("num_ground_truth"), subject.metrics.get("truth_digest")
+    if isinstance(digest, str):
+        return {"digest": digest}
     return counts if isinstance(counts, dict) else {}

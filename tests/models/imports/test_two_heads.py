@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import linear
@@ -10,6 +11,8 @@ from lfb_lightning.clips import ClipSettings
 from lfb_lightning.errors import InputError
 from lfb_lightning.models import FBONone, GlobalMean, SlowFast, assemble_detector, load_detector
 from lfb_lightning.models.imports import import_weights
+from lfb_lightning.video import VideoFile
+from tests.epic_set import write_epic100
 from tests.models.backbones import golden
 from tests.models.backbones.test_slowfast import PYSLOWFAST
 from tests.models.imports.test_modern_layouts import SMALL, pyslowfast_name
@@ -65,6 +68,32 @@ def test_each_weight_comes_home_and_scores_are_those_of_two_linear_layers(tmp_pa
     for head, columns in (("verb", slice(0, 97)), ("noun", slice(97, 397))):
         expected = linear(pooled, theirs[f"head.projection_{head}.weight"], theirs[f"head.projection_{head}.bias"])
         torch.testing.assert_close(logits[:, columns], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.thorough
+def test_it_is_tested_on_its_data_by_its_preset(tmp_path, here):
+    write_epic100(tmp_path / "data")
+    ours, theirs = made()
+    torch.save({"model_state": theirs}, tmp_path / "their.pyth")
+    told = here("import_weights", f"src={tmp_path / 'their.pyth'}", f"out={tmp_path / 'ours.ckpt'}").stdout
+    assert "EPIC-Kitchens 100, verbs and nouns: whole clips, 397 classes" in told
+    given = [f"ckpt_path={tmp_path / 'ours.ckpt'}", "experiment=epic100_slowfast_r50", "trainer.accelerator=cpu"]
+    given += [f"paths.data_dir={tmp_path / 'data'}", "data.eval_short_side=null", "data.num_workers=0"]
+    here("test", *given, f"hydra.run.dir={tmp_path / 'test'}")
+    with np.load(tmp_path / "test" / "results.npz") as found:
+        assert (found["verb_output"].shape, found["noun_output"].shape) == ((5, 97), (5, 300))
+        scores = np.exp(found["verb_output"])
+    video = VideoFile(tmp_path / "data" / "videos" / "P31_101.MP4")
+    clips = []
+    for place in range(10):  # .3 to 1.7 s are 70 frames of 50, 53 1/3 of which are shown
+        begin = (70 - 64 * 50 / 60) * place / 10
+        frames = torch.linspace(begin + 1, begin + 64 * 50 / 60, 32).clamp(0, 69).long().numpy()
+        clips.append(video.clip((15 + frames - 1) / 50)[:, :, 6:42])
+    pixels = (torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3) / 255 - 0.45) / 0.225
+    with torch.inference_mode():
+        pooled = ours.backbone(pixels).mean(dim=(2, 3, 4))
+    logits = linear(pooled, theirs["head.projection_verb.weight"], theirs["head.projection_verb.bias"])
+    np.testing.assert_allclose(scores[4], logits.softmax(dim=1).mean(dim=0).numpy(), rtol=1e-4)
 
 
 def without(name):
