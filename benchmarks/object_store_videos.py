@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.bank import ms, timed, times
 
-FPS, SECONDS, REPEATED, CLIPS = 25, 40, 6, 24
+FPS, SECONDS, REPEATED, CLIPS = 25, 30, 6, 10
 WIDTH, HEIGHT = 640, 360
 
 
