@@ -19,7 +19,7 @@ from lfb_lightning.clips import ClipSettings
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.datasets import BankSplit
 from lfb_lightning.errors import InputError
-from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
+from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart, useful_workers
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
 from lfb_lightning.structures import ClipBatch, Item, Keyframe, Proposals, VideoFailure
@@ -104,9 +104,10 @@ class ExtractionDataModule(LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Batches of this rank's unfinished videos."""
-        rank, world_size, ranks_here = 0, 1, 1
+        rank, world_size, ranks_here, gpu = 0, 1, 1, False
         if self.trainer is not None:
             rank, world_size, ranks_here = self.trainer.global_rank, self.trainer.world_size, self.trainer.num_devices
+            gpu = self.trainer.strategy.root_device.type != "cpu"
         left = [keyframe for keyframe in self._keyframes if keyframe.video_id in self.todo]
         streamed = StreamedClips(
             self.split,
@@ -121,11 +122,14 @@ class ExtractionDataModule(LightningDataModule):
             outside_video=self.bank.outside_video,
             claims=VideoClaims(self.writer),
         )
+        workers = useful_workers(
+            self.loading.num_workers, ranks_here=ranks_here, videos=len(streamed.items), beside_gpu=gpu
+        )
         return DataLoader(
             streamed,
             batch_size=None,
-            num_workers=self.loading.num_workers,
-            worker_init_fn=WorkerStart(self.loading.num_workers * ranks_here),
+            num_workers=workers,
+            worker_init_fn=WorkerStart(workers * ranks_here),
             pin_memory=torch.cuda.is_available(),
         )
 
