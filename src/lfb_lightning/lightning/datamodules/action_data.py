@@ -29,7 +29,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.bank_windows import with_windows
 from lfb_lightning.lightning.datamodules.batching import DealtBatches
 from lfb_lightning.lightning.datamodules.class_balance import training_weights
-from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart, worker_start
+from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart, useful_workers, worker_start
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.opened_banks import OpenedBanks
 from lfb_lightning.lightning.datamodules.resumable_loader import ResumableLoader
@@ -133,7 +133,7 @@ class ActionDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches of this rank."""
-        workers = 0 if self.loading.short_term == "bank" else self.loading.num_workers
+        workers = 0 if self.loading.short_term == "bank" else self._workers()
         return self._map_style(self._training_samples, shuffle=True, workers=workers)
 
     def num_training_batches(self) -> int:
@@ -192,7 +192,7 @@ class ActionDataModule(LightningDataModule):
             collate_fn=collate,
             num_workers=workers,
             multiprocessing_context=worker_start(workers),
-            worker_init_fn=self._worker_start,
+            worker_init_fn=WorkerStart(workers * self._ranks_here),
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
@@ -229,19 +229,23 @@ class ActionDataModule(LightningDataModule):
             world_size=world_size,
             parts=parts_of(split),
         )
+        workers = self._workers(videos=len(streamed.items))
         return DataLoader(
             streamed,
             batch_size=None,
-            num_workers=self.loading.num_workers,
-            multiprocessing_context=worker_start(self.loading.num_workers),
-            worker_init_fn=self._worker_start,
+            num_workers=workers,
+            multiprocessing_context=worker_start(workers),
+            worker_init_fn=WorkerStart(workers * self._ranks_here),
             pin_memory=torch.cuda.is_available(),
         )
 
     @property
-    def _worker_start(self) -> WorkerStart:
-        ranks = self.trainer.num_devices if self.trainer is not None else 1
-        return WorkerStart(self.loading.num_workers * ranks)
+    def _ranks_here(self) -> int:
+        return self.trainer.num_devices if self.trainer is not None else 1
+
+    def _workers(self, videos: int | None = None) -> int:
+        gpu = self.trainer is not None and self.trainer.strategy.root_device.type != "cpu"
+        return useful_workers(self.loading.num_workers, ranks_here=self._ranks_here, videos=videos, beside_gpu=gpu)
 
     def _rank_and_world_size(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)

@@ -13,7 +13,7 @@ from lfb_lightning.bank.claims import VideoClaims
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.clips.normalize import normalize
 from lfb_lightning.datasets.bank_plan import BankPlan
-from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart, worker_start
+from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart, useful_workers, worker_start
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.streamed_clips import StreamedClips
 from lfb_lightning.structures import ClipBatch, VideoFailure
@@ -42,9 +42,10 @@ class ExtractionDataModule(LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Batches of this rank's unfinished videos."""
-        rank, world_size, ranks_here = 0, 1, 1
+        rank, world_size, ranks_here, gpu = 0, 1, 1, False
         if self.trainer is not None:
             rank, world_size, ranks_here = self.trainer.global_rank, self.trainer.world_size, self.trainer.num_devices
+            gpu = self.trainer.strategy.root_device.type != "cpu"
         streamed = StreamedClips(
             self.plan.split,
             self.plan.items,
@@ -58,12 +59,15 @@ class ExtractionDataModule(LightningDataModule):
             outside_video=self.bank.outside_video,
             claims=VideoClaims(self.plan.writer),
         )
+        workers = useful_workers(
+            self.loading.num_workers, ranks_here=ranks_here, videos=len(streamed.items), beside_gpu=gpu
+        )
         return DataLoader(
             streamed,
             batch_size=None,
-            num_workers=self.loading.num_workers,
-            multiprocessing_context=worker_start(self.loading.num_workers),
-            worker_init_fn=WorkerStart(self.loading.num_workers * ranks_here),
+            num_workers=workers,
+            multiprocessing_context=worker_start(workers),
+            worker_init_fn=WorkerStart(workers * ranks_here),
             pin_memory=torch.cuda.is_available(),
         )
 
