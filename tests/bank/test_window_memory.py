@@ -3,7 +3,6 @@
 import os
 import pickle
 
-import pytest
 import torch
 
 from lfb_lightning.bank.window_memory import _MOST, WindowMemory
@@ -52,7 +51,6 @@ def test_small_ones_and_none_are_the_allocators():
     assert pickle.loads(pickle.dumps(memory))._blocks == []
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_has_its_own():
     memory = WindowMemory()
     lent = memory.lend(SIZE).fill_(1)

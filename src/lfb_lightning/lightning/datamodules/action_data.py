@@ -86,7 +86,6 @@ class ActionDataModule(LightningDataModule):
         self.reads_bank = reads_bank
         self.test_split = test_split
         self._splits: dict[str, ActionSplit] = {}
-        needs_backbone = bank.strict or loading.short_term == "bank"
         self.banks = OpenedBanks(
             bank,
             seed=seed,
@@ -94,7 +93,7 @@ class ActionDataModule(LightningDataModule):
             channels=channels,
             name=bank_name,
             banks=banks,
-            backbone_digest=backbone_digest if needs_backbone else None,
+            backbone_digest=backbone_digest if bank.strict or loading.short_term == "bank" else None,
             trained_on=trained_on or {},
             identity=reads_identity,
         )
