@@ -68,6 +68,7 @@ def test_training_reads_the_cache_and_every_run_keeps_its_fingerprint(here, mini
     assert all("sha256" in probe for probe in probes["val"]["probes"].values())
 
 
+@pytest.mark.thorough
 def test_a_packed_cache_has_few_files_and_is_made_once(here, mini_dir, tmp_path):
     cache = tmp_path / "cache"
     settings = [*MINI, f"paths.data_dir={mini_dir}", f"data.cache_dir={cache}", "num_workers=0", "splits=[val]"]
