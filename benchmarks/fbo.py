@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from statistics import median
 
 import torch
 from torch import nn
 
 from benchmarks.reference_models import ReferenceLayer, conv_of
+from benchmarks.timing import in_turn
+from lfb_lightning.bank_window import Packing
 from lfb_lightning.models import FBONonLocal
 from lfb_lightning.structures import BankWindow
 
@@ -34,46 +37,65 @@ class ReferenceFBO(nn.Module):
         return short.flatten(1)
 
 
+Case = tuple[torch.Tensor, BankWindow, torch.Tensor]
+
+
+def draw_case(*, clips: int, persons: int, seconds: int, channels: int) -> Case:
+    """Draw what an FBO is given: features of persons, windows of 5 slots per second filled as on AVA, and each person's clip."""
+    found = (torch.poisson(torch.full((clips, seconds), 1.3)) + 1).clamp(max=5)
+    mask = (torch.arange(5) < found[:, :, None]).flatten(1)
+    clip_of_roi = torch.arange(clips).repeat_interleave(persons)
+    features = torch.randn(*mask.shape, channels).relu() * mask[:, :, None]
+    window = BankWindow(features=features, mask=mask, packing=Packing.of(mask, clip_of_roi))
+    return torch.randn(clips * persons, channels).relu(), window, clip_of_roi
+
+
+def make_forms(channels: int, latent_channels: int = 512) -> dict[str, nn.Module]:
+    """Make FBO-NL in both forms and the reference implementation's, of equal weights."""
+    packed, dense = (
+        FBONonLocal(channels=channels, latent_channels=latent_channels, dropout=0.0) for _ in ("packed", "dense")
+    )
+    for layer in packed.layers:
+        nn.init.normal_(layer.out.weight, std=0.02)
+    dense.load_state_dict(packed.state_dict())
+    packed.form, dense.form = "packed", "dense"
+    return {"packed": packed, "dense": dense, "reference": ReferenceFBO(packed)}
+
+
+def forward(model: nn.Module, case: Case) -> torch.Tensor:
+    """Run a forward pass without gradients."""
+    with torch.no_grad():
+        return model(*case)
+
+
+def step(model: nn.Module, case: Case) -> None:
+    """Run a forward and a backward pass."""
+    model.zero_grad(set_to_none=True)
+    model(*case).square().mean().backward()
+
+
 def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    persons = (torch.poisson(torch.full((CLIPS, SECONDS), 1.3)) + 1).clamp(max=5)
-    mask = (torch.arange(5) < persons[:, :, None]).flatten(1)
-    window = BankWindow(features=torch.randn(*mask.shape, CHANNELS).relu() * mask[:, :, None], mask=mask)
-    short_term = torch.randn(CLIPS * PERSONS, CHANNELS).relu()
-    clip_of_roi = torch.arange(CLIPS).repeat_interleave(PERSONS)
-    packed = FBONonLocal(channels=CHANNELS, dropout=0.0)
-    for layer in packed.layers:
-        nn.init.normal_(layer.out.weight, std=0.02)
-    dense = FBONonLocal(channels=CHANNELS, dropout=0.0)
-    dense.load_state_dict(packed.state_dict())
-    packed.form, dense.form = "packed", "dense"
-    models = {"packed": packed, "dense": dense, "reference": ReferenceFBO(packed)}
-
-    def forward(model: nn.Module) -> torch.Tensor:
-        with torch.no_grad():
-            return model(short_term, window, clip_of_roi)
-
-    def step(model: nn.Module) -> None:
-        model.zero_grad(set_to_none=True)
-        model(short_term, window, clip_of_roi).square().mean().backward()
-
-    expected = forward(models["reference"])
-    print(f"{mask.float().mean():.0%} of the slots are filled\n")
+    case = draw_case(clips=CLIPS, persons=PERSONS, seconds=SECONDS, channels=CHANNELS)
+    models = make_forms(CHANNELS)
+    expected = forward(models["reference"], case)
+    print(f"{case[1].mask.float().mean():.0%} of the slots are filled\n")
     print(
         "| | forward | forward + backward | differs from the reference implementation's, of the largest |\n|---|---|---|---|"
     )
-    times: dict[tuple[str, str], list[float]] = {}
-    for _ in range(ROUNDS):
-        for name, model in models.items():
-            for function in (forward, step):
-                begin = time.process_time()
-                function(model)
-                times.setdefault((name, function.__name__), []).append(time.process_time() - begin)
+    forwards, steps = (
+        in_turn(
+            {name: partial(work, model, case) for name, model in models.items()},
+            rounds=ROUNDS,
+            clock=time.process_time,
+        )
+        for work in (forward, step)
+    )
     for name, model in models.items():
-        one, two = (1e3 * median(times[name, what]) for what in ("forward", "step"))
-        difference = (forward(model) - expected).abs().max() / expected.abs().max()
-        print(f"| {name} | {one:.0f} ms | {two:.0f} ms | {difference:.0e} |")
+        difference = (forward(model, case) - expected).abs().max() / expected.abs().max()
+        cells = f"{1e3 * median(forwards[name]):.0f} ms | {1e3 * median(steps[name]):.0f} ms | {difference:.0e}"
+        print(f"| {name} | {cells} |")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
+from functools import partial
 from statistics import median
 
 import torch
@@ -21,6 +21,7 @@ from torch import nn
 from torchvision.models.video import mvit_v2_s
 
 from benchmarks.reference_models import ReferenceBlock, ReferenceConvBN
+from benchmarks.timing import in_turn, peak_kilobytes, ratios
 from lfb_lightning.models import MViT, SlowFast, VisionTransformer
 
 HEIGHT, WIDTH = 224, 320
@@ -98,24 +99,20 @@ def infer(model: nn.Module, clips: torch.Tensor) -> torch.Tensor:
 
 def compare(name: str, ours: nn.Module, reference: nn.Module, frames: int, rounds: int) -> None:
     """Print the rows of one backbone."""
-    clips, models = torch.randn(1, 3, frames, HEIGHT, WIDTH), (ours, reference)
+    clips, models = torch.randn(1, 3, frames, HEIGHT, WIDTH), {"ours": ours, "reference": reference}
     difference = (infer(ours.eval(), clips) - infer(reference.eval(), clips)).abs().max().item()
     works: tuple[tuple[str, Callable[[nn.Module, torch.Tensor], object]], ...] = (
         ("forward", infer),
         ("training step", step),
     )
     for title, work in works:
-        times: tuple[list[float], list[float]] = ([], [])
-        for repeat in range(rounds + 1):
-            for index in (0, 1) if repeat % 2 else (1, 0):
-                models[index].train(work is step)
-                started = time.process_time()
-                work(models[index], clips)
-                if repeat:
-                    times[index].append(time.process_time() - started)
-        ratio = median(a / b for a, b in zip(*times, strict=True))
-        cells = f"{median(times[0]):.2f} | {median(times[1]):.2f} | {ratio:.2f} | {difference:.0e}"
-        print(f"| {name}, {title} | {cells} |", flush=True)
+        for model in models.values():
+            model.train(work is step)
+        turns = {name: partial(work, model, clips) for name, model in models.items()}
+        times = in_turn(turns, rounds=rounds, clock=time.process_time)
+        medians = " | ".join(f"{median(seconds):.2f}" for seconds in times.values())
+        ratio = median(ratios(times, "ours", "reference"))
+        print(f"| {name}, {title} | {medians} | {ratio:.2f} | {difference:.0e} |", flush=True)
 
 
 def peak_of_a_step(form: str, queue: multiprocessing.Queue[float]) -> None:
@@ -128,11 +125,6 @@ def peak_of_a_step(form: str, queue: multiprocessing.Queue[float]) -> None:
     before = peak_kilobytes()
     step(model.train(), clips)
     queue.put((peak_kilobytes() - before) / 2**20)
-
-
-def peak_kilobytes() -> int:
-    """Read this process's peak memory; `getrusage` would give its parent's where that is higher."""
-    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 
 
 def memory() -> None:

@@ -28,13 +28,17 @@ def run_seeds(
 
     Returns:
         The summary of each seed that is finished.
+
+    Raises:
+        SystemExit: A quickstart failed; the same command goes on where it ended.
     """
     summaries = {}
     for seed in seeds:
         folder = out / f"seed_{seed}"
         if not only_finished:
             options = [f"--data={data}", f"--out={folder}", f"--seed={seed}", f"--jobs={jobs}"]
-            subprocess.run([sys.executable, str(SCRIPT), *options], check=True)
+            if status := subprocess.run([sys.executable, str(SCRIPT), *options], check=False).returncode:
+                raise SystemExit(status)  # it said why
         if (folder / "summary.json").is_file():
             summaries[seed] = json.loads((folder / "summary.json").read_text())
     return summaries

@@ -7,7 +7,7 @@ passes and training steps are timed in turn, so that a drifting machine drifts f
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from statistics import median
 
 import torch
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.ops import roi_align
 
+from benchmarks.timing import in_turn, ratios
 from lfb_lightning.models import FBONonLocal, MultiLabelLoss, ResNet3d, RoIFeatures, assemble_detector
 from lfb_lightning.structures import BankWindow
 
@@ -72,7 +73,7 @@ class Reference(nn.Module):
     def __init__(self, detector: nn.Module) -> None:
         super().__init__()
         backbone, fbo = detector.backbone, detector.fbo
-        self.stem, self.pool = ReferenceConvBN(backbone.stem), backbone.pool
+        self.stem, self.pool, self.scale = ReferenceConvBN(backbone.stem), backbone.pool, 1 / backbone.stride
         self.layers = nn.Sequential(*(nn.Sequential(*map(ReferenceBlock, stage)) for stage in backbone.stages))
         self.short, self.long = conv_of(fbo.short_term_projection), conv_of(fbo.long_term_projection)
         self.nonlocals = nn.ModuleList(map(ReferenceLayer, fbo.layers))
@@ -82,7 +83,7 @@ class Reference(nn.Module):
 
     def forward(self, clips: torch.Tensor, rois: torch.Tensor, window: BankWindow) -> torch.Tensor:
         mean = self.layers(self.pool(self.stem(clips))).mean(2)
-        roi = roi_align(mean, rois, 8, 1 / 16, 0, True).amax((2, 3))[:, :, None, None, None]
+        roi = roi_align(mean, rois, 8, self.scale, 0, True).amax((2, 3))[:, :, None, None, None]
         bank = window.features[rois[:, 0].long()].transpose(1, 2)[..., None, None].contiguous()
         short, long = self.dropout(self.short(roi)), self.dropout(self.long(bank))
         for layer in self.nonlocals:
@@ -127,15 +128,10 @@ def main() -> None:
     for name, work, repeats in (("forward", forward, 7), ("training step (forward, loss, backward)", step, 5)):
         for model in models.values():
             model.train(work is step)
-        times: dict[str, list[float]] = {"ours": [], "reference": []}
-        for repeat in range(repeats + 1):
-            for key in ("ours", "reference") if repeat % 2 else ("reference", "ours"):
-                started = time.perf_counter()
-                work(models[key])
-                if repeat:
-                    times[key].append(time.perf_counter() - started)
-        ratios = [a / b for a, b in zip(times["ours"], times["reference"], strict=True)]
-        print(f"| {name} | {median(times['ours']):.2f} | {median(times['reference']):.2f} | {median(ratios):.2f} |")
+        times = in_turn({key: partial(work, model) for key, model in models.items()}, rounds=repeats)
+        print(
+            f"| {name} | {median(times['ours']):.2f} | {median(times['reference']):.2f} | {median(ratios(times, 'ours', 'reference')):.2f} |"
+        )
 
 
 if __name__ == "__main__":

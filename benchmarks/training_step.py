@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from benchmarks.timing import in_turn, seconds_of
 from lfb_lightning.cli.building import build, build_detection, settle_process
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sections import Sections
@@ -248,6 +250,16 @@ def throughput(folder: Path, overrides: list[str], ranks: int, name: str) -> flo
     return float(found[1])
 
 
+def take_step(
+    detector: torch.nn.Module, optimizer: torch.optim.Optimizer, clips: torch.Tensor, rois: torch.Tensor, precision: str
+) -> None:
+    with torch.autocast(clips.device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+        loss = detector(clips, rois).float().square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
 def switches() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     size, clips_a_step = (256, 8) if device == "cuda" else (128, 2)
@@ -267,20 +279,12 @@ def switches() -> None:
                     rois = torch.tensor(
                         [[clip, 10.0, 10.0, size - 20.0, size - 20.0] for clip in range(clips_a_step)], device=device
                     )
-                    seconds = []
-                    for _ in range(3 + (20 if device == "cuda" else 4)):
-                        began = time.perf_counter()
-                        with torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16"):
-                            loss = detector(clips, rois).float().square().mean()
-                        optimizer.zero_grad()
-                        loss.backward()
-                        optimizer.step()
-                        if device == "cuda":
-                            torch.cuda.synchronize()
-                        seconds.append(time.perf_counter() - began)
-                    step = statistics.median(seconds[3:])
+                    work = partial(take_step, detector, optimizer, clips, rois, precision)
+                    first = seconds_of(work, device=device)
+                    rounds = 20 if device == "cuda" else 4
+                    step = statistics.median(in_turn({"": work}, rounds=rounds, warm_up=2, device=device)[""])
                     print(
-                        f"| {precision} | {'channels last' if layout == 'true' else 'contiguous'} | {'yes' if compiled else 'no'} | {seconds[0]:.1f} | {1000 * step:.0f} | {clips_a_step / step:.1f} |",
+                        f"| {precision} | {'channels last' if layout == 'true' else 'contiguous'} | {'yes' if compiled else 'no'} | {first:.1f} | {1000 * step:.0f} | {clips_a_step / step:.1f} |",
                         flush=True,
                     )
 

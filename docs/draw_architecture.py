@@ -15,7 +15,15 @@ INK, QUIET, PAPER, LINE = "#1f2933", "#64748b", "#ffffff", "#cbd5e1"
 SHORT, LONG, SEAM = "#2563eb", "#0d9488", "#f59e0b"  # short-term path, long-term path, what a user may replace
 FLOORS = [
     ("6", "commands", [("cli/", "the only floor that imports Hydra", 5.0)]),
-    ("5", "at work", [("live/", "a camera's actions, second by second", 5.0), ("doctor/", "the machine's state", 5.0)]),
+    (
+        "5",
+        "at work",
+        [
+            ("live/", "a camera's actions", 3.4),
+            ("clusters/", "many machines, by Ray", 3.4),
+            ("doctor/", "the machine's state", 3.4),
+        ],
+    ),
     (
         "4",
         "running",

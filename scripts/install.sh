@@ -12,5 +12,6 @@ for stamp in ".venv/.installed$extras" ".venv/.installed[dev]"; do
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then exit 0; fi
 done
 echo "Installing into .venv (torch is large: some minutes the first time)..."
-.venv/bin/python -m pip install --disable-pip-version-check --quiet --editable ".$extras"
+# --no-compile: Python compiles a module when it is first imported; all of torch's and its kin's take two minutes.
+.venv/bin/python -m pip install --no-compile --disable-pip-version-check --quiet --editable ".$extras"
 echo "$want" > ".venv/.installed$extras"

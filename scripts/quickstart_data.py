@@ -75,7 +75,8 @@ def _objects(data: Path, banks: Path) -> dict[str, tuple[Path, list[str]]]:
 
 def _baseline_alone(data: Path) -> list[str]:
     """Show the baseline: `lfb-predict` makes a bank of the regions that it scores, here of clips and not of objects."""
-    return [f"ckpt_path={data.parent / 'train' / 'baseline' / 'checkpoints' / 'best.ckpt'}", "compare=null"]
+    checkpoint = data.parent / "train" / "baseline" / "checkpoints" / "best.ckpt"
+    return [f"ckpt_path={checkpoint}", "compare=null", "persons=none"]
 
 
 _GROUPS = {"mAP": ["mAP"], "short_term_mAP": ["groups", "short_term"], "long_term_mAP": ["groups", "long_term"]}

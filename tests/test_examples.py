@@ -90,7 +90,7 @@ def composed(monkeypatch, tmp_path):
 
 
 def missing_plugin(text):
-    return "hydra/launcher=ray" in text and importlib.util.find_spec("ray") is None
+    return "hydra/launcher=ray" in text and importlib.util.find_spec("hydra_plugins.hydra_ray_launcher") is None
 
 
 def test_examples_are_found():

@@ -40,6 +40,7 @@ FLOOR |= {
     "lightning": 4,
     "prediction": 4,
     "reporting": 4,
+    "clusters": 5,
     "live": 5,
     "doctor": 5,
     "cli": 6,

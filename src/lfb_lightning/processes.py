@@ -6,18 +6,21 @@ Lightning starts one process per device (a rank); a sweep starts one process per
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import signal
 import sys
 import threading
 import time
 from functools import cache
+from pathlib import Path
 from types import FrameType, TracebackType
 
 # Environment variables with the process id of the first rank of this machine, which started the other ranks, and of the
 # sweep that started this job.
 _FIRST_RANK = "LFB_FIRST_RANK"
 _SWEEP = "LFB_SWEEP"
+_CGROUPS = Path("/sys/fs/cgroup")
 _LOOK_SECONDS = 0.5
 _LEAVE_SECONDS = 3.0  # given to a process to end by itself before it is ended
 _LONGEST_FAREWELL = 10.0  # seconds from a signal to the end of the process
@@ -52,10 +55,45 @@ def follow_starter() -> None:
 
 
 def usable_cores() -> int:
-    """Return the number of cores that this process may run on; those of the machine where the system does not say."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS, Windows
+    """Return the number of cores that this process may use: of its affinity, and of its control groups' quota at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS, Windows
+    quota = cgroup_cores(own_cgroups())
+    return cores if quota is None else min(cores, max(1, math.floor(quota)))
+
+
+def own_cgroups(table: Path = Path("/proc/self/cgroup"), root: Path = _CGROUPS) -> list[Path]:
+    """Return the folders of this process's control groups, from its own up to the root."""
+    if not table.is_file():
+        return []
+    found = []
+    for line in table.read_text().splitlines():
+        controllers, path = line.split(":", 2)[1:]
+        top = root / controllers if controllers else root
+        own = top / path.lstrip("/")
+        found += [own, *(folder for folder in own.parents if folder.is_relative_to(top))]
+    return found
+
+
+def cgroup_cores(folders: list[Path]) -> float | None:
+    """Return the least quota of processor time among control groups, in cores; None without a limit."""
+    found = []
+    for folder in folders:
+        quota, period = (
+            words(folder / "cpu.max")
+            or [
+                *words(folder / "cpu.cfs_quota_us"),
+                *words(folder / "cpu.cfs_period_us"),
+            ]
+            or ["max", "1"]
+        )
+        if quota not in ("max", "-1"):
+            found.append(int(quota) / int(period))
+    return min(found, default=None)
+
+
+def words(path: Path) -> list[str]:
+    """Return the words of a small file; none of one that is not there."""
+    return path.read_text().split() if path.is_file() else []
 
 
 def environment_of_job() -> dict[str, str]:
@@ -79,6 +117,20 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="ends-with-parent", daemon=True).start()
+
+
+def end_soon(status: int) -> None:
+    """End this process some seconds from now if it has not ended by then.
+
+    Args:
+        status: Its exit status.
+    """
+
+    def leave() -> None:
+        time.sleep(_LONGEST_FAREWELL)
+        os._exit(status)
+
+    threading.Thread(target=leave, name="ends-soon", daemon=True).start()
 
 
 def serve(parent: int) -> None:

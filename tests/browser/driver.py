@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import websocket
@@ -135,13 +135,12 @@ def start(name, *, dark=False):
             )
         try:
             address = _chromium_address(log, folder) if name == "chromium" else _firefox_address(log)
-            socket = websocket.create_connection(address, timeout=SECONDS, suppress_origin=True)
-            browser = Browser(name, socket)
-            if name == "firefox":
-                browser.call("session.new", capabilities={})
-            browser.begin()
-            yield browser
-            socket.close()
+            with closing(websocket.create_connection(address, timeout=SECONDS, suppress_origin=True)) as socket:
+                browser = Browser(name, socket)
+                if name == "firefox":
+                    browser.call("session.new", capabilities={})
+                browser.begin()
+                yield browser
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -96,7 +96,7 @@ def test_primary_composes_and_binds(primary):
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_binds(group, option):
     primary = "test" if (group, option) in {("trainer", "inference"), ("callbacks", "progress")} else "train"
-    primary = "extract" if group == "objects" else primary
+    primary = "extract" if group in ("objects", "engine") else primary
     check_binds(compose(primary, f"{group}={option}"), primary)
 
 

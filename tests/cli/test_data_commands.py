@@ -10,6 +10,7 @@ import av
 import pytest
 
 from lfb_lightning.bank import FeatureBank, WindowSpec
+from lfb_lightning.video.packed_cache import packed_index
 
 pytestmark = pytest.mark.slow
 MINI = ["data=mini_ava", "data.last_second=920"]
@@ -65,6 +66,25 @@ def test_training_reads_the_cache_and_every_run_keeps_its_fingerprint(here, mini
     probes = json.loads((run_dir / "fingerprint.json").read_text())
     assert len(probes["train"]["probes"]) == len(probes["val"]["probes"]) == 8
     assert all("sha256" in probe for probe in probes["val"]["probes"].values())
+
+
+@pytest.mark.thorough
+def test_a_packed_cache_has_few_files_and_is_made_once(here, mini_dir, tmp_path):
+    cache = tmp_path / "cache"
+    settings = [*MINI, f"paths.data_dir={mini_dir}", f"data.cache_dir={cache}", "num_workers=0", "splits=[val]"]
+    here("cache", *settings)
+    before = {path.stem: path.read_bytes() for path in cache.glob("*.frames")}
+    packed = [*settings, "pack=true", "archive_mb=1"]
+    done = here("cache", *packed)
+    assert "0 videos cached, 3 there before, 0 failed" in done.stdout
+    index = packed_index(cache)
+    names = sorted(path.name for path in cache.iterdir() if not path.name.startswith("."))
+    assert names == [*(f"frames-{number:05d}.zip" for number in range(len(names) - 1)), "packed.safetensors"]
+    assert f"packed in {len(names) - 1} new archives" in done.stdout
+    parts = {name: index.part(name) for name, _ in index.entries()}
+    assert before == {name: part.path.read_bytes()[part.begin : part.begin + part.size] for name, part in parts.items()}
+    again = here("cache", *packed)
+    assert "0 videos cached, 3 there before, 0 failed" in again.stdout
 
 
 def test_a_test_averages_over_views(here, pipeline, tmp_path):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests import moto_server
 from tests.bank.packed_banks import files
 
 pytestmark = pytest.mark.slow
@@ -27,8 +28,28 @@ def test_extraction_packs_what_training_reads_and_unpack_gives_back(pipeline, he
     done = here("bank", "pack", f"folder={tmp_path / 'folder'}", f"to={tmp_path / 'packed'}")
     assert ", packed" in done.stdout
     assert files(tmp_path / "packed") == files(banks / "val")
-    nowhere = here("bank", "pack", f"folder={tmp_path / 'folder'}", "to=s3://bucket/val", fails=True)
-    assert "to=s3://bucket/val: is no folder" in nowhere.stderr
+    nowhere = here("bank", "unpack", f"folder={banks / 'val'}", "to=s3://bucket/val", fails=True)
+    assert "to=s3://bucket/val: is no folder; write into one, then `lfb-bank pack" in nowhere.stderr
     train = [*common, f"bank.dir={banks}", "fbo=nl", "fbo.latent_channels=16", "trainer.max_epochs=1"]
     here("train", *train, f"hydra.run.dir={tmp_path / 'run'}")
     assert 0 < json.loads((tmp_path / "run" / "metrics.json").read_text())["best_mAP"] < 1
+
+
+def test_extraction_uploads_its_bank_and_unpacking_fetches_it(pipeline, here, tmp_path, monkeypatch):
+    url, work = "s3://bucket/banks", tmp_path / "work"
+    monkeypatch.setenv("LFB_CACHE_DIR", str(tmp_path / "cache"))
+    extract = [*pipeline.overrides[:2], *pipeline.overrides[3:], "split=val", f"ckpt_path={pipeline.checkpoint}"]
+    extract += [f"bank.dir={url}", f"bank.work_dir={work}", f"hydra.run.dir={tmp_path / 'run'}"]
+    with moto_server.serving() as server:
+        server.make_bucket("bucket")
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        refused = here("extract", *extract, fails=True)
+        assert "an object store takes packed banks; set bank.pack=true" in refused.stderr
+        here("extract", *extract, "bank.pack=true")
+        assert list((work / "val").iterdir()) == []
+        again = here("extract", *extract, "bank.pack=true")
+        assert "is extracted and packed already" in again.stdout + again.stderr
+        assert "0 bad" in here("bank", "verify", f"folder={url}/val").stdout
+        here("bank", "unpack", f"folder={url}/val", f"to={tmp_path / 'folder'}")
+    assert files(tmp_path / "folder") == files(pipeline.bank_dir / "val")

@@ -168,7 +168,8 @@ def test_a_sweep_with_own_groups_trains_on_two_processes(own_groups, pipeline, c
             "ray",
             ["+hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.include_dashboard=false"],
             marks=pytest.mark.skipif(
-                importlib.util.find_spec("ray") is None, reason="lfb-lightning[ray] is not installed"
+                importlib.util.find_spec("hydra_plugins.hydra_ray_launcher") is None,
+                reason="lfb-lightning[ray] is not installed",
             ),
         ),
     ],

@@ -6,8 +6,8 @@ import torch
 from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import AvaDataset
 from lfb_lightning.datasets.ava.bank_keyframes import BankKeyframes
+from lfb_lightning.datasets.video_batches import refuse_outside
 from lfb_lightning.errors import InputError
-from lfb_lightning.lightning.datamodules.streamed_clips import refuse_outside
 from lfb_lightning.structures import Item, Keyframe
 from tests.models import golden
 

@@ -1,4 +1,4 @@
-"""What needs a CUDA device: half precision with loss scaling, batch norm statistics over two GPUs, and not waiting for it.
+"""What needs a CUDA device: half precision with loss scaling, batch norm over two GPUs, not waiting for it, equal banks.
 
 `test_syncs.py` counts the waits on a simulated device; here CUDA itself refuses them.
 """
@@ -93,3 +93,16 @@ def test_no_tested_batch_waits(asking_freely, pipeline, here, tmp_path):
 def test_no_extracted_batch_waits_but_for_the_one_before(asking_freely, pipeline, here, tmp_path):
     options = [f"bank.dir={tmp_path / 'bank'}", "split=val", "data.batch_size=8", *ONE_GPU, f"hydra.run.dir={tmp_path}"]
     here("extract", *pipeline.overrides, f"ckpt_path={pipeline.checkpoint}", *options, STRICT)
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16-mixed"])
+def test_a_bank_has_the_same_bytes_whoever_decodes(precision, pipeline, here, tmp_path):
+    banks = []
+    for workers in (0, 0, 2):
+        folder = tmp_path / str(len(banks))
+        options = [f"bank.dir={folder / 'bank'}", "split=val", "data.batch_size=8", f"data.num_workers={workers}"]
+        options += [f"trainer.precision={precision}", *ONE_GPU, f"hydra.run.dir={folder}"]
+        here("extract", *pipeline.overrides, f"ckpt_path={pipeline.checkpoint}", *options)
+        banks.append({path.name: path.read_bytes() for path in (folder / "bank" / "val").glob("*.safetensors")})
+    assert len(banks[0]) == 3
+    assert banks[0] == banks[1] == banks[2]

@@ -7,7 +7,8 @@ import sys
 import pytest
 import torch
 
-from lfb_lightning.lightning.datamodules.loader_workers import free_bytes, has_room
+from lfb_lightning.lightning.datamodules.loader_workers import free_bytes, has_room, useful_workers
+from lfb_lightning.processes import usable_cores
 from tests.cli.test_extraction import can_mount
 
 
@@ -23,6 +24,35 @@ from tests.cli.test_extraction import can_mount
 )
 def test_room_is_two_batches_a_worker(megabytes, free, senders, expected):
     assert has_room(round(megabytes * 1e6), round(free * 1e6), senders=senders) is expected
+
+
+@pytest.mark.parametrize(
+    ("most", "cores", "ranks", "videos", "gpu", "expected"),
+    [
+        (4, 16, 1, None, False, 4),
+        (4, 2, 1, None, False, 2),  # no more than cores
+        (4, 16, 8, None, True, 2),  # of which each rank has its share
+        (4, 4, 8, None, True, 1),  # and one worker at least
+        (0, 16, 1, None, True, 0),
+        (4, 16, 1, 3, False, 3),  # no more than videos
+        (4, 2, 1, 3, False, 2),
+        (4, 16, 1, 1, False, 0),  # the forward pass has the cores
+        (4, 16, 1, 1, True, 1),  # which a GPU leaves alone
+        (4, 16, 1, 0, False, 0),
+        (4, 16, 1, 0, True, 0),
+        (0, 16, 1, 1, True, 0),
+    ],
+)
+def test_more_workers_than_cores_or_videos_are_never_started(monkeypatch, most, cores, ranks, videos, gpu, expected):
+    monkeypatch.setattr("lfb_lightning.lightning.datamodules.loader_workers.usable_cores", lambda: cores)
+    assert useful_workers(most, ranks_here=ranks, videos=videos, beside_gpu=gpu) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(None, 6), (1.5, 1), (0.5, 1), (4.0, 4), (64.0, 6)])
+def test_usable_cores_are_those_of_affinity_and_quota(monkeypatch, quota, expected):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(6)), raising=False)
+    monkeypatch.setattr("lfb_lightning.processes.cgroup_cores", lambda groups: quota)
+    assert usable_cores() == expected
 
 
 def test_free_bytes_are_those_of_the_mount(monkeypatch):

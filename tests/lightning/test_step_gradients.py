@@ -1,15 +1,19 @@
 """A step's gradients are the mean over its persons, however they are spread over batches; a spoilt step changes nothing."""
 
 import json
+import tempfile
 
 import pytest
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_lightning import Callback
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.lightning.callbacks.last_checkpoint import LastCheckpoint
+from lfb_lightning.lightning.callbacks.stop_signals import StopSignals
 from lfb_lightning.lightning.modules.detection import DetectionTask
 from lfb_lightning.lightning.modules.optimization import Optimization
 from lfb_lightning.lightning.modules.step_gradients import StepGradients
@@ -40,6 +44,72 @@ def test_batches_of_any_sizes_add_up_to_one(sizes, seed):
     assert step.finish(parts.parameters())
     for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, atol=1e-6, rtol=1e-5)
+
+
+@pytest.fixture
+def one_rank(monkeypatch):
+    """A process group of this process alone; how often ranks exchanged something."""
+    exchanged = []
+    with tempfile.TemporaryDirectory() as folder:
+        dist.init_process_group("gloo", init_method=f"file://{folder}/group", rank=0, world_size=1)
+        all_reduce = dist.all_reduce
+        monkeypatch.setattr(dist, "all_reduce", lambda *a, **k: [exchanged.append(1), all_reduce(*a, **k)][1])
+        yield exchanged
+        dist.destroy_process_group()
+
+
+def test_the_wish_to_stop_travels_with_the_loss(one_rank):
+    layer, signals, task = torch.nn.Linear(2, 1), StopSignals(), pl.LightningModule()
+    task.carried_stop = step = StepGradients()
+    step.asked = lambda: signals.asked
+    for asked, batches in ((False, 1), (True, 2), (False, 1)):
+        for batch in range(batches):
+            signals.asked = asked and batch == 1
+            total = layer(torch.ones(1, 2)).sum()
+            step.add(total, torch.ones(()))
+            total.backward()
+        assert step.finish(layer.parameters())
+        assert signals.asked_after_step(task, torch.device("cpu")) is (batches == 2)
+    assert len(one_rank) == 4, "one exchange per batch and no other"
+    signals.asked = True
+    assert signals.asked_after_step(pl.LightningModule(), torch.device("cpu"))
+    assert len(one_rank) == 5, "another task has an exchange of its own"
+
+
+class Fitted(pl.LightningModule):
+    """A task that carries the wish to stop, as `DetectionTask` does."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+        self.carried_stop = StepGradients()
+
+    def training_step(self, batch, batch_index):
+        total = self.layer(batch).sum()
+        self.carried_stop.add(total, torch.ones(()))
+        return total
+
+    def on_before_optimizer_step(self, optimizer):
+        self.carried_stop.finish(self.parameters())
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's of torch
+def test_a_step_of_several_ranks_exchanges_once_beside_the_gradients(one_rank, tmp_path, monkeypatch):
+    monkeypatch.setattr(pl.Trainer, "world_size", 2)  # as far as Lightning's loop asks
+    broadcast = dist.broadcast
+    monkeypatch.setattr(dist, "broadcast", lambda *a, **k: [one_rank.append("broadcast"), broadcast(*a, **k)][1])
+    counts = {}
+    for callbacks in ([], [LastCheckpoint(dirpath=str(tmp_path))]):
+        one_rank.clear()
+        quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "max_epochs": 1}
+        trainer = pl.Trainer(accelerator="cpu", callbacks=callbacks, enable_checkpointing=bool(callbacks), **quiet)
+        trainer.fit(Fitted(), torch.utils.data.DataLoader(torch.ones(5, 2)))
+        counts[len(callbacks)] = (one_rank.count(1), one_rank.count("broadcast"))
+        assert "_broadcast_sigterm_tensor" not in vars(trainer.fit_loop.epoch_loop)
+    assert counts == {0: (5, 5), 1: (5, 0)}, "Lightning's own broadcast, which our signals make needless"
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

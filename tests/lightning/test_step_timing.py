@@ -72,7 +72,7 @@ def test_training_logs_the_parts_and_warns_of_waiting(pipeline, here, tmp_path):
     ]
     overrides += ["trainer.limit_train_batches=30", "trainer.log_every_n_steps=5", "trainer.limit_val_batches=1"]
     done = here("train", *overrides, f"hydra.run.dir={tmp_path}")
-    assert "went to waiting for data: raise data.num_workers (now 0)" in done.stdout
+    assert "went to waiting for data: raise data.num_workers (now 0;" in done.stdout
     assert "a step took" in done.stdout
     with next((tmp_path / "logs").rglob("metrics.csv")).open() as file:
         rows = [row for row in csv.DictReader(file) if row["time/step_ms"]]

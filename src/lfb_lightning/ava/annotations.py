@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Int64, UInt64
+from jaxtyping import Bool, Int, Int64, UInt8
 
 from lfb_lightning.ava.box_rules import BOX_COLUMNS, box_fault
 from lfb_lightning.ava.csv_rows import (
@@ -24,7 +24,8 @@ from lfb_lightning.ava.csv_rows import (
     parse_whole_rows,
     read_csv_blocks,
 )
-from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, keys_of, number_videos, stable_order
+from lfb_lightning.ava.equal_rows import narrowed, number_equal_rows
+from lfb_lightning.ava.keyframe_rows import KeyframeList, KeyframeRows, keyframe_keys, number_videos, stable_order
 from lfb_lightning.ava.label_map import LabelMap
 from lfb_lightning.clock import SECONDS, Clock
 from lfb_lightning.errors import InputError
@@ -34,11 +35,14 @@ from lfb_lightning.structures import GroundTruth, Keyframe
 COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "person_id"]
 _INTEGERS = ["timestamp", "action_id", "person_id"]
 _MOST_LABELS = 1 << 30  # bytes; AVA's take 30 MB
-_ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads bits
 
 
 class Annotations:
-    """Annotated persons by keyframe, and the flat rows that evaluation reads."""
+    """Annotated persons by keyframe, and the flat rows that evaluation reads.
+
+    What is kept at AVA's 80 actions is 51 bytes per person and 5 per row: a row is its person and its action, as the rest is
+    its person's.
+    """
 
     def __init__(self, rows: pd.DataFrame, label_map: LabelMap, empty: pd.DataFrame | None = None) -> None:
         """Take the rows of a file in any order.
@@ -48,43 +52,72 @@ class Annotations:
             label_map: The actions.
             empty: The keyframes without a person, `video_id` and `timestamp`.
         """
-        self.rows = rows
-        self.empty = rows.iloc[:0][COLUMNS[:2]] if empty is None else empty
         self.label_map = label_map
-        self._video_ids, videos = number_videos(self.moments["video_id"])
-        keys = keyframe_keys(videos, self.moments["timestamp"].to_numpy())
-        self._keys, self._empty_keys = keys[: len(rows)], keys[len(rows) :]
-
-    @cached_property
-    def moments(self) -> pd.DataFrame:
-        """List `video_id` and `timestamp` of all rows, those of two columns last."""
-        moments = self.rows[COLUMNS[:2]]
-        return pd.concat([moments, self.empty], ignore_index=True) if len(self.empty) else moments
+        moments = rows[COLUMNS[:2]]
+        if empty is not None and len(empty):
+            moments = pd.concat([moments, empty[COLUMNS[:2]]], ignore_index=True)
+        video_ids, videos = number_videos(moments["video_id"])
+        keys = keyframe_keys(videos, moments["timestamp"].to_numpy())
+        keys, self._empty_keys = keys[: len(rows)], np.sort(keys[len(rows) :])
+        order = stable_order(keys)
+        columns = [rows[name].to_numpy()[order] for name in [*BOX_COLUMNS, "person_id"]]
+        person_of_row, first_rows = number_equal_rows([keys[order], *columns])
+        self._boxes = np.stack([column[first_rows].astype(np.float64) for column in columns[:4]], axis=1)
+        self._person_ids: Int64[np.ndarray, " P"] = columns[4][first_rows].astype(np.int64)
+        self._person_of_row = np.empty(len(rows), dtype=np.int32)
+        self._person_of_row[order] = person_of_row
+        self._actions = narrowed(rows["action_id"].to_numpy())
+        self._labels = self._packed_labels()
+        self.persons = KeyframeRows(video_ids, keys[order][first_rows], self._empty_keys)
 
     @property
-    def keyframes(self) -> list[Keyframe]:
+    def rows(self) -> pd.DataFrame:
+        """Make the rows as they were read: columns of their own, which are not kept."""
+        persons = self._person_of_row
+        table = self._moments(np.repeat(np.arange(len(self.persons)), self.persons.counts)[persons])
+        boxes = {name: self._boxes[persons, corner] for corner, name in enumerate(BOX_COLUMNS)}
+        rest = {"action_id": self._actions.astype(np.int64), "person_id": self._person_ids[persons]}
+        return table.assign(**boxes, **rest)
+
+    @property
+    def empty(self) -> pd.DataFrame:
+        """Make the rows of two columns, each once: the keyframes without a person."""
+        return self._moments(np.searchsorted(self.persons.keys, np.unique(self._empty_keys)))
+
+    @property
+    def moments(self) -> pd.DataFrame:
+        """Make `video_id` and `timestamp` of all rows, those of two columns last."""
+        return pd.concat([self.rows[COLUMNS[:2]], self.empty], ignore_index=True)
+
+    def _moments(self, places: Int[np.ndarray, " N"]) -> pd.DataFrame:
+        names = pd.Index(self.persons.video_ids, dtype=object)
+        ids = pd.Categorical.from_codes(self.persons.videos[places], categories=names)
+        return pd.DataFrame({"video_id": ids, "timestamp": self.persons.timestamps[places]})
+
+    @property
+    def keyframes(self) -> KeyframeList:
         """Annotated keyframes, sorted by video and time."""
         return self.persons.keyframes
 
     @property
+    def num_rows(self) -> int:
+        """The number of rows with a person."""
+        return len(self._person_of_row)
+
+    @property
     def num_persons(self) -> int:
         """The number of annotated persons, over all keyframes."""
-        return len(self._tables[0])
+        return len(self._boxes)
 
     @property
     def boxes(self) -> np.ndarray:
         """Every annotated box, `[P, 4]` normalized xyxy, in the order of `persons`."""
-        return self._tables[0]
+        return self._boxes
 
     @property
     def persons_by_action(self) -> Int64[np.ndarray, " A"]:
         """Count the persons that show each action, by its id."""
-        return self._tables[1].sum(axis=0)
-
-    @property
-    def persons(self) -> KeyframeRows:
-        """Which rows of `boxes` are a keyframe's."""
-        return self._tables[2]
+        return self._unpacked(slice(None)).sum(axis=0)
 
     @cached_property
     def labeled(self) -> Bool[np.ndarray, " K"]:
@@ -92,40 +125,49 @@ class Annotations:
         filled = self.persons.counts > 0
         labeled = np.zeros(len(filled), dtype=bool)
         if self.num_persons:
-            labeled[filled] = np.logical_or.reduceat(self._tables[1].any(axis=1), self.persons.starts[filled])
+            labeled[filled] = np.logical_or.reduceat(self._labels.any(axis=1), self.persons.starts[filled])
         return labeled
 
     def __getitem__(self, keyframe: Keyframe) -> GroundTruth:
         """Give the persons of a keyframe; none for one without annotation."""
-        boxes, labels, persons = self._tables
-        rows = persons.rows(keyframe)
-        return GroundTruth(boxes=boxes[rows], labels=labels[rows])
+        rows = self.persons.rows(keyframe)
+        return GroundTruth(boxes=self._boxes[rows], labels=self._unpacked(rows))
 
     def __contains__(self, keyframe: Keyframe) -> bool:
         return keyframe in self.persons
 
     def without(self, excluded: frozenset[Keyframe]) -> Annotations:
         """Copy the annotations without the rows of the excluded keyframes."""
-        keys = keys_of(excluded, self._video_ids)
-        kept, kept_empty = ~np.isin(self._keys, keys), ~np.isin(self._empty_keys, keys)
-        if kept.all() and kept_empty.all():
+        left_out = self.persons.found_in(excluded)
+        if not left_out.any():
             return self
-        return Annotations(self.rows[kept].reset_index(drop=True), self.label_map, self.empty[kept_empty])
+        kept_empty = ~np.isin(self._empty_keys, self.persons.keys[left_out])
+        kept = np.repeat(~left_out, self.persons.counts)
+        kept_rows = kept[self._person_of_row]
+        copy = object.__new__(Annotations)
+        copy.label_map = self.label_map
+        copy._boxes, copy._person_ids, copy._labels = self._boxes[kept], self._person_ids[kept], self._labels[kept]
+        copy._person_of_row = (np.cumsum(kept, dtype=np.int32) - 1)[self._person_of_row[kept_rows]]
+        copy._actions = self._actions[kept_rows]
+        copy._empty_keys = self._empty_keys[kept_empty]
+        keys = np.repeat(self.persons.keys, self.persons.counts)[kept]
+        copy.persons = KeyframeRows(self.persons.video_ids, keys, copy._empty_keys)
+        return copy
 
-    @cached_property
-    def _tables(self) -> tuple[np.ndarray, np.ndarray, KeyframeRows]:
-        order = stable_order(self._keys)
-        keys = self._keys[order]
-        columns = [self.rows[name].to_numpy()[order] for name in [*BOX_COLUMNS, "person_id"]]
-        person_of_row = _number_equal_rows([keys, *columns])
-        first_rows = np.full(int(person_of_row.max(initial=-1)) + 1, len(keys))
-        first_rows[person_of_row[::-1]] = np.arange(len(keys))[::-1]
-        boxes = np.stack([column[first_rows].astype(np.float64) for column in columns[:4]], axis=1)
-        labels = np.zeros((len(first_rows), self.label_map.num_columns), dtype=bool)
-        actions = self.rows["action_id"].to_numpy()[order]
-        listed = np.isin(actions, self.label_map.ids)
-        labels[person_of_row[listed], actions[listed]] = True
-        return boxes, labels, KeyframeRows(self._video_ids, keys[first_rows], self._empty_keys)
+    def _packed_labels(self) -> UInt8[np.ndarray, "P bytes"]:
+        """Eight columns of labels to a byte, some persons at a time: all of them as they are would be 34 MB for AVA."""
+        width = -(-self.label_map.num_columns // 8)
+        labels = np.zeros(self.num_persons * width, dtype=np.uint8)
+        listed = np.isin(self._actions, self.label_map.ids)
+        actions = self._actions[listed].astype(np.int64)
+        places = self._person_of_row[listed].astype(np.int64) * width + actions // 8
+        bits = (0x80 >> actions % 8).astype(np.uint8)
+        for bit in np.unique(bits):  # of equal bits, a place that is repeated is set once
+            labels[places[bits == bit]] |= bit
+        return labels.reshape(-1, width)
+
+    def _unpacked(self, rows: slice) -> Bool[np.ndarray, "P A"]:
+        return np.unpackbits(self._labels[rows], axis=1, count=self.label_map.num_columns).view(bool)
 
 
 def read_annotations(path: str | Path, label_map: LabelMap, *, clock: Clock = SECONDS) -> Annotations:
@@ -151,7 +193,7 @@ def read_annotations(path: str | Path, label_map: LabelMap, *, clock: Clock = SE
     if fault is not None:
         place, text = fault
         raise InputError(f"annotations {path}, {name_row(path, int(rows.index[place]))}: {text}.")
-    return Annotations(rows.reset_index(drop=True), label_map, empty)
+    return Annotations(rows, label_map, empty)
 
 
 def no_annotations(label_map: LabelMap) -> Annotations:
@@ -187,23 +229,3 @@ def write_annotations(
             corners = ",".join(f"{value:.3f}" for value in box)
             second = clock.text(keyframe.timestamp)
             file.write(f"{keyframe.video_id},{second},{corners},{action_id},{person_id}\n".encode())
-
-
-def _number_equal_rows(columns: list[np.ndarray]) -> Int64[np.ndarray, " N"]:
-    """A number for each row, the same for rows equal in every column, counted by first appearance.
-
-    Through a 64-bit hash, seven times quicker than grouping by seven columns; should two different rows share a hash,
-    they are grouped by the columns after all.
-    """
-    mixed: UInt64[np.ndarray, " N"] = np.zeros(len(columns[0]), dtype=np.uint64)
-    for column in columns:
-        bits = (column + 0.0 if column.dtype.kind == "f" else column.astype(np.int64)).view(np.uint64)  # + 0.0: no -0.0
-        mixed = (mixed ^ bits) * _ODD
-        mixed ^= mixed >> np.uint64(29)
-    numbers = pd.factorize(mixed)[0].astype(np.int64)
-    first = np.full(int(numbers.max(initial=-1)) + 1, len(numbers))
-    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
-    if all(bool((column == column[first[numbers]]).all()) for column in columns):
-        return numbers
-    table = pd.DataFrame(dict(enumerate(columns)))
-    return table.groupby(list(table.columns), sort=False).ngroup().to_numpy()

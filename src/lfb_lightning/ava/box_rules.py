@@ -8,9 +8,13 @@ tool does. So are boxes without area, which rounding to three decimals makes of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+
+from lfb_lightning.errors import InputError
 
 BOX_COLUMNS = ["x1", "y1", "x2", "y2"]
 OVERSHOOT = 0.01
@@ -40,6 +44,19 @@ def box_fault(corners: Sequence[np.ndarray], *, remedy: str = DIVIDE) -> tuple[i
     if not np.isfinite(box).all():
         return row, f"box {box}, expected finite numbers within 0..1"
     return row, f"box {box} is not within 0..1; expected fractions of the picture: {remedy}"
+
+
+def refuse_faulty(rows: pd.DataFrame, path: Path, name: Callable[[int], str], remedy: str = DIVIDE) -> None:
+    """Raise InputError for the first row, as `name` calls it, with a box or a score that nobody can use."""
+    scored = np.isfinite(rows["score"].to_numpy())
+    if not scored.all():
+        place = int(np.flatnonzero(~scored)[0])
+        raise InputError(
+            f"proposals {path}, {name(place)}: score is {rows['score'].iloc[place]}, expected a finite number."
+        )
+    fault = box_fault([rows[column].to_numpy() for column in BOX_COLUMNS], remedy=remedy)
+    if fault is not None:
+        raise InputError(f"proposals {path}, {name(fault[0])}: {fault[1]}.")
 
 
 def are_pixels(boxes: np.ndarray) -> np.ndarray:

@@ -11,23 +11,19 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool
 from pandas.api.types import union_categoricals
 
+from lfb_lightning.ava.csv_blocks import parse_block, whole_numbers
 from lfb_lightning.ava.csv_shape import BLOCK_BYTES, check_shape, is_misshapen
 from lfb_lightning.clock import SECONDS, Clock
 from lfb_lightning.errors import InputError
 
-# pandas 3 reads every float exactly; before, only this parser did.
-_EXACT: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
-_BEYOND = "beyond the last column"
 _BLOCK_ROWS = 1 << 17
 
 
@@ -106,7 +102,7 @@ def parse_whole_blocks(
     with Path(path).open("rb") as file, ThreadPoolExecutor(2) as pool, _losses_as_errors():
         while True:
             if block := file.read(BLOCK_BYTES):
-                waiting.append(pool.submit(_parse, BytesIO(block + file.readline()), columns, integers, clock))
+                waiting.append(pool.submit(parse_block, block + file.readline(), columns, integers, clock))
             elif not waiting:
                 return True
             if not block or len(waiting) > 2:  # parsed blocks do not pile up
@@ -121,41 +117,6 @@ def _losses_as_errors() -> Iterator[None]:
     with warnings.catch_warnings():  # of the process: entered by one thread only
         warnings.simplefilter("error", pd.errors.ParserWarning)
         yield
-
-
-def _parse(source: BytesIO, columns: list[str], integers: Sequence[str], clock: Clock) -> pd.DataFrame | None:
-    types: dict[str, Any] = dict.fromkeys([*columns[1:], _BEYOND], "float64")
-    types[columns[0]] = str  # pandas would make numbers of ids such as 0123 in a categorical
-    try:
-        rows = pd.read_csv(
-            source,
-            header=None,
-            names=[*columns, _BEYOND],
-            index_col=False,
-            dtype=types,
-            keep_default_na=False,
-            na_values={_BEYOND: [""]},
-            **_EXACT,
-        )
-    except (ValueError, OverflowError, pd.errors.ParserError, pd.errors.ParserWarning):
-        return None
-    return _whole(rows, columns, integers, clock)
-
-
-def _whole(rows: pd.DataFrame, columns: list[str], integers: Sequence[str], clock: Clock) -> pd.DataFrame | None:
-    if rows[_BEYOND].notna().any() or (rows[columns[0]] == "").any():
-        return None
-    for column in columns[1:]:
-        values = rows[column].to_numpy()
-        if not np.isfinite(values).all():
-            return None
-        if column in integers:
-            whole, are_whole = _integers(values, column, clock)
-            if not are_whole.all():
-                return None
-            rows[column] = whole
-    rows[columns[0]] = rows[columns[0]].astype("category")
-    return rows[columns]
 
 
 def read_csv_blocks(
@@ -212,7 +173,7 @@ def numbers(
     bad = ~np.isfinite(values)
     whole = values
     if integer and not bad.any():
-        whole, are_whole = _integers(values, column, clock)
+        whole, are_whole = whole_numbers(values, column, clock)
         bad = ~are_whole
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -229,11 +190,3 @@ def name_row(path: str | Path, place: int) -> str:
     with Path(path).open(encoding="utf-8", errors="replace") as lines:  # text: a \r alone ends a line too
         rows = (number for number, line in enumerate(lines, 1) if line.strip())
         return f"row {next(islice(rows, place, None), place + 1)}"
-
-
-def _integers(values: np.ndarray, column: str, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
-    """Convert numbers to int64 (seconds to their ticks), and say which of them are whole (have a tick)."""
-    if column == "timestamp":
-        return clock.ticks(values)
-    are_whole = (values % 1 == 0) & (np.abs(values) < 2**53)
-    return np.where(are_whole, values, 0).astype(np.int64), are_whole

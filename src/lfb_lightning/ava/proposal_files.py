@@ -15,33 +15,26 @@ whose corners are the wrong way round, a score that is no number and a second ou
 from __future__ import annotations
 
 import re
-import reprlib
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int64
 
-from lfb_lightning.ava.box_rules import BOX_COLUMNS, DIVIDE, OVERSHOOT, box_fault
+from lfb_lightning.ava.box_rules import BOX_COLUMNS, OVERSHOOT, refuse_faulty
 from lfb_lightning.ava.csv_rows import join_blocks, name_row, number_columns, parse_whole_rows, read_csv_blocks
+from lfb_lightning.ava.dense_proposals import rows_of_dense, rows_of_runs
 from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.array_pickle import load_arrays
+from lfb_lightning.files.array_pickle import load_arrays, load_joined_arrays
 from lfb_lightning.files.json_file import read_json
 
 CSV_COLUMNS = ["video_id", "timestamp", "x1", "y1", "x2", "y2", "label", "score"]
 _KEPT_COLUMNS = [name for name in CSV_COLUMNS if name != "label"]
-_ODD_ENTRY = (
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    OverflowError,
-)  # of what stands in a file that is not a form
-_MOST_BOXES = 5_000_000  # in a pickle, before any threshold; AVA's dense proposals of 203,626 keyframes are 2 million
+# The exceptions of what stands in a file that is not a form.
+_ODD_ENTRY = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 _NAMED_IMAGE = re.compile(r"^(?P<video>.+?)[,/_](?P<second>\d+)(?:\.\w+)?$")
 
 
@@ -52,18 +45,23 @@ def rows_of_csv(path: Path, clock: Clock) -> pd.DataFrame:
         tables = read_csv_blocks(path, CSV_COLUMNS, what="proposals")
         rows = join_blocks(number_columns(table[_KEPT_COLUMNS], path, ["timestamp"], clock) for table in tables)
     rows = rows[_KEPT_COLUMNS]
-    _refuse_faults(rows, path, lambda place: name_row(path, int(rows.index[place])))
+    refuse_faulty(rows, path, lambda place: name_row(path, int(rows.index[place])))
     return rows.drop_duplicates(ignore_index=True)  # one row per transferred label: the same box again
 
 
 def rows_of_pickle(path: Path, clock: Clock) -> pd.DataFrame:
     """Read FAIR's dense pickle or ACAR's."""
-    content = load_arrays(path, what="proposals")
+    content, runs = load_joined_arrays(path, what="proposals")
+    if runs:
+        rows = rows_of_runs(path, content, runs, clock)
+        if rows is not None:
+            return rows
+        content = load_arrays(path, what="proposals")
     if isinstance(content, dict):
-        return _rows_of_dense(path, content, clock)
+        return rows_of_dense(path, content, clock)
     if isinstance(content, tuple | list) and len(content) == 2 and isinstance(content[0], list):
         rows = _table(_acar_rows(path, content[0], clock))
-        _refuse_faults(rows, path, lambda place: f"clip '{_keyframe(rows, place, clock)}'")
+        refuse_faulty(rows, path, lambda place: f"clip '{_keyframe(rows, place, clock)}'")
         return rows
     raise InputError(
         f"proposals {path}: holds a {type(content).__name__}, expected a dict of 'VIDEO,0902' -> boxes, or a pair of clips "
@@ -86,54 +84,8 @@ def rows_of_json(path: Path, images: Path | None, clock: Clock) -> pd.DataFrame:
     remedy = (
         "is bbox x, y, width and height in pixels, of a picture as large as 'images' says? Clip what reaches outside"
     )
-    _refuse_faults(rows, path, lambda place: f"detection {place} ('{_keyframe(rows, place, clock)}')", remedy)
+    refuse_faulty(rows, path, lambda place: f"detection {place} ('{_keyframe(rows, place, clock)}')", remedy)
     return rows
-
-
-def _rows_of_dense(path: Path, content: dict[Any, Any], clock: Clock) -> pd.DataFrame:
-    names = list(content)
-    keys = [str(key).rpartition(",") for key in names]
-    ticks = _dense_ticks(path, keys, clock)
-    count = sum(value.size for value in content.values() if isinstance(value, np.ndarray)) // 5
-    if count > _MOST_BOXES:
-        raise InputError(f"proposals {path}: {count} boxes, expected at most {_MOST_BOXES}; split the file.")
-    try:
-        arrays = [np.asarray(value).astype(np.float64, casting="same_kind", copy=False) for value in content.values()]
-    except (TypeError, ValueError) as error:
-        raise InputError(f"proposals {path}: a key holds no array of numbers ({error}), expected [P, 5].") from error
-    for key, boxes in zip(names, arrays, strict=True):
-        if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 5):
-            raise InputError(f"proposals {path}: key {reprlib.repr(key)} has shape {boxes.shape}, expected [P, 5].")
-    counts = [len(boxes) if boxes.size else 0 for boxes in arrays]
-    filled = [boxes for boxes in arrays if boxes.size]
-    values = np.concatenate(filled) if filled else np.zeros((0, 5))
-    number: dict[str, int] = {}
-    videos = np.array([number.setdefault(name, len(number)) for name, _, _ in keys], dtype=np.int64)
-    ids = pd.Categorical.from_codes(np.repeat(videos, counts), categories=pd.Index(list(number), dtype=object))
-    columns = {name: values[:, index] for index, name in enumerate([*BOX_COLUMNS, "score"])}
-    rows = pd.DataFrame({"video_id": ids, "timestamp": np.repeat(ticks, counts), **columns})
-    ends = np.cumsum(counts)
-    _refuse_faults(
-        rows, path, lambda place: f"key {reprlib.repr(names[int(np.searchsorted(ends, place, side='right'))])}"
-    )
-    return rows
-
-
-def _dense_ticks(path: Path, keys: list[tuple[str, str, str]], clock: Clock) -> Int64[np.ndarray, " K"]:
-    try:
-        ticks, on = clock.ticks(np.array([float(second) for _, _, second in keys], dtype=np.float64))
-        if all(separator and "_" not in second for _, separator, second in keys) and on.all():
-            return ticks
-    except ValueError:
-        pass  # named below
-    for key in keys:
-        try:
-            clock.tick(key[2] if key[1] else "nothing")
-        except ValueError as error:
-            raise InputError(
-                f"proposals {path}: key {''.join(key)[:80]!r}, expected 'VIDEO,0902' ({error})."
-            ) from error
-    raise AssertionError("a faulty key was not found again")
 
 
 def _acar_rows(path: Path, clips: list[Any], clock: Clock) -> Iterable[tuple[Any, ...]]:
@@ -218,19 +170,6 @@ def _table(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
     columns = {name: values[:, index] for index, name in enumerate([*BOX_COLUMNS, "score"])}
     timestamps = np.array(seconds, dtype=np.int64)
     return pd.DataFrame({"video_id": pd.Series(videos, dtype=object), "timestamp": timestamps, **columns})
-
-
-def _refuse_faults(rows: pd.DataFrame, path: Path, name: Callable[[int], str], remedy: str = DIVIDE) -> None:
-    """Raise InputError for the first row, as `name` calls it, with a box or a score that nobody can use."""
-    scored = np.isfinite(rows["score"].to_numpy())
-    if not scored.all():
-        place = int(np.flatnonzero(~scored)[0])
-        raise InputError(
-            f"proposals {path}, {name(place)}: score is {rows['score'].iloc[place]}, expected a finite number."
-        )
-    fault = box_fault([rows[column].to_numpy() for column in BOX_COLUMNS], remedy=remedy)
-    if fault is not None:
-        raise InputError(f"proposals {path}, {name(fault[0])}: {fault[1]}.")
 
 
 def _keyframe(rows: pd.DataFrame, place: int, clock: Clock) -> str:

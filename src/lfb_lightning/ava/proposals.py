@@ -14,7 +14,7 @@ from jaxtyping import Float64
 
 from lfb_lightning.ava.box_rules import BOX_COLUMNS
 from lfb_lightning.ava.collector import paused_collector
-from lfb_lightning.ava.keyframe_rows import KeyframeRows, keyframe_keys, number_videos
+from lfb_lightning.ava.keyframe_rows import KeyframeList, KeyframeRows, keyframe_keys, number_videos
 from lfb_lightning.ava.proposal_files import rows_of_csv, rows_of_json, rows_of_pickle
 from lfb_lightning.clock import SECONDS, Clock
 from lfb_lightning.errors import InputError
@@ -47,7 +47,7 @@ class ProposalTable:
         return self._scores
 
     @property
-    def keyframes(self) -> list[Keyframe]:
+    def keyframes(self) -> KeyframeList:
         """List the keyframes with at least one proposal of any score, sorted by video and time."""
         return self.persons.keyframes
 

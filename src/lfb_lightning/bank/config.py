@@ -9,10 +9,10 @@ from typing import Literal, get_args
 
 from lfb_lightning.bank.cells import doubling_edges, even_edges
 from lfb_lightning.bank.precision import Precision, stored_dtype
-from lfb_lightning.bank.url import Url, place_of
 from lfb_lightning.bank.window import Placement, Selection, WindowSpec
 from lfb_lightning.clock import exact
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Url, place_of
 from lfb_lightning.ranges import refuse_unknown
 
 Layout = Literal["grid", "packed", "strided", "hierarchical"]
@@ -40,6 +40,7 @@ class BankConfig:
     strict: bool = False
     on_error: Literal["skip", "stop"] = "skip"
     pack: bool = False
+    work_dir: str = "banks/unpacked"
     others: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,6 +72,27 @@ class BankConfig:
                 f"+bank.others.{name}=<its folder, which holds a folder per split>."
             )
         return place_of(self.dir if name is None else self.others[name]) / split
+
+    def folder_to_write(self, split: str) -> Path:
+        """Give the folder in which a split's bank is written, a file per video.
+
+        It is that of `bank.dir`, else, where that is a URL, one in `bank.work_dir`, whose bank is then packed to the URL.
+
+        Raises:
+            InputError: `bank.dir` is a URL and `bank.pack` is not set.
+        """
+        folder = self.folder(split)
+        if isinstance(folder, Path):
+            return folder
+        if not self.pack:
+            raise InputError(
+                f"bank.dir={self.dir}: an object store takes packed banks; set bank.pack=true, which writes a file per video "
+                f"below bank.work_dir={self.work_dir} first."
+            )
+        work = place_of(self.work_dir)
+        if isinstance(work, Url):
+            raise InputError(f"bank.work_dir={self.work_dir}: expected a folder on this machine.")
+        return work / split
 
     def folder_to_read(self, split: str, name: str | None = None) -> Path | Url:
         """Give the folder of a split's bank as `folder` does; one of `bank.others` must be there.

@@ -20,11 +20,11 @@ from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
 from lfb_lightning.bank.packed.form import PackedIndex
 from lfb_lightning.bank.precision import Precision
 from lfb_lightning.bank.provenance import ADDED, Provenance
-from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VideoEntry, write_videos
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
 from lfb_lightning.files.json_file import parse_json_object
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.files.safetensors_header import read_tensor
 
 _VERSION = 3
@@ -136,6 +136,12 @@ class Manifest:
 
     def write(self, folder: Path) -> Path:
         """Write the manifest under a temporary name, then rename it."""
+        path = folder / MANIFEST
+        write_durably(path, self.content())
+        return path
+
+    def content(self) -> bytes:
+        """Give what its file holds."""
         made = self.provenance.content()
         version = _VERSION_OF_CLOCKS if made.keys() & ADDED else _VERSION
         content = {"format": version, **asdict(self), "provenance": made}
@@ -143,9 +149,7 @@ class Manifest:
             del content["packed"]
         else:
             content["format"] = _VERSION_OF_PACKED
-        path = folder / MANIFEST
-        write_durably(path, json.dumps(content, sort_keys=True, indent=1, default=dict).encode())
-        return path
+        return json.dumps(content, sort_keys=True, indent=1, default=dict).encode()
 
 
 def statistics(

@@ -16,9 +16,9 @@ from torch import Tensor
 from lfb_lightning.bank.layout import VideoMetadata
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.stored_video import StoredVideo, checksum, store_video
-from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_rows import RowRange
 from lfb_lightning.bank.video_table import VideoEntry
+from lfb_lightning.files.objects.url import Url
 
 
 class BankRows(NamedTuple):

@@ -9,9 +9,9 @@ from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.packed.remote import RemoteStore
 from lfb_lightning.bank.packed.store import FolderStore
 from lfb_lightning.bank.packed.videos import PackedVideos
-from lfb_lightning.bank.url import Url, place_of
 from lfb_lightning.bank.video_rows import FolderVideos, Videos
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Url, place_of
 
 
 def open_videos(folder: str | Path | Url) -> tuple[Manifest, Videos]:
@@ -37,7 +37,7 @@ def _open_remote(url: Url) -> tuple[Manifest, Videos]:
     manifest = Manifest.parse(store.object(MANIFEST), url)
     if manifest.packed is None:
         raise InputError(
-            f"bank {url}: is one of a file per video; an object store needs a packed one: lfb-bank pack folder=<it> to=<new "
-            "folder>, and upload that."
+            f"bank {url}: is one of a file per video; an object store needs a packed one: lfb-bank pack folder=<it "
+            "on a disk> to=<another URL>."
         )
     return manifest, PackedVideos(store, manifest)

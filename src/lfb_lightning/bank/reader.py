@@ -22,11 +22,12 @@ from lfb_lightning.bank.memory import BankRows, hold
 from lfb_lightning.bank.opening import open_videos
 from lfb_lightning.bank.precision import decode, stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo
-from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_rows import RowRange, Videos
 from lfb_lightning.bank.video_table import VideoEntry
 from lfb_lightning.bank.window import WindowSpec
+from lfb_lightning.bank.window_memory import WindowMemory
 from lfb_lightning.clock import Clock, exact
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.structures import BankWindow, Keyframe
 
 
@@ -45,6 +46,7 @@ class FeatureBank:
         self.clock = clock or manifest.provenance.clock
         self._bank_clock = manifest.provenance.clock
         self._videos = videos
+        self._memory = WindowMemory()
 
     @classmethod
     def open(cls, folder: str | Path | Url, *, clock: Clock | None = None) -> FeatureBank:
@@ -157,8 +159,8 @@ class FeatureBank:
             `features [B, S, C]` as stored and `mask [B, S]`. A video that is not in the bank, or a moment without features,
             leaves its slots empty.
         """
-        num_slots = len(keyframes) * spec.slots
-        features = torch.zeros(num_slots, self.channels, dtype=self.dtype, pin_memory=pin_memory)
+        num_slots, shape = len(keyframes) * spec.slots, (len(keyframes), spec.slots)
+        features = self._memory.rows(num_slots, self.channels, self.dtype, pin_memory=pin_memory)
         mask = torch.zeros(num_slots, dtype=torch.bool)
         scales = torch.zeros(num_slots) if self.dtype == torch.int8 else None
         target = features.view(torch.uint8).numpy()
@@ -167,15 +169,11 @@ class FeatureBank:
         for (video, low, high, chosen, slots), block in zip(parts, blocks, strict=True):
             mask.numpy()[slots] = True
             target[slots] = block if len(chosen) == len(block) else block[chosen]
-            if scales is not None:
-                assert video.scales is not None
+            if scales is not None and video.scales is not None:  # both, of int8
                 scales.numpy()[slots] = video.scales[low:high][chosen]
-        shape = (len(keyframes), spec.slots)
-        return BankWindow(
-            features=features.view(*shape, self.channels),
-            mask=mask.view(shape),
-            scales=None if scales is None else scales.view(shape),
-        )
+        target[~mask.numpy()] = 0
+        scales = None if scales is None else scales.view(shape)
+        return BankWindow(features=features.view(*shape, self.channels), mask=mask.view(shape), scales=scales)
 
     def window_rows(
         self,

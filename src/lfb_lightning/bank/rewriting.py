@@ -15,6 +15,7 @@ from lfb_lightning.bank.precision import stored_dtype
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.bank.writer import BankWriter
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Url
 
 Tracker = Callable[[Sequence[str]], Iterable[str]]  # shows progress over video ids
 
@@ -135,9 +136,9 @@ def deal_videos(bank: FeatureBank, parts: int) -> list[list[str]]:
     return groups
 
 
-def refuse_other_videos(to: Path, video_ids: Collection[str]) -> None:
+def refuse_other_videos(to: Path | Url, video_ids: Collection[str]) -> None:
     """A manifest names all videos of its bank: writing some of them there would take it from the others."""
-    if (to / MANIFEST).is_file():
+    if isinstance(to, Url) or (to / MANIFEST).is_file():
         others = sorted(FeatureBank.open(to).videos.keys() - set(video_ids))
         if others:
             raise InputError(

@@ -15,9 +15,9 @@ from lfb_lightning.bank.layout import SUFFIX, VideoMetadata, file_name, read_hea
 from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.precision import stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo, read_video
-from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_table import VideoEntry, read_videos
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.files.safetensors_header import TensorSpan, read_tensor
 
 _KEPT_VIDEOS = 1024

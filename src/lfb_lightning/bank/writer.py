@@ -18,9 +18,9 @@ from lfb_lightning.bank.layout import MANIFEST, VideoMetadata, file_name, read_h
 from lfb_lightning.bank.manifest import Manifest, Provenance
 from lfb_lightning.bank.precision import stored_dtype
 from lfb_lightning.bank.stored_video import StoredVideo, checksum, store_video
-from lfb_lightning.bank.url import Url
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned, write_durably
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.files.safetensors_header import read_tensor
 
 
@@ -38,7 +38,7 @@ class BankWriter:
     def __init__(self, folder: str | Path | Url, provenance: Provenance) -> None:
         if isinstance(folder, Url) or "://" in str(folder):
             raise InputError(
-                f"bank {folder}: is no folder; write the bank into one, lfb-bank pack it, and upload the packed one."
+                f"bank {folder}: is no folder; write the bank into one, then `lfb-bank pack folder=<it> to={folder}`."
             )
         self.folder = Path(folder)
         self.provenance = provenance

@@ -16,12 +16,12 @@ from lfb_lightning.bank.packed.packing import pack, unpack
 from lfb_lightning.bank.pickled_bank import PickledBank, export_bank, read_video_names
 from lfb_lightning.bank.rewriting import convert, deal_videos, merge, pick
 from lfb_lightning.bank.summary import summarize
-from lfb_lightning.bank.url import Url, place_of
 from lfb_lightning.bank.verify import verify
 from lfb_lightning.cli.actions import launch_action
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_json
+from lfb_lightning.files.objects.url import Url, place_of
 from lfb_lightning.models import load_detector, state_digest
 from lfb_lightning.viz.bank_report import draw_bank_report
 
@@ -130,7 +130,8 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
 
 def pack_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Write a bank as a packed one; returns the exit status."""
-    return _wrote(cfg.to, pack(FeatureBank.open(cfg.folder), _folder(cfg.to), shard_mb=cfg.shard_mb, track=_track))
+    bank, to = FeatureBank.open(cfg.folder), place_of(cfg.to)
+    return _wrote(cfg.to, pack(bank, to, shard_mb=cfg.shard_mb, track=_track))
 
 
 def unpack_bank(cfg: DictConfig, run_dir: Path) -> int:
@@ -185,7 +186,7 @@ def _wrote(to: str | Path, manifest: Manifest) -> int:
 def _folder(to: str) -> Path:
     place = place_of(to)
     if isinstance(place, Url):
-        raise InputError(f"to={to}: is no folder; write into one, and upload what lfb-bank pack makes.")
+        raise InputError(f"to={to}: is no folder; write into one, then `lfb-bank pack folder=<that folder> to={to}`.")
     return place
 
 

@@ -12,8 +12,10 @@ from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.sections import Sections
 from lfb_lightning.datasets import Cacheable
+from lfb_lightning.datasets.cache_packing import CachePacker
 from lfb_lightning.datasets.frame_cache import CacheRecipe, make_cache
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.structures import VideoFailure
 
 
@@ -39,6 +41,12 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
     cache_dir = dataset.videos.cache_dir
     if cache_dir is None:
         raise InputError("data.cache_dir is not set: give the folder that the cache is written to.")
+    if isinstance(cache_dir, Url):
+        raise InputError(
+            f"data.cache_dir={cache_dir}: lfb-cache writes into a folder; upload that with the tool of your store, and train "
+            "with its URL."
+        )
+    packer = CachePacker(dataset.videos, archive_bytes=cfg.archive_mb * 1_000_000) if cfg.pack else None
     recipe = CacheRecipe(short_side=cfg.short_side, quality=cfg.quality)
     video_ids = sorted({video_id for split in cfg.splits for video_id in dataset.video_ids(split)})
     failed: list[VideoFailure] = []
@@ -61,11 +69,17 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
                 console.print(f"failed: {done.reason}", style="red", highlight=False)
             else:
                 total, there = total + done.bytes, there + done.was_there
+                if packer is not None:
+                    packer.add(done.video_id)
             progress.update(bar, advance=1, size=f"{total / 1e9:.2f} GB")
+    if packer is not None:
+        packer.finish()
     made = len(video_ids) - len(failed) - there
     print(f"{cache_dir}: {made} videos cached, {there} there before, {len(failed)} failed, {total / 1e6:.1f} MB")
     for failure in failed:
         print(f"not in the cache: {failure.video_id}: {failure.reason}")
+    if packer is not None:
+        print(f"packed in {packer.archives} new archives of at most {cfg.archive_mb} MB each, or a video's size")
     return 1 if failed else 0
 
 

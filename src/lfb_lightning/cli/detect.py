@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -21,8 +20,9 @@ from lfb_lightning.bank.claims import left_by_others
 from lfb_lightning.bank.shard import Shard
 from lfb_lightning.cli.app import launch
 from lfb_lightning.cli.detect_progress import DetectionProgress
+from lfb_lightning.cli.person_sources import make_source
 from lfb_lightning.errors import InputError
-from lfb_lightning.persons import PersonSource
+from lfb_lightning.files.objects.url import Place, Url, place_of
 from lfb_lightning.persons.detecting import (
     Event,
     Share,
@@ -55,7 +55,16 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
     source = make_source(section)
     parts.open({"folder": _folder(cfg), "persons": source.describe(), "moments": describe_moments(moments)})
     todo = [name for name in mine if not parts.is_finished(name)]
-    if not cfg.num_workers:
+    if cfg.get("engine"):
+        from lfb_lightning.cli.detect_ray import detect_on_ray  # not in the processes of num_workers
+
+        if cfg.num_workers:
+            raise InputError(
+                f"num_workers is {cfg.num_workers}, but with engine=ray that is engine.actors; leave it out."
+            )
+        del source
+        events = detect_on_ray(cfg.engine, section, moments, parts, todo, batch_size=cfg.batch_size)
+    elif not cfg.num_workers:
         events = detect_here(VideoDetection(source, moments, parts, cfg.batch_size), todo)
     else:
         del source  # the processes make their own
@@ -72,12 +81,6 @@ def detect(cfg: DictConfig, run_dir: Path) -> int:
     for name, reason in failed.items():
         print(f"no proposals of {name}: {reason}")
     return 1 if failed else 0
-
-
-def make_source(section: Mapping[Any, Any]) -> PersonSource:
-    """Build the detector that a `persons` section names."""
-    source: PersonSource = instantiate(dict(section), _convert_="all")
-    return source
 
 
 def make_detection(section: Mapping[Any, Any], moments: Moments, parts: PartFiles, batch_size: int) -> VideoDetection:
@@ -101,14 +104,18 @@ def _folder(cfg: DictConfig) -> str | None:
     """Name the folder of the videos in full: ids, such as file names, are often the same in two folders."""
     if cfg.videos is None:
         folder = cfg.data.get("video_dir")
-        return None if folder is None else str(Path(folder).resolve())
-    return str(folder_of(Path(cfg.videos)).resolve())
+        return None if folder is None else _in_full(place_of(str(folder), "video"))
+    return _in_full(folder_of(place_of(str(cfg.videos), "video")))
+
+
+def _in_full(place: Place) -> str:
+    return str(place) if isinstance(place, Url) else str(place.resolve())
 
 
 def _moments(cfg: DictConfig) -> Moments:
     if cfg.videos is not None:
         rate = 1 if cfg.detection_rate is None else cfg.detection_rate
-        return moments_of_folder(Path(cfg.videos), rate, cfg.origin_second)
+        return moments_of_folder(place_of(str(cfg.videos), "video"), rate, cfg.origin_second)
     from lfb_lightning.cli.sections import Sections  # both load much: not in the processes of num_workers
     from lfb_lightning.datasets.action_dataset import Annotated
 
@@ -171,7 +178,7 @@ def _next_command(out: Path, moments: Moments, cfg: DictConfig) -> str:
     least = cfg.persons.get("threshold", 0.5)
     uses = [f"data.{use}_threshold={least:g}" for use in ("train", "eval", "bank")]
     if cfg.videos is not None:
-        folder = folder_of(Path(cfg.videos))
+        folder = folder_of(place_of(str(cfg.videos), "video"))
         origin = float(cfg.origin_second)
         first = math.floor(origin / moments.step) * moments.step  # of its multiples, as those of the moments
         clock = [f"data.origin_second={origin}", f"data.first_second={first}"]

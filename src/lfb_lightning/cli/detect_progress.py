@@ -19,14 +19,15 @@ class DetectionProgress:
         console: Where it is shown.
         done: Videos that were done before.
         total: All videos.
+        of: What is made of them.
     """
 
-    def __init__(self, console: Console, *, done: int, total: int) -> None:
+    def __init__(self, console: Console, *, done: int, total: int, of: str = "persons") -> None:
         self._console = console
         self._before, self._total = done, total
         self._done, self._in_hand = done, 0.0
         self._begun = self._shown = time.monotonic()
-        columns = (TextColumn("persons of videos"), BarColumn(), TextColumn("{task.description}"))
+        columns = (TextColumn(f"{of} of videos"), BarColumn(), TextColumn("{task.description}"))
         self._bar = Progress(*columns, console=console)
         self._task = self._bar.add_task("", total=max(1, total), completed=done)
 

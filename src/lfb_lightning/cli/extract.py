@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -10,9 +11,11 @@ from typing import cast
 from omegaconf import DictConfig
 from torch import nn
 
-from lfb_lightning.bank import BankConfig, BankWriter, FeatureBank, Provenance
+from lfb_lightning.bank import BankConfig, BankWriter, FeatureBank, Manifest, Provenance
+from lfb_lightning.bank.layout import MANIFEST, SUFFIX
 from lfb_lightning.bank.packed.packing import is_packed, pack
 from lfb_lightning.bank.shard import Shard
+from lfb_lightning.bank.video_table import VIDEOS
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
@@ -21,20 +24,18 @@ from lfb_lightning.cli.building import (
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.extract_engines import Extraction, extract_by_lightning, extract_by_ray
 from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.sections import Sections
-from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.clips import ClipSettings
+from lfb_lightning.clusters import RayEngine
 from lfb_lightning.datasets import ActionSplit, BankSplit, ObjectSplit
+from lfb_lightning.datasets.bank_plan import BankPlan
 from lfb_lightning.datasets.bank_split import entries_of, spacing_of
 from lfb_lightning.files.durable import write_json
-from lfb_lightning.lightning import ExtractionDataModule, ExtractionTask
-from lfb_lightning.lightning.callbacks.bank_writing import BankWriting
-from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
-from lfb_lightning.lightning.callbacks.stop_at_once import StopAtOnce
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.models import ActionDetector, RegionModel, load_detector, state_digest
-from lfb_lightning.models.compiling import compile_detector
 from lfb_lightning.persons import ObjectSource
 from lfb_lightning.version import __version__
 
@@ -57,50 +58,66 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     whole = data.dataset.split(cfg.split)
     split, clips, model = _described(objects, detector, whole, data.clips)
     made, folder = provenance(model, split, clips, bank, cfg), bank.folder(cfg.split)
+    work = bank.folder_to_write(cfg.split)
     if bank.pack and is_packed(folder, made):
         _log.info("bank %s: is extracted and packed already", folder)
         return 0
-    writer = BankWriter(folder, made)
-    datamodule = ExtractionDataModule(
-        split, clips=clips, loading=data.loading, bank=bank, writer=writer, shard=Shard.parse(str(cfg.shard))
+    plan = BankPlan(split, bank, BankWriter(work, made), Shard.parse(str(cfg.shard)))
+    what = Extraction(
+        plan=plan,
+        bank=bank,
+        clips=clips,
+        loading=data.loading,
+        model=model,
+        detector=detector,
+        whole=whole,
+        dataset_clips=data.clips,
     )
-    writing = BankWriting(writer, datamodule)
-    fingerprint = FrameFingerprint([whole], data.clips.sampling)
-    callbacks = [*build_callbacks(cfg, data=datamodule), fingerprint, writing, StopAtOnce()]
-    trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
-    if cfg.compile and detector is not None:
-        compile_detector(detector)
-    task: ExtractionTask = sections.build("extraction", detector=model)
+    engine: RayEngine | None = build(cfg.engine) if cfg.get("engine") else None
     try:
-        with telling_misconfiguration(cfg):
-            trainer.predict(task, datamodule, return_predictions=False)
+        if engine is None:
+            manifest, failed = extract_by_lightning(cfg, run_dir, sections, what)
+        else:
+            manifest, failed = extract_by_ray(cfg, run_dir, engine, what)
     except SystemExit:
-        _log.info("asked to stop: %s keeps its finished videos; the same command does the rest", writer.folder)
+        _log.info("asked to stop: %s keeps its finished videos; the same command does the rest", work)
         raise
-    return _finish(writing, run_dir, packs=bank.pack)
+    return _finish(work, manifest, failed, run_dir, packed=folder if bank.pack else None)
 
 
-def _finish(writing: BankWriting, run_dir: Path, *, packs: bool) -> int:
-    """Pack the bank if wanted, and say what it holds; returns the exit status."""
-    folder = writing.writer.folder
-    for video_id, reason in writing.failed.items():
+def _finish(
+    folder: Path, manifest: Manifest | None, failed: Mapping[str, str], run_dir: Path, *, packed: Path | Url | None
+) -> int:
+    """Pack the bank, if a place for that is given, and say what it holds; returns the exit status."""
+    for video_id, reason in failed.items():
         _log.error("not in the bank: %s: %s", video_id, reason)
-    status = 1 if writing.failed else 0
-    manifest = writing.manifest
+    status = 1 if failed else 0
     if manifest is None:  # another rank than the first, or another run has not finished yet
         return status
-    if packs:
-        pack(FeatureBank.open(folder), folder)
-    summary = {"bank": str(folder), "videos": manifest.num_videos, "rows": manifest.num_rows}
+    if packed is not None:
+        pack(FeatureBank.open(folder), packed)
+        if isinstance(packed, Url):
+            _log.info("uploaded to %s; %s", packed, _end_of_work(folder, manifest))
+    place = packed or folder
+    summary = {"bank": str(place), "videos": manifest.num_videos, "rows": manifest.num_rows}
     write_json(run_dir / "metrics.json", summary | {"failed": manifest.failed})
     _log.info(
         "bank %s: %d features of %d videos, %d failed",
-        folder,
+        place,
         manifest.num_rows,
         manifest.num_videos,
         len(manifest.failed),
     )
     return status
+
+
+def _end_of_work(folder: Path, manifest: Manifest) -> str:
+    """Remove the files of a bank that is uploaded whole; returns what became of them."""
+    if manifest.failed:
+        return f"{folder} stays, so that the same command does the failed videos alone"
+    for path in [folder / MANIFEST, folder / VIDEOS, *folder.glob(f"*{SUFFIX}")]:
+        path.unlink(missing_ok=True)
+    return f"the files in {folder} are removed"
 
 
 def _described(

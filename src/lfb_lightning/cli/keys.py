@@ -68,7 +68,8 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
     "train": _RUN | {"init_from": _Path},
     "test": _RUN | {"split": str},
     "extract": _RUN | {"split": str, "shard": str | int},
-    "cache": _DATA | {"short_side": _Positive, "quality": _Positive, "num_workers": _Count},
+    "cache": _DATA
+    | {"short_side": _Positive, "quality": _Positive, "num_workers": _Count, "pack": bool, "archive_mb": _Positive},
     "check": _DATA
     | {"videos": bool, "exactness_probes": _Count, "fingerprint_probes": _Count, "channels": _Positive, "out": str},
     "detect": {

@@ -143,6 +143,10 @@ def _tables(cfg: DictConfig, notes: Notes) -> Tables:
 
 
 def _video_dir(videos: str) -> str:
+    if is_url(videos):
+        raise InputError(
+            f"videos={videos}: expected a folder; leave it out, and write the URL into the data set's file afterwards."
+        )
     if not Path(videos).is_dir():
         raise InputError(f"videos={videos}: no such folder.")
     return str(Path(videos).absolute())

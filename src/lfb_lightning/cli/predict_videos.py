@@ -6,11 +6,13 @@ from collections import Counter
 from pathlib import Path
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.store import ObjectStore
+from lfb_lightning.files.objects.url import Place, Url, is_url, place_of
 from lfb_lightning.video.library import ENDINGS
 
 
-def find_videos(text: str | None) -> list[Path]:
-    """List the videos that a file, a folder or a pattern names, in order of their names.
+def find_videos(text: str | None) -> list[Place]:
+    """List the videos that a file, a folder, a pattern or a URL names, in order of their names.
 
     Args:
         text: What the user typed for `video`.
@@ -20,9 +22,11 @@ def find_videos(text: str | None) -> list[Path]:
     """
     if text is None:
         raise InputError("video is not set: give a video file, a folder of videos, or a pattern: video='clips/*.mp4'.")
+    if is_url(text):
+        return _at_url(place_of(text, "video"))
     path = typed_path(text, "video")
     if path.is_dir():
-        found = sorted(filter(_is_video, path.iterdir()))
+        found: list[Place] = [*sorted(filter(_is_video, path.iterdir()))]
         if not found:
             raise InputError(f"video {text}: the folder has no file with one of the endings {', '.join(ENDINGS)}.")
         return found
@@ -30,7 +34,7 @@ def find_videos(text: str | None) -> list[Path]:
         return [path]
     root = Path(path.anchor)
     try:
-        found = sorted(filter(_is_video, root.glob(str(path.relative_to(root)))))
+        found = [*sorted(filter(_is_video, root.glob(str(path.relative_to(root)))))]
     except ValueError as error:
         raise InputError(f"video {text}: no such file or folder, and no pattern ({error}).") from error
     if not found:
@@ -38,7 +42,19 @@ def find_videos(text: str | None) -> list[Path]:
     return found
 
 
-def result_folders(videos: list[Path], out: str | None) -> dict[Path, Path]:
+def _at_url(url: Place) -> list[Place]:
+    """Give the video of a URL, or those right below it."""
+    assert isinstance(url, Url)
+    if url.suffix.lower() in ENDINGS:
+        return [url]
+    names = sorted(name for name in ObjectStore(url.text, what="video").names() if "/" not in name)
+    found: list[Place] = [url / name for name in names if Path(name).suffix.lower() in ENDINGS]
+    if not found:
+        raise InputError(f"video {url}: no object there has one of the endings {', '.join(ENDINGS)}.")
+    return found
+
+
+def result_folders(videos: list[Place], out: str | None) -> dict[Place, Path]:
     """Choose the folder of each video: `out`, or of several videos its name below, with its ending where two have one name.
 
     Args:
@@ -58,7 +74,7 @@ def result_folders(videos: list[Path], out: str | None) -> dict[Path, Path]:
     return folders
 
 
-def video_id(video: Path, folder: Path) -> str:
+def video_id(video: Place, folder: Path) -> str:
     """Name a video in tables as its folder is named where two have one name.
 
     Args:

@@ -32,7 +32,7 @@ STORED_PARTS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
         "lfb_lightning.tasks.DetectionTask": DetectionTask,
     },  # its name in older checkpoints
 }
-_WHERE_WRITTEN = {"bank": ("dir", "precision")}  # what decides where, and how, lfb-extract writes
+_WHERE_WRITTEN = {"bank": ("dir", "precision", "work_dir")}  # what decides where, and how, lfb-extract writes
 
 
 @dataclass(frozen=True)

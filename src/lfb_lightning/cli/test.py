@@ -21,6 +21,7 @@ from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
+from lfb_lightning.lightning.callbacks.node_watch import telling_lost_nodes
 from lfb_lightning.lightning.callbacks.stop_at_once import StopAtOnce
 from lfb_lightning.metrics.evaluator import headline
 from lfb_lightning.models import load_detector
@@ -41,7 +42,7 @@ def test(cfg: DictConfig, run_dir: Path) -> int:
     task.tested = {"checkpoint": str(checkpoint), "split": cfg.split, "weights_digest": detector.digest()}
     fingerprints = FrameFingerprint([datamodule.split(cfg.split)], datamodule.clips.sampling)
     trainer = build_trainer(cfg, run_dir, [*build_callbacks(cfg), fingerprints, StopAtOnce()], logging_on=False)
-    with telling_misconfiguration(cfg):
+    with telling_misconfiguration(cfg), telling_lost_nodes(trainer):
         trainer.test(task, datamodule, verbose=False)
     if trainer.is_global_zero:
         if task.figures:

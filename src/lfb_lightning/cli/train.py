@@ -26,8 +26,10 @@ from lfb_lightning.datasets.bank_split import entries_of, spacing_of
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import write_plain
 from lfb_lightning.lightning import ActionDataModule
+from lfb_lightning.lightning.callbacks.agreed_start import AgreedStart
 from lfb_lightning.lightning.callbacks.best_evaluation import BestEvaluation
 from lfb_lightning.lightning.callbacks.fingerprinting import FrameFingerprint
+from lfb_lightning.lightning.callbacks.node_watch import telling_lost_nodes
 from lfb_lightning.lightning.callbacks.resuming import Resuming
 from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
 from lfb_lightning.lightning.modules.detection import logged_figures
@@ -77,6 +79,7 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     callbacks = [*build_callbacks(cfg), best, fingerprints, StepSeeds(cfg.seed)]
     _settle_monitors(callbacks, logged_figures(task.evaluator))
     resumed = _resume_path(cfg, run_dir)
+    callbacks.append(AgreedStart(resumed))
     resuming = None if resumed is None else Resuming(resumed)
     if resuming is not None:
         _keep_earlier_log(run_dir)
@@ -86,10 +89,11 @@ def train(cfg: DictConfig, run_dir: Path) -> int:
     if not starts and resumed is None:
         _warn_of_random_weights(cfg)
     naming = resuming.naming_the_file() if resuming is not None else nullcontext()
-    with telling_misconfiguration(cfg), naming:
+    with telling_misconfiguration(cfg), naming, telling_lost_nodes(trainer):
         trainer.fit(task, datamodule, ckpt_path=resumed, weights_only=True)
     if task.figures is None and resumed is not None and not is_summed_up(run_dir, trainer.global_step):
-        trainer.validate(task, datamodule, verbose=False)  # it had been killed between its last step and its summary
+        with telling_lost_nodes(trainer):  # it had been killed between its last step and its summary
+            trainer.validate(task, datamodule, verbose=False)
     if trainer.is_global_zero and (task.figures is not None or not is_summed_up(run_dir, trainer.global_step)):
         write_summary(trainer, task, best, run_dir)
     return 0

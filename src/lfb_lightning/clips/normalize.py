@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from lfb_lightning.movable import Constant
 from lfb_lightning.structures import ClipBatch
@@ -22,9 +24,22 @@ def normalize(batch: ClipBatch, *, mean: Sequence[float], std: Sequence[float]) 
     """
     if batch.clips is None or batch.clips.dtype != torch.uint8:
         return batch
-    center, spread = (_constant(tuple(values)).on(batch.clips.device) for values in (mean, std))
+    return replace(batch, clips=normalized(batch.clips, mean=mean, std=std))
+
+
+def normalized(
+    clips: UInt8[Tensor, "B 3 T H W"], *, mean: Sequence[float], std: Sequence[float]
+) -> Float[Tensor, "B 3 T H W"]:
+    """Normalize clips as `normalize` does.
+
+    Args:
+        clips: The clips; they stay as they are.
+        mean: Means of R, G and B, in 0..1.
+        std: Standard deviations of R, G and B, in 0..1.
+    """
+    center, spread = (_constant(tuple(values)).on(clips.device) for values in (mean, std))
     # In place: a new tensor for each of the four operations takes three times as long on a CPU.
-    return replace(batch, clips=batch.clips.float().div_(255).sub_(center).div_(spread))
+    return clips.float().div_(255).sub_(center).div_(spread)
 
 
 @lru_cache(maxsize=64)

@@ -17,6 +17,7 @@ from lfb_lightning.clips.sampling import ClipSampling
 from lfb_lightning.datasets.action_dataset import Cacheable
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned
+from lfb_lightning.files.objects.url import Url
 from lfb_lightning.processes import serve
 from lfb_lightning.structures import VideoFailure
 from lfb_lightning.video import VideoLibrary
@@ -83,7 +84,7 @@ def make_cache(
     Yields:
         Each video as it is done.
     """
-    if data.videos.cache_dir is not None:
+    if isinstance(data.videos.cache_dir, Path):
         remove_abandoned(data.videos.cache_dir)
     described = dict(data.describe_moments())
     jobs = (
@@ -116,11 +117,14 @@ def _cache_video(
     library = replace(library, source="video") if library.source == "cache" else library
     made_from = _made_from(library, clips, video_id, recipe) | dict(described)
     try:
-        cached = replace(library, source="cache").open(video_id)
+        cached = replace(library, source="cache", decoder="pyav").open(video_id)
         assert isinstance(cached, CachedVideo)
-        path = cached.path
-        if path.is_file() and _is_valid(cached, made_from):
-            return CachedFile(video_id, path.stat().st_size, was_there=True)
+        path, holder = cached.path, cached.part.path
+        assert isinstance(path, Path)  # lfb-cache refuses a URL
+        assert isinstance(holder, Path)
+        assert not isinstance(library.cache_dir, Url)
+        if holder.is_file() and _is_valid(cached, made_from):
+            return CachedFile(video_id, cached.part.size or path.stat().st_size, was_there=True)
         _refuse_links_out(path.parent, library.cache_dir or Path())
         path.parent.mkdir(parents=True, exist_ok=True)
         size = write_cache(

@@ -13,7 +13,7 @@ from lfb_lightning.doctor.settings import Settings
 PURPOSES: Mapping[str, str] = {
     "joblib": "jobs of a sweep side by side: hydra/launcher=joblib",
     "slurm": "jobs of a sweep under SLURM: hydra/launcher=submitit_slurm",
-    "ray": "jobs of a sweep on a Ray cluster: hydra/launcher=ray",
+    "ray": "videos on a Ray cluster: engine=ray; jobs of a sweep on one: hydra/launcher=ray",
     "search": "a search instead of a grid: sweep=search",
     "onnx": "persons from an ONNX model: persons=onnx",
     "huggingface": "persons by Hugging Face's models, and V-JEPA 2: persons=huggingface, backbone=vjepa2_l",
@@ -21,6 +21,7 @@ PURPOSES: Mapping[str, str] = {
     "export": "detectors as ONNX files: lfb-export format=onnx",
     "hub": "detectors from and to the Hugging Face Hub: from_pretrained, push_to_hub, lfb-export push=",
     "cloud": "packed banks in an object store: bank.dir=s3://bucket/banks",
+    "torchcodec": "videos decoded by torchcodec, on the CPU or the GPU: data.decoder=torchcodec, data.decoder=nvdec",
     "docs": "this documentation as a site: bash scripts/docs.sh",
     "wandb": "figures and pictures in Weights & Biases: logger=wandb",
     "mlflow": "figures and pictures in MLflow: logger=mlflow",

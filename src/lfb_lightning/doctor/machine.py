@@ -13,13 +13,12 @@ from pathlib import Path
 from lfb_lightning.doctor.line import Line, note, ok, problem
 from lfb_lightning.doctor.settings import Settings
 from lfb_lightning.files.file_lock import KIND
-from lfb_lightning.processes import STOP_SIGNALS
+from lfb_lightning.processes import STOP_SIGNALS, cgroup_cores, own_cgroups, words
 
 _GIB = 2**30
 _LITTLE_MEMORY = 4 * _GIB
 _SHARED_FAILS, _SHARED_LITTLE = _GIB // 4, 2 * _GIB  # four batches of 2 clips of 32 x 256 x 256 are 0.2 GiB
 _FILES_FAIL, _FILES_FEW = 256, 1024
-_CGROUPS = Path("/sys/fs/cgroup")
 
 
 def check_machine(settings: Settings) -> Iterator[Line]:
@@ -133,48 +132,14 @@ def open_files_line(soft: int, hard: int, *, unlimited: int = -1) -> Line:
     return problem(f"{said}: loader workers will fail", remedy) if soft < _FILES_FAIL else note(said, remedy)
 
 
-def own_cgroups(table: Path = Path("/proc/self/cgroup"), root: Path = _CGROUPS) -> list[Path]:
-    """Return the folders of this process's control groups, from its own up to the root."""
-    if not table.is_file():
-        return []
-    found = []
-    for line in table.read_text().splitlines():
-        controllers, path = line.split(":", 2)[1:]
-        top = root / controllers if controllers else root
-        own = top / path.lstrip("/")
-        found += [own, *(folder for folder in own.parents if folder.is_relative_to(top))]
-    return found
-
-
-def cgroup_cores(folders: list[Path]) -> float | None:
-    """Return the least quota of processor time among control groups, in cores; None without a limit."""
-    found = []
-    for folder in folders:
-        quota, period = (
-            _words(folder / "cpu.max")
-            or [
-                *_words(folder / "cpu.cfs_quota_us"),
-                *_words(folder / "cpu.cfs_period_us"),
-            ]
-            or ["max", "1"]
-        )
-        if quota not in ("max", "-1"):
-            found.append(int(quota) / int(period))
-    return min(found, default=None)
-
-
 def cgroup_memory(folders: list[Path]) -> int | None:
     """Return the least limit of memory among control groups, in bytes; None without a limit."""
     found = []
     for folder in folders:
-        (limit,) = _words(folder / "memory.max") or _words(folder / "memory.limit_in_bytes") or ["max"]
+        (limit,) = words(folder / "memory.max") or words(folder / "memory.limit_in_bytes") or ["max"]
         if limit != "max" and int(limit) < 2**60:  # version 1 says "no limit" with a number as large
             found.append(int(limit))
     return min(found, default=None)
-
-
-def _words(path: Path) -> list[str]:
-    return path.read_text().split() if path.is_file() else []
 
 
 def _in_container() -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.array_runs import ArrayRuns, Run
 from lfb_lightning.files.pickle_limits import PickleLimits, check_key, check_shape
 from lfb_lightning.files.pickle_machine import Name
 from lfb_lightning.files.pickle_reader import read_pickle
@@ -97,11 +98,12 @@ def _ordered_dict(limits: PickleLimits, items: Any = ()) -> OrderedDict[Any, Any
     return OrderedDict(items)
 
 
+_EMPTY_ARRAY = Name(_empty_array)
 # What the names in a pickle of arrays stand for. numpy 2 writes numpy._core where numpy 1 writes numpy.core.
 ARRAY_NAMES: Mapping[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "numpy.ndarray",  # an argument of `_reconstruct` and nothing else
     ("numpy", "dtype"): Name(_Dtype),
-    ("numpy.core.multiarray", "_reconstruct"): Name(_empty_array),
+    ("numpy.core.multiarray", "_reconstruct"): _EMPTY_ARRAY,
     ("numpy.core.multiarray", "scalar"): Name(_scalar),
     ("numpy.core.numeric", "_frombuffer"): Name(_from_buffer),
     ("__builtin__", "bytes"): Name(_no_bytes),
@@ -143,11 +145,37 @@ def load_arrays(path: Path, *, what: str) -> Any:
     Raises:
         InputError: The file cannot be read, is damaged, or holds or names anything else.
     """
+    return _load(path, what, None)
+
+
+def load_joined_arrays(path: Path, *, what: str) -> tuple[Any, list[Run]]:
+    """Read a pickle as `load_arrays` does, but leave most arrays of a dict that is the whole content joined.
+
+    Returns:
+        The rest of the content, and the runs of joined arrays; a key may be in several of these.
+    """
+    joined: list[Run] = []
+    return _load(path, what, joined), joined
+
+
+def _load(path: Path, what: str, joined: list[Run] | None) -> Any:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            find = finder(ARRAY_NAMES, "numpy arrays in plain containers")
-            return read_pickle(content, find=find, limits=PickleLimits(len(content)))
+            return _read(content, joined)
     except InputError as error:
         raise InputError(f"{what} {path}: {error}.") from error
     except (OSError, ValueError) as error:  # mmap's, for an empty file
         raise InputError(f"{what} {path}: cannot be read ({error}).") from error
+
+
+def _read(content: mmap.mmap, joined: list[Run] | None) -> Any:
+    find, runs = finder(ARRAY_NAMES, "numpy arrays in plain containers"), ArrayRuns(content, _EMPTY_ARRAY, joined)
+    try:
+        return read_pickle(content, find=find, limits=PickleLimits(len(content)), after_build=runs.go_on)
+    except InputError:
+        if not runs.used:
+            raise
+    if joined is not None:
+        joined.clear()
+    content.seek(0)  # it repeats what a run has not kept, or is wrong: then the opcodes say what is
+    return read_pickle(content, find=find, limits=PickleLimits(len(content)))

@@ -98,7 +98,9 @@ def check_content(content: Any, limits: PickleLimits) -> None:
             if parts > limits.opcodes:
                 raise InputError(_TOO_LARGE)
             for child in children:
-                if isinstance(child, list | tuple | dict | set | frozenset):
+                if type(child) is np.ndarray:
+                    content_bytes += child.nbytes
+                elif isinstance(child, list | tuple | dict | set | frozenset):
                     below.append(child)
                 elif type(child) is str or type(child) is bytes:
                     content_bytes += len(child)

@@ -12,7 +12,7 @@ from lfb_lightning.files.pickle_limits import Inert, PickleLimits, check_key
 
 _LONGEST_NUMBER = 255  # characters of a written number
 _LARGEST_GAP = 1024  # in the numbers of the memo, which picklers count from 0 or 1
-_NEVER_SET = object()
+NEVER_SET = object()  # in the memo: a part that is not there, or that nobody needs
 
 
 @runtime_checkable
@@ -64,6 +64,7 @@ class PickleMachine:
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []  # what lay on the stack when each mark was set
         self.memo: list[Any] = []
+        self.after_build: Callable[[PickleMachine], None] | None = None
 
     def take(self, size: int) -> bytes:
         """Read the next `size` bytes; raises InputError if there are fewer."""
@@ -99,13 +100,13 @@ class PickleMachine:
             return
         if not 0 <= place <= len(self.memo) + _LARGEST_GAP:
             raise InputError(f"it calls one of its parts number {place}, after {len(self.memo)} others")
-        self.memo.extend([_NEVER_SET] * (place + 1 - len(self.memo)))
+        self.memo.extend([NEVER_SET] * (place + 1 - len(self.memo)))
         self.memo[place] = self.stack[-1]
 
     def get(self, place: int) -> None:
         """Push what the memo holds at a place."""
-        value = self.memo[place] if 0 <= place < len(self.memo) else _NEVER_SET
-        if value is _NEVER_SET:
+        value = self.memo[place] if 0 <= place < len(self.memo) else NEVER_SET
+        if value is NEVER_SET:
             raise InputError(f"it repeats its part number {place}, which it does not have")
         self.stack.append(value)
 
@@ -171,6 +172,8 @@ class PickleMachine:
         target = self.stack[-1]
         if hasattr(type(target), "take_state"):
             target.take_state(self.limits, state)
+            if self.after_build is not None:
+                self.after_build(self)
         elif type(target) not in (Inert, OrderedDict):  # attributes that torch sets on an OrderedDict are not needed
             raise InputError(f"it sets the state of a {type(target).__name__}")
 

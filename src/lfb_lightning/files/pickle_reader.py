@@ -32,6 +32,7 @@ def read_pickle(
     find: Callable[[str, str], Any],
     limits: PickleLimits,
     persistent: Callable[[Any], Any] | None = None,
+    after_build: Callable[[PickleMachine], None] | None = None,
 ) -> Any:
     """Read the pickle that begins at the file's current place.
 
@@ -40,6 +41,7 @@ def read_pickle(
         find: Returns what a name `(module, name)` stands for; raises InputError for names that are not allowed.
         limits: What the file may still make.
         persistent: Returns what a persistent id stands for; None refuses persistent ids.
+        after_build: Called after each object that has been given its state; it may read on.
 
     Returns:
         The pickle's content.
@@ -49,6 +51,7 @@ def read_pickle(
             file.
     """
     machine = PickleMachine(file, find=find, limits=limits, persistent=persistent)
+    machine.after_build = after_build
     read, operations = file.read, _OPERATIONS
     try:
         for _ in range(limits.opcodes):

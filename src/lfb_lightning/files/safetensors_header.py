@@ -18,7 +18,7 @@ from lfb_lightning.files.json_file import parse_json
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 1 << 20  # bytes; a bank's file has less than a thousand
 _MOST_DIMENSIONS = 8
-_NUMPY = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "I8": np.int8, "U8": np.uint8}
+NUMPY = {"F64": np.float64, "F32": np.float32, "I64": np.int64, "I32": np.int32, "I8": np.int8, "U8": np.uint8}
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
@@ -88,10 +88,10 @@ def read_tensor(path: Path, span: TensorSpan) -> np.ndarray:
         ValueError: The dtype is not one that is read, or the file has become shorter.
         OSError: The file cannot be read.
     """
-    if span.dtype not in _NUMPY:
+    if span.dtype not in NUMPY:
         raise ValueError(f"it holds a tensor of dtype {span.dtype!r}")
     count = math.prod(span.shape)
-    return np.fromfile(path, dtype=_NUMPY[span.dtype], count=count, offset=span.begin).reshape(span.shape)
+    return np.fromfile(path, dtype=NUMPY[span.dtype], count=count, offset=span.begin).reshape(span.shape)
 
 
 def _span(name: str, entry: Any, base: int) -> TensorSpan:

@@ -64,7 +64,8 @@ class FrameMeanAP(CollectedRows):
     def compute(self) -> Tensor:
         """Evaluate what all ranks have collected; returns the mAP as a float64 scalar, 0 to 1."""
         keys, values = self.unique_rows()
-        truth, moments = self.annotations.rows, self.annotations.moments
+        truth = self.annotations.rows
+        moments = pd.concat([truth[["video_id", "timestamp"]], self.annotations.empty], ignore_index=True)
         ids = moments["video_id"].astype("category").cat
         hashes = np.array([video_hash(name) for name in ids.categories], dtype=np.int64)
         truth_keys = np.stack([hashes[ids.codes.to_numpy()], moments["timestamp"].to_numpy(dtype=np.int64)], axis=1)

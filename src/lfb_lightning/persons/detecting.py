@@ -88,7 +88,7 @@ class VideoDetection:
         try:
             stamp = self.moments.stamp(video_id)
             found: list[tuple[int, Proposals]] = []
-            for batch, total in self._batches(video_id):
+            for batch, total in find_in_video(self.source, self.moments, video_id, self.batch_size):
                 found += batch
                 yield Share(len(found) / total)
             self.parts.write(video_id, self.moments.clock, found, stamp=stamp)
@@ -99,17 +99,33 @@ class VideoDetection:
         finally:
             self.claims.end()
 
-    def _batches(self, video_id: str) -> Iterator[tuple[list[tuple[int, Proposals]], int]]:
-        """Give the persons of some moments at a time, with the number of all moments."""
-        video = self.moments.open_video(video_id)
-        ticks = self.moments.of(video_id, video)
-        seconds = [self.moments.clock.seconds_in_video(tick) for tick in ticks]
-        reach = seconds[-1] if self.moments.ticks[video_id] is None else 0.0
-        frames = video.stream(np.array(seconds, dtype=np.float64)[:, None], reach=reach)
-        shown = zip(ticks, seconds, frames, strict=True)
-        while batch := list(islice(shown, self.batch_size)):
-            found = self.source.find([frame[0] for _, _, frame in batch], [second for _, second, _ in batch], video_id)
-            yield [(tick, persons) for (tick, _, _), persons in zip(batch, found, strict=True)], len(ticks)
+
+def find_in_video(
+    source: PersonSource, moments: Moments, video_id: str, batch_size: int
+) -> Iterator[tuple[list[tuple[int, Proposals]], int]]:
+    """Find the persons of a video, decoded once.
+
+    Args:
+        source: Finds them in frames.
+        moments: At which moments.
+        video_id: The video.
+        batch_size: Frames that the source is given at a time.
+
+    Yields:
+        The ticks of some moments with their persons, and the number of all moments.
+
+    Raises:
+        InputError: The video cannot be read; the message names its file.
+    """
+    video = moments.open_video(video_id)
+    ticks = moments.of(video_id, video)
+    seconds = [moments.clock.seconds_in_video(tick) for tick in ticks]
+    reach = seconds[-1] if moments.ticks[video_id] is None else 0.0
+    frames = video.stream(np.array(seconds, dtype=np.float64)[:, None], reach=reach)
+    shown = zip(ticks, seconds, frames, strict=True)
+    while batch := list(islice(shown, batch_size)):
+        found = source.find([frame[0] for _, _, frame in batch], [second for _, second, _ in batch], video_id)
+        yield [(tick, persons) for (tick, _, _), persons in zip(batch, found, strict=True)], len(ticks)
 
 
 def detect_here(detection: VideoDetection, video_ids: Sequence[str]) -> Iterator[Event]:

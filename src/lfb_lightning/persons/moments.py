@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from lfb_lightning.bank.layout import file_name
 from lfb_lightning.clock import Clock, exact
 from lfb_lightning.errors import InputError, one_line
+from lfb_lightning.files.objects.store import ObjectStore
+from lfb_lightning.files.objects.url import Place, Url
 from lfb_lightning.video import Video, VideoLibrary
 from lfb_lightning.video.library import ENDINGS
 
@@ -96,16 +98,18 @@ def step_of_rate(rate: str | int | float, clock: Clock) -> int:
     return int(clock.ticks_per_second / per_second)
 
 
-def folder_of(place: Path) -> Path:
+def folder_of(place: Place) -> Place:
     """Give the folder that a place is, or that a video file lies in."""
+    if isinstance(place, Url):
+        return place.parent if place.suffix.lower() in ENDINGS else place
     return place.parent if place.is_file() else place
 
 
-def moments_of_folder(place: Path, rate: str | int | float, origin: int | float) -> Moments:
+def moments_of_folder(place: Place, rate: str | int | float, origin: int | float) -> Moments:
     """Look at the whole of every video in a folder.
 
     Args:
-        place: The folder, with folders in it or without; or one video file.
+        place: The folder, with folders in it or without; or one video file; or the URL of either.
         rate: Moments per second.
         origin: The timestamp of a video's first frame.
 
@@ -119,10 +123,7 @@ def moments_of_folder(place: Path, rate: str | int | float, origin: int | float)
     if per_second <= 0:
         raise InputError(f"detection_rate is {rate}, expected moments per second, more than 0.")
     root = folder_of(place)
-    if not root.is_dir():
-        raise InputError(f"videos {place}: no such folder or file.")
-    found = [place] if place.is_file() else sorted(place.rglob("*"))
-    names = [path.relative_to(root) for path in found if path.suffix.lower() in ENDINGS and path.is_file()]
+    names = [name for name in _names_below(place, root) if name.suffix.lower() in ENDINGS]
     ids = {str(name.with_suffix("")) for name in names if not any(part.startswith(".") for part in name.parts)}
     refused = {one_line(name): reason for name in ids if (reason := _why_no_id(name))}
     ids = {name for name in ids if not _why_no_id(name)}
@@ -135,6 +136,19 @@ def moments_of_folder(place: Path, rate: str | int | float, origin: int | float)
         raise InputError(f"origin_second is {origin:g}, expected a second of less than {float(limit):.0f}.")
     videos = dict.fromkeys(sorted(ids))
     return Moments(VideoLibrary(root).open, clock, videos, step=per_second.denominator, refused=refused)
+
+
+def _names_below(place: Place, root: Place) -> list[PurePath]:
+    """List the files of a place, or the one that it is."""
+    if isinstance(place, Url):
+        if place != root:
+            return [PurePath(place.name)]
+        return [PurePath(name) for name in ObjectStore(place.text, what="videos").names()]
+    assert isinstance(root, Path)
+    if not root.is_dir():
+        raise InputError(f"videos {place}: no such folder or file.")
+    found = [place] if place.is_file() else sorted(place.rglob("*"))
+    return [path.relative_to(root) for path in found if path.is_file()]
 
 
 def _why_no_id(name: str) -> str | None:

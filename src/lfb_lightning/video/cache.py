@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, UInt8
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.file_part import FilePart
 from lfb_lightning.files.json_file import parse_json
-from lfb_lightning.files.safetensors_header import TensorSpan, read_safetensors_header
+from lfb_lightning.files.objects.url import Place, place_of
+from lfb_lightning.files.safetensors_header import TensorSpan, parse_safetensors_header
 from lfb_lightning.video.jpeg import decode_jpeg
 from lfb_lightning.video.protocol import Video, VideoProperties
 
@@ -38,11 +40,13 @@ class CachedVideo:
     """A cache file of one video; it keeps the `Video` protocol.
 
     Args:
-        path: The file. InputErrors of its methods name it.
+        path: The file, or the URL of an object, of which a clip is one range. InputErrors of its methods name it.
+        part: The part of a packed file that is the video's (`packed_cache`); None: the whole file `path`.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Place, part: FilePart | None = None) -> None:
+        self.path = place_of(path, "frame cache")
+        self.part = part or FilePart(self.path)
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:
         """Read one clip.
@@ -56,7 +60,7 @@ class CachedVideo:
         Raises:
             InputError: The cache was not made for one of the times, or the file is damaged.
         """
-        moments, frames, offsets, _ = self._index
+        moments, frames, offsets, _, jpeg = self._index
         places = np.searchsorted(moments, times - _MOMENT)
         found = moments[np.minimum(places, len(moments) - 1)]
         if (bad := np.abs(found - times) > _MOMENT).any():
@@ -66,14 +70,15 @@ class CachedVideo:
             )
         numbers = frames[places].tolist()
         first, last = min(numbers), max(numbers)
-        with self._open() as file:
-            content = file.get_slice("jpeg")[int(offsets[first]) : int(offsets[last + 1])]
+        low, high = int(offsets[first]), int(offsets[last + 1])
+        with self._naming_the_file(), self.part.open(f"frame cache {self.path}") as file:
+            content = file.read(jpeg.begin + low, high - low)
         images: dict[int, np.ndarray] = {}
         for number in numbers:
             if number not in images:
                 low, high = (int(offsets[number + extra] - offsets[first]) for extra in (0, 1))
                 name = f"frame cache {self.path}: picture {number}"
-                images[number] = decode_jpeg(content[low:high].tobytes(), name, remedy=_MAKE_AGAIN)
+                images[number] = decode_jpeg(content[low:high], name, remedy=_MAKE_AGAIN)
         if len({image.shape for image in images.values()}) > 1:
             raise InputError(f"frame cache {self.path}: its pictures differ in size; {_MAKE_AGAIN}.")
         return np.stack([images[number] for number in numbers])
@@ -87,7 +92,7 @@ class CachedVideo:
 
     def properties(self) -> VideoProperties:
         """Return the last cached moment as length, and how many frames are stored."""
-        moments, frames, _, described = self._index
+        moments, frames, _, described, _ = self._index
         height, width = self.clip(moments[:1]).shape[1:3]
         fps = described.get("fps", 0.0)
         if not (type(fps) in (int, float) and 0 <= fps < np.inf):
@@ -101,38 +106,36 @@ class CachedVideo:
     def verify(self) -> None:
         """Read the whole file and raise InputError if a byte has changed since it was written."""
         checksum = self.describe().get("checksum")
-        with self._open() as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        with self._naming_the_file(), self.part.open(f"frame cache {self.path}") as file:
+            _, spans = parse_safetensors_header(file.next, file.size)
+            tensors = {name: file.tensor(span) for name, span in spans.items()}
         if _checksum(tensors) != checksum:
             raise InputError(f"frame cache {self.path}: its checksum differs; {_MAKE_AGAIN}.")
 
     @cached_property
-    def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """The moments, the frame of each, where each frame's JPEG begins and the last ends, and the file's description."""
-        if not self.path.is_file():
+    def _index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any], TensorSpan]:
+        """The moments, the frame of each, where each frame's JPEG begins, the file's description, the place of all JPEGs."""
+        if isinstance(self.part.path, Path) and not self.part.path.is_file():
             raise InputError(f"frame cache {self.path}: no such file; run `lfb-cache` to make it.")
-        try:
-            metadata, spans = read_safetensors_header(self.path)
+        with self._naming_the_file(), self.part.open(f"frame cache {self.path}") as file:
+            metadata, spans = parse_safetensors_header(file.next, file.size)
             described = parse_json(metadata[_KEY].encode())
-            with self._open() as file:
-                moments, frames, offsets = (file.get_tensor(name) for name in ("moments", "frames", "offsets"))
+            moments, frames, offsets = (file.tensor(spans[name]) for name in ("moments", "frames", "offsets"))
             _check_index(moments, frames, offsets, spans["jpeg"])
             if not isinstance(described, dict):
                 raise ValueError("it does not say what it was made from")
-        except (OSError, KeyError, ValueError, AttributeError, SafetensorError) as error:
+        return moments, frames, offsets, described, spans["jpeg"]
+
+    @contextmanager
+    def _naming_the_file(self) -> Iterator[None]:
+        """Turn what reading a damaged file raises into one line."""
+        try:
+            yield
+        except (OSError, KeyError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(
                 f"frame cache {self.path}: cannot be read ({error}); delete it and run `lfb-cache` again."
-            ) from error
-        return moments, frames, offsets, described
-
-    def _open(self) -> Any:
-        try:
-            return safe_open(self.path, framework="np")
-        except (OSError, SafetensorError) as error:
-            raise InputError(
-                f"frame cache {self.path}: cannot be read ({error}); run `lfb-cache` to make it."
             ) from error
 
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.stream import Disposition
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Place, Url
+from lfb_lightning.video.place import Bytes, open_bytes
 from lfb_lightning.video.wholeness import why_cut_off
 
 FORMATS = (
@@ -38,6 +39,7 @@ FORMATS = (
 MOST_PIXELS = 1 << 24  # 16.8 million: a 5.7K panorama (5760 x 2880) still fits
 MOST_CLIP_BYTES = 1_600_000_000
 _CONTAINER_OPTIONS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
+_NO_PROTOCOL = {"protocol_whitelist": "none"}  # there is none of that name: FFmpeg gets bytes, and may open nothing
 DECODER_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
 _DAMAGE = (av.FFmpegError, ValueError, OverflowError, ZeroDivisionError, MemoryError)  # PyAV on mutated files
 
@@ -53,7 +55,7 @@ class OpenVideo:
         time_base: The unit of the stream's time stamps in seconds.
     """
 
-    path: Path
+    path: Place
     container: av.container.InputContainer
     stream: av.VideoStream
     time_base: Fraction
@@ -70,11 +72,11 @@ class OpenVideo:
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[OpenVideo]:
+def open_video(path: Place) -> Iterator[OpenVideo]:
     """Open a file for one pass, to be decoded in one thread.
 
     Args:
-        path: The file.
+        path: The file, or the URL of an object.
 
     Yields:
         The open file.
@@ -83,14 +85,11 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
         InputError: The file is missing, not a regular file, not a plain container, cut off or damaged, or its pictures are
             too large. Errors of FFmpeg inside the `with` block become InputErrors too.
     """
-    if not path.is_file():
-        raise InputError(f"video {path}: {'is no regular file' if path.exists() else 'no such file'}.")
     try:
-        with av.open(
-            f"file:{path}",  # without the prefix a name such as `concat:a` would choose another protocol
-            options=_CONTAINER_OPTIONS | DECODER_OPTIONS,
-            metadata_errors="replace",
-        ) as container:
+        with (
+            _source(path) as (source, options),
+            av.open(source, options=options, metadata_errors="replace") as container,
+        ):
             yield OpenVideo(path, container, *moving_pictures(container, str(path)))
     except InputError:
         raise
@@ -103,7 +102,20 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
         raise InputError(f"video {path}: {why_unreadable(path, error)}.") from error
 
 
-def why_unreadable(path: Path, error: BaseException) -> str:
+@contextmanager
+def _source(path: Place) -> Iterator[tuple[str | Bytes, dict[str, str]]]:
+    """Give what FFmpeg reads, and what it may open."""
+    options = _CONTAINER_OPTIONS | DECODER_OPTIONS
+    if isinstance(path, Url):
+        with open_bytes(path) as file:
+            yield file, options | _NO_PROTOCOL
+        return
+    if not path.is_file():
+        raise InputError(f"video {path}: {'is no regular file' if path.exists() else 'no such file'}.")
+    yield f"file:{path}", options  # without the prefix a name such as `concat:a` would choose another protocol
+
+
+def why_unreadable(path: Place, error: BaseException) -> str:
     """Say why FFmpeg or PyAV raised `error` on a file: it is cut off, if that can be seen, or else the library's words."""
     if (reason := why_cut_off(path)) is not None:
         return f"is truncated ({reason}); copy or download it again"
@@ -141,7 +153,7 @@ def moving_pictures(container: av.container.InputContainer, name: str) -> tuple[
     return stream, stream.time_base
 
 
-def refuse_large_clip(path: Path, frames: int, width: int, height: int) -> None:
+def refuse_large_clip(path: Place, frames: int, width: int, height: int) -> None:
     """Refuse a clip that would take more memory than `MOST_CLIP_BYTES`.
 
     Args:

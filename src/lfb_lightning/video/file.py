@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from jaxtyping import Float64, UInt8
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Place, place_of
 from lfb_lightning.video.container import open_video, refuse_large_clip
 from lfb_lightning.video.first_frame import FirstFrame, first_frame
 from lfb_lightning.video.key_pictures import is_key_picture
@@ -32,14 +32,15 @@ _OTHER_KEY_PICTURE_SECONDS = 10.0
 
 
 class VideoFile:
-    """A video file on disk; it keeps the `Video` protocol.
+    """A video file on disk or in an object store; it keeps the `Video` protocol.
 
     Args:
-        path: The file. Whatever is wrong with it is raised as InputError, with the file and the second, when it is read.
+        path: The file, or the URL of an object. Whatever is wrong with it is raised as InputError, with the file and the
+            second, when it is read.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Place) -> None:
+        self.path: Place = place_of(path, "video")
         self._reformatter = VideoReformatter()
 
     def clip(self, times: Float64[np.ndarray, " T"]) -> UInt8[np.ndarray, "T H W 3"]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Place
 from lfb_lightning.video.container import OpenVideo, open_video
 from lfb_lightning.video.key_pictures import decode_from_key_picture
 from lfb_lightning.video.orientation import Orientation, orientation_of
+from lfb_lightning.video.place import version_of
 
 # The packets of an MPEG program stream begin inside pictures, so that time stamps belong to other pictures after a seek.
 _OTHER_TIMES_AFTER_A_SEEK = {"mpeg"}
@@ -47,21 +48,21 @@ class FirstFrame:
     interlaced: bool
 
 
-def first_frame(path: Path) -> FirstFrame:
+def first_frame(path: Place) -> FirstFrame:
     """Decode the first frame that is shown, once per process for a file that does not change.
 
     Raises:
         InputError: Nothing can be decoded, or the stream has neither time stamps nor a rate.
     """
     try:
-        status = path.stat()
+        version = version_of(path)
     except OSError:
         return _decode_first(path, ())  # raises the error that says what is wrong
-    return _decode_first(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+    return _decode_first(path, version)
 
 
 @lru_cache(maxsize=4096)
-def _decode_first(path: Path, version: tuple[int, ...]) -> FirstFrame:
+def _decode_first(path: Place, version: tuple[object, ...]) -> FirstFrame:
     with open_video(path) as video:
         frame = next(decode_from_key_picture(video, moments=None, after_seek=False), None)
         if frame is None:

@@ -12,14 +12,21 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.store import note_workers_need
+from lfb_lightning.files.objects.url import Place, Url
+from lfb_lightning.ranges import refuse_unknown
 from lfb_lightning.video.cache import SUFFIX, CachedVideo
 from lfb_lightning.video.file import VideoFile
 from lfb_lightning.video.folder import FrameFolder
 from lfb_lightning.video.listing import once_per_folder
+from lfb_lightning.video.packed_cache import packed_index
+from lfb_lightning.video.place import find_object
 from lfb_lightning.video.protocol import Video
+from lfb_lightning.video.torchcodec_file import TorchcodecFile
 
 # Endings of the containers from which tests read the exact frames; see the table in docs/data.md.
 ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv")
+DECODERS = ("pyav", "torchcodec", "nvdec")
 _LONGEST_NAME = 255  # bytes, of the usual file systems
 
 
@@ -28,7 +35,7 @@ class Library(Protocol):
     """What finds videos by their ids: a `VideoLibrary`, or several of them as one."""
 
     @property
-    def cache_dir(self) -> Path | None:
+    def cache_dir(self) -> Place | None:
         """The folder of the frame cache."""
         ...
 
@@ -46,22 +53,37 @@ class VideoLibrary:
     """The videos of a data set, by id.
 
     Args:
-        video_dir: The folder of video files or of JPEG folders.
+        video_dir: The folder of video files or of JPEG folders, or a URL of video files.
         source: `video` for video files, `frames` for JPEG folders, `cache` for the frame cache.
         fps: Frames per second of JPEG folders; video files have time stamps.
         first_frame_number: The number of the first JPEG of a video.
-        cache_dir: The folder of the frame cache.
+        cache_dir: The folder of the frame cache, or its URL.
         endings: Endings of video files, matched in upper and lower case.
         frame_prefix: How the names of JPEGs begin; None where all in a folder begin alike.
+        decoder: What decodes video files: `pyav`, `torchcodec`, or `nvdec`, which is torchcodec on a GPU.
+
+    Raises:
+        InputError: Another decoder than `pyav` is asked for where there are no video files.
     """
 
-    video_dir: Path
+    video_dir: Place
     source: str = "video"
     fps: float = 30.0
     first_frame_number: int = 1
-    cache_dir: Path | None = None
+    cache_dir: Place | None = None
     endings: Sequence[str] = ENDINGS
     frame_prefix: str | None = None
+    decoder: str = "pyav"
+
+    def __post_init__(self) -> None:
+        refuse_unknown("data", self, {"decoder": DECODERS})
+        if self.decoder != "pyav" and self.source != "video":
+            raise InputError(
+                f"data.decoder is {self.decoder}, which decodes video files, but data.source is {self.source}; set "
+                "data.source=video, or leave data.decoder out."
+            )
+        if isinstance(self.video_dir, Url) or isinstance(self.cache_dir, Url):
+            note_workers_need()
 
     def of(self, video_id: str) -> VideoLibrary:
         """Give the library that has a video: this one."""
@@ -74,12 +96,46 @@ class VideoLibrary:
             InputError: There is none or there are several, or the id would lead out of the folder.
         """
         if self.source == "cache":
-            assert self.cache_dir is not None
-            return CachedVideo(_below(self.cache_dir, f"{video_id}{SUFFIX}", video_id))
+            return self._cached(video_id)
         path = _below(self.video_dir, video_id, video_id)
+        if isinstance(path, Url):
+            return self._object(path)
         if self.source == "frames":
             return FrameFolder(path, fps=self.fps, first_number=self.first_frame_number, frame_prefix=self.frame_prefix)
-        return VideoFile(self._file(path))
+        file = self._file(path)
+        if self.decoder == "pyav":
+            return VideoFile(file)
+        return TorchcodecFile(file, device="cuda" if self.decoder == "nvdec" else "cpu")
+
+    def _object(self, url: Url) -> Video:
+        """Return the video of a URL that has no ending."""
+        if self.source == "frames":
+            raise InputError(
+                f"frames {url}: folders of JPEGs are not read from an object store; make a frame cache of them with "
+                "`lfb-cache`, upload that, and set data.source=cache data.cache_dir=<its URL>."
+            )
+        if self.decoder != "pyav":
+            raise InputError(
+                f"data.decoder is {self.decoder}, but videos in an object store ({self.video_dir}) are read by pyav; leave "
+                "data.decoder out."
+            )
+        return VideoFile(find_object(url, self.endings))
+
+    def _cached(self, video_id: str) -> CachedVideo:
+        """Return a video of the cache: its own file, which is newer where there is one, or its part of a packed one."""
+        assert self.cache_dir is not None
+        path = self.cache_file(video_id)
+        index = None if isinstance(path, Path) and path.is_file() else packed_index(self.cache_dir)
+        return CachedVideo(path, None if index is None else index.part(video_id))
+
+    def cache_file(self, video_id: str) -> Place:
+        """Return the path of a video's own file of the cache.
+
+        Raises:
+            InputError: The id would lead out of the folder.
+        """
+        assert self.cache_dir is not None
+        return _below(self.cache_dir, f"{video_id}{SUFFIX}", video_id)
 
     def _file(self, path: Path) -> Path:
         """Find the video file of a path that has no ending."""
@@ -111,7 +167,7 @@ def _instead(path: Path, names: Mapping[str, list[str]]) -> str:
     return f"; there is {', '.join(near[:3])}: {why}" if near else ""
 
 
-def _below(root: Path, name: str, video_id: str) -> Path:
+def _below(root: Place, name: str, video_id: str) -> Place:
     """Return the path of a name below `root`; raises InputError unless the id is plain names with / between them."""
     if not all(_is_plain(part) for part in video_id.split("/")):
         raise InputError(

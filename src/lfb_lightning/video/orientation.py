@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import av
@@ -16,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Place
 
 _TOLERANCE_DEGREES = 1.0  # players ignore such small angles too
 
@@ -42,7 +42,7 @@ class Orientation:
         return np.rot90(picture[:, ::-1] if self.mirrored else picture, self.rotation // 90)
 
 
-def orientation_of(frame: av.VideoFrame, path: Path) -> Orientation:
+def orientation_of(frame: av.VideoFrame, path: Place) -> Orientation:
     """Read the orientation from a frame's display matrix; without one, the picture is upright.
 
     Args:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from lfb_lightning.files.objects.url import Place, place_of
 from lfb_lightning.video.container import open_video
 from lfb_lightning.video.first_frame import FirstFrame, first_frame
 from lfb_lightning.video.selective import is_end
@@ -61,7 +61,7 @@ class Survey:
     without_time_stamp: int
 
 
-def survey(path: str | Path, *, every_picture: bool = True) -> Survey:
+def survey(path: str | Place, *, every_picture: bool = True) -> Survey:
     """Read a file once; only key pictures are decoded where the codec can change the picture size only there.
 
     Args:
@@ -72,7 +72,7 @@ def survey(path: str | Path, *, every_picture: bool = True) -> Survey:
     Raises:
         InputError: The file cannot be read.
     """
-    path = Path(path)
+    path = place_of(path, "video")
     first = first_frame(path)
     packets: list[tuple[int, int]] = []  # time stamp, duration
     changes: list[SizeChange] = []

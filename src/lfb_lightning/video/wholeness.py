@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import BinaryIO
+import io
+
+from lfb_lightning.files.objects.url import Place
+from lfb_lightning.video.place import Bytes, open_bytes
 
 _FIRST_BOXES = {b"ftyp", b"wide", b"free", b"skip", b"mdat", b"moov", b"pnot"}
 _MOST_BOXES = 100_000  # of a fragmented file
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
-def why_cut_off(path: Path) -> str | None:
+def why_cut_off(place: Place) -> str | None:
     """Say which part of an mp4, mov, mkv or webm file is missing; None if none is, or if the file is of another kind."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_bytes(place) as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
         if file.read(4) == _EBML:
             return _segment_cut_off(file, size)
         return _boxes_cut_off(file, size)
 
 
-def _boxes_cut_off(file: BinaryIO, size: int) -> str | None:
+def _boxes_cut_off(file: Bytes, size: int) -> str | None:
     """Look through an mp4 or mov file: it consists of boxes with a length and a name, and the box `moov` is its index."""
     names: set[bytes] = set()
     position = 0
@@ -41,7 +44,7 @@ def _boxes_cut_off(file: BinaryIO, size: int) -> str | None:
     return "its index, the moov box, is missing" if names and b"moov" not in names else None
 
 
-def _segment_cut_off(file: BinaryIO, size: int) -> str | None:
+def _segment_cut_off(file: Bytes, size: int) -> str | None:
     """Look at an mkv or webm file: a header element and one segment, which states its length unless written to a pipe."""
     header = _length(file)
     if header is None or header > size:
@@ -53,7 +56,7 @@ def _segment_cut_off(file: BinaryIO, size: int) -> str | None:
     return f"{missing:,} bytes of its segment are missing" if missing > 0 else None
 
 
-def _length(file: BinaryIO) -> int | None:
+def _length(file: Bytes) -> int | None:
     """Read an EBML length, whose leading zero bits count the bytes that follow; None for "unknown" and at the file's end."""
     first = file.read(1)
     if not first or not first[0]:

@@ -14,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file
+from lfb_lightning.files.objects.url import Place
 from lfb_lightning.video.container import OpenVideo
 from lfb_lightning.video.first_frame import FirstFrame
 from lfb_lightning.video.orientation import Orientation, orientation_of
@@ -57,7 +58,7 @@ class UprightPictures:
         short_side: Pictures whose short side is longer are reduced to it, in pixels; None keeps the size.
     """
 
-    def __init__(self, first: FirstFrame, path: Path, *, short_side: int | None) -> None:
+    def __init__(self, first: FirstFrame, path: Place, *, short_side: int | None) -> None:
         scale = 1.0 if short_side is None else min(1.0, short_side / min(first.width, first.height))
         self._width, self._height = max(1, round(first.width * scale)), max(1, round(first.height * scale))
         self.width, self.height = self._width + self._width % 2, self._height + self._height % 2

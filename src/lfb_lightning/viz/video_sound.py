@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
 
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Place
 from lfb_lightning.video.container import open_video, why_unreadable
 
 COPIED = {"aac", "mp3", "mp3float", "opus", "libopus"}  # what browsers play in mp4 (FFmpeg's decoder names)
@@ -31,7 +31,7 @@ class Sound:
         problem: One line that says what is missing, or None.
     """
 
-    def __init__(self, path: Path, container: Any, *, start: Fraction) -> None:
+    def __init__(self, path: Place, container: Any, *, start: Fraction) -> None:
         self._path, self._container, self._start = path, container, start
         self.problem: str | None = None
         self._second = 0.0

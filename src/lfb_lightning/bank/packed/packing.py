@@ -6,14 +6,13 @@ Both go on where they were interrupted: packing with the first unfinished shard,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name, read_header
+from lfb_lightning.bank.layout import MANIFEST, file_name, read_header
 from lfb_lightning.bank.manifest import Manifest, Provenance
-from lfb_lightning.bank.packed.checking import INDEX_PATTERN, SHARD_SUFFIX
 from lfb_lightning.bank.packed.form import (
     ENTRY,
     SHARD_HEAD,
@@ -26,15 +25,16 @@ from lfb_lightning.bank.packed.form import (
     shard_name,
 )
 from lfb_lightning.bank.packed.store import REMEDY
-from lfb_lightning.bank.packed.writing import join_footers, read_footer, write_shard
+from lfb_lightning.bank.packed.targets import FolderTarget, Target, UrlTarget
+from lfb_lightning.bank.packed.writing import join_footers, write_shard
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.bank.rewriting import Tracker, refuse_other_videos
 from lfb_lightning.bank.stored_video import parse_video
-from lfb_lightning.bank.url import Url
-from lfb_lightning.bank.video_table import VIDEOS, write_videos
+from lfb_lightning.bank.video_table import write_videos
 from lfb_lightning.bank.writer import BankWriter
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.durable import durable_file, remove_abandoned, write_durably
+from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.objects.url import Url
 
 LEAST_MB, MOST_MB = 0.001, 16_384.0
 _MB = 1_000_000
@@ -53,17 +53,17 @@ class Planned(NamedTuple):
         return shard_name(self.number, self.digest)
 
 
-def pack(bank: FeatureBank, to: Path, *, shard_mb: int | float = 512, track: Tracker = iter) -> Manifest:
+def pack(bank: FeatureBank, to: Path | Url, *, shard_mb: int | float = 512, track: Tracker = iter) -> Manifest:
     """Write a bank as a packed one. The same bank makes the same bytes.
 
     Args:
         bank: A bank of one file per video.
-        to: The folder of the packed one. The bank's own: its files are removed when all is written.
+        to: The folder of the packed one, or its URL. The bank's own folder: its files are removed when all is written.
         shard_mb: Bytes of a shard in millions, at most; a video is never divided.
         track: Shows progress over the video ids.
 
     Raises:
-        InputError: The bank is packed already or a file of it is damaged, or the folder holds another bank.
+        InputError: The bank is packed already or a file of it is damaged, another bank is there, or it cannot be written.
     """
     if bank.manifest.packed is not None:
         raise InputError(
@@ -71,16 +71,15 @@ def pack(bank: FeatureBank, to: Path, *, shard_mb: int | float = 512, track: Tra
         )
     if not LEAST_MB <= shard_mb <= MOST_MB:
         raise InputError(f"shard_mb is {shard_mb}, expected {LEAST_MB} to {MOST_MB:.0f}.")
-    if not (to.exists() and to.samefile(str(bank.folder))):
-        _refuse_other_bank(bank, to)
-    remove_abandoned(to)
+    target: Target = UrlTarget(to) if isinstance(to, Url) else FolderTarget(to)
+    target.prepare(bank)
     plan = list(_plan(bank, int(shard_mb * _MB)))
-    content = _write_shards(bank, to, plan, track)
+    content = _write_shards(bank, target, plan, track)
     packed = PackedIndex(hashlib.sha256(content).hexdigest(), len(content))
-    write_durably(to / index_name(packed.sha256), content)
+    target.write(index_name(packed.sha256), content)
     manifest = replace(bank.manifest, packed=packed)
-    manifest.write(to)
-    _remove_others(to, {shard.name for shard in plan} | {index_name(packed.sha256)}, bank.videos)
+    target.write(MANIFEST, manifest.content())
+    target.remove_others({shard.name for shard in plan} | {index_name(packed.sha256)}, bank.videos)
     return manifest
 
 
@@ -88,12 +87,13 @@ def is_packed(folder: Path | Url, made: Provenance) -> bool:
     """Say whether a folder holds a whole packed bank, of which no video failed, that was made so.
 
     Args:
-        folder: `<bank_dir>/<split>`.
+        folder: `<bank_dir>/<split>`, or a URL.
         made: What decides the bank's content.
     """
-    if isinstance(folder, Url) or not (folder / MANIFEST).is_file():
+    target: Target = UrlTarget(folder) if isinstance(folder, Url) else FolderTarget(folder)
+    manifest = target.manifest()
+    if manifest is None:
         return False
-    manifest = Manifest.read(folder)
     return manifest.packed is not None and not manifest.failed and not manifest.provenance.differences(made)
 
 
@@ -133,24 +133,6 @@ def unpack(bank: FeatureBank, to: Path, *, track: Tracker = iter) -> Manifest:
     return manifest
 
 
-def _refuse_other_bank(bank: FeatureBank, to: Path) -> None:
-    """A folder takes one packed bank; one of these videos may be replaced by another one of them."""
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"bank {to}: cannot be written ({error.strerror}); choose another folder.") from error
-    if not (to / MANIFEST).is_file():
-        if any(to.glob(f"*{SUFFIX}")):
-            raise InputError(f"bank {to}: holds files of an unfinished bank; choose another folder.")
-        return
-    manifest = Manifest.read(to)
-    differences = manifest.provenance.differences(bank.manifest.provenance)
-    if differences or manifest.packed is None:
-        what = "; ".join(differences) or "it is one of a file per video"
-        raise InputError(f"bank {to}: is another bank ({what}); choose another folder.")
-    refuse_other_videos(to, bank.videos.keys() | bank.manifest.failed.keys())
-
-
 def _plan(bank: FeatureBank, shard_bytes: int) -> Iterator[Planned]:
     """Deal the videos, by their ids, to shards; a shard's name stands for what is in it."""
     number, videos, end, footer = 0, list[tuple[str, int]](), SHARD_HEAD.size, SHARD_TAIL.size
@@ -177,7 +159,7 @@ def _planned(bank: FeatureBank, number: int, videos: list[tuple[str, int]]) -> P
     return Planned(number, digest.digest()[:8], videos)
 
 
-def _write_shards(bank: FeatureBank, to: Path, plan: Sequence[Planned], track: Tracker) -> bytes:
+def _write_shards(bank: FeatureBank, target: Target, plan: Sequence[Planned], track: Tracker) -> bytes:
     """Write the shards that are not there yet, and return the index of all."""
     made = bank.manifest.provenance
     form = VideoForm(made.channels, made.precision)
@@ -185,24 +167,13 @@ def _write_shards(bank: FeatureBank, to: Path, plan: Sequence[Planned], track: T
     shards, entries, ids = [], [], []
     for shard in plan:
         videos = [(next(remaining), size) for _, size in shard.videos]
-        path = to / shard.name
-        found = read_footer(path, shard.number)
+        found = target.footer(shard.name, shard.number)
         if found is None:
-            with durable_file(path) as file:
+            with target.writing(shard.name) as file:
                 found = write_shard(file, bank, form, shard.number, videos)
-        footer, text = found
-        shards.append((path.stat().st_size, shard.digest, hashlib.sha256(footer + text).digest()))
-        entries.append(footer)
-        ids.append(text)
+        shards.append((found.size, shard.digest, hashlib.sha256(found.entries + found.ids).digest()))
+        entries.append(found.entries)
+        ids.append(found.ids)
     for _ in remaining:  # none: it ends the bar
         raise AssertionError
     return join_footers(shards, entries, ids)
-
-
-def _remove_others(to: Path, kept: set[str], table: Iterable[str]) -> None:
-    """Remove what the new manifest does not name: shards of an earlier packing, and files that are packed now."""
-    unpacked = {VIDEOS, *(file_name(video_id) for video_id in table)}
-    for path in to.iterdir():
-        other = path.name.endswith(SHARD_SUFFIX) or path.name.startswith(INDEX_PATTERN)
-        if path.name in unpacked or (other and path.name not in kept):
-            path.unlink()

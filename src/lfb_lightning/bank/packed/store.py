@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from lfb_lightning.bank.url import Url
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Url
 
 REMEDY = "run lfb-bank verify, and lfb-bank pack again from the bank that it was made of"
 _AT_ONCE = getattr(os, "RWF_NOWAIT", None)  # Linux: read what is in memory, and do not wait for the disk

@@ -17,10 +17,10 @@ from lfb_lightning.bank.packed.form import VideoForm, index_name
 from lfb_lightning.bank.packed.index import IndexFile, Located
 from lfb_lightning.bank.packed.store import REMEDY, ByteRange, Store
 from lfb_lightning.bank.stored_video import StoredVideo, parse_video
-from lfb_lightning.bank.url import Url
 from lfb_lightning.bank.video_rows import RowRange
 from lfb_lightning.bank.video_table import VideoEntry
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Url
 
 _KEPT_VIDEOS = 1024
 

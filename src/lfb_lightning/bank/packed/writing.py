@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -32,7 +32,7 @@ from lfb_lightning.errors import InputError
 
 def write_shard(
     file: BinaryIO, bank: FeatureBank, form: VideoForm, number: int, videos: Iterable[tuple[str, int]]
-) -> tuple[bytes, bytes]:
+) -> Footer:
     """Write a shard.
 
     Args:
@@ -62,30 +62,54 @@ def write_shard(
     digest = hashlib.sha256(footer + ids).digest()
     file.write(footer + ids)
     file.write(SHARD_TAIL.pack(SHARD_MAGIC, VERSION, number, len(footer) // ENTRY.itemsize, len(ids), digest))
-    return bytes(footer), bytes(ids)
+    return Footer(place + len(footer) + len(ids) + SHARD_TAIL.size, bytes(footer), bytes(ids))
 
 
-def read_footer(path: Path, number: int) -> tuple[bytes, bytes] | None:
-    """Read the entries of a shard's videos and the text of their ids; None where there is no whole shard.
+class Footer(NamedTuple):
+    """What the index of a bank says of a whole shard.
+
+    Args:
+        size: The shard's bytes.
+        entries: Of its videos.
+        ids: The text of their ids.
+    """
+
+    size: int
+    entries: bytes
+    ids: bytes
+
+
+def read_footer(path: Path, number: int) -> Footer | None:
+    """Read the footer of a shard's file; None where there is no whole one.
 
     A shard's name says what is in it, and it was renamed to that when it was whole.
     """
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        end = file.seek(0, 2) - SHARD_TAIL.size
-        if end < SHARD_HEAD.size:
-            return None
-        file.seek(end)
-        tail = file.read()
-        *_, videos, id_bytes, _ = SHARD_TAIL.unpack(tail)
-        begin = end - id_bytes - videos * ENTRY.itemsize
-        if begin < SHARD_HEAD.size:
-            return None
-        file.seek(begin)
-        footer, ids = file.read(videos * ENTRY.itemsize), file.read(id_bytes)
+
+        def read(begin: int, end: int) -> bytes:
+            file.seek(begin)
+            return file.read(end - begin)
+
+        return parse_footer(read, file.seek(0, 2), number)
+
+
+def parse_footer(read: Callable[[int, int], bytes], size: int, number: int) -> Footer | None:
+    """Read the footer of a shard of `size` bytes, of which `read` gives those from one place to another."""
+    end = size - SHARD_TAIL.size
+    if end < SHARD_HEAD.size:
+        return None
+    tail = read(end, size)
+    *_, videos, id_bytes, _ = SHARD_TAIL.unpack(tail)
+    middle = end - id_bytes
+    begin = middle - videos * ENTRY.itemsize
+    if begin < SHARD_HEAD.size:
+        return None
+    content = read(begin, end)
+    footer, ids = content[: middle - begin], content[middle - begin :]
     whole = SHARD_TAIL.pack(SHARD_MAGIC, VERSION, number, videos, id_bytes, hashlib.sha256(footer + ids).digest())
-    return (footer, ids) if tail == whole else None
+    return Footer(size, footer, ids) if tail == whole else None
 
 
 def join_footers(shards: Sequence[tuple[int, bytes, bytes]], footers: Sequence[bytes], ids: Sequence[bytes]) -> bytes:

@@ -12,6 +12,7 @@ where there is none at all the whole frame, with score 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -41,7 +42,7 @@ class BankKeyframes:
         self.split = split
         self.choice = choice
 
-    def keyframes(self) -> list[Keyframe]:
+    def keyframes(self) -> Sequence[Keyframe]:
         """List the keyframes, sorted by video and time.
 
         Raises:

@@ -38,28 +38,29 @@ def check_tables(split: AvaTables) -> SplitReport:
 
 
 def _check_annotations(split: AvaTables, report: SplitReport) -> None:
-    raw, annotations = split.all_annotations, split.annotations
-    actions = raw.rows["action_id"].to_numpy()
+    raw, annotations = split.all_annotations(), split.annotations
+    rows = raw.rows
+    actions = rows["action_id"].to_numpy()
     ids = split.label_map.ids
     missing = [key for key in ids if not (actions == key).any()]
     unlisted = sorted(set(np.unique(actions).tolist()) - set(ids))
     used = split.used(annotations.persons)
     report.figures |= {
-        "annotation_rows": len(raw.rows),
-        "annotated_videos": int(raw.rows["video_id"].nunique()),
+        "annotation_rows": raw.num_rows,
+        "annotated_videos": int(rows["video_id"].nunique()),
         "annotated_keyframes": len(annotations.keyframes),
         "annotated_keyframes_without_persons": int((annotations.persons.counts == 0).sum()),
         "keyframes_with_listed_actions": int(annotations.labeled.sum()),
         "training_keyframes": len(split.training_keyframes()),
         "persons": annotations.num_persons,
         "persons_per_keyframe": annotations.num_persons / max(len(annotations.keyframes), 1),
-        "labels_per_person": len(annotations.rows) / max(annotations.num_persons, 1),
+        "labels_per_person": annotations.num_rows / max(annotations.num_persons, 1),
         "classes": len(ids),
         "classes_without_ground_truth": missing,
         "actions_off_the_label_map": unlisted,
         "excluded_rows": len(split.excluded),
         "excluded_videos": len({keyframe.video_id for keyframe in split.excluded}),
-        "annotation_rows_excluded": len(raw.rows) - len(annotations.rows),
+        "annotation_rows_excluded": raw.num_rows - annotations.num_rows,
     }
     counts = annotations.persons_by_action
     report.classes = {f"{key} {split.label_map.names[key]}": int(counts[key]) for key in ids}

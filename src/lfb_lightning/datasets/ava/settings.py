@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import place_of
 from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 from lfb_lightning.video import VideoLibrary
-from lfb_lightning.video.library import Library
+from lfb_lightning.video.library import DECODERS, Library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class AvaSettings:
     fps: float = 30.0
     first_frame_number: int = 1
     frame_prefix: str | None = None
+    decoder: str = "pyav"
     ticks_per_second: str | int | float = 1
     origin_second: float = 900.0
     first_second: int = 902
@@ -51,7 +52,8 @@ class AvaSettings:
     expected_counts: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        refuse_unknown("data", self, {"source": ("video", "frames", "cache"), "assign": ("best_overlap", "mmaction2")})
+        choices: dict[str, tuple[str, ...]] = {"source": ("video", "frames", "cache"), "decoder": DECODERS}
+        refuse_unknown("data", self, choices | {"assign": ("best_overlap", "mmaction2")})
         if self.source == "cache" and self.cache_dir is None:
             raise InputError("data.source=cache needs data.cache_dir, the folder that lfb-cache wrote.")
         if self.key_step < 1:
@@ -80,12 +82,13 @@ class AvaSettings:
     @property
     def library(self) -> VideoLibrary:
         """Where the frames come from: `source`, its folder and how its files are numbered."""
-        cache_dir = None if self.cache_dir is None else Path(self.cache_dir)
+        cache_dir = None if self.cache_dir is None else place_of(self.cache_dir, "frame cache")
         return VideoLibrary(
-            Path(self.video_dir),
+            place_of(self.video_dir, "video"),
             self.source,
             self.fps,
             self.first_frame_number,
             cache_dir,
             frame_prefix=self.frame_prefix,
+            decoder=self.decoder,
         )

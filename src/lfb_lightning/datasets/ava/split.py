@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64
 
+from lfb_lightning.ava.keyframe_rows import ItemList
 from lfb_lightning.boxes import iou_matrix
 from lfb_lightning.clock import Clock
 from lfb_lightning.datasets.action_dataset import LabeledRegions, ScoreColumns
@@ -60,7 +61,7 @@ class AvaSplit:
     def training_items(self) -> Sequence[Item]:
         """List the annotated keyframes on a used second with at least one listed action."""
         _ = self.tables.proposals  # read before workers are started, not in each of them
-        return [Item(number, keyframe) for number, keyframe in enumerate(self.tables.training_keyframes())]
+        return ItemList(self.tables.training_keyframes())
 
     def training_regions(self, item: Item, generator: torch.Generator | None = None) -> LabeledRegions:
         """Give the annotated persons of a keyframe (score 1) and the proposals that match them, labeled.
@@ -97,8 +98,7 @@ class AvaSplit:
 
     def evaluation_items(self) -> Sequence[Item]:
         """List the keyframes on a used second with a proposal of at least `eval_threshold`."""
-        keyframes = self.tables.proposal_keyframes(self.data.eval_threshold)
-        return [Item(number, keyframe) for number, keyframe in enumerate(keyframes)]
+        return ItemList(self.tables.proposal_keyframes(self.data.eval_threshold))
 
     def evaluation_regions(self, item: Item) -> Proposals:
         """Give a keyframe's proposals of at least `eval_threshold`."""

@@ -14,7 +14,7 @@ from jaxtyping import Bool
 from lfb_lightning.ava.action_groups import ava_groups
 from lfb_lightning.ava.annotations import Annotations, no_annotations, read_annotations
 from lfb_lightning.ava.excluded import read_excluded
-from lfb_lightning.ava.keyframe_rows import KeyframeRows
+from lfb_lightning.ava.keyframe_rows import KeyframeList, KeyframeRows
 from lfb_lightning.ava.label_map import LabelMap, read_label_map
 from lfb_lightning.ava.proposals import ProposalTable, read_proposals
 from lfb_lightning.clock import Clock
@@ -103,11 +103,10 @@ class AvaTables:
     @cached_property
     def annotations(self) -> Annotations:
         """Ground truth, without the excluded keyframes."""
-        return self.all_annotations.without(self.excluded)
+        return self.all_annotations().without(self.excluded)
 
-    @cached_property
     def all_annotations(self) -> Annotations:
-        """Ground truth, excluded keyframes included; empty for a split without truth."""
+        """Read the ground truth, excluded keyframes included; empty for a split without truth. It is not kept."""
         if self.is_without_truth:
             return no_annotations(self.label_map)
         path = self.path(self.data.annotations)
@@ -164,11 +163,11 @@ class AvaTables:
         """List every video that is annotated or has proposals on a used second."""
         return sorted({keyframe.video_id for keyframe in self.used_keyframes()})
 
-    def training_keyframes(self) -> list[Keyframe]:
+    def training_keyframes(self) -> KeyframeList:
         """List the annotated keyframes in the used range of seconds that have at least one listed action."""
         return self.annotations.persons.select(self.used(self.annotations.persons) & self.annotations.labeled)
 
-    def proposal_keyframes(self, threshold: float) -> list[Keyframe]:
+    def proposal_keyframes(self, threshold: float) -> KeyframeList:
         """List the keyframes in the used range that have a proposal of at least `threshold`."""
         return self.proposals.persons.select(
             self.used(self.proposals.persons) & (self.proposals.best_scores >= threshold)

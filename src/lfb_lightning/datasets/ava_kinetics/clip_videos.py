@@ -14,8 +14,10 @@ from pathlib import Path
 
 from lfb_lightning.ava.kinetics import ClipTable, is_clip_name
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import Place, Url
 from lfb_lightning.video import Video, VideoLibrary
 from lfb_lightning.video.cache import SUFFIX
+from lfb_lightning.video.packed_cache import packed_index
 
 
 class ClipVideos:
@@ -29,7 +31,7 @@ class ClipVideos:
         self.library = library
 
     @property
-    def cache_dir(self) -> Path | None:
+    def cache_dir(self) -> Place | None:
         """The folder of the frame cache."""
         return self.library.cache_dir
 
@@ -49,7 +51,10 @@ class ClipVideos:
             InputError: There is no such folder.
         """
         cached = self.library.cache_dir if self.library.source == "cache" else None
-        names = [] if cached is None else [name.removesuffix(SUFFIX) for name in _names(cached, SUFFIX)]
+        folder = None if cached is None else _folder(cached, "data.cache_dir")
+        names = [] if folder is None else [name.removesuffix(SUFFIX) for name in _names(folder, SUFFIX)]
+        if folder is not None and (packed := packed_index(folder)) is not None:
+            names += [name for name, _ in packed.entries()]
         return ClipTable([*(name for name, _ in self._listed()), *names])
 
     @cached_property
@@ -63,7 +68,7 @@ class ClipVideos:
 
     def _listed(self) -> Iterator[tuple[str, Path]]:
         """List the clips with their folders."""
-        library, root = self.library, self.library.video_dir
+        library, root = self.library, _folder(self.library.video_dir, "data.kinetics_video_dir")
         if not root.is_dir():
             if library.source == "cache":
                 return
@@ -81,6 +86,13 @@ def _clips(folder: Path, *, frames: bool, endings: tuple[str, ...]) -> Iterator[
             name, ending = (entry.name, "") if frames else os.path.splitext(entry.name)  # noqa: PTH122  no Path each
             if is_clip_name(name) and (entry.is_dir() if frames else ending.lower() in endings):
                 yield name
+
+
+def _folder(place: Place, key: str) -> Path:
+    """Refuse a URL: all of the clips are listed, with the folders of their classes."""
+    if isinstance(place, Url):
+        raise InputError(f"{key}={place}: Kinetics' clips are not read from an object store yet; give a folder.")
+    return place
 
 
 def _names(folder: Path, suffix: str) -> list[str]:
@@ -102,7 +114,7 @@ class TwoLibraries:
     is_clip: Callable[[str], bool]
 
     @property
-    def cache_dir(self) -> Path | None:
+    def cache_dir(self) -> Place | None:
         """The folder of the frame cache, which is one for both."""
         return self.movies.cache_dir
 

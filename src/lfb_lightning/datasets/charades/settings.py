@@ -9,10 +9,11 @@ from pathlib import Path
 
 from lfb_lightning.clock import Clock, exact
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import place_of
 from lfb_lightning.metrics.video_map import TIES, UNLABELED
 from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 from lfb_lightning.video import VideoLibrary
-from lfb_lightning.video.library import Library
+from lfb_lightning.video.library import DECODERS, Library
 
 _MOST_SEGMENTS = 1000
 
@@ -37,6 +38,7 @@ class CharadesSettings:
     fps: float = 24.0
     first_frame_number: int = 1
     frame_prefix: str | None = None
+    decoder: str = "pyav"
     num_frames: int = 32
     frame_stride: int = 4
     bank_step: int = 12
@@ -55,6 +57,7 @@ class CharadesSettings:
             )
         choices: dict[str, tuple[str, ...]] = {
             "source": ("video", "frames"),
+            "decoder": DECODERS,
             "ties": TIES,
             "unlabeled": UNLABELED,
             "evaluated": ("logits", "scores"),
@@ -87,11 +90,12 @@ class CharadesSettings:
     def library(self) -> VideoLibrary:
         """Where the frames come from: `source`, its folder and how its files are numbered."""
         return VideoLibrary(
-            Path(self.video_dir),
+            place_of(self.video_dir, "video"),
             self.source,
             self.fps,
             self.first_frame_number,
             frame_prefix=self.frame_prefix,
+            decoder=self.decoder,
         )
 
     def path(self, template: str, split: str) -> Path:

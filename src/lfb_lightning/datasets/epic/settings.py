@@ -9,9 +9,11 @@ from pathlib import Path
 
 from lfb_lightning.clock import Clock, exact
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import place_of
 from lfb_lightning.metrics.segment_accuracy import HEADS
 from lfb_lightning.ranges import refuse_out_of_range, refuse_unknown
 from lfb_lightning.video import VideoLibrary
+from lfb_lightning.video.library import DECODERS
 
 FRAME_RATES = ("official", "listed")  # words in the place of a number
 _MOST_CLIPS = 1000
@@ -47,6 +49,7 @@ class EpicSettings:
     frames_fps: float | str = "official"
     first_frame_number: int = 1
     frame_prefix: str | None = None
+    decoder: str = "pyav"
     num_frames: int = 32
     frame_stride: int = 2
     frame_spacing: str = "stride"
@@ -57,7 +60,8 @@ class EpicSettings:
     bank_step: int = 30
 
     def __post_init__(self) -> None:
-        refuse_unknown("data", self, {"source": ("video", "frames"), "test_places": ("middles", "beginnings")})
+        choices = {"source": ("video", "frames"), "decoder": DECODERS, "test_places": ("middles", "beginnings")}
+        refuse_unknown("data", self, choices)
         clips, positive = (1, _MOST_CLIPS), (0.001, 1000.0)
         refuse_out_of_range(
             "data",
@@ -109,7 +113,12 @@ class EpicSettings:
             frames_fps: The rate of extracted frames.
         """
         return VideoLibrary(
-            Path(self.video_dir), self.source, frames_fps, self.first_frame_number, frame_prefix=self.frame_prefix
+            place_of(self.video_dir, "video"),
+            self.source,
+            frames_fps,
+            self.first_frame_number,
+            frame_prefix=self.frame_prefix,
+            decoder=self.decoder,
         )
 
     def place(self, video_id: str) -> str:

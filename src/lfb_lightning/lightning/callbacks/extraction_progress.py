@@ -10,7 +10,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lfb_lightning.lightning.datamodules.extraction_data import ExtractionDataModule
+from lfb_lightning.datasets.bank_plan import BankPlan
 from lfb_lightning.structures import PersonFeatures, VideoFailure
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class ExtractionProgress(Callback):
         log_seconds: Seconds between two lines.
     """
 
-    def __init__(self, *, data: ExtractionDataModule, log_seconds: float = 30.0) -> None:
+    def __init__(self, *, data: BankPlan, log_seconds: float = 30.0) -> None:
         self.data = data
         self.log_seconds = log_seconds
         self._unfinished: dict[str, int] = {}

@@ -22,9 +22,10 @@ _STOPPED = 128 + signal.SIGTERM  # the exit status
 class LastCheckpoint(Checkpoint):
     """Saves after every epoch's validation, every `every_n_steps` optimizer steps, and when a signal asks to stop.
 
-    SIGTERM or SIGUSR1 to any rank end all of them after the optimizer step in hand, with exit status 143; after an epoch's
-    last step its validation comes first, since a resumed run would begin with the next epoch. Never saves gradients that are
-    still being accumulated. With `DurableCheckpoints` as the trainer's plugin there is always a whole file.
+    SIGTERM or SIGUSR1 to any rank end all of them after the optimizer step in hand (of several ranks: that or the next one),
+    with exit status 143; after an epoch's last step its validation comes first, since a resumed run would begin with the next
+    epoch. Never saves gradients that are still being accumulated. With `DurableCheckpoints` as the trainer's plugin there is
+    always a whole file.
     """
 
     def __init__(self, *, dirpath: str, every_n_steps: int = 1000) -> None:
@@ -40,7 +41,7 @@ class LastCheckpoint(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take over the signals from Lightning."""
         self._seen_step = trainer.global_step
-        self._signals.install()
+        self._signals.take_over(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -50,7 +51,7 @@ class LastCheckpoint(Checkpoint):
         self._seen_step = trainer.global_step
         if self._accumulating or _validation_follows(trainer):
             return
-        stop = self._signals.asked_anywhere(trainer.strategy.root_device)
+        stop = self._signals.asked_after_step(pl_module, trainer.strategy.root_device)
         if stop or trainer.global_step % self.every_n_steps == 0:
             self._save(trainer)
         if stop:
@@ -72,11 +73,11 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the signals back to Lightning."""
-        self._signals.restore()
+        self._signals.give_back(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Give the signals back to Lightning."""
-        self._signals.restore()
+        self._signals.give_back(trainer)
 
     def _stop(self, trainer: Trainer) -> NoReturn:
         if trainer.is_global_zero:

@@ -17,9 +17,9 @@ _log = logging.getLogger(__name__)
 _FIRST_STEPS = 3  # left out: workers start, caches fill, kernels are chosen
 _WARN_AFTER = 20
 _REMEDY = (
-    "%.0f%% of %d steps went to waiting for data: raise data.num_workers (now %s), decode once with `lfb-cache` "
-    "(data.source=cache; of AVA's formats) or extract frames (data.source=frames), or, with a frozen backbone, train on "
-    "stored features (data.short_term=bank)."
+    "%.0f%% of %d steps went to waiting for data: raise data.num_workers (now %s; one per core at most), decode once with "
+    "`lfb-cache` (data.source=cache; of AVA's formats) or extract frames (data.source=frames), or, with a frozen backbone, "
+    "train on stored features (data.short_term=bank)."
 )
 
 

@@ -29,7 +29,7 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.bank_windows import with_windows
 from lfb_lightning.lightning.datamodules.batching import DealtBatches
 from lfb_lightning.lightning.datamodules.class_balance import training_weights
-from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart
+from lfb_lightning.lightning.datamodules.loader_workers import WorkerStart, useful_workers, worker_start
 from lfb_lightning.lightning.datamodules.loading import Loading
 from lfb_lightning.lightning.datamodules.opened_banks import OpenedBanks
 from lfb_lightning.lightning.datamodules.resumable_loader import ResumableLoader
@@ -86,7 +86,6 @@ class ActionDataModule(LightningDataModule):
         self.reads_bank = reads_bank
         self.test_split = test_split
         self._splits: dict[str, ActionSplit] = {}
-        needs_backbone = bank.strict or loading.short_term == "bank"
         self.banks = OpenedBanks(
             bank,
             seed=seed,
@@ -94,7 +93,7 @@ class ActionDataModule(LightningDataModule):
             channels=channels,
             name=bank_name,
             banks=banks,
-            backbone_digest=backbone_digest if needs_backbone else None,
+            backbone_digest=backbone_digest if bank.strict or loading.short_term == "bank" else None,
             trained_on=trained_on or {},
             identity=reads_identity,
         )
@@ -133,7 +132,7 @@ class ActionDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled training batches of this rank."""
-        workers = 0 if self.loading.short_term == "bank" else self.loading.num_workers
+        workers = 0 if self.loading.short_term == "bank" else self._workers()
         return self._map_style(self._training_samples, shuffle=True, workers=workers)
 
     def num_training_batches(self) -> int:
@@ -191,7 +190,8 @@ class ActionDataModule(LightningDataModule):
             batch_sampler=self._dealt(dataset, shuffle=shuffle),
             collate_fn=collate,
             num_workers=workers,
-            worker_init_fn=self._worker_start,
+            multiprocessing_context=worker_start(workers),
+            worker_init_fn=WorkerStart(workers * self._ranks_here),
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
@@ -228,18 +228,23 @@ class ActionDataModule(LightningDataModule):
             world_size=world_size,
             parts=parts_of(split),
         )
+        workers = self._workers(videos=len(streamed.items))
         return DataLoader(
             streamed,
             batch_size=None,
-            num_workers=self.loading.num_workers,
-            worker_init_fn=self._worker_start,
+            num_workers=workers,
+            multiprocessing_context=worker_start(workers),
+            worker_init_fn=WorkerStart(workers * self._ranks_here),
             pin_memory=torch.cuda.is_available(),
         )
 
     @property
-    def _worker_start(self) -> WorkerStart:
-        ranks = self.trainer.num_devices if self.trainer is not None else 1
-        return WorkerStart(self.loading.num_workers * ranks)
+    def _ranks_here(self) -> int:
+        return self.trainer.num_devices if self.trainer is not None else 1
+
+    def _workers(self, videos: int | None = None) -> int:
+        gpu = self.trainer is not None and self.trainer.strategy.root_device.type != "cpu"
+        return useful_workers(self.loading.num_workers, ranks_here=self._ranks_here, videos=videos, beside_gpu=gpu)
 
     def _rank_and_world_size(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)

@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.multiprocessing.reductions import reduce_tensor
 from torch.utils.data import get_worker_info
 
-from lfb_lightning.processes import is_first_rank
+from lfb_lightning.files.objects.store import worker_start_method
+from lfb_lightning.processes import is_first_rank, usable_cores
 
 _log = logging.getLogger(__name__)
 _MOUNT = "/dev/shm"
@@ -64,6 +65,34 @@ class WorkerStart:
                 self.senders,
             )
         self._said = True
+
+
+def worker_start(workers: int) -> str | None:
+    """Say how a loader's workers start, as its `multiprocessing_context`.
+
+    Args:
+        workers: How many; without any, a loader takes none.
+    """
+    return worker_start_method() if workers else None
+
+
+def useful_workers(most: int, *, ranks_here: int, videos: int | None = None, beside_gpu: bool = False) -> int:
+    """Choose the number of a rank's workers, so that asking for more never makes a run slower.
+
+    More workers than cores take turns, and take the cores of the forward pass where that is computed on them as well. A video
+    is streamed by one worker from its beginning to its end, so of more workers than videos some would start for nothing, and
+    one video beside a forward pass on the CPU is read as fast without any.
+
+    Args:
+        most: What `data.num_workers` asks for.
+        ranks_here: The ranks of this machine, which share its cores.
+        videos: How many videos the rank streams; None: clips are read at random.
+        beside_gpu: Whether the forward pass leaves the cores alone.
+    """
+    workers = min(most, max(1, usable_cores() // ranks_here))
+    if videos is None:
+        return workers
+    return 0 if videos <= 1 and not beside_gpu else min(workers, videos)
 
 
 def has_room(size: int, free: int, *, senders: int) -> bool:

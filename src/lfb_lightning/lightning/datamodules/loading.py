@@ -17,7 +17,7 @@ class Loading:
 
     Args:
         batch_size: Clips per rank.
-        num_workers: Decoding processes per rank.
+        num_workers: Decoding processes per rank, at most: see `loader_workers.useful_workers`.
         short_term: Where the regions' short-term features come from: `clips`, or `bank` for a frozen backbone.
         class_balance: 0 draws every item once per epoch, 1 as often as makes all actions equally frequent.
         with_replacement: Whether the items of an epoch are drawn one by one among all, as many as there are; else each is

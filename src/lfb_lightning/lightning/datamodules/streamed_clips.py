@@ -8,29 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 
-import numpy as np
-import torch
-from jaxtyping import Float64
 from torch.utils.data import IterableDataset, get_worker_info
 
 from lfb_lightning.bank.claims import VideoClaims
-from lfb_lightning.clips import collate
-from lfb_lightning.clips.reading import Clip, clips
 from lfb_lightning.clips.sampling import ClipPart, ClipSampling
 from lfb_lightning.clips.views import View
-from lfb_lightning.clock import Clock
 from lfb_lightning.datasets import BankSplit
+from lfb_lightning.datasets.video_batches import video_batches
 from lfb_lightning.errors import InputError
 from lfb_lightning.lightning.datamodules.batching import deal_longest_first
-from lfb_lightning.structures import ClipBatch, Item, Proposals, Sample, VideoFailure, ViewBatch
+from lfb_lightning.structures import ClipBatch, Item, Proposals, VideoFailure, ViewBatch
 
 # After a run was killed, its loader's workers live for some seconds more and hold its claims.
 _PATIENCE_SECONDS = 10.0
-_REMEDY = (
-    "cut the video again, exclude them, set data.origin_second, or take nearest frames with bank.outside_video=clamp."
-)
 
 
 class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
@@ -125,64 +116,14 @@ class StreamedClips(IterableDataset[ClipBatch | ViewBatch | VideoFailure]):
             yield VideoFailure(video_id, str(error))
 
     def _batches(self, video_id: str) -> Iterator[ClipBatch | ViewBatch]:
-        items, times = self._timed(self.items[video_id])
-        video = self._split.video(video_id)
-        clock = self._split.clock
-        reach = 0.0
-        if self._outside_video == "fail":
-            refuse_outside(items, clock, video.properties().seconds, getattr(self._split, "outside_remedy", _REMEDY))
-            reach = max(clock.seconds_in_video(item.keyframe.timestamp) for item in items)
-        regions = [self._regions(item) for item in items]
-        boxes = [one.boxes for one in regions]
-        read = clips(video, times, boxes, views=self._views, reach=reach)
-        shown = zip(items, regions, read, strict=True)
-        while batch := list(islice(shown, self._batch_size)):
-            samples = [[_sample(item, found, clip) for clip in ways] for item, found, ways in batch]
-            views = tuple(collate([ways[view] for ways in samples]) for view in range(len(self._views)))
-            if len(views) == 1:
-                yield views[0]
-                continue
-            inside = [torch.cat([ways[view].inside for _, _, ways in batch]) for view in range(len(views))]
-            groups = [number // self._views[0].crops for number in range(len(views))]
-            yield ViewBatch(views=views, inside=torch.stack(inside), groups=groups, reduce=self._reduce)
-
-    def _timed(self, items: Sequence[Item]) -> tuple[list[Item], Float64[np.ndarray, "N T"]]:
-        """The times of the clips of a video's items, in the order in which a video is read: by their last frame."""
-        moments = [self._split.clock.seconds_in_video(item.keyframe.timestamp) for item in items]
-        parts = [None if self._parts is None else self._parts(item) for item in items]
-        times = np.stack([self._sampling.times(*one) for one in zip(moments, parts, strict=True)])
-        order = np.argsort(times[:, -1], kind="stable")
-        return [items[place] for place in order.tolist()], times[order]
-
-
-def _sample(item: Item, regions: Proposals, clip: Clip) -> Sample:
-    return Sample(
-        keyframe=item.keyframe,
-        clip=clip.pixels,
-        rois=clip.rois,
-        boxes=torch.from_numpy(regions.boxes),
-        scores=torch.from_numpy(regions.scores),
-        item=item.number,
-    )
-
-
-def refuse_outside(items: Sequence[Item], clock: Clock, length: float, remedy: str = _REMEDY) -> None:
-    """Refuse keyframes outside of their video.
-
-    Args:
-        items: Of one video.
-        clock: What their timestamps count, and the second at which the video begins.
-        length: Seconds that the video lasts; 0: not known.
-        remedy: What to do, the end of the message.
-
-    Raises:
-        InputError: Some lie outside; the message names the first and the keys to set.
-    """
-    ticks = [item.keyframe.timestamp for item in items]
-    outside = [tick for tick in ticks if not 0 <= clock.seconds_in_video(tick) <= length]
-    if length > 0 and outside:
-        origin = float(clock.origin)
-        raise InputError(
-            f"video {items[0].keyframe.video_id}: {len(outside)} of {len(items)} keyframes lie outside of it (the first at "
-            f"{float(clock.seconds(outside[0])):g} s; it covers {origin:g} to {origin + length:.1f} s); {remedy}"
+        return video_batches(
+            self._split,
+            self.items[video_id],
+            self._regions,
+            sampling=self._sampling,
+            views=self._views,
+            batch_size=self._batch_size,
+            reduce=self._reduce,
+            outside_video=self._outside_video,
+            parts=self._parts,
         )

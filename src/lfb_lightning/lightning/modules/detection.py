@@ -84,7 +84,7 @@ class DetectionTask(LightningModule):
         self.result_files: list[Path] = []  # of the last test, on the first process
         self.figures: Mapping[str, float] | None = None  # of the last evaluation; None before the first
         self.tested: Mapping[str, Any] = {}  # what a test's figures belong to, for its `metrics.json`
-        self._gradients = StepGradients(stops=on_nan == "stop")
+        self._gradients = self.carried_stop = StepGradients(stops=on_nan == "stop")  # see `callbacks.stop_signals`
         self._step: list[tuple[list[Keyframe], Tensor]] = []  # the step's batches so far, and their summed losses
         self._to_restore: tuple[RunningStatistics, Tensor] | None = None
 

@@ -9,7 +9,7 @@ N*B*A clips.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.distributed as dist
@@ -31,6 +31,9 @@ class StepGradients:
     The mean losses of its batches are copied to the host while the backward pass goes on; `means` is where the host waits
     for them, once per step and not for the backward pass.
 
+    Ranks also agree here on whether one of them has been asked to stop, by the same exchange and the same copy: `asked` says
+    it of this rank when a batch is added, and `asked_anywhere` of all at the end of a step, the same on all ranks.
+
     Args:
         stops: Whether a batch whose loss is not finite ends training.
     """
@@ -38,7 +41,9 @@ class StepGradients:
     def __init__(self, *, stops: bool = False) -> None:
         self._stops = stops
         self._persons: Tensor | None = None
-        self._means: list[HostCopy[Tensor]] = []
+        self._figures: list[HostCopy[Tensor]] = []  # of each batch its mean loss, and how many ranks are asked to stop
+        self.asked: Callable[[], bool] = _nobody
+        self.asked_anywhere = False
 
     def add(self, total: Tensor, count: Tensor) -> Tensor:
         """Take in one batch of this rank.
@@ -50,18 +55,19 @@ class StepGradients:
         Returns:
             The mean loss over all ranks, on the device.
         """
-        figures = torch.stack([total.detach().float(), count.float()])
+        asked = torch.full((), float(self.asked()), device=total.device)
+        figures = torch.stack([total.detach().float(), count.float(), asked])
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(figures)
-        total_everywhere, count_everywhere = figures.unbind()
+        total_everywhere, count_everywhere, asked_everywhere = figures.unbind()
         self._persons = count_everywhere if self._persons is None else self._persons + count_everywhere
         mean = total_everywhere / count_everywhere.clamp(min=1.0)
-        self._means.append(HostCopy(mean))
+        self._figures.append(HostCopy(torch.stack([mean, asked_everywhere])))
         return mean
 
     def means(self) -> list[Tensor]:
         """Return the mean losses of the step's batches, on the host: the same on all ranks."""
-        return [mean.wait() for mean in self._means]
+        return [figures.wait()[0] for figures in self._figures]
 
     def look(self, batches: Sequence[tuple[Sequence[Keyframe], Tensor]], *, step: int) -> None:
         """Look at the losses of the step so far: before weights change, and before anything is saved or evaluated.
@@ -89,7 +95,8 @@ class StepGradients:
             Whether the gradients are still there.
         """
         finite, persons = all(map(math.isfinite, self.means())), self._persons
-        self._means, self._persons = [], None
+        self.asked_anywhere = any(bool(figures.wait()[1] > 0) for figures in self._figures)
+        self._figures, self._persons = [], None
         changed = [parameter for parameter in parameters if parameter.grad is not None and persons is not None]
         if not finite:
             for parameter in changed:
@@ -97,6 +104,10 @@ class StepGradients:
         elif persons is not None:
             _divide([parameter.grad for parameter in changed if parameter.grad is not None], persons.clamp(min=1.0))
         return finite
+
+
+def _nobody() -> bool:
+    return False
 
 
 def _divide(gradients: list[Tensor], number: Tensor) -> None:

@@ -149,5 +149,5 @@ def open_pictures(
         properties = video.properties()
     except InputError as error:
         return None, None, None, str(error)
-    file = video.path if isinstance(video, VideoFile) else None
+    file = video.path if isinstance(video, VideoFile) and isinstance(video.path, Path) else None
     return video, file, (properties.width, properties.height), None

@@ -1,0 +1,145 @@
+"""Reads the many small arrays of a pickled dict at once: AVA's proposals are 200,000, each of forty opcodes.
+
+An array that follows another of the same width and dtype as the next value of a dict is described by the same bytes but for
+its key, its length and its content. So after an array that was read opcode by opcode, those that follow it are found by one
+regular expression each. Whatever looks different, such as the end of a batch of keys, is left to the opcodes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lfb_lightning.files.pickle_machine import NEVER_SET, Name, PickleMachine
+
+_PUT = rb"(?:\x94|q.|r.{4})"
+_GET = rb"(?:h.|j.{4})"
+_MOST_ROWS = 64  # a longer array is read by its opcodes
+_LONGEST_RUN = 4096  # arrays; a longer run is several
+
+
+class Run(NamedTuple):
+    """Keys of a dict and their arrays, one behind the other: `counts` rows each."""
+
+    keys: list[str]
+    counts: list[int]
+    rows: np.ndarray
+
+
+class ArrayRuns:
+    """Continues a dict of arrays.
+
+    Args:
+        content: The pickle.
+        empty_array: What stands for numpy's `_reconstruct`.
+        joined: Takes the runs of the outermost dict, which they are then not in; None: all arrays are where they belong.
+    """
+
+    def __init__(self, content: mmap.mmap, empty_array: Name, joined: list[Run] | None = None) -> None:
+        self.used = False
+        self.joined = joined
+        self._content = content
+        self._empty_array = empty_array
+        self._goes_on = True  # until a run is not what it looks like: others may not be either
+        self._patterns: dict[tuple[int, int], re.Pattern[bytes]] = {}
+
+    def go_on(self, machine: PickleMachine) -> None:
+        """Read the entries that follow the array on top of the stack, if that is a dict's value, and leave the rest.
+
+        Args:
+            machine: The state of the pickle, right after an array was filled.
+        """
+        stack, below = machine.stack, machine.below
+        if len(stack) % 2 or not below or not below[-1] or type(below[-1][-1]) is not dict:
+            return
+        array = stack[-1]
+        if self._goes_on and isinstance(array, np.ndarray) and array.ndim == 2 and array.size:
+            start = self._content.tell()
+            entries, end = self._matches(array, start)
+            if entries:
+                self._goes_on = self._push(machine, array, entries)
+                self.used |= self._goes_on
+                self._content.seek(end if self._goes_on else start)
+
+    def _matches(self, array: np.ndarray, start: int) -> tuple[list[tuple[bytes, ...]], int]:
+        match, content = self._pattern(array).match, self._content
+        entries: list[tuple[bytes, ...]] = []
+        while len(entries) < _LONGEST_RUN and (found := match(content, start)) is not None:
+            entries.append(found.groups())
+            start = found.end()
+        return entries, start
+
+    def _push(self, machine: PickleMachine, array: np.ndarray, entries: list[tuple[bytes, ...]]) -> bool:
+        """Push keys and arrays, slices of one array, and number what the pickler has numbered.
+
+        Returns:
+            False, with nothing done, unless every entry has the lengths, the numbers and the dtype that it speaks of.
+        """
+        lengths, names, puts, functions, zeros, counts, dtypes, bodies = map(list, zip(*entries, strict=True))
+        number, row_bytes = len(entries), array.shape[1] * array.itemsize
+        parts = 6 if zeros[0] is None else 7  # key, (0,), arguments, array, shape, content, state
+        sizes = [count[0] * row_bytes for count in counts]
+        if not (
+            (functions.count(functions[0]), dtypes.count(dtypes[0])) == (number, number)
+            and _recall(machine, functions[0]) is self._empty_array
+            and getattr(_recall(machine, dtypes[0]), "plain", None) == array.dtype
+            and zeros.count(None) in (0, number)
+            and list(map(len, names)) == [int.from_bytes(length[1:], "little") for length in lengths]
+            and _are_in_order(puts, len(machine.memo), parts)
+            and list(map(len, bodies)) == [size + (2 if size < 256 else 5) for size in sizes]
+        ):
+            return False
+        joined = bytearray().join([body[-size:] for body, size in zip(bodies, sizes, strict=True)])
+        machine.limits.spend_bytes(len(joined))
+        machine.limits.spend_objects(parts * number)
+        rows = np.frombuffer(joined, array.dtype).reshape(-1, array.shape[1])
+        keys = [name.decode("ascii") for name in names]
+        numbered: list[Any] = [NEVER_SET] * (parts * number)
+        if self.joined is not None and len(machine.below) == 1 and len(machine.below[0]) == 1:
+            self.joined.append(Run(keys, [count[0] for count in counts], rows))
+        else:
+            bounds = np.cumsum([0, *(count[0] for count in counts)]).tolist()
+            arrays = [rows[first:last] for first, last in pairwise(bounds)]
+            numbered[::parts], numbered[parts - 4 :: parts] = keys, arrays
+            pushed: list[Any] = [None] * (2 * number)
+            pushed[::2], pushed[1::2] = keys, arrays
+            machine.stack += pushed
+        machine.memo += numbered
+        return True
+
+    def _pattern(self, array: np.ndarray) -> re.Pattern[bytes]:
+        """Describe an entry: its key, `_reconstruct(ndarray, (0,), b"b")`, shape, dtype, order and content."""
+        width, itemsize = array.shape[1], array.itemsize
+        if width > 255:
+            return re.compile(rb"(?!)")
+        if (width, itemsize) not in self._patterns:
+            contents = b"|".join(_described(rows * width * itemsize) for rows in range(1, _MOST_ROWS + 1))
+            made = rb"(%b)%b(?:(K\x00\x85%b)|%b)%b\x87%bR%b" % (_GET, _GET, _PUT, _GET, _GET, _PUT, _PUT)
+            state = rb"\(K\x01K(.)K%b\x86%b(%b)\x89(%b)%bt%bb" % (
+                re.escape(bytes([width])), _PUT, _GET, contents, _PUT, _PUT,
+            )  # fmt: skip
+            key = rb"(\x8c.|X.{4})([ -~]{1,255}?)(%b)" % _PUT
+            self._patterns[width, itemsize] = re.compile(key + made + state, re.DOTALL)
+        return self._patterns[width, itemsize]
+
+
+def _are_in_order(puts: list[bytes], first: int, step: int) -> bool:
+    """Say whether the keys have the numbers that the memo gives them; the opcode `MEMOIZE` leaves that to the reader."""
+    return all(
+        put == b"\x94" or int.from_bytes(put[1:], "little") == first + step * place for place, put in enumerate(puts)
+    )
+
+
+def _described(size: int) -> bytes:
+    """Describe a content of so many bytes with the opcode and the number that stand before it."""
+    start = b"C" + bytes([size]) if size < 256 else b"B" + size.to_bytes(4, "little")
+    return rb"%b.{%d}" % (re.escape(start), size)
+
+
+def _recall(machine: PickleMachine, get: bytes) -> Any:
+    place = int.from_bytes(get[1:], "little")
+    return machine.memo[place] if place < len(machine.memo) else None

@@ -1,0 +1,78 @@
+"""The keys of `engine=ray`, and what a table of a batch holds."""
+
+import sys
+from dataclasses import fields
+
+import pytest
+import torch
+
+from lfb_lightning.cli.conf_dir import conf_dir
+from lfb_lightning.clusters import RayEngine
+from lfb_lightning.clusters.records import Record, from_table, to_table
+from lfb_lightning.clusters.session import joined
+from lfb_lightning.errors import InputError
+from lfb_lightning.files.plain_yaml import read_plain_mapping
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"actors": 0}, "engine.actors is 0, expected"),
+        ({"actors": [3, 2]}, "engine.actors is"),
+        ({"actors": [1, 2, 3]}, "engine.actors is"),
+        ({"tries": 0}, "engine.tries is 0, expected"),
+        ({"cpus_per_decode": 0}, "engine.cpus_per_decode is 0, expected"),
+    ],
+)
+def test_values_out_of_range_name_the_key(keys, message):
+    with pytest.raises(InputError) as error:
+        RayEngine(**keys)
+    assert message in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_every_key_is_documented_with_its_default():
+    section = read_plain_mapping((conf_dir() / "engine" / "ray.yaml").read_text(), source="ray.yaml")
+    assert section.pop("_target_") == "lfb_lightning.clusters.RayEngine"
+    assert section == {field.name: field.default for field in fields(RayEngine)}
+
+
+@pytest.mark.parametrize("tries", range(1, 6))
+def test_a_video_is_begun_as_often_as_the_key_says(tries):
+    assert sum(1 + retries for retries in RayEngine(tries=tries).rounds()) == tries
+
+
+def test_a_ray_client_is_refused_with_what_to_do():
+    pytest.importorskip("ray", reason="lfb-lightning[ray] is not installed")
+    with pytest.raises(InputError, match="ray start --address"), joined(RayEngine(address="ray://head:10001")):
+        pass
+
+
+def test_without_ray_the_message_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"python -m pip install 'lfb-lightning\[ray\]'"), joined(RayEngine()):
+        pass
+
+
+@pytest.mark.parametrize("persons", [0, 5])
+def test_a_record_comes_back_as_it_was_and_clips_are_not_copied(persons):
+    pytest.importorskip("pyarrow", reason="lfb-lightning[ray] is not installed")
+    generator = torch.Generator().manual_seed(1)
+    clips = torch.randint(0, 256, (2, 3, 4, 8, 10), dtype=torch.uint8, generator=generator)
+    rois = torch.rand(persons, 5, generator=generator)
+    table = to_table(Record("a|b", 7, {"clips": clips, "rois": rois}))
+    found = from_table(table)
+    assert (found.video_id, found.number, found.failure, found.is_fault) == ("a|b", 7, "", False)
+    assert found.tensors.keys() == {"clips", "rois"}
+    torch.testing.assert_close(found.tensors["clips"], clips, rtol=0, atol=0)
+    torch.testing.assert_close(found.tensors["rois"], rois, rtol=0, atol=0)
+    assert found.tensors["clips"].data_ptr() == clips.data_ptr()
+    assert from_table(table.slice(0, 0)) is None
+
+
+def test_tables_of_batches_and_of_failures_have_one_schema():
+    pytest.importorskip("pyarrow", reason="lfb-lightning[ray] is not installed")
+    batch = to_table(Record("a", 0, {"features": torch.rand(3, 4)}))
+    failure = to_table(Record("a", 1, {}, failure="it was cut off"))
+    assert batch.schema == failure.schema
+    assert from_table(failure).failure == "it was cut off"
