@@ -11,7 +11,6 @@ from itertools import islice
 
 import numpy as np
 import torch
-from jaxtyping import Float64
 
 from lfb_lightning.clips import collate
 from lfb_lightning.clips.reading import Clip, clips
@@ -55,14 +54,15 @@ def video_batches(
     Raises:
         InputError: The video cannot be read, or breaks off; the message names it.
     """
-    items, times = _timed(items, split.clock, sampling, parts)
+    items, moments, whole = _in_order(items, split.clock, sampling, parts)
     video = split.video(items[0].keyframe.video_id)
     reach = 0.0
     if outside_video == "fail":
         refuse_outside(items, split.clock, video.properties().seconds, getattr(split, "outside_remedy", _REMEDY))
-        reach = max(split.clock.seconds_in_video(item.keyframe.timestamp) for item in items)
+        reach = max(moments)
     found = [regions(item) for item in items]
-    read = clips(video, times, [one.boxes for one in found], views=views, reach=reach)
+    boxes = [one.boxes for one in found]
+    read = clips(video, moments, boxes, sampling=sampling, views=views, reach=reach, parts=whole)
     shown = zip(items, found, read, strict=True)
     while batch := list(islice(shown, batch_size)):
         samples = [[_sample(item, persons, clip) for clip in ways] for item, persons, ways in batch]
@@ -75,15 +75,15 @@ def video_batches(
         yield ViewBatch(views=collated, inside=torch.stack(inside), groups=groups, reduce=reduce)
 
 
-def _timed(
+def _in_order(
     items: Sequence[Item], clock: Clock, sampling: ClipSampling, parts: Callable[[Item], ClipPart | None] | None
-) -> tuple[list[Item], Float64[np.ndarray, "N T"]]:
-    """Tell the times of the clips of a video's items, in the order in which a video is read: by their last frame."""
+) -> tuple[list[Item], list[float], list[ClipPart | None]]:
+    """Give a video's items with their moments and parts in the order in which a video is read: by their last frame."""
     moments = [clock.seconds_in_video(item.keyframe.timestamp) for item in items]
     whole = [None if parts is None else parts(item) for item in items]
-    times = np.stack([sampling.times(*one) for one in zip(moments, whole, strict=True)])
-    order = np.argsort(times[:, -1], kind="stable")
-    return [items[place] for place in order.tolist()], times[order]
+    last = [sampling.times(moment, part)[-1] for moment, part in zip(moments, whole, strict=True)]
+    order = np.argsort(np.array(last), kind="stable").tolist()
+    return [items[at] for at in order], [moments[at] for at in order], [whole[at] for at in order]
 
 
 def _sample(item: Item, regions: Proposals, clip: Clip) -> Sample:
