@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from benchmarks.data import write_tables
 
-from lfb_lightning.ava.annotations import COLUMNS, Annotations
+from lfb_lightning.ava.annotations import COLUMNS, Annotations, read_annotations
 from lfb_lightning.ava.csv_blocks import parse_any, parse_block
 from lfb_lightning.ava.keyframe_rows import ItemList
 from lfb_lightning.ava.label_map import LabelMap
@@ -165,9 +165,20 @@ def test_plain_rows_are_those_of_pandas(seed):
 
 
 ODD = b'a,1\n\nb,2\n|a,\n|,1\n|a,1\r\n|"a",1\n|a,1,2\n|a\n|a,1,b\n,2\n|a, 1\n|a,1e3\n|a,nan\n|a,-\n|a,.\n|a,1.2.3\n|a,--1\n'
-ODD += b"|a,1234567890123456\n|\xff,1\n|a,\0\n|a,+1\n|a,1/2\n|a,1:2\n||" + b"a" * 70 + b",1\n"
+ODD += (
+    b"|\xef\xbb\xbfa,1\n|\xef\xbb\xbf,1\n|a,1234567890123456\n|\xff,1\n|a,\0\n|a,+1\n|a,1/2\n|a,1:2\n||"
+    + b"a" * 70
+    + b",1\n"
+)
 
 
 @pytest.mark.parametrize("block", ODD.split(b"|"))
 def test_what_is_not_plain_is_left_to_pandas(block):
     assert parse_plain_rows(block, 2) is None
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_byte_order_mark_is_no_part_of_the_first_id(tmp_path, ending):
+    (tmp_path / "a.csv").write_text(f"a,0902,0.1,0.2,0.3,0.4,1,0{ending}" * 2, encoding="utf-8-sig", newline="")
+    read = read_annotations(tmp_path / "a.csv", LABELS)
+    assert list(read.keyframes) == [Keyframe("a", 902)]

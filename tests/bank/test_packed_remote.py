@@ -157,3 +157,17 @@ def test_files_as_an_object_store(tmp_path, cache):
     assert files(tmp_path / "again") == files(tmp_path / "folder")
     next((tmp_path / "packed").glob("*.shard")).unlink()
     assert "it is missing" in {entry.problem for entry in verify(there)}
+
+
+def test_the_login_of_an_endpoint_is_in_no_message(monkeypatch):
+    monkeypatch.setattr(store, "RETRIES", {"max_retries": 0, "retry_timeout": timedelta(seconds=1)})
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "other", "AWS_REGION": "us-east-1"}
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://user:secret@127.0.0.1:9",
+        "AWS_ALLOW_HTTP": "true",
+        **keys,
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=r"no whole answer came from http://127\.0\.0\.1:9\)") as told:
+        store.ObjectStore("s3://bucket/else").stated("v", what="video v")
+    assert "secret" not in str(told.value)

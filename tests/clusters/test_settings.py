@@ -1,5 +1,6 @@
 """The keys of `engine=ray`, and what a table of a batch holds."""
 
+import os
 import sys
 from dataclasses import fields
 
@@ -9,7 +10,7 @@ import torch
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.clusters import RayEngine
 from lfb_lightning.clusters.records import Record, from_table, to_table
-from lfb_lightning.clusters.session import joined
+from lfb_lightning.clusters.session import _store_bytes, joined
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import read_plain_mapping
 
@@ -52,6 +53,12 @@ def test_without_ray_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"python -m pip install 'lfb-lightning\[ray\]'"), joined(RayEngine()):
         pass
+
+
+def test_the_store_of_our_own_cluster_is_sized_where_the_system_does_not_say_its_memory(monkeypatch):
+    usual = _store_bytes()
+    monkeypatch.delattr(os, "sysconf")  # as on Windows
+    assert 0 < usual <= _store_bytes() == 2 << 30
 
 
 @pytest.mark.parametrize("persons", [0, 5])

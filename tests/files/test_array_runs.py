@@ -104,3 +104,17 @@ def test_its_limits_hold_within_runs(tmp_path, monkeypatch):
     assert array_pickle.PickleLimits(10)._objects == 600
     with pytest.raises(InputError, match="made of more lists"):
         load_arrays(tmp_path / "p.pkl", what="proposals")
+
+
+@pytest.mark.parametrize("part", ["the class", "the dtype"])
+def test_what_a_later_array_refers_to_must_be_there(tmp_path, part, numbers):
+    content = pickle.dumps({f"v,{900 + number:04d}": np.full((2, 5), float(number)) for number in range(4)}, 4)
+    last = content.rindex(b"v,0903")
+    gets = [place for place in range(last, len(content) - 1) if content[place : place + 1] == b"h"][:5]
+    changed = bytearray(content)
+    for place in gets[1:2] if part == "the class" else gets[-1:]:
+        changed[place + 1] = 250
+    (tmp_path / "p.pkl").write_bytes(bytes(changed))
+    with pytest.raises(InputError, match="repeats its part number 250"):
+        load_arrays(tmp_path / "p.pkl", what="proposals")
+    assert numbers == [0]

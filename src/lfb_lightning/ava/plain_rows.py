@@ -19,6 +19,7 @@ _LONGEST_ID = 63
 _MOST_COLUMNS, _MOST_LAYOUTS = 11, 64
 _MOST_RUNS = 1 << 16  # rows whose id is not that of the row before: names are made one by one
 _ODD_BYTES = (b"\r", b'"', b"\0")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # no part of the first id
 
 
 class PlainRows(NamedTuple):
@@ -41,7 +42,7 @@ def parse_plain_rows(block: bytes, num_columns: int) -> PlainRows | None:
     """
     if not block.endswith(b"\n"):
         block += b"\n"
-    if num_columns > _MOST_COLUMNS or any(odd in block for odd in _ODD_BYTES):
+    if num_columns > _MOST_COLUMNS or block.startswith(_BYTE_ORDER_MARK) or any(odd in block for odd in _ODD_BYTES):
         return None
     text = np.frombuffer(block, dtype=np.uint8)
     marks = np.flatnonzero((text == _COMMA) | (text == _LINE))

@@ -87,9 +87,8 @@ def joined(engine: RayEngine) -> Iterator[Cluster]:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": "lfb-lightning"}
     started: dict[str, Any] = {}
     if own:
-        memory = min(_MOST_STORE, int(0.3 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
         cpus = max(usable_cores() + 1, engine.least_cpus)  # what computes does so in their stead most of the time
-        started = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": memory}
+        started = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _store_bytes()}
     try:
         with _without_stderr():
             ray.init(address="local" if own else address, **quiet, **started)
@@ -110,6 +109,13 @@ def joined(engine: RayEngine) -> Iterator[Cluster]:
         yield cluster
     finally:
         ray.shutdown()
+
+
+def _store_bytes() -> int:
+    """Give the shared memory of a cluster of our own: at most three tenths of the machine's."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return _MOST_STORE
+    return min(_MOST_STORE, int(0.3 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
 
 
 def _settle(ray: Any) -> None:

@@ -79,14 +79,16 @@ class ArrayRuns:
         Returns:
             False, with nothing done, unless every entry has the lengths, the numbers and the dtype that it speaks of.
         """
-        lengths, names, puts, functions, zeros, counts, dtypes, bodies = map(list, zip(*entries, strict=True))
+        columns = map(list, zip(*entries, strict=True))
+        lengths, names, puts, functions, kinds, zeros, codes, counts, dtypes, bodies = columns
         number, row_bytes = len(entries), array.shape[1] * array.itemsize
         parts = 6 if zeros[0] is None else 7  # key, (0,), arguments, array, shape, content, state
         sizes = [count[0] * row_bytes for count in counts]
         if not (
             (functions.count(functions[0]), dtypes.count(dtypes[0])) == (number, number)
             and _recall(machine, functions[0]) is self._empty_array
-            and getattr(_recall(machine, dtypes[0]), "plain", None) == array.dtype
+            and _is_dtype(_recall(machine, dtypes[0]), array.dtype)
+            and all(_is_there(_recall(machine, get)) for get in {*kinds, *codes})
             and zeros.count(None) in (0, number)
             and list(map(len, names)) == [int.from_bytes(length[1:], "little") for length in lengths]
             and _are_in_order(puts, len(machine.memo), parts)
@@ -118,7 +120,7 @@ class ArrayRuns:
             return re.compile(rb"(?!)")
         if (width, itemsize) not in self._patterns:
             contents = b"|".join(_described(rows * width * itemsize) for rows in range(1, _MOST_ROWS + 1))
-            made = rb"(%b)%b(?:(K\x00\x85%b)|%b)%b\x87%bR%b" % (_GET, _GET, _PUT, _GET, _GET, _PUT, _PUT)
+            made = rb"(%b)(%b)(?:(K\x00\x85%b)|%b)(%b)\x87%bR%b" % (_GET, _GET, _PUT, _GET, _GET, _PUT, _PUT)
             state = rb"\(K\x01K(.)K%b\x86%b(%b)\x89(%b)%bt%bb" % (
                 re.escape(bytes([width])), _PUT, _GET, contents, _PUT, _PUT,
             )  # fmt: skip
@@ -138,6 +140,15 @@ def _described(size: int) -> bytes:
     """Describe a content of so many bytes with the opcode and the number that stand before it."""
     start = b"C" + bytes([size]) if size < 256 else b"B" + size.to_bytes(4, "little")
     return rb"%b.{%d}" % (re.escape(start), size)
+
+
+def _is_dtype(recalled: Any, wanted: np.dtype[Any]) -> bool:
+    plain = getattr(recalled, "plain", None)
+    return plain is not None and plain == wanted  # numpy takes None for float64
+
+
+def _is_there(recalled: Any) -> bool:
+    return recalled is not None and recalled is not NEVER_SET
 
 
 def _recall(machine: PickleMachine, get: bytes) -> Any:

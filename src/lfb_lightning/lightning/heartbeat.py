@@ -91,6 +91,7 @@ class Heartbeat:
             *meeting, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=max(patience, _BEAT_SECONDS))
         )
         self._ended = threading.Event()
+        self._saying = threading.Lock()
         self._exchanged = threading.Condition()
         self._last_exchange = time.monotonic()
         self._changed = dict.fromkeys(range(len(nodes)), self._last_exchange)
@@ -110,7 +111,7 @@ class Heartbeat:
             failed: Whether the run ends with an error here.
         """
         if not self._ended.is_set():
-            self._ended.set()  # a beat at work ends by itself; the farewell waits for it in the store's own lock
+            self._ended.set()  # a beat at work ends by itself; the farewell waits for it, and none comes behind
             farewell = threading.Thread(target=self._say, args=(_FAILED if failed else _DONE,), daemon=True)
             farewell.start()
             farewell.join(_BEAT_SECONDS)  # the network may be gone
@@ -187,12 +188,15 @@ class Heartbeat:
         time.sleep(1.5 * _BEAT_SECONDS)
 
     def _say(self, state: str) -> None:
-        self._count += 1
-        try:
-            self._store.set(self._keys[self._own], f"{self._count} {state}")
-        except RuntimeError:
-            if state == _ALIVE:
-                raise
+        with self._saying:
+            if state == _ALIVE and self._ended.is_set():
+                return  # it would stand in the place of the farewell
+            self._count += 1
+            try:
+                self._store.set(self._keys[self._own], f"{self._count} {state}")
+            except RuntimeError:
+                if state == _ALIVE:
+                    raise
 
     def _keeper(self) -> str:
         address = self._meeting[0]

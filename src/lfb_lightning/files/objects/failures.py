@@ -10,6 +10,7 @@ from lfb_lightning.errors import InputError
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _ADDRESS = re.compile(r"(?:GET|PUT|POST|HEAD|DELETE) (https?://[^/ ]+)")
+_LOGIN = re.compile(r"(?<=://)[^/\s\"']*@")  # of an address such as AWS_ENDPOINT_URL=http://user:word@host
 _KEYS = (
     "check the keys in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, "
     "AZURE_STORAGE_ACCOUNT_KEY), and what they may do"
@@ -33,7 +34,7 @@ def failure(what: str, error: Exception, *, done: str = "read") -> InputError:
         error: What obstore raised.
         done: What cannot be done to it.
     """
-    reason, remedy = _explained(str(error))
+    reason, remedy = _explained(_LOGIN.sub("", str(error)))
     return InputError(f"{what}: cannot be {done} ({reason}); {remedy}.")
 
 
