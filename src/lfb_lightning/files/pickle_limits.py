@@ -22,6 +22,7 @@ _REPEATED_BYTES = 4  # per byte of the file, since weights that several layers s
 _FREE_BYTES = 16_000_000
 _MOST_EMPTY = 1 << 20  # rows without columns, or columns without rows
 _DEEPEST = 64
+_CONTAINERS = (list, tuple, dict, set, frozenset)
 _LONGEST_KEY_TUPLE = 16
 _NO_SHAPE = "it holds an array that is not described as numpy describes one"
 _TOO_LARGE = "it repeats its parts until they are larger than a file of its size can be"
@@ -98,10 +99,10 @@ def check_content(content: Any, limits: PickleLimits) -> None:
             if parts > limits.opcodes:
                 raise InputError(_TOO_LARGE)
             for child in children:
-                if type(child) is np.ndarray:
-                    content_bytes += child.nbytes
-                elif isinstance(child, list | tuple | dict | set | frozenset):
+                if isinstance(child, _CONTAINERS):
                     below.append(child)
+                elif type(child) is np.ndarray:
+                    content_bytes += child.nbytes
                 elif type(child) is str or type(child) is bytes:
                     content_bytes += len(child)
                 else:
