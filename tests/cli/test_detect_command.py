@@ -162,6 +162,19 @@ def test_moments_between_seconds_and_one_video(colors, mini_dir, tmp_path):
     assert len(rows) == 50
 
 
+def test_videos_at_a_url_have_the_rows_of_their_files(whole, colors, mini_dir, tmp_path):
+    pytest.importorskip("obstore", reason="lfb-lightning[cloud] is not installed")
+    video = mini_dir / "videos" / "mini-val-000.mp4"
+    command = ["detect", f"videos={video.as_uri()}", *colors, "out=url.csv"]
+    done = run(*command, folder=tmp_path)
+    assert done.status == 0, done.stdout + done.stderr
+    rows = [row for row in whole.read_text().splitlines(keepends=True) if row.startswith("mini-val-000,")]
+    assert rows
+    assert (tmp_path / "url.csv").read_text() == "".join(rows)
+    (part,) = (tmp_path / "url.csv.parts").glob("*.csv")
+    assert f"{video.stat().st_size} bytes, version " in part.read_text()  # by which a replaced one is seen
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

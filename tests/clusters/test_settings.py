@@ -1,8 +1,10 @@
 """The keys of `engine=ray`, and what a table of a batch holds."""
 
+import logging
 import os
 import sys
 from dataclasses import fields
+from types import ModuleType
 
 import pytest
 import torch
@@ -59,6 +61,30 @@ def test_the_store_of_our_own_cluster_is_sized_where_the_system_does_not_say_its
     usual = _store_bytes()
     monkeypatch.delattr(os, "sysconf")  # as on Windows
     assert 0 < usual <= _store_bytes() == 2 << 30
+
+
+@pytest.mark.parametrize(
+    ("address", "said", "remedy"),
+    [
+        (None, "Ray: starting a cluster on this machine", "leave engine=ray out"),
+        ("head:6379", "Ray: joining the cluster at head:6379", "`ray status`"),
+    ],
+)
+def test_what_may_take_long_is_said_before_and_a_failure_says_what_to_do(address, said, remedy, monkeypatch, caplog):
+    def init(**_):  # a Ray whose start fails cannot be had at will
+        raise RuntimeError("timed out\nduring startup")
+
+    stand_in = ModuleType("ray")
+    stand_in.init = init
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", stand_in)
+    monkeypatch.setitem(sys.modules, "ray.data", ModuleType("ray.data"))
+    with caplog.at_level(logging.INFO), pytest.raises(InputError) as error, joined(RayEngine(address=address)):
+        pass
+    assert said in caplog.text
+    assert remedy in str(error.value)
+    assert "timed out during startup" in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("persons", [0, 5])

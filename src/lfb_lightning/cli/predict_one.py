@@ -69,10 +69,15 @@ class VideoJob:
             InputError: The video cannot be read, or the results cannot be written.
         """
         with local_copy(video, "video") as local:
-            return self._predict(local, folder, seen, drawn)
+            return self._predict(video, local, folder, seen, drawn)
 
     def _predict(
-        self, video: Path, folder: Path, seen: Callable[[int, int], None], drawn: Callable[[float, float], None]
+        self,
+        typed: Place,
+        video: Path,
+        folder: Path,
+        seen: Callable[[int, int], None],
+        drawn: Callable[[float, float], None],
     ) -> str:
         name = video_id(video, folder)
         self.outputs.refuse_folder(folder, video)
@@ -94,7 +99,7 @@ class VideoJob:
                 keep_video(self.keeper, name, journal.stored(), look=look, bank_threshold=threshold)
             self.outputs.finish(folder, made_by, _summary(prediction))
             journal.remove()
-            return _told(prediction, files, problems)
+            return _told(typed, prediction, files, problems)
         finally:
             lock.release()
 
@@ -180,11 +185,11 @@ def _summary(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _told(prediction: Prediction, files: list[Path], problems: list[str]) -> str:
+def _told(video: Place, prediction: Prediction, files: list[Path], problems: list[str]) -> str:
     summary = _summary(prediction)
     found = f"{summary['persons']} persons in {summary['tracks']} tracks"
     lines = [
-        f"{prediction.video}: {summary['moments']} moments, {'whole clips' if prediction.whole_clips else found}",
+        f"{video}: {summary['moments']} moments, {'whole clips' if prediction.whole_clips else found}",
         *([f"  {_NOBODY}"] if summary["persons"] == 0 else []),
         *(f"  missing: {problem}" for problem in problems),
         *(f"  {path}" for path in files),

@@ -89,12 +89,19 @@ def joined(engine: RayEngine) -> Iterator[Cluster]:
     if own:
         cpus = max(usable_cores() + 1, engine.least_cpus)  # what computes does so in their stead most of the time
         started = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _store_bytes()}
+    where = "a cluster on this machine" if own else f"the cluster at {address} (engine.address, RAY_ADDRESS)"
+    # Ray takes seconds for it, minutes on a machine that is busy, and says nothing itself.
+    _log.info("Ray: starting %s" if own else "Ray: joining %s", where)
     try:
         with _without_stderr():
             ray.init(address="local" if own else address, **quiet, **started)
     except Exception as error:  # Ray raises any, some of them bare
-        where = "a cluster on this machine" if own else f"the cluster at {address} (engine.address, RAY_ADDRESS)"
-        raise InputError(f"engine=ray: {where} cannot be had: {one_line(str(error))}") from error
+        remedy = (
+            "start it again when the machine is less busy, or leave engine=ray out, which needs no cluster"
+            if own
+            else "look with `ray status` whether it runs and this machine reaches it"
+        )
+        raise InputError(f"engine=ray: {where} cannot be had: {one_line(str(error))}; {remedy}.") from error
     end_when_asked()  # Ray has put its own handlers of signals in place
     try:
         _settle(ray)

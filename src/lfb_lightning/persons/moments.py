@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from lfb_lightning.bank.layout import file_name
 from lfb_lightning.clock import Clock, exact
 from lfb_lightning.errors import InputError, one_line
+from lfb_lightning.files.objects.ranged_file import stated_of
 from lfb_lightning.files.objects.store import ObjectStore
 from lfb_lightning.files.objects.url import Place, Url
 from lfb_lightning.video import Video, VideoLibrary
@@ -70,8 +71,18 @@ class Moments:
 
 
 def stamp_of(video: Video) -> str:
-    """Give what changes when a video's file is replaced, its size and time; nothing if it has no file, or it is away."""
+    """Give what changes when a video's file is replaced, its size and time, or its version at a URL; nothing if it is away.
+
+    Args:
+        video: The video; one without a file has none either.
+
+    Raises:
+        InputError: An object store does not answer.
+    """
     path = getattr(video, "path", None)
+    if isinstance(path, Url):
+        stated = stated_of(path, f"video {path}")
+        return f"{stated.size} bytes, version {stated.version}" if stated else ""
     try:
         status = Path(path).stat() if path is not None else None
     except OSError:
