@@ -1,8 +1,12 @@
 """A Ray cluster of two nodes on this machine, which the commands of several tests join one after the other."""
 
+import os
+from pathlib import Path
+
 import psutil
 import pytest
 
+ROOT = Path(__file__).parents[2]  # an actor imports what tests put into its place
 STORE = 200 << 20  # bytes; the least that Ray takes is 75 MB
 
 
@@ -37,6 +41,7 @@ def two_nodes():
         patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]))
         for turn in range(3):
             try:
                 made = TwoNodes()

@@ -56,6 +56,7 @@ class Killer(threading.Thread):
             self.killed.append("reader")
 
 
+@pytest.mark.thorough
 def test_killed_processes_and_a_broken_video_then_repaired(pipeline, two_nodes, here, tmp_path):
     data_dir, bank_dir = tmp_path / "data", tmp_path / "banks"
     shutil.copytree(pipeline.mini_dir, data_dir)

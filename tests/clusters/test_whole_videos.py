@@ -41,6 +41,7 @@ def test_persons_are_those_of_one_process(two_nodes, videos, tmp_path):
     assert parts[0] == parts[1]
 
 
+@pytest.mark.thorough
 def test_predictions_are_those_of_one_process(two_nodes, pipeline, videos, tmp_path):
     proposals = pipeline.mini_dir / "mini_ava_val_proposals.csv"
     given = [f"video={videos}", f"ckpt_path={pipeline.checkpoint}", "persons=boxes", f"persons.proposals={proposals}"]

@@ -88,11 +88,9 @@ class VideoJob:
             if self.outputs.is_complete(folder, made_by) and (self.keeper is None or self.keeper.is_finished(name)):
                 return f"{folder}: was there"
             prediction = self.predictor(video, video_id=name, journal=journal, progress=seen)
-            seconds = max(1, round(prediction.properties.seconds))
-            drawn(0, seconds)
-            files, problems = self.outputs.write(
-                prediction, folder, progress=lambda second: drawn(int(second), seconds)
-            )
+            seconds = max(1.0, prediction.properties.seconds)
+            drawn(0.0, seconds)
+            files, problems = self.outputs.write(prediction, folder, progress=lambda second: drawn(second, seconds))
             drawn(seconds, seconds)
             if self.keeper is not None:
                 look, threshold = self.predictor.bank_look, self.predictor.bank_threshold
