@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from lfb_lightning.mini_ava import MiniAVA, generate
+from tests import moto_server
 from tests.kinetics_set import write_kinetics_set
 from tests.site import Ranges
 
@@ -34,6 +35,14 @@ def mini_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mini_ava")
     generate(folder, MiniAVA(seed=7, num_train=6, num_val=3, seconds=20))
     return folder
+
+
+@pytest.fixture(scope="module")
+def moto():
+    """moto's S3 server, whose only bucket is `bucket`."""
+    with moto_server.serving() as server:
+        server.make_bucket("bucket")
+        yield server
 
 
 @pytest.fixture

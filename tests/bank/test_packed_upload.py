@@ -17,13 +17,6 @@ from tests.bank.packed_banks import IDS, files, random_bank
 from tests.bank.test_packed import TINY, same_windows
 
 
-@pytest.fixture(scope="module")
-def moto():
-    with moto_server.serving() as server:
-        server.make_bucket("bucket")
-        yield server
-
-
 @pytest.fixture
 def set_address(moto, tmp_path, monkeypatch):
     """Points the environment at an address; moto's to begin with."""

@@ -28,13 +28,6 @@ CLIPS = [np.array([0.3, 0.7, 1.1]), np.array([4.0, 4.04, 6.2]), np.array([-1.0, 
 URL = "s3://bucket/videos"
 
 
-@pytest.fixture(scope="module")
-def moto():
-    with moto_server.serving() as server:
-        server.make_bucket("bucket")
-        yield server
-
-
 @pytest.fixture
 def put(moto, tmp_path, monkeypatch):
     """Puts files below the URL."""

@@ -80,8 +80,9 @@ def done_jobs(
             )
         for table in outcomes.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             for outcome in _outcomes(table):
-                left.pop(outcome.video_id)
-                yield outcome
+                if outcome.video_id in left:  # once, however often Ray hands it out
+                    del left[outcome.video_id]
+                    yield outcome
     for name in left:
         yield VideoFailure(name, engine.gave_up(name))
 

@@ -39,7 +39,7 @@ class Target(Protocol):
         """Open a file for writing that is there when the `with` block ends without an exception."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file."""
+        """Write a small file, the index or the manifest, which is there whole or not at all."""
 
     def remove_others(self, kept: Collection[str], video_ids: Collection[str]) -> None:
         """Remove shards and indexes of an earlier packing, and files of videos that are packed now."""
