@@ -22,6 +22,7 @@ from benchmarks.videos import write_h264
 from lfb_lightning.bank import BankConfig, BankWriter, Provenance
 from lfb_lightning.clips import ClipSettings
 from lfb_lightning.datasets import AvaDataset
+from lfb_lightning.datasets.bank_plan import BankPlan
 from lfb_lightning.lightning import ExtractionDataModule, ExtractionTask
 from lfb_lightning.lightning.callbacks.bank_writing import BankWriting
 from lfb_lightning.lightning.datamodules.loading import Loading
@@ -116,11 +117,10 @@ def extract(bench: Bench, form: Form, detector: ActionDetector, settings: ClipSe
     writer, bank = BankWriter(folder, made), BankConfig(dir=str(folder), on_error="stop")
     loading = Loading(batch_size=bench.sizes.clips, num_workers=form.workers)
     split = data_set(bench.folder, bench.sizes, **form.data).split(SPLIT)
-    data = ExtractionDataModule(split, clips=settings, loading=loading, bank=bank, writer=writer)
-    clips = Clips()
-    trainer = make_trainer(
-        bench, "bf16-mixed" if bench.device == "cuda" else "32-true", [BankWriting(writer, data), clips]
-    )
+    plan = BankPlan(split, bank, writer)
+    data = ExtractionDataModule(plan, clips=settings, loading=loading, bank=bank)
+    clips, writing = Clips(), BankWriting(plan, on_error=bank.on_error)
+    trainer = make_trainer(bench, "bf16-mixed" if bench.device == "cuda" else "32-true", [writing, clips])
     trainer.predict(ExtractionTask(detector), data, return_predictions=False)
     return clips.clips / (clips.last - clips.first)
 
