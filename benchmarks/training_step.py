@@ -29,12 +29,13 @@ import torch
 from omegaconf import DictConfig
 
 from benchmarks.timing import in_turn, seconds_of
-from lfb_lightning.cli.building import build, build_detection, settle_process
+from lfb_lightning.cli.building import build, build_detection, settle_columns, settle_process
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.sections import Sections
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer
 from lfb_lightning.lightning import ActionDataModule
 from lfb_lightning.lightning.callbacks.step_seeds import StepSeeds
+from lfb_lightning.lightning.datamodules.bank_windows import with_windows
 from lfb_lightning.mini_ava import MiniAVA, generate
 from lfb_lightning.models.compiling import compile_detector
 
@@ -75,14 +76,17 @@ class Times(pl.Callback):
 def bare(cfg: DictConfig, batches: list[Any], detector: Any, datamodule: ActionDataModule) -> list[float]:
     loss = build(cfg.loss)
     optimizer = build(cfg.optim).build(
-        detector.parameters(), global_batch_size=cfg.data.batch_size, steps_per_epoch=STEPS
+        detector, global_batch_size=cfg.data.batch_size, steps_per_epoch=STEPS, epochs=1
     )["optimizer"]
-    spec = datamodule.bank_config.window_spec(training=True)
+
+    def windows(batch: Any) -> Any:
+        return datamodule.banks.windows(datamodule.split("train"), batch, epoch=0, training=True)
+
     detector.train()
     ends = []
     for batch in batches:
         if datamodule.reads_bank:
-            batch = batch.with_window(datamodule.window_reader("train")(batch, spec, epoch=0))
+            batch = with_windows(batch, windows)
         batch = datamodule.on_after_batch_transfer(batch, 0)
         value = loss(detector(batch.clips, batch.rois, batch.window), batch.labels)
         optimizer.zero_grad()
@@ -129,6 +133,7 @@ def overhead() -> None:
         for title, overrides in cases.items():
             cfg = composed(folder, *small, *overrides)
             settle_process(cfg)
+            settle_columns(cfg)
             torch.manual_seed(0)
             detector = build(cfg.model)
             _, datamodule = build_detection(Sections(cfg), detector, "", split="val")

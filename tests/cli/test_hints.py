@@ -54,7 +54,7 @@ def test_what_is_expected_in_words():
 def test_a_target_of_any_make_is_checked_as_far_as_it_says():
     check = load("checking").check_arguments
 
-    def theirs(size: int = None, fields: "NotHere" = 3, **more: str):  # noqa: RUF013
+    def theirs(size: int = None, fields: "NotHere" = 3, **more: str):  # noqa: RUF013, F821
         pass
 
     check("x", {"size": None, "fields": "any", "other": 5, "_target_": "x.y"}, theirs)

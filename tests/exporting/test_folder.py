@@ -58,7 +58,7 @@ def test_nothing_of_the_machine_is_written(folder):
 def test_the_portable_keys_are_those_that_exist():
     fields = set(ClipSettings.__dataclass_fields__)
     assert set(CLIP_KEYS) - {"ticks_per_second", "key_step", "train_colour_jitter"} == fields
-    places = {"dir", "others", "keyframes", "outside_video", "strict", "on_error", "pack"}
+    places = {"dir", "others", "keyframes", "outside_video", "strict", "on_error", "pack", "work_dir"}
     assert set(WINDOW_KEYS) == set(BankConfig.__dataclass_fields__) - places
 
 

@@ -27,6 +27,7 @@ from lfb_lightning.converters.options import Options, parse_frame_name, parse_si
 from lfb_lightning.converters.tables import Tables, tables_of
 from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.objects.url import is_url
 from lfb_lightning.video import VideoLibrary
 
 _FORMS = {"labelstudio" if form == "label-studio" else form: form for form in READERS}
