@@ -62,6 +62,7 @@ def _undone(folder):
     argv, environment, here = sys.argv, dict(os.environ), os.getcwd()  # noqa: PTH109
     root = logging.getLogger()
     handlers, level, threads = list(root.handlers), root.level, torch.get_num_threads()
+    silent = _silent_loggers()
     os.chdir(folder)
     try:
         with warnings.catch_warnings():
@@ -74,8 +75,16 @@ def _undone(folder):
         os.environ.update(environment)
         for handler in set(root.handlers) - set(handlers):
             handler.close()
-        root.handlers, root.level = handlers, level
+        root.handlers = handlers
+        root.setLevel(level)  # which lets every logger ask again whether it is heard
+        for logger in _silent_loggers() - silent:  # by hydra/job_logging=disabled, or by a library's logging.config
+            logger.disabled = False
         torch.set_num_threads(threads)
         torch.set_flush_denormal(False)
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
+
+
+def _silent_loggers():
+    known = list(logging.root.manager.loggerDict.values())
+    return {logger for logger in known if isinstance(logger, logging.Logger) and logger.disabled}

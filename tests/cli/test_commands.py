@@ -189,7 +189,7 @@ def test_another_bank_precision_leaves_the_windows_of_the_training_run(pipeline,
     bank = f"bank.dir={pipeline.bank_dir}"
     here("test", f"ckpt_path={lfb_run}/checkpoints/best.ckpt", "bank=fp32", bank, f"hydra.run.dir={tmp_path}")
     trained, tested = (yaml.safe_load((run / "config.yaml").read_text())["bank"] for run in (lfb_run, tmp_path))
-    assert tested == {**trained, "precision": "fp32"}
+    assert tested == {**trained, "precision": "fp32", "work_dir": "banks/unpacked/fp32"}
     assert trained["window_seconds"] == 16  # not the group's own 60
 
 

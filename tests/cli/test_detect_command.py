@@ -76,7 +76,7 @@ def test_shards_write_the_same_file_when_the_last_is_done(whole, colors, mini_di
     assert not (tmp_path / "parts.csv").exists()
     assert run(*command, "shard=1/2", folder=tmp_path).status == 0
     assert (tmp_path / "parts.csv").read_bytes() == whole.read_bytes()
-    assert "expected k/n" in run(*command, "shard=3/2", folder=tmp_path).message
+    assert "expected i/n" in run(*command, "shard=3/2", folder=tmp_path).message
 
 
 def test_a_run_that_is_killed_goes_on_and_writes_the_same_file(start, colors, mini_dir, tmp_path):

@@ -107,6 +107,8 @@ def test_versions_are_compared_with_bounds(version, bounds, status):
         ("av>=18", ("av", ">=18")),
         ("numpy", ("numpy", "")),
         ("optuna (>=2) ; extra == 'search'", ("optuna", ">=2")),
+        ("ray[data]<2.64,>=2.60 ; extra == 'ray'", ("ray", "<2.64,>=2.60")),
+        ("moto[s3,server]", ("moto", "")),
     ],
 )
 def test_requirements_are_split(text, parts):

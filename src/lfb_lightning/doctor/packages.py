@@ -36,10 +36,13 @@ def check_packages(settings: Settings) -> Iterator[Line]:
 
 
 def split_requirement(text: str) -> tuple[str, str]:
-    """Split a requirement of the metadata into the distribution's name and its bounds."""
+    """Split a requirement of the metadata into the distribution's name and its bounds, without the extras that it names."""
     text = text.split(";")[0].strip()
     name = next((text[:place] for place, sign in enumerate(text) if sign in "<>=!~[ ("), text)
-    return name, text[len(name) :].strip(" ()")
+    rest = text[len(name) :].strip()
+    if rest.startswith("["):
+        rest = rest.partition("]")[2]
+    return name, rest.strip(" ()")
 
 
 def concerns_this_machine(text: str) -> bool:
