@@ -80,7 +80,7 @@ def test_a_packed_cache_has_few_files_and_is_made_once(here, mini_dir, tmp_path)
     index = packed_index(cache)
     names = sorted(path.name for path in cache.iterdir() if not path.name.startswith("."))
     assert names == [*(f"frames-{number:05d}.zip" for number in range(len(names) - 1)), "packed.safetensors"]
-    assert f"packed in {len(names) - 1} new archives" in done.stdout
+    assert f"packed in {len(names) - 1} new archive" in done.stdout
     parts = {name: index.part(name) for name, _ in index.entries()}
     assert before == {name: part.path.read_bytes()[part.begin : part.begin + part.size] for name, part in parts.items()}
     again = here("cache", *packed)

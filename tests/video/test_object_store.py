@@ -174,7 +174,8 @@ def test_each_failure_is_one_line(put, moto, tmp_path, monkeypatch):
 
     refused(clip(put("cut.mp4", content[: len(content) // 2])), r"videos/cut\.mp4: is truncated")
     refused(clip(f"{URL}/none.mp4"), r"videos/none\.mp4: no such object")
-    refused(clip("s3://nobucket/a.mp4"), r"s3://nobucket/a\.mp4: no such object")
+    refused(clip("s3://nobucket/a.mp4"), r"s3://nobucket/a\.mp4: cannot be read \(there is no such bucket")
+    refused(lambda: VideoLibrary(place_of("s3://nobucket/ids", "video")).open("a"), "there is no such bucket")
     refused(clip("ftp://host/a.mp4"), "video ftp://...: expected a folder, or a URL of s3")
     url = put("a.mp4", content)
     moto.check_keys_after(0)

@@ -79,7 +79,8 @@ def cache(cfg: DictConfig, run_dir: Path) -> int:
     for failure in failed:
         print(f"not in the cache: {failure.video_id}: {failure.reason}")
     if packer is not None:
-        print(f"packed in {packer.archives} new archives of at most {cfg.archive_mb} MB each, or a video's size")
+        archives = "1 new archive" if packer.archives == 1 else f"{packer.archives} new archives"
+        print(f"packed in {archives} of at most {cfg.archive_mb} MB each, or a video's size")
     return 1 if failed else 0
 
 

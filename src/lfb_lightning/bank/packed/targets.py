@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +21,8 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file, remove_abandoned, write_durably
 from lfb_lightning.files.objects.store import ObjectStore
 from lfb_lightning.files.objects.url import Url
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @runtime_checkable
@@ -140,6 +143,8 @@ class UrlTarget:
                 with path.open("wb") as file:
                     yield file
             except OSError as error:
+                if error.errno not in _NO_ROOM:  # what is packed could not be read
+                    raise
                 raise InputError(f"{path}: cannot be written ({error.strerror}); set TMPDIR.") from error
             self._objects.put(name, path, what=f"bank shard {self._url / name}")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lfb_lightning.errors import InputError
 
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _ADDRESS = re.compile(r"(?:GET|PUT|POST|HEAD|DELETE) (https?://[^/ ]+)")
@@ -44,11 +45,17 @@ def is_refusal(error: Exception) -> bool:
     return found is not None and found[1] in ("401", "403")
 
 
+def is_without_bucket(error: Exception) -> bool:
+    """Say whether the store answered that it has no such bucket."""
+    found = _CODE.search(str(error))
+    return found is not None and found[1] in _NO_BUCKET
+
+
 def _explained(text: str) -> tuple[str, str]:
     """Give the reason and the next step."""
     status, code, address = _STATUS.search(text), _CODE.search(text), _ADDRESS.search(text)
     words = f"{status[1]} {code[1] if code else ''}".strip() if status else ""
-    if code and code[1] in ("NoSuchBucket", "ContainerNotFound"):
+    if code and code[1] in _NO_BUCKET:
         return f"there is no such bucket: {words}", "make it, or correct the URL"
     if status and status[1] in ("401", "403"):
         return f"the store refuses the key: {words}", _KEYS

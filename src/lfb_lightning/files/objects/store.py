@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.objects.failures import ChangedError, errors_of, failure
+from lfb_lightning.files.objects.failures import ChangedError, errors_of, failure, is_without_bucket
 
 T = TypeVar("T")
 TRIES = 3  # of a request whose answer breaks off; obstore itself repeats those that get none
@@ -64,6 +64,7 @@ class ObjectStore:
         self._what = what
         self._makes = makes
         self._objects: Any = None
+        self._bucket_is_there = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what does not travel to another process."""
@@ -161,16 +162,26 @@ class ObjectStore:
         return self._tried(once, what, absent=absent)
 
     def stated(self, name: str, *, what: str) -> Stated | None:
-        """Ask for an object's size and version; None where there is none."""
+        """Ask for an object's size and version; None where there is none. Raises InputError where there is no bucket."""
         obstore = self.connect()
 
         def once() -> Stated | None:
             try:
                 return _stated(obstore.head(self._objects, name))
             except FileNotFoundError:
+                if not self._bucket_is_there:  # the answer to such a question has no text that says what is not there
+                    self._refuse_no_bucket(obstore, name, what)
                 return None
 
         return self._tried(once, what)
+
+    def _refuse_no_bucket(self, obstore: Any, name: str, what: str) -> None:
+        try:
+            obstore.get_range(self._objects, name, start=0, end=1)
+        except FileNotFoundError as error:
+            if is_without_bucket(error):
+                raise failure(what, error) from error
+        self._bucket_is_there = True
 
     def names(self, below: str | None = None) -> dict[str, int]:
         """List the objects and their sizes in bytes, up to a million; `below`: those of a folder, all the same whole."""
@@ -221,7 +232,7 @@ class ObjectStore:
             except obstore.exceptions.PreconditionError as error:
                 raise ChangedError(_changed(what)) from error
             except errors_of(obstore) as error:
-                if isinstance(error, FileNotFoundError) and absent is not None and "NoSuchBucket" not in str(error):
+                if isinstance(error, FileNotFoundError) and absent is not None and not is_without_bucket(error):
                     raise InputError(absent) from error
                 if not left or isinstance(error, FileNotFoundError):
                     raise failure(what, error, done=done) from error
