@@ -25,7 +25,7 @@ from benchmarks import bank as plain
 from benchmarks.bank import ms, timed, times
 from lfb_lightning.bank import BankWriter, FeatureBank, WindowSpec, finish_bank
 from lfb_lightning.bank.layout import MANIFEST, file_name
-from lfb_lightning.bank.packed.form import Entry, PackedIndex, index_name
+from lfb_lightning.bank.packed.form import SHARD_TAIL, Entry, PackedIndex, index_name
 from lfb_lightning.bank.packed.packing import pack
 from lfb_lightning.bank.packed.writing import join_footers, read_footer
 from lfb_lightning.bank.video_table import VideoEntry
@@ -109,7 +109,10 @@ def more_entries(packed: Path, folder: Path, size: int) -> Path:
     made = (
         entries[number % DISTINCT]._replace(id_begin=number * len(text)).pack(text) for number, text in enumerate(ids)
     )
-    table = (shard.stat().st_size, bytes.fromhex(shard.stem[6:]), bytes(32))
+    with shard.open("rb") as file:
+        file.seek(-SHARD_TAIL.size, os.SEEK_END)
+        digest = SHARD_TAIL.unpack(file.read())[-1]  # of its footer, by which the index knows the shard
+    table = (shard.stat().st_size, bytes.fromhex(shard.stem[6:]), digest)
     content = join_footers([table], [b"".join(made)], [b"".join(ids)])
     index = PackedIndex(hashlib.sha256(content).hexdigest(), len(content))
     (folder / index_name(index.sha256)).write_bytes(content)

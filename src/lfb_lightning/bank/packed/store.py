@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -17,6 +18,7 @@ from lfb_lightning.files.objects.url import Url
 REMEDY = "run lfb-bank verify, and lfb-bank pack again from the bank that it was made of"
 _AT_ONCE = getattr(os, "RWF_NOWAIT", None)  # Linux: read what is in memory, and do not wait for the disk
 _CAN_ANNOUNCE = hasattr(os, "posix_fadvise")
+_OPEN_AT_ONCE = 64  # shards
 
 
 class ByteRange(NamedTuple):
@@ -77,8 +79,9 @@ class FolderStore:
     def read(self, ranges: Sequence[ByteRange]) -> Iterator[UInt8[np.ndarray, " n"]]:
         """See `Store`; when the first range turns out not to be in memory, the disk is asked for all that follow."""
         waited = _AT_ONCE is None or not _CAN_ANNOUNCE
-        for number, wanted in enumerate(ranges):
-            with self._open(wanted) as file:
+        with _Opened(self._folder) as opened:
+            for number, wanted in enumerate(ranges):
+                file = opened.file(wanted)
                 found = np.empty(wanted.end - wanted.begin, dtype=np.uint8)
                 have = 0
                 if not waited:
@@ -87,30 +90,47 @@ class FolderStore:
                         waited = True
                         self._announce(ranges[number:])
                 _read_rest(file, found, wanted, have, self._folder)
-            yield found
+                yield found
 
-    def _open(self, wanted: ByteRange) -> FileIO:
+    def _announce(self, ranges: Sequence[ByteRange]) -> None:
+        """Tell the system what is about to be read, so that the disk works on all of it at once."""
+        with _Opened(self._folder) as opened:
+            for wanted in ranges:
+                descriptor = opened.file(wanted).fileno()
+                os.posix_fadvise(descriptor, wanted.begin, wanted.end - wanted.begin, os.POSIX_FADV_WILLNEED)
+
+
+class _Opened(ExitStack):
+    """Shards that one call has opened: windows of a batch often lie in the same few."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self._files: dict[str, tuple[FileIO, int]] = {}
+
+    def file(self, wanted: ByteRange) -> FileIO:
+        """Open the shard of a range, once; raises InputError where it is missing, or ends before the range."""
+        file, size = self._files.get(wanted.name) or self._open(wanted)
+        if not 0 <= wanted.begin <= wanted.end <= size:
+            raise InputError(
+                f"bank shard {self._folder / wanted.name}: is {size} bytes long, expected video {wanted.video_id} at "
+                f"{wanted.begin} to {wanted.end}; {REMEDY}."
+            )
+        return file
+
+    def _open(self, wanted: ByteRange) -> tuple[FileIO, int]:
+        if len(self._files) == _OPEN_AT_ONCE:
+            self.close()
+            self._files.clear()
         path = self._folder / wanted.name
         try:
-            file = FileIO(path)
+            file = self.enter_context(FileIO(path))
         except OSError as error:
             raise InputError(
                 f"bank shard {path}: cannot be opened ({error.strerror}), video {wanted.video_id} is in it; {REMEDY}."
             ) from error
-        size = os.fstat(file.fileno()).st_size
-        if not 0 <= wanted.begin <= wanted.end <= size:
-            file.close()
-            raise InputError(
-                f"bank shard {path}: is {size} bytes long, expected video {wanted.video_id} at {wanted.begin} to "
-                f"{wanted.end}; {REMEDY}."
-            )
-        return file
-
-    def _announce(self, ranges: Sequence[ByteRange]) -> None:
-        """Tell the system what is about to be read, so that the disk works on all of it at once."""
-        for wanted in ranges:
-            with self._open(wanted) as file:
-                os.posix_fadvise(file.fileno(), wanted.begin, wanted.end - wanted.begin, os.POSIX_FADV_WILLNEED)
+        self._files[wanted.name] = file, os.fstat(file.fileno()).st_size
+        return self._files[wanted.name]
 
 
 def _read_cached(file: FileIO, into: UInt8[np.ndarray, " n"], begin: int) -> int:
