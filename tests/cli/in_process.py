@@ -67,8 +67,8 @@ def run(command, *arguments, folder):
 def _composed_once(arguments):
     """Let Hydra compose once where no configuration can ask for several runs.
 
-    Hydra composes everything beforehand to read `hydra.mode` alone, and swallows what goes wrong with it. Only the options of
-    `sweep/` set that key; who names them, or a folder of further files, gets Hydra as it is.
+    Hydra composes everything beforehand to read `hydra.mode` alone, and swallows what goes wrong with it. No file in `conf/`
+    sets that key; a command line that names it, a sweep or a folder of further files gets Hydra as it is.
     """
     told = " ".join(map(str, arguments))
     own = Hydra.get_mode
