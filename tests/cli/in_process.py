@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 
 import torch
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
@@ -44,7 +45,12 @@ def load(command):
 def run(command, *arguments, folder):
     """Run `lfb_lightning.cli.<command>` with arguments in a folder, and leave this process as it was."""
     out, err = io.StringIO(), io.StringIO()
-    with _undone(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with (
+        _undone(folder),
+        _composed_once(arguments),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         sys.argv = [f"lfb-{command}", *map(str, arguments)]
         try:
             load(command).main()
@@ -55,6 +61,23 @@ def run(command, *arguments, folder):
             traceback.print_exc()
             status = 1
     return Outcome(status, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _composed_once(arguments):
+    """Let Hydra compose once where no configuration can ask for several runs.
+
+    Hydra composes everything beforehand to read `hydra.mode` alone, and swallows what goes wrong with it. No file in `conf/`
+    sets that key; a command line that names it, a sweep or a folder of further files gets Hydra as it is.
+    """
+    told = " ".join(map(str, arguments))
+    own = Hydra.get_mode
+    if not any(word in told for word in ("sweep", "hydra.mode", "--config", "-c", "hydra.searchpath")):
+        Hydra.get_mode = lambda self, config_name, overrides: None
+    try:
+        yield
+    finally:
+        Hydra.get_mode = own
 
 
 @contextlib.contextmanager
