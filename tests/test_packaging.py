@@ -59,7 +59,11 @@ def test_wheel_has_no_tests_and_is_typed(built):
     assert not [name for name in names if name.startswith("tests/")]
 
 
-@pytest.mark.parametrize("command", ["lfb-train", "lfb-extract", "lfb-test", "lfb train"])
+OFTEN = ("lfb-train", "lfb train")
+MORE = [pytest.param(command, marks=pytest.mark.thorough) for command in ("lfb-extract", "lfb-test")]
+
+
+@pytest.mark.parametrize("command", [*OFTEN, *MORE])
 def test_installed_command_finds_its_configuration(installed, command, tmp_path):
     program, *words = command.split()
     run = subprocess.run(
@@ -70,6 +74,9 @@ def test_installed_command_finds_its_configuration(installed, command, tmp_path)
         check=True,
     )
     assert yaml.safe_load(run.stdout)["bank"]["precision"] == "fp16"
+
+
+def test_installed_package_has_its_own_configuration(installed, tmp_path):
     where = subprocess.run(
         [str(installed / "bin" / "python"), "-c", "from lfb_lightning.cli.conf_dir import conf_dir; print(conf_dir())"],
         cwd=tmp_path,

@@ -62,11 +62,7 @@ STAGES = {
 }
 
 
-OFTEN = (
-    "before the ranks have met",
-    "in training",
-    "at the end",
-)  # a process per rank each: a minute on a busy machine
+OFTEN = ("in training",)  # a process per rank each: a minute on a busy machine
 
 
 @pytest.mark.parametrize(
@@ -105,7 +101,7 @@ def test_the_first_rank_ends_when_another_is_killed(start, pipeline, tmp_path, h
     ("ranks", "workers", "number"),
     [
         (1, 0, signal.SIGTERM),
-        (2, 2, signal.SIGTERM),
+        pytest.param(2, 2, signal.SIGTERM, marks=pytest.mark.thorough),
         pytest.param(1, 2, signal.SIGINT, marks=pytest.mark.thorough),
         pytest.param(2, 0, signal.SIGINT, marks=pytest.mark.thorough),
     ],
@@ -113,7 +109,7 @@ def test_the_first_rank_ends_when_another_is_killed(start, pipeline, tmp_path, h
 def test_an_extraction_that_is_asked_to_ends_at_once_and_the_same_command_does_the_rest(
     start, pipeline, console, here, tmp_path, ranks, workers, number
 ):
-    arguments = extraction(pipeline, tmp_path, f"data.num_workers={workers}", "split=train", "data.batch_size=4")
+    arguments = extraction(pipeline, tmp_path, f"data.num_workers={workers}", "split=train")
     arguments += DDP if ranks == 2 else []
     bank = tmp_path / "banks" / "train"
     process = start("extract", [*arguments, pausing(tmp_path / "here", "on_predict_batch_end", seconds=0.05)], tmp_path)
@@ -150,6 +146,7 @@ def test_a_rank_that_waits_for_another_ends_too(start, pipeline, tmp_path):
     assert_all_end(process, seconds=15)
 
 
+@pytest.mark.thorough  # in tests/scripts/test_train_slurm.py another rank than the first is asked, too
 def test_the_other_rank_passes_the_signal_on(start, pipeline, tmp_path):
     marker = tmp_path / "here"
     arguments = extraction(pipeline, tmp_path, "data.num_workers=0", *DDP)

@@ -30,7 +30,9 @@ def expected(pipeline, here, tmp_path_factory):
     return (run / "results.csv").read_bytes()
 
 
-@pytest.mark.parametrize("processes", [[], DDP], ids=["one", "two"])
+@pytest.mark.parametrize(
+    "processes", [pytest.param([], id="one"), pytest.param(DDP, id="two", marks=pytest.mark.thorough)]
+)
 def test_results_are_those_of_the_annotated_split(pipeline, here, console, folder, expected, tmp_path, processes):
     arguments = [f"ckpt_path={pipeline.checkpoint}", "data=mini_ava", f"paths.data_dir={folder}", "split=test"]
     command = console if processes else here

@@ -48,17 +48,20 @@ def overrides(pipeline):
     return [*chosen, "trainer.accelerator=cpu"]
 
 
-def test_one_node_and_two_nodes_train_as_one_process(pipeline, console, overrides, tmp_path):
-    console("train", *overrides, "data.batch_size=8", f"hydra.run.dir={tmp_path / 'plain'}")
+@pytest.mark.parametrize("form", [pytest.param("one", marks=pytest.mark.thorough), "two"])
+def test_one_node_and_two_nodes_train_as_one_process(here, overrides, tmp_path, form):
+    here("train", *overrides, "data.batch_size=8", f"hydra.run.dir={tmp_path / 'plain'}")
     ddp = [*overrides, "data.batch_size=4", "trainer.strategy=ddp"]
-    one = ["--nproc-per-node=2", f"--master-port={free_port()}"]
-    finish(torchrun(tmp_path, one, [*ddp, "trainer.devices=2", f"hydra.run.dir={tmp_path / 'one'}"]))
-    two = ["--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={free_port()}"]
-    nodes = [*ddp, "trainer.devices=1", "trainer.num_nodes=2", f"hydra.run.dir={tmp_path / 'two'}"]
-    finish(*(torchrun(tmp_path, [*two, f"--node-rank={rank}"], nodes) for rank in range(2)))
+    ddp += [f"hydra.run.dir={tmp_path / form}"]
+    if form == "one":
+        one = ["--nproc-per-node=2", f"--master-port={free_port()}"]
+        finish(torchrun(tmp_path, one, [*ddp, "trainer.devices=2"]))
+    else:
+        two = ["--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={free_port()}"]
+        nodes = [*ddp, "trainer.devices=1", "trainer.num_nodes=2"]
+        finish(*(torchrun(tmp_path, [*two, f"--node-rank={rank}"], nodes) for rank in range(2)))
     expected = load_detector(tmp_path / "plain" / "checkpoints" / "last.ckpt").state_dict()
-    for name in ("one", "two"):
-        found = load_detector(tmp_path / name / "checkpoints" / "last.ckpt").state_dict()
-        for key, value in expected.items():
-            torch.testing.assert_close(found[key], value, atol=1e-5, rtol=1e-4, msg=f"{name}: {key}")
-        assert json.loads((tmp_path / name / "metrics.json").read_text())["steps"] == 6
+    found = load_detector(tmp_path / form / "checkpoints" / "last.ckpt").state_dict()
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value, atol=1e-5, rtol=1e-4, msg=key)
+    assert json.loads((tmp_path / form / "metrics.json").read_text())["steps"] == 6

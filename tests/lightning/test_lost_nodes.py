@@ -110,6 +110,7 @@ def assert_says_who_and_how(output, who, checkpoint):
     assert f"goes on from {checkpoint}" in line
 
 
+@pytest.mark.thorough  # tests/cli/test_ending.py kills a rank of one machine
 def test_others_end_when_a_process_is_killed_and_say_who_it_was(cluster, mini_dir, tmp_path):
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     first, second = cluster.start("train", training(mini_dir, tmp_path / "run", *NO_VALIDATION))

@@ -265,7 +265,7 @@ def test_a_full_disk_is_said(files, tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
         f"export_for_viewer({str(tmp_path / 'a.rrd')!r}, viewer='rerun', runs=[{str(files / 'run')!r}])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert "cannot be written" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
