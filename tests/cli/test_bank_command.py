@@ -56,7 +56,8 @@ def test_a_trained_detector_reads_the_bank_in_any_precision(pipeline, bank, here
         bank("convert", f"folder={folder}", "precision=int8", f"to={tmp_path / 'banks' / split}")
     overrides = [*pipeline.overrides[:2], *pipeline.overrides[3:], f"bank.dir={tmp_path / 'banks'}"]
     run_dir = tmp_path / "run"
-    here("train", *overrides, "fbo=nl", "fbo.latent_channels=16", "trainer.max_epochs=1", f"hydra.run.dir={run_dir}")
+    short = ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]
+    here("train", *overrides, "fbo=nl", "fbo.latent_channels=16", *short, f"hydra.run.dir={run_dir}")
     assert 0 < json.loads((run_dir / "metrics.json").read_text())["best_mAP"] < 1
 
 

@@ -80,9 +80,9 @@ def test_shards_write_the_same_file_when_the_last_is_done(whole, colors, mini_di
 
 
 def test_a_run_that_is_killed_goes_on_and_writes_the_same_file(start, colors, mini_dir, tmp_path):
-    arguments = [f"videos={mini_dir / 'videos'}", *colors, "detection_rate=10", "num_workers=2"]
+    arguments = [f"videos={mini_dir / 'videos'}", *colors, "detection_rate=10"]
     assert run("detect", *arguments, "out=undisturbed.csv", folder=tmp_path).status == 0
-    process = start("detect", [*arguments, "out=killed.csv"], tmp_path)
+    process = start("detect", [*arguments, "num_workers=2", "out=killed.csv"], tmp_path)
     parts = tmp_path / "killed.csv.parts"
     until = time.monotonic() + 300
     while not list(parts.glob("*.csv")):

@@ -77,7 +77,8 @@ def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console,
 
 def test_interrupted_sweep_goes_on_where_its_job_stopped(pipeline, console, tmp_path):
     sweep = tmp_path / "sweep"
-    command = [*pipeline.overrides, "fbo=avg", "trainer.max_epochs=2", f"hydra.sweep.dir={sweep}", "seed=3,4"]
+    command = [*pipeline.overrides, "data.last_second=910", "fbo=avg", "trainer.max_epochs=2"]
+    command += [f"hydra.sweep.dir={sweep}", "seed=3,4"]
     arguments = [sys.executable, "-m", "lfb_lightning.cli.train", "-m", *command, "callbacks.last.every_n_steps=2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (tmp_path / "log").open("w") as log:

@@ -76,6 +76,7 @@ def checkpoint(folder):
 
 def test_signal_saves_on_all_ranks_requeues_and_goes_on_to_the_same_end(pipeline, cluster, tmp_path):
     overrides = [*pipeline.overrides, "fbo=max", "trainer.accelerator=cpu", "trainer.max_epochs=3", "data.batch_size=2"]
+    overrides += ["data.last_second=910"]
     overrides += ["callbacks.last.every_n_steps=7", "callbacks=ema", "callbacks.ema.decay=0.9"]
     undisturbed = submit(overrides, cluster, tmp_path)
     output = undisturbed.communicate(timeout=_PATIENCE)[0]
