@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sys
@@ -27,13 +26,12 @@ from lfb_lightning.cli.mistakes import explain
 from lfb_lightning.cli.sweep_job import run_sweep_job
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.durable import write_durably
+from lfb_lightning.files.durable import DISK_ERRORS, write_durably
 from lfb_lightning.files.plain_yaml import write_plain
 from lfb_lightning.processes import end_when_asked, follow_starter, is_first_rank, wait_for_first_rank
 
 _BAD_INPUT = 1
 _TRACEBACK = "LFB_FULL_ERROR"
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _SWEEPING = ("train", "extract", "test")
 Job = Callable[[DictConfig, Path], int]
 
@@ -128,7 +126,7 @@ def _naming_full_disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_ERRORS:
+        if error.errno not in DISK_ERRORS:
             raise
         folder = HydraConfig.get().run.dir if HydraConfig.initialized() else "the run folder"
         raise InputError(f"{error.filename or folder}: cannot be written ({error.strerror}).") from error
@@ -140,7 +138,7 @@ def _leave_disk_to_the_command(otherwise: Callable[[Any], Any]) -> Callable[[Any
     """Keep a writer's thread, such as TensorBoard's, from a traceback of its own: the command meets the same disk."""
 
     def report(thread: Any) -> None:
-        if not (isinstance(thread.exc_value, OSError) and thread.exc_value.errno in _DISK_ERRORS):
+        if not (isinstance(thread.exc_value, OSError) and thread.exc_value.errno in DISK_ERRORS):
             otherwise(thread)
 
     return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.file_lock import OPEN_FILES_CAN_BE_RENAMED, lock_open_file, remove_locked
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # the disk is full, or takes nothing
 _TEMPORARY = ".tmp"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,11 +17,9 @@ from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.bank.rewriting import refuse_other_videos
 from lfb_lightning.bank.video_table import VIDEOS
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.durable import durable_file, remove_abandoned, write_durably
+from lfb_lightning.files.durable import DISK_ERRORS, durable_file, remove_abandoned, write_durably
 from lfb_lightning.files.objects.store import ObjectStore
 from lfb_lightning.files.objects.url import Url
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @runtime_checkable
@@ -143,8 +140,8 @@ class UrlTarget:
                 with path.open("wb") as file:
                     yield file
             except OSError as error:
-                if error.errno not in _NO_ROOM:  # what is packed could not be read
-                    raise
+                if error.errno not in DISK_ERRORS:  # a file that is packed may be what cannot be read
+                    raise InputError(f"bank shard {self._url / name}: cannot be packed ({error}).") from error
                 raise InputError(f"{path}: cannot be written ({error.strerror}); set TMPDIR.") from error
             self._objects.put(name, path, what=f"bank shard {self._url / name}")
 
