@@ -1,7 +1,6 @@
 """What several rooms' tests share: a small mini-AVA on disk, and console commands in processes of their own."""
 
 import http.server
-import logging
 import os
 import subprocess
 import sys
@@ -87,19 +86,6 @@ class Here(Console):
         done = run(command, *overrides, folder=self.folder)
         assert (done.status != 0) == fails, done.stdout[-3000:] + done.stderr[-6000:]
         return done
-
-
-@pytest.fixture
-def caplog(caplog):
-    """What is logged, also where a library has silenced this package's loggers earlier in the process."""
-    logging.disable(logging.NOTSET)
-    if logging.root.level > logging.WARNING:
-        logging.root.setLevel(logging.WARNING)
-    for name, logger in list(logging.root.manager.loggerDict.items()):
-        if name.split(".")[0] == "lfb_lightning" and isinstance(logger, logging.Logger):
-            logger.disabled, logger.propagate = False, True
-            logger.setLevel(logging.NOTSET)  # and every logger asks again whether it is heard
-    return caplog
 
 
 @pytest.fixture(scope="session")
