@@ -12,7 +12,7 @@ import torch
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.clusters import RayEngine
 from lfb_lightning.clusters.records import Record, from_table, to_table
-from lfb_lightning.clusters.session import _store_bytes, joined
+from lfb_lightning.clusters.session import _keep_off_console, _store_bytes, joined
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.plain_yaml import read_plain_mapping
 
@@ -85,6 +85,20 @@ def test_what_may_take_long_is_said_before_and_a_failure_says_what_to_do(address
     assert remedy in str(error.value)
     assert "timed out during startup" in str(error.value)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_only_ray_s_own_handlers_are_kept_off_the_console():
+    pytest.importorskip("ray", reason="lfb-lightning[ray] is not installed")
+    logger, elsewhere = logging.getLogger("ray"), logging.StreamHandler()
+    logger.addHandler(elsewhere)  # as pytest does, whose handler hears every logger
+    try:
+        _keep_off_console("ray")
+        assert elsewhere.level == logging.NOTSET
+        assert {handler.level for handler in logger.handlers if type(handler).__name__ == "PlainRayHandler"} == {
+            logging.CRITICAL
+        }
+    finally:
+        logger.removeHandler(elsewhere)
 
 
 @pytest.mark.parametrize("persons", [0, 5])

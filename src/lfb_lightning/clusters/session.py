@@ -137,10 +137,10 @@ def _settle(ray: Any) -> None:
 
 
 def _keep_off_console(*names: str) -> None:
-    """Leave what Ray logs to its own files: an error that matters is told by us, in a line."""
+    """Leave what Ray logs to its own files, and to handlers of others: an error that matters is told by us, in a line."""
     for name in names:
         for handler in logging.getLogger(name).handlers:
-            if isinstance(handler, logging.StreamHandler):
+            if isinstance(handler, logging.StreamHandler) and type(handler).__module__.partition(".")[0] == "ray":
                 handler.setLevel(logging.CRITICAL)
 
 
