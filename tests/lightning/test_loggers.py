@@ -1,5 +1,7 @@
 """Loggers of services: names, what goes on when a run is resumed, and what is refused before anything is computed."""
 
+import os
+
 import pytest
 from pytorch_lightning.loggers.logger import DummyLogger
 
@@ -41,6 +43,8 @@ def test_a_repeated_mlflow_run_goes_on_in_its_store_and_a_new_one_begins(tmp_pat
     again = mlflow_logger(run_dir=str(tmp_path / "a'b c"))
     resumed = mlflow_logger(run_dir=str(tmp_path / "a'b c"), ckpt_path="last")
     assert first.run_id != again.run_id == resumed.run_id
+    mlflow_logger(run_dir=str(tmp_path / "another"))
+    assert (tmp_path / "another" / "mlflow.db").is_file(), "it was kept in the first run's folder"
 
 
 @pytest.mark.parametrize("make", [wandb_logger, mlflow_logger])
@@ -72,3 +76,4 @@ def test_a_server_that_does_not_answer_is_one_line(tmp_path, monkeypatch):
         mlflow_logger(run_dir=str(tmp_path), tracking_uri="http://127.0.0.1:9")
     assert "\n" not in str(told.value)
     assert not (tmp_path / "mlflow.db").exists()
+    assert "MLFLOW_TRACKING_URI" not in os.environ

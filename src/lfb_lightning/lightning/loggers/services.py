@@ -20,6 +20,7 @@ from lfb_lightning.processes import is_first_rank
 PROJECT = "lfb-lightning"
 _WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-(?P<id>[\w-]{1,128})")
 _FOLDER_TAG = "lfb.run_folder"
+_MLFLOW_URI = "MLFLOW_TRACKING_URI"
 
 
 def wandb_logger(
@@ -102,7 +103,7 @@ def mlflow_logger(
     Raises:
         InputError: A package is not installed.
     """
-    uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    uri = tracking_uri or os.environ.get(_MLFLOW_URI)
     local = f"sqlite:///{Path(run_dir).absolute()}/mlflow.db"
     require("mlflow", ["mlflow"] if uri else ["mlflow", "sqlalchemy", "alembic"])
     if not is_first_rank():
@@ -119,7 +120,13 @@ def mlflow_logger(
         artifact_location=None if uri else f"{Path(run_dir).absolute()}/mlartifacts",
         run_id=_mlflow_id(uri or local, project, folder) if goes_on(run_dir, ckpt_path) else None,
     )
-    _begin(logger, "mlflow")
+    kept = os.environ.get(_MLFLOW_URI)
+    try:
+        _begin(logger, "mlflow")
+    finally:  # MLflow sets the variable for all, and the next run of this process would be kept in this one's folder
+        os.environ.pop(_MLFLOW_URI, None)
+        if kept is not None:
+            os.environ[_MLFLOW_URI] = kept
     return logger
 
 
