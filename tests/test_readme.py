@@ -1,7 +1,7 @@
 """Every command and every line of Python that the README shows, run in its order, in a folder outside the checkout.
 
 The commands run as they stand, with overrides appended that make them small: mini-AVA, one epoch, two CPU processes for
-eight GPUs.
+eight GPUs, two jobs for six.
 """
 
 import json
@@ -42,7 +42,7 @@ def test_commands_run_in_order_and_the_python_after_them(mini_dir, tmp_path):
     bin_dir = Path(sys.executable).parent
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for command in CONSOLE:
-        name, *arguments = shlex.split(command)
+        name, *arguments = shlex.split(command.replace("fbo=nl,avg,max bank=fp16,fp32", "fbo=nl,max bank=fp16"))
         if name == "lfb-train" and "--help" not in arguments:
             arguments += [*small, *training]
             if "ckpt_path=last" in arguments:
@@ -64,7 +64,7 @@ def test_commands_run_in_order_and_the_python_after_them(mini_dir, tmp_path):
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
         if "bank=fp16,fp32" in command:
             sweeps = list((tmp_path / "runs" / "train_sweep").glob("*/*/metrics.json"))
-            assert len(sweeps) == 6
+            assert len(sweeps) == 2
     assert json.loads((tmp_path / "runs" / "nl" / "metrics.json").read_text())["epochs"] == 2
     for kind, block in BLOCKS:
         if kind == "python":

@@ -132,6 +132,7 @@ def test_an_extraction_that_is_asked_to_ends_at_once_and_the_same_command_does_t
     }
 
 
+@pytest.mark.thorough  # two ranks end below when one of them is killed
 def test_a_rank_that_waits_for_another_ends_too(start, pipeline, tmp_path):
     # The first rank has done its videos: it stands in a barrier, where no Python handler runs.
     marker = tmp_path / "here"
@@ -175,7 +176,7 @@ def test_a_test_ends_at_once(start, pipeline, tmp_path):
     ("workers", "number"),
     [
         pytest.param(0, signal.SIGTERM, marks=pytest.mark.thorough),
-        (2, signal.SIGTERM),
+        pytest.param(2, signal.SIGTERM, marks=pytest.mark.thorough),
         pytest.param(2, signal.SIGKILL, marks=pytest.mark.thorough),
     ],
 )

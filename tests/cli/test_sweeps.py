@@ -75,6 +75,7 @@ def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console,
     assert "set another hydra.sweep.dir" in other.stderr
 
 
+@pytest.mark.thorough  # what a job that stopped costs is above
 def test_interrupted_sweep_goes_on_where_its_job_stopped(pipeline, console, tmp_path):
     sweep = tmp_path / "sweep"
     command = [*pipeline.overrides, "data.last_second=910", "fbo=avg", "trainer.max_epochs=2"]
@@ -164,7 +165,7 @@ def test_a_sweep_with_own_groups_trains_on_two_processes(own_groups, pipeline, c
     ("launcher", "options"),
     [
         pytest.param("joblib", ["hydra.launcher.n_jobs=2"], marks=pytest.mark.thorough),
-        ("submitit_local", ["hydra.launcher.timeout_min=5"]),
+        pytest.param("submitit_local", ["hydra.launcher.timeout_min=5"], marks=pytest.mark.thorough),
         pytest.param(
             "ray",
             ["+hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.include_dashboard=false"],

@@ -116,9 +116,8 @@ LARGE = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "names", [["marks", "int8 boxes"], pytest.param(["dicts", "integers"], marks=pytest.mark.thorough)]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("names", [["marks", "int8 boxes"], ["dicts", "integers"]])
 def test_pickles_of_nearly_100_mb(tmp_path, names):
     files = [(name, LARGE[name][0], "p.pkl", LARGE[name][1]) for name in names]
     assert_refused(tmp_path, files, {name: LARGE[name][2] for name in names})

@@ -138,7 +138,7 @@ def stopped(command, folder, run_dir, how):
     return process.returncode, output
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGKILL, marks=pytest.mark.thorough), signal.SIGTERM])
 def test_killed_and_preempted_runs_end_as_the_undisturbed_one(pipeline, here, tmp_path, undisturbed, how):
     run_dir = tmp_path / "run"
     command = arguments(pipeline, run_dir)

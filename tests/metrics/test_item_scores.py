@@ -79,7 +79,9 @@ def of_rank(rank, store, mine, answers):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "of_second", [batch(VIEWS[1:], [[9.0, 9.0], *SCORES[2:]]), batch([], [])], ids=["some", "none"]
+    "of_second",
+    [batch(VIEWS[1:], [[9.0, 9.0], *SCORES[2:]]), pytest.param(batch([], []), marks=pytest.mark.thorough)],
+    ids=["some", "none"],
 )
 def test_two_processes_know_what_one_does(tmp_path, of_second):
     first = batch(VIEWS[:2], SCORES[:2]) if len(of_second.scores) else batch(VIEWS, SCORES)

@@ -74,6 +74,7 @@ def checkpoint(folder):
     return torch.load(folder / "runs/train/slurm_77/checkpoints/last.ckpt", weights_only=True)
 
 
+@pytest.mark.thorough  # tests/lightning/test_resuming.py stops one process, test_distributed.py trains with two
 def test_signal_saves_on_all_ranks_requeues_and_goes_on_to_the_same_end(pipeline, cluster, tmp_path):
     overrides = [*pipeline.overrides, "fbo=max", "trainer.accelerator=cpu", "trainer.max_epochs=3", "data.batch_size=2"]
     overrides += ["data.last_second=910"]

@@ -17,6 +17,7 @@ def test_frames_are_exact_by_seek_and_by_stream(tmp_path, name):
     assert check(path) == ([], [])
 
 
+@pytest.mark.thorough  # writes every cell once more
 def test_every_decoder_that_skips_is_in_a_cell(tmp_path):
     decoders = set()
     for cell in CELLS:
