@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,12 +66,9 @@ class ArrayRuns:
                 self._content.seek(end if self._goes_on else start)
 
     def _matches(self, array: np.ndarray, start: int) -> tuple[list[tuple[bytes, ...]], int]:
-        match, content = self._pattern(array).match, self._content
-        entries: list[tuple[bytes, ...]] = []
-        while len(entries) < _LONGEST_RUN and (found := match(content, start)) is not None:
-            entries.append(found.groups())
-            start = found.end()
-        return entries, start
+        goes_on = self._pattern(array).scanner(self._content, start).match  # from where the match before it ended
+        found = list(islice(iter(goes_on, None), _LONGEST_RUN))
+        return [entry.groups() for entry in found], found[-1].end() if found else start
 
     def _push(self, machine: PickleMachine, array: np.ndarray, entries: list[tuple[bytes, ...]]) -> bool:
         """Push keys and arrays, slices of one array, and number what the pickler has numbered.
@@ -90,7 +87,7 @@ class ArrayRuns:
             and _is_dtype(_recall(machine, dtypes[0]), array.dtype)
             and all(_is_there(_recall(machine, get)) for get in {*kinds, *codes})
             and zeros.count(None) in (0, number)
-            and list(map(len, names)) == [int.from_bytes(length[1:], "little") for length in lengths]
+            and list(map(len, names)) == _numbers(lengths)
             and _are_in_order(puts, len(machine.memo), parts)
             and list(map(len, bodies)) == [size + (2 if size < 256 else 5) for size in sizes]
         ):
@@ -129,9 +126,16 @@ class ArrayRuns:
         return self._patterns[width, itemsize]
 
 
+def _numbers(described: list[bytes]) -> list[int]:
+    """Read the numbers behind opcodes; almost always they have one byte."""
+    if set(map(len, described)) == {2}:
+        return list(b"".join(described)[1::2])
+    return [int.from_bytes(text[1:], "little") for text in described]
+
+
 def _are_in_order(puts: list[bytes], first: int, step: int) -> bool:
     """Say whether the keys have the numbers that the memo gives them; the opcode `MEMOIZE` leaves that to the reader."""
-    return all(
+    return puts.count(b"\x94") == len(puts) or all(
         put == b"\x94" or int.from_bytes(put[1:], "little") == first + step * place for place, put in enumerate(puts)
     )
 
