@@ -17,6 +17,8 @@ from tests.bank.range_server import serving
 from tests.bank.test_packed import TINY, same_windows
 from tests.bank.test_window import provenance
 
+NOWHERE = "http://127.0.0.1:9"
+
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
@@ -171,3 +173,31 @@ def test_the_login_of_an_endpoint_is_in_no_message(monkeypatch):
     with pytest.raises(InputError, match=r"no whole answer came from http://127\.0\.0\.1:9\)") as told:
         store.ObjectStore("s3://bucket/else").stated("v", what="video v")
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "allows", "environment"),
+    [
+        ("s3://bucket/x", "AWS_ALLOW_HTTP", {"AWS_ENDPOINT_URL": NOWHERE, "AWS_REGION": "us-east-1"}),
+        (
+            "az://container/x",
+            "AZURE_ALLOW_HTTP",
+            {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_ENDPOINT": NOWHERE},
+        ),
+    ],
+)
+def test_an_endpoint_without_encryption_is_asked_where_the_store_s_own_variable_allows_it(
+    url, allows, environment, monkeypatch
+):
+    monkeypatch.setattr(store, "RETRIES", {"max_retries": 0, "retry_timeout": timedelta(seconds=1)})
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "other", "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}
+    for name, value in {**environment, **keys}.items():
+        monkeypatch.setenv(name, value)
+    for name in {"AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP"} - {allows}:
+        monkeypatch.setenv(name, "true")  # another store's
+    monkeypatch.delenv(allows, raising=False)
+    with pytest.raises(InputError, match=rf"{NOWHERE} is not encrypted\); AWS_ALLOW_HTTP=true \(or GOOGLE_, AZURE_\)"):
+        store.ObjectStore(url).stated("v", what="video v")
+    monkeypatch.setenv(allows, "true")
+    with pytest.raises(InputError, match=rf"no whole answer came from {NOWHERE}\)"):
+        store.ObjectStore(url).stated("v", what="video v")

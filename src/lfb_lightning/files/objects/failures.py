@@ -62,7 +62,10 @@ def _explained(text: str) -> tuple[str, str]:
     if "allocating credentials" in text or "169.254.169.254" in text:
         return "no keys were found in the environment", _KEYS
     if "builder error" in text and address and address[1].startswith("http:"):
-        return f"{address[1]} is not encrypted", "AWS_ALLOW_HTTP=true allows an endpoint without TLS"
+        return (
+            f"{address[1]} is not encrypted",
+            "AWS_ALLOW_HTTP=true (or GOOGLE_, AZURE_) allows an endpoint without TLS",
+        )
     if status and status[1] == "404":
         return f"there is no such object: {words}", "correct the URL"
     if "UnableToCanonicalize" in text:

@@ -21,6 +21,7 @@ T = TypeVar("T")
 TRIES = 3  # of a request whose answer breaks off; obstore itself repeats those that get none
 RETRIES: dict[str, Any] = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 _TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s"}
+_ALLOW_HTTP = {"s3": "AWS_ALLOW_HTTP", "gs": "GOOGLE_ALLOW_HTTP", "az": "AZURE_ALLOW_HTTP"}
 _MOST_LISTED = 1_000_000
 _LEAST_PART, _MOST_PARTS = 8 << 20, 9_000  # of an object that is written in parts; stores take 10,000
 _used_in: int | None = None  # the process whose threads obstore runs in; a forked one does not have them
@@ -91,7 +92,8 @@ class ObjectStore:
                 "used it; start the loader's workers with multiprocessing_context=spawn."
             )
         if self._objects is None:
-            allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")  # options hide the environment's
+            # Options hide what the environment says of them.
+            allowed = os.environ.get(_ALLOW_HTTP.get(self.url.partition(":")[0], ""), "").lower() in ("1", "true")
             options: dict[str, Any] = {
                 "retry_config": RETRIES,
                 "client_options": {**_TIMEOUTS, "allow_http": allowed},
