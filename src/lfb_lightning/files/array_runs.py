@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import mmap
 import re
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ _PUT = rb"(?:\x94|q.|r.{4})"
 _GET = rb"(?:h.|j.{4})"
 _MOST_ROWS = 64  # a longer array is read by its opcodes
 _LONGEST_RUN = 4096  # arrays; a longer run is several
+_IS_ENTRY = attrgetter("lastindex")  # of a match; None where what follows is something else, which matches as nothing
 
 
 class Run(NamedTuple):
@@ -66,8 +68,8 @@ class ArrayRuns:
                 self._content.seek(end if self._goes_on else start)
 
     def _matches(self, array: np.ndarray, start: int) -> tuple[list[tuple[bytes, ...]], int]:
-        goes_on = self._pattern(array).scanner(self._content, start).match  # from where the match before it ended
-        found = list(islice(iter(goes_on, None), _LONGEST_RUN))
+        matches = self._pattern(array).finditer(self._content, start)
+        found = list(islice(takewhile(_IS_ENTRY, matches), _LONGEST_RUN))
         return [entry.groups() for entry in found], found[-1].end() if found else start
 
     def _push(self, machine: PickleMachine, array: np.ndarray, entries: list[tuple[bytes, ...]]) -> bool:
@@ -114,7 +116,7 @@ class ArrayRuns:
         """Describe an entry: its key, `_reconstruct(ndarray, (0,), b"b")`, shape, dtype, order and content."""
         width, itemsize = array.shape[1], array.itemsize
         if width > 255:
-            return re.compile(rb"(?!)")
+            return re.compile(b"")
         if (width, itemsize) not in self._patterns:
             contents = b"|".join(_described(rows * width * itemsize) for rows in range(1, _MOST_ROWS + 1))
             made = rb"(%b)(%b)(?:(K\x00\x85%b)|%b)(%b)\x87%bR%b" % (_GET, _GET, _PUT, _GET, _GET, _PUT, _PUT)
@@ -122,7 +124,7 @@ class ArrayRuns:
                 re.escape(bytes([width])), _PUT, _GET, contents, _PUT, _PUT,
             )  # fmt: skip
             key = rb"(\x8c.|X.{4})([ -~]{1,255}?)(%b)" % _PUT
-            self._patterns[width, itemsize] = re.compile(key + made + state, re.DOTALL)
+            self._patterns[width, itemsize] = re.compile(key + made + state + b"|", re.DOTALL)
         return self._patterns[width, itemsize]
 
 
