@@ -202,8 +202,10 @@ def test_extraction_does_its_own_videos_when_the_other_node_is_killed_and_again_
     bank = tmp_path / "banks" / "train"
     nodes = ["trainer.accelerator=cpu", "trainer.devices=1", "trainer.num_nodes=2", "trainer.strategy=ddp"]
     arguments = [*pipeline.overrides[:2], "data.last_second=920", f"ckpt_path={pipeline.checkpoint}", "split=train"]
-    arguments += [f"bank.dir={tmp_path / 'banks'}", f"hydra.run.dir={tmp_path / 'run'}", "data.num_workers=0"]
-    first, second = cluster.start("extract", [*arguments, "data.batch_size=2", *nodes])
+    arguments += [f"hydra.run.dir={tmp_path / 'run'}", "data.num_workers=0", "data.batch_size=2"]
+    here("extract", *arguments, f"bank.dir={tmp_path / 'undisturbed'}")
+    arguments += [f"bank.dir={tmp_path / 'banks'}"]
+    first, second = cluster.start("extract", [*arguments, *nodes])
     until = time.monotonic() + _PATIENCE
     while not list(bank.glob("*.safetensors")):
         assert time.monotonic() < until
@@ -218,7 +220,7 @@ def test_extraction_does_its_own_videos_when_the_other_node_is_killed_and_again_
     assert not (bank / "manifest.json").exists()
     here("extract", *arguments)
     assert {path.name: path.read_bytes() for path in bank.iterdir()} == {
-        path.name: path.read_bytes() for path in (pipeline.bank_dir / "train").iterdir()
+        path.name: path.read_bytes() for path in (tmp_path / "undisturbed" / "train").iterdir()
     }
 
 
