@@ -67,7 +67,6 @@ def folder(tmp_path_factory):
     return made
 
 
-@pytest.mark.thorough  # its commands are run one by one in tests/cli
 def test_the_page_is_true(folder, monkeypatch):
     monkeypatch.setenv("COLUMNS", "150")  # so that no line of a table is broken
     here, printed = folder, ""

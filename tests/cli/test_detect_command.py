@@ -79,7 +79,7 @@ def test_shards_write_the_same_file_when_the_last_is_done(whole, colors, mini_di
     assert "expected i/n" in run(*command, "shard=3/2", folder=tmp_path).message
 
 
-@pytest.mark.thorough  # test_predict_command.py kills the same work on one video
+@pytest.mark.thorough  # test_predict_command.py kills lfb-predict, which keeps its work in the same way
 def test_a_run_that_is_killed_goes_on_and_writes_the_same_file(start, colors, mini_dir, tmp_path):
     arguments = [f"videos={mini_dir / 'videos'}", *colors, "detection_rate=10"]
     assert run("detect", *arguments, "out=undisturbed.csv", folder=tmp_path).status == 0

@@ -75,7 +75,7 @@ def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console,
     assert "set another hydra.sweep.dir" in other.stderr
 
 
-@pytest.mark.thorough  # what a job that stopped costs is above
+@pytest.mark.thorough  # a job that fails, and its second try, are above
 def test_interrupted_sweep_goes_on_where_its_job_stopped(pipeline, console, tmp_path):
     sweep = tmp_path / "sweep"
     command = [*pipeline.overrides, "data.last_second=910", "fbo=avg", "trainer.max_epochs=2"]

@@ -21,7 +21,7 @@ _PUT = rb"(?:\x94|q.|r.{4})"
 _GET = rb"(?:h.|j.{4})"
 _MOST_ROWS = 64  # a longer array is read by its opcodes
 _LONGEST_RUN = 4096  # arrays; a longer run is several
-_IS_ENTRY = attrgetter("lastindex")  # of a match; None where what follows is something else, which matches as nothing
+_IS_ENTRY = attrgetter("lastindex")  # of a match; None where only the empty alternative matched: no entry follows
 
 
 class Run(NamedTuple):
@@ -113,7 +113,7 @@ class ArrayRuns:
         return True
 
     def _pattern(self, array: np.ndarray) -> re.Pattern[bytes]:
-        """Describe an entry: its key, `_reconstruct(ndarray, (0,), b"b")`, shape, dtype, order and content."""
+        """Describe an entry: its key, `_reconstruct(ndarray, (0,), b"b")`, shape, dtype, order, content; else nothing."""
         width, itemsize = array.shape[1], array.itemsize
         if width > 255:
             return re.compile(b"")
@@ -129,7 +129,7 @@ class ArrayRuns:
 
 
 def _numbers(described: list[bytes]) -> list[int]:
-    """Read the numbers behind opcodes; almost always they have one byte."""
+    """Read the lengths of keys, each behind its opcode; almost all are one byte, and those are read together."""
     if set(map(len, described)) == {2}:
         return list(b"".join(described)[1::2])
     return [int.from_bytes(text[1:], "little") for text in described]

@@ -64,7 +64,7 @@ def _explained(text: str) -> tuple[str, str]:
     if "builder error" in text and address and address[1].startswith("http:"):
         return (
             f"{address[1]} is not encrypted",
-            "AWS_ALLOW_HTTP=true (or GOOGLE_, AZURE_) allows an endpoint without TLS",
+            "AWS_ALLOW_HTTP=true (GOOGLE_ALLOW_HTTP, AZURE_ALLOW_HTTP) allows an endpoint without TLS",
         )
     if status and status[1] == "404":
         return f"there is no such object: {words}", "correct the URL"
@@ -73,7 +73,7 @@ def _explained(text: str) -> tuple[str, str]:
     if not status and "HTTP error" in text and address:
         return (
             f"no whole answer came from {address[1]}",
-            "check the connection and the address (AWS_ENDPOINT_URL), then run the command again",
+            "check the connection and the address (such as AWS_ENDPOINT_URL), then run the command again",
         )
     reason = words or " ".join(text.split("Debug source")[0].split())[:300]
     return reason, "check the connection and the keys, then run the command again"

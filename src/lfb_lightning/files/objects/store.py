@@ -218,7 +218,7 @@ class ObjectStore:
             raise InputError(f"{what}: {found} after it was written, expected {size:,}; run the command again.")
 
     def delete(self, names: Iterable[str]) -> None:
-        """Remove objects."""
+        """Remove objects by their names in this prefix. Raises InputError where the store refuses it."""
         obstore = self.connect()
         for name in names:
             self._tried(partial(obstore.delete, self._objects, name), f"{self._what} {self.url}/{name}", done="removed")
