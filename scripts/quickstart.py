@@ -113,19 +113,21 @@ class Quickstart:
         run_dir = self.out / "train" / model
         resume = ["ckpt_path=last"] if (run_dir / "checkpoints" / "last.ckpt").is_file() else []
         arguments = [*overrides, f"seed={self.seed}", f"hydra.run.dir={run_dir}", *resume]
-        self.stage(f"train {model}", run_dir / "metrics.json", ["lfb_lightning.cli.train", *arguments])
+        self.stage(f"train {model}", run_dir / "metrics.json", ["lfb_lightning.cli", "train", *arguments])
 
     def extract(self, split: str) -> None:
         """Write the bank of a split."""
         arguments = [f"split={split}", f"ckpt_path={self.checkpoint('baseline')}", *self.extract_overrides]
         arguments += [f"hydra.run.dir={self.out / 'extract' / split}"]
-        self.stage(f"bank {split}", self.bank_dir / split / "manifest.json", ["lfb_lightning.cli.extract", *arguments])
+        self.stage(
+            f"bank {split}", self.bank_dir / split / "manifest.json", ["lfb_lightning.cli", "extract", *arguments]
+        )
 
     def test(self, model: str) -> None:
         """Evaluate one model on the videos."""
         run_dir = self.out / "test" / model
         arguments = [f"ckpt_path={self.checkpoint(model)}", f"hydra.run.dir={run_dir}"]
-        self.stage(f"test {model}", run_dir / "metrics.json", ["lfb_lightning.cli.test", *arguments])
+        self.stage(f"test {model}", run_dir / "metrics.json", ["lfb_lightning.cli", "test", *arguments])
 
     def predict(self) -> None:
         """Show a video of val: what the first model says of it with memory, and the baseline without."""
@@ -133,7 +135,7 @@ class Quickstart:
         arguments = [f"video={self.data_dir / 'videos' / self.data.video}", f"out={self.predicted}"]
         arguments += [f"ckpt_path={self.checkpoint(first)}", f"compare={self.checkpoint('baseline')}"]
         arguments += self.data.predict(self.data_dir)
-        self.stage("predict", self.predicted / "prediction.json", ["lfb_lightning.cli.predict", *arguments])
+        self.stage("predict", self.predicted / "prediction.json", ["lfb_lightning.cli", "predict", *arguments])
 
     def train_and_test(self, model: str) -> None:
         """Train and evaluate one LFB detector."""

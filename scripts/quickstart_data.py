@@ -54,7 +54,7 @@ def _annotated_persons(data: Path) -> list[str]:
 def _objects(data: Path, banks: Path) -> dict[str, tuple[Path, list[str]]]:
     """Give the commands that describe mini-EPIC's objects by the backbone of the baseline."""
     out = banks.parent
-    extract = ["lfb_lightning.cli.extract", "experiment=mini_epic", f"paths.data_dir={data}", "objects=checkpoint"]
+    extract = ["lfb_lightning.cli", "extract", "experiment=mini_epic", f"paths.data_dir={data}", "objects=checkpoint"]
     extract += [
         f"objects.boxes.file={data}/mini_epic_{{split}}_objects.csv",
         "objects.boxes.per_moment=4",

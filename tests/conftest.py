@@ -1,9 +1,7 @@
 """What several rooms' tests share: a small mini-AVA on disk, and console commands in processes of their own."""
 
 import http.server
-import os
 import subprocess
-import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -13,6 +11,7 @@ import torch
 
 from lfb_lightning.mini_ava import MiniAVA, generate
 from tests import moto_server
+from tests.forked import ForkedCommand
 from tests.kinetics_set import write_kinetics_set
 from tests.site import Ranges
 
@@ -59,17 +58,16 @@ def server(tmp_path):
 
 
 class Console:
-    """Runs `python -m lfb_lightning.cli.<command>` as a user would, in a folder that is not the checkout."""
+    """Runs `lfb-<command>` in a process of its own, in a folder that is not the checkout."""
 
     def __init__(self, folder):
         self.folder = folder
 
     def __call__(self, command, *overrides, fails=False):
-        arguments = [sys.executable, "-m", f"lfb_lightning.cli.{command}", *map(str, overrides)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(arguments, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
-        assert (done.returncode != 0) == fails, done.stdout[-3000:] + done.stderr[-6000:]
-        return done
+        process = ForkedCommand(command, overrides, self.folder, separate=True)
+        stdout, stderr = process.communicate()
+        assert (process.returncode != 0) == fails, stdout[-3000:] + stderr[-6000:]
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 @pytest.fixture(scope="session")

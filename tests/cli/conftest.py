@@ -2,13 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.forked import ForkedCommand
 
 
 @pytest.fixture
@@ -17,18 +15,7 @@ def start():
     started = []
 
     def begin(command, arguments, folder, stdin=None):
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"lfb_lightning.cli.{command}", *map(str, arguments)],
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        process = ForkedCommand(command, arguments, folder, stdin=stdin)
         started.append(process)
         return process
 
@@ -37,4 +24,4 @@ def start():
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        process.stdout.close()
+        process.close()

@@ -19,7 +19,7 @@ def ran(monkeypatch):
         module.main = lambda: found.append((sys.modules["__main__"].__spec__.name, sys.argv[1:]))
         return module
 
-    monkeypatch.setattr(entry, "import_module", load)
+    monkeypatch.setattr(entry, "load_to_stay", load)
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     return found
 

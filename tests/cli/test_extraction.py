@@ -16,6 +16,7 @@ import pytest
 from lfb_lightning.bank import FeatureBank
 from lfb_lightning.structures import Keyframe
 from tests.cli.in_process import run
+from tests.forked import ForkedCommand
 
 pytestmark = pytest.mark.slow
 DDP = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.strategy=ddp"]
@@ -35,16 +36,7 @@ def arguments(pipeline, bank_dir, *more, split="train", data_dir=None):
 
 
 def start(arguments, folder):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "lfb_lightning.cli.extract", *arguments],
-        cwd=folder,
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return ForkedCommand("extract", arguments, folder)
 
 
 def content(folder):
@@ -217,7 +209,7 @@ def can_mount():
 def test_full_disk_and_read_only_folder_give_one_line_each(pipeline, tmp_path, mount):
     target = tmp_path / "banks"
     target.mkdir()
-    command = [sys.executable, "-m", "lfb_lightning.cli.extract", *arguments(pipeline, target)]
+    command = [sys.executable, "-m", "lfb_lightning.cli", "extract", *arguments(pipeline, target)]
     mounted = ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o {mount} none {target} && "$@"', "sh", *command]
     done = subprocess.run(mounted, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -82,7 +82,7 @@ def test_a_training_on_a_full_disk_ends_with_one_line_and_keeps_what_was_whole(p
     disk = tmp_path / "disk"
     disk.mkdir()
     where = ["fbo=none", "trainer.max_epochs=1", "trainer.limit_train_batches=2", f"hydra.run.dir={disk}/run"]
-    command = [sys.executable, "-m", "lfb_lightning.cli.train", *pipeline.overrides, *where]
+    command = [sys.executable, "-m", "lfb_lightning.cli", "train", *pipeline.overrides, *where]
     copied = f'mount -t tmpfs -o size={size} none {disk} && "$@"; status=$?; cp -r {disk}/run {tmp_path}; exit $status'
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", copied, "sh", *command],

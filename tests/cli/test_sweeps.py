@@ -76,21 +76,18 @@ def test_failed_job_loses_no_other_and_is_all_that_runs_again(pipeline, console,
 
 
 @pytest.mark.thorough  # a job that fails, and its second try, are above
-def test_interrupted_sweep_goes_on_where_its_job_stopped(pipeline, console, tmp_path):
+def test_interrupted_sweep_goes_on_where_its_job_stopped(pipeline, console, start, tmp_path):
     sweep = tmp_path / "sweep"
     command = [*pipeline.overrides, "data.last_second=910", "fbo=avg", "trainer.max_epochs=2"]
     command += [f"hydra.sweep.dir={sweep}", "seed=3,4"]
-    arguments = [sys.executable, "-m", "lfb_lightning.cli.train", "-m", *command, "callbacks.last.every_n_steps=2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with (tmp_path / "log").open("w") as log:
-        running = subprocess.Popen(arguments, cwd=console.folder, env=environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 300
-        while not (sweep / "0" / "checkpoints" / "last.ckpt").is_file():
-            assert running.poll() is None, (tmp_path / "log").read_text()[-3000:]
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(60) == 128 + signal.SIGTERM
+    running = start("train", ["-m", *command, "callbacks.last.every_n_steps=2"], console.folder)
+    deadline = time.monotonic() + 300
+    while not (sweep / "0" / "checkpoints" / "last.ckpt").is_file():
+        assert running.poll() is None, running.stdout.read()[-3000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(60) == 128 + signal.SIGTERM
     stopped = torch.load(sweep / "0" / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert JobRecord.read(sweep / "0").status is None, "unfinished"
     assert not (sweep / "1").exists()
@@ -141,9 +138,9 @@ def test_jobs_are_composed_from_the_files_of_their_sweep(source, own_groups, mon
     monkeypatch.setattr(sweep_job, "_run", leave_a_figure)
     done = run("train", "-m", "fbo=mine,avg", *SOURCES[source], "hydra.sweep.dir=sweep's (1)", folder=folder)
     assert done.status == 0, done.stderr
-    assert all(arguments[1:3] == ["-m", "lfb_lightning.cli.train"] for arguments in jobs)
+    assert all(arguments[1:4] == ["-m", "lfb_lightning.cli", "train"] for arguments in jobs)
     # Elsewhere: what was relative is the sweep's.
-    composed = [run("train", *arguments[3:], "--cfg", "job", folder=folder.parent) for arguments in jobs]
+    composed = [run("train", *arguments[4:], "--cfg", "job", folder=folder.parent) for arguments in jobs]
     configs = [yaml.safe_load(job.stdout) for job in composed]
     assert [config["fbo"]["mask_padding"] for config in configs] == [True, False]
     assert [config["seed"] for config in configs] == [77, 77]
@@ -208,14 +205,14 @@ def test_search_is_kept_and_goes_on(console, short, tmp_path):
 def test_missing_plugin_names_its_extra(console, short, tmp_path):
     (tmp_path / "hydra_plugins").mkdir()
     (tmp_path / "hydra_plugins" / "__init__.py").touch()  # hides the installed ones
-    arguments = [sys.executable, "-m", "lfb_lightning.cli.train", "-m", "hydra/launcher=joblib", "fbo=avg,max"]
+    arguments = [sys.executable, "-m", "lfb_lightning.cli", "train", "-m", "hydra/launcher=joblib", "fbo=avg,max"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "pip install 'lfb-lightning[joblib]'" in done.stderr
 
 
-def test_submitit_asks_slurm_for_one_task_a_gpu(pipeline, short, tmp_path):
+def test_submitit_asks_slurm_for_one_task_a_gpu(console, short, tmp_path, monkeypatch):
     # Stand-ins: sbatch keeps its script and refuses the job, so that nothing waits for it.
     (tmp_path / "srun").write_text("#!/usr/bin/env bash\n")
     (tmp_path / "sbatch").write_text(
@@ -226,16 +223,9 @@ def test_submitit_asks_slurm_for_one_task_a_gpu(pipeline, short, tmp_path):
     launcher = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=90", "hydra.launcher.nodes=2"]
     launcher += ["hydra.launcher.tasks_per_node=8", "hydra.launcher.gpus_per_node=8", "hydra.launcher.partition=video"]
     devices = ["trainer.devices=8", "trainer.num_nodes=2"]
-    arguments = [sys.executable, "-m", "lfb_lightning.cli.train", "-m", "fbo=avg,max", *short, *devices, *launcher]
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        [*arguments, f"hydra.sweep.dir={tmp_path / 'sweep'}"],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode != 0, "a refused submission is not a finished sweep"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    where = f"hydra.sweep.dir={tmp_path / 'sweep'}"
+    console("train", "-m", "fbo=avg,max", *short, *devices, *launcher, where, fails=True)
     script = (tmp_path / "submitted.sh").read_text()
     for option in ("nodes=2", "ntasks-per-node=8", "gpus-per-node=8", "time=90", "partition=video", "array=0-1%2"):
         assert f"#SBATCH --{option}\n" in script, script

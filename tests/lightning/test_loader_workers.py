@@ -65,7 +65,7 @@ def test_free_bytes_are_those_of_the_mount(monkeypatch):
 @pytest.mark.skipif(shutil.which("unshare") is None or not can_mount(), reason="needs the right to mount")
 def test_a_run_with_a_megabyte_of_shared_memory_says_so_and_ends_as_any_other(pipeline, tmp_path):
     where = ["fbo=none", "trainer.max_epochs=1", "data.num_workers=2", f"hydra.run.dir={tmp_path}"]
-    command = [sys.executable, "-m", "lfb_lightning.cli.train", *pipeline.overrides[:-1], *where]
+    command = [sys.executable, "-m", "lfb_lightning.cli", "train", *pipeline.overrides[:-1], *where]
     mounted = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=1m none /dev/shm && "$@"', "sh", *command]
     done = subprocess.run(mounted, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

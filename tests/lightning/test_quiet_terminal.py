@@ -131,7 +131,7 @@ def test_a_terminal_of_80_columns_sees_a_bar_of_one_line_and_nothing_of_the_libr
     overrides = [*pipeline.overrides, "fbo=none", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path}"]
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    command = [sys.executable, "-m", "lfb_lightning.cli.train", *overrides]
+    command = [sys.executable, "-m", "lfb_lightning.cli", "train", *overrides]
     process = subprocess.Popen(command, stdout=follower, stderr=follower, stdin=follower, close_fds=True)
     os.close(follower)
     seen = b""

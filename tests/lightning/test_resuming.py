@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -14,6 +12,7 @@ import torch
 from lfb_lightning.lightning.callbacks.last_checkpoint import LastCheckpoint
 from lfb_lightning.lightning.datamodules.batching import DealtBatches
 from lfb_lightning.lightning.datamodules.resumable_loader import ResumableLoader
+from tests.forked import ForkedCommand
 
 pytestmark = pytest.mark.slow
 
@@ -114,16 +113,7 @@ def undisturbed(pipeline, here):
 
 def stopped(command, folder, run_dir, how):
     """Start, wait for a checkpoint early in the second epoch of 15 steps, send a signal; returns status and output."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lfb_lightning.cli.train", *command],
-        cwd=folder,
-        env=environment,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = ForkedCommand("train", command, folder)
     last = run_dir / "checkpoints" / "last.ckpt"
     until = time.monotonic() + 300
     while not (last.is_file() and weights_of(run_dir)["global_step"] >= 20):

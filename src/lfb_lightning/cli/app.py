@@ -22,6 +22,7 @@ from lfb_lightning.cli.arguments import prepare
 from lfb_lightning.cli.checking import check_config
 from lfb_lightning.cli.conf_dir import conf_dir
 from lfb_lightning.cli.help.answers import answer_command
+from lfb_lightning.cli.loading import keep_what_is_loaded
 from lfb_lightning.cli.mistakes import explain
 from lfb_lightning.cli.sweep_job import run_sweep_job
 from lfb_lightning.cli.trust import trusted_packages
@@ -49,6 +50,7 @@ def launch(command: str, job: Job, *, module: str | None = None, config_name: st
     if (text := answer_command(command, sys.argv[1:])) is not None:
         print(text)
         sys.exit(0)
+    keep_what_is_loaded()  # by a rank, which is started as `python -m lfb_lightning.cli.train`
     follow_starter()
     end_when_asked()
     logging.raiseExceptions = (

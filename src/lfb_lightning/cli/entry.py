@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
 
 from lfb_lightning.cli.help.answers import answer
 from lfb_lightning.cli.help.commands import Command
+from lfb_lightning.cli.loading import load_to_stay
 from lfb_lightning.cli.unread import ending_with_reader
 
 _BAD_INPUT = 1
@@ -27,7 +27,7 @@ def main() -> None:
             print(text)
         return
     name, *sys.argv[1:] = words
-    module = import_module(Command(name).module)
+    module = load_to_stay(Command(name).module)
     # Lightning starts the other ranks as this process was started. As `python -m lfb_lightning.cli.train` that works for
     # `lfb train` too, whose first argument is no override.
     sys.modules["__main__"].__spec__ = module.__spec__

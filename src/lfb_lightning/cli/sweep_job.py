@@ -90,7 +90,8 @@ def run_sweep_job(module: str, run_dir: Path) -> tuple[int, float | None]:
     arguments = [
         sys.executable,
         "-m",
-        f"lfb_lightning.cli.{module}",
+        "lfb_lightning.cli",
+        module,
         *_composing(),
         *overrides,
     ]
