@@ -21,12 +21,13 @@ from lfb_lightning.ava.csv_rows import (
     join_blocks,
     name_row,
     number_columns,
-    parse_whole_rows,
+    parse_whole_blocks,
     read_csv_blocks,
 )
 from lfb_lightning.ava.equal_rows import narrowed, number_equal_rows
 from lfb_lightning.ava.keyframe_rows import KeyframeList, KeyframeRows, keyframe_keys, number_videos, stable_order
 from lfb_lightning.ava.label_map import LabelMap
+from lfb_lightning.ava.person_rows import PersonRows, join_person_rows, person_rows
 from lfb_lightning.clock import SECONDS, Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import durable_file
@@ -44,29 +45,33 @@ class Annotations:
     its person's.
     """
 
-    def __init__(self, rows: pd.DataFrame, label_map: LabelMap, empty: pd.DataFrame | None = None) -> None:
+    def __init__(self, rows: pd.DataFrame | PersonRows, label_map: LabelMap, empty: pd.DataFrame | None = None) -> None:
         """Take the rows of a file in any order.
 
         Args:
-            rows: Numbers in the columns above; timestamps in ticks of the data set's clock.
+            rows: Numbers in the columns above, or what `person_rows` makes of them; timestamps in ticks of the data set's
+                clock.
             label_map: The actions.
             empty: The keyframes without a person, `video_id` and `timestamp`.
         """
+        rows = rows if isinstance(rows, PersonRows) else person_rows(rows)
         self.label_map = label_map
-        moments = rows[COLUMNS[:2]]
+        persons = rows.persons
+        moments = persons[COLUMNS[:2]]
         if empty is not None and len(empty):
             moments = pd.concat([moments, empty[COLUMNS[:2]]], ignore_index=True)
         video_ids, videos = number_videos(moments["video_id"])
         keys = keyframe_keys(videos, moments["timestamp"].to_numpy())
-        keys, self._empty_keys = keys[: len(rows)], np.sort(keys[len(rows) :])
+        keys, self._empty_keys = keys[: len(persons)], np.sort(keys[len(persons) :])
         order = stable_order(keys)
-        columns = [rows[name].to_numpy()[order] for name in [*BOX_COLUMNS, "person_id"]]
-        person_of_row, first_rows = number_equal_rows([keys[order], *columns])
+        columns = [persons[name].to_numpy()[order] for name in [*BOX_COLUMNS, "person_id"]]
+        numbers, first_rows = number_equal_rows([keys[order], *columns])
         self._boxes = np.stack([column[first_rows].astype(np.float64) for column in columns[:4]], axis=1)
         self._person_ids: Int64[np.ndarray, " P"] = columns[4][first_rows].astype(np.int64)
-        self._person_of_row = np.empty(len(rows), dtype=np.int32)
-        self._person_of_row[order] = person_of_row
-        self._actions = narrowed(rows["action_id"].to_numpy())
+        places = np.empty(len(persons), dtype=np.int32)
+        places[order] = numbers
+        self._person_of_row = places[rows.person_of_row]
+        self._actions = narrowed(rows.actions)
         self._labels = self._packed_labels()
         self.persons = KeyframeRows(video_ids, keys[order][first_rows], self._empty_keys)
 
@@ -160,10 +165,8 @@ class Annotations:
         labels = np.zeros(self.num_persons * width, dtype=np.uint8)
         listed = np.isin(self._actions, self.label_map.ids)
         actions = self._actions[listed].astype(np.int64)
-        places = self._person_of_row[listed].astype(np.int64) * width + actions // 8
-        bits = (0x80 >> actions % 8).astype(np.uint8)
-        for bit in np.unique(bits):  # of equal bits, a place that is repeated is set once
-            labels[places[bits == bit]] |= bit
+        places = self._person_of_row[listed] * np.int64(width) + (actions >> 3)
+        np.bitwise_or.at(labels, places, (0x80 >> (actions & 7)).astype(np.uint8))
         return labels.reshape(-1, width)
 
     def _unpacked(self, rows: slice) -> Bool[np.ndarray, "P A"]:
@@ -181,18 +184,26 @@ def read_annotations(path: str | Path, label_map: LabelMap, *, clock: Clock = SE
     Raises:
         InputError: With file and row for anything that is not such a file, a second without a tick included.
     """
-    rows, empty = parse_whole_rows(path, COLUMNS, integers=_INTEGERS, clock=clock), None
-    if rows is None:
-        rows, empty = _unusual_rows(path, clock)
-    if len(rows) * label_map.num_columns > _MOST_LABELS:
+    parts: list[PersonRows] = []
+    empty, index = None, None
+    if parse_whole_blocks(
+        path, COLUMNS, integers=_INTEGERS, clock=clock, add=lambda block: parts.append(person_rows(block))
+    ):
+        rows = join_person_rows(parts)
+    else:
+        table, empty = _unusual_rows(path, clock)
+        rows, index = person_rows(table), table.index
+    number = len(rows.actions)
+    if number * label_map.num_columns > _MOST_LABELS:
         raise InputError(
-            f"annotations {path}: {len(rows)} rows of {label_map.num_columns} columns, one for each id, take more than "
+            f"annotations {path}: {number} rows of {label_map.num_columns} columns, one for each id, take more than "
             f"{_MOST_LABELS >> 20} MB; number the label map's actions from 1 without gaps."
         )
-    fault = box_fault([rows[name].to_numpy() for name in BOX_COLUMNS])
+    fault = box_fault([rows.persons[name].to_numpy() for name in BOX_COLUMNS])
     if fault is not None:
-        place, text = fault
-        raise InputError(f"annotations {path}, {name_row(path, int(rows.index[place]))}: {text}.")
+        place = int(np.searchsorted(rows.person_of_row, fault[0]))
+        place = place if index is None else int(index[place])
+        raise InputError(f"annotations {path}, {name_row(path, place)}: {fault[1]}.")
     return Annotations(rows, label_map, empty)
 
 

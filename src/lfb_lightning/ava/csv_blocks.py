@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lfb_lightning.ava.csv_shape import FileShape
 from lfb_lightning.ava.plain_rows import parse_plain_rows
 from lfb_lightning.clock import Clock
 
@@ -17,17 +18,24 @@ _EXACT: dict[str, Any] = {} if int(pd.__version__.split(".")[0]) >= 3 else {"flo
 _BEYOND = "beyond the last column"
 
 
-def parse_block(block: bytes, columns: list[str], integers: Sequence[str], clock: Clock) -> pd.DataFrame | None:
-    """Parse whole lines as the columns of `read_number_rows`; None unless every row is whole and numeric."""
+def parse_block(
+    block: bytes, columns: list[str], integers: Sequence[str], clock: Clock, shape: FileShape | None = None
+) -> pd.DataFrame | None:
+    """Parse whole lines as the columns of `read_number_rows`; None unless every row is whole and numeric.
+
+    `shape` is that of the file, which is not given to pandas where it is misshapen.
+    """
     plain = parse_plain_rows(block, len(columns))
     if plain is None:
-        return parse_any(BytesIO(block), columns, integers, clock)
+        is_odd = shape is not None and shape.is_misshapen()
+        return None if is_odd else parse_any(BytesIO(block), columns, integers, clock)
     order = np.argsort(np.array(plain.names, dtype=object))
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     names = pd.Series([plain.names[index] for index in order], dtype=str)
-    rows = pd.DataFrame({columns[0]: pd.Categorical.from_codes(place[plain.codes], categories=pd.Index(names))})
-    return _numeric(rows.assign(**dict(zip(columns[1:], plain.numbers, strict=True))), columns, integers, clock)
+    video = pd.Categorical.from_codes(place[plain.codes], categories=pd.Index(names))
+    numbers = _numeric(dict(zip(columns[1:], plain.numbers, strict=True)), integers, clock)
+    return None if numbers is None else pd.DataFrame({columns[0]: video, **numbers}, copy=False)
 
 
 def parse_any(source: BytesIO, columns: list[str], integers: Sequence[str], clock: Clock) -> pd.DataFrame | None:
@@ -53,21 +61,22 @@ def parse_any(source: BytesIO, columns: list[str], integers: Sequence[str], cloc
 def _whole(rows: pd.DataFrame, columns: list[str], integers: Sequence[str], clock: Clock) -> pd.DataFrame | None:
     if rows[_BEYOND].notna().any() or (rows[columns[0]] == "").any():
         return None
-    rows[columns[0]] = rows[columns[0]].astype("category")
-    return _numeric(rows[columns], columns, integers, clock)
+    numbers = _numeric({column: rows[column].to_numpy() for column in columns[1:]}, integers, clock)
+    return None if numbers is None else pd.DataFrame({columns[0]: rows[columns[0]].astype("category"), **numbers})
 
 
-def _numeric(rows: pd.DataFrame, columns: list[str], integers: Sequence[str], clock: Clock) -> pd.DataFrame | None:
-    for column in columns[1:]:
-        values = rows[column].to_numpy()
-        if not np.isfinite(values).all():
+def _numeric(values: dict[str, np.ndarray], integers: Sequence[str], clock: Clock) -> dict[str, np.ndarray] | None:
+    """Make whole numbers of `integers`; None where a number is none, or not finite."""
+    made = {}
+    for column, numbers in values.items():
+        if not np.isfinite(numbers).all():
             return None
+        made[column] = numbers
         if column in integers:
-            whole, are_whole = whole_numbers(values, column, clock)
+            made[column], are_whole = whole_numbers(numbers, column, clock)
             if not are_whole.all():
                 return None
-            rows[column] = whole
-    return rows
+    return made
 
 
 def whole_numbers(values: np.ndarray, column: str, clock: Clock) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ from jaxtyping import Bool
 from pandas.api.types import union_categoricals
 
 from lfb_lightning.ava.csv_blocks import parse_block, whole_numbers
-from lfb_lightning.ava.csv_shape import BLOCK_BYTES, check_shape, is_misshapen
+from lfb_lightning.ava.csv_shape import BLOCK_BYTES, LONGEST_ROW, FileShape, check_shape
 from lfb_lightning.clock import SECONDS, Clock
 from lfb_lightning.errors import InputError
 
@@ -96,18 +96,26 @@ def parse_whole_blocks(
     Returns:
         False as soon as a row is unusual, True if none is.
     """
-    if not Path(path).is_file() or Path(path).stat().st_size == 0 or is_misshapen(path):
+    path = Path(path)
+    if not path.is_file() or path.stat().st_size == 0:
         return False
+    shape, num_rows = FileShape(path), 0
     waiting: deque[Future[pd.DataFrame | None]] = deque()
-    with Path(path).open("rb") as file, ThreadPoolExecutor(2) as pool, _losses_as_errors():
+    with path.open("rb") as file, ThreadPoolExecutor(2) as pool, _losses_as_errors():
         while True:
             if block := file.read(BLOCK_BYTES):
-                waiting.append(pool.submit(parse_block, block + file.readline(), columns, integers, clock))
+                block += (rest := file.readline(LONGEST_ROW))
+                if len(rest) == LONGEST_ROW:  # a row that is far too long, or rows that end otherwise
+                    if shape.is_misshapen():
+                        return False
+                    block += file.readline()
+                waiting.append(pool.submit(parse_block, block, columns, integers, clock, shape))
             elif not waiting:
                 return True
             if not block or len(waiting) > 2:  # parsed blocks do not pile up
                 rows = waiting.popleft().result()
-                if rows is None:
+                num_rows += 0 if rows is None else len(rows)
+                if rows is None or num_rows > shape.most_rows:
                     return False
                 add(rows)
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import reprlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Int64
 
 from lfb_lightning.ava.box_rules import BOX_COLUMNS, refuse_faulty
+from lfb_lightning.ava.keyframe_rows import keyframe_keys
+from lfb_lightning.ava.plain_rows import parse_plain_rows
 from lfb_lightning.clock import Clock
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.array_runs import Run
 
 _MOST_BOXES = 5_000_000  # in a pickle, before any threshold; AVA's dense proposals of 203,626 keyframes are 2 million
+
+
+class _Keyframes(NamedTuple):
+    """The keyframe of each key: the place of its video in `video_ids`, and its tick."""
+
+    videos: Int64[np.ndarray, " K"]
+    video_ids: list[str]
+    ticks: Int64[np.ndarray, " K"]
 
 
 def rows_of_dense(path: Path, content: dict[Any, Any], clock: Clock) -> pd.DataFrame:
@@ -38,7 +48,12 @@ def rows_of_dense(path: Path, content: dict[Any, Any], clock: Clock) -> pd.DataF
         )
         raise InputError(f"proposals {path}: key {reprlib.repr(key)} has shape {boxes.shape}, expected [P, 5].")
     counts = [boxes.size // 5 for boxes in arrays]
-    return _table(path, names, counts, np.concatenate([np.zeros((0, 5)), *filled]), clock)
+    keyframes = _keyframes(path, list(map(str, names)), clock)
+    rows, ends = _table(counts, np.concatenate([np.zeros((0, 5)), *filled]), keyframes), np.cumsum(counts)
+    refuse_faulty(
+        rows, path, lambda place: f"key {reprlib.repr(names[int(np.searchsorted(ends, place, side='right'))])}"
+    )
+    return rows
 
 
 def rows_of_runs(path: Path, content: Any, runs: list[Run], clock: Clock) -> pd.DataFrame | None:
@@ -46,30 +61,52 @@ def rows_of_runs(path: Path, content: Any, runs: list[Run], clock: Clock) -> pd.
     values: list[Any] = list(content.values()) if isinstance(content, dict) else [None]
     if not all(isinstance(value, np.ndarray) and value.ndim == 2 for value in values):
         return None
+    if not all(isinstance(key, str) and "\n" not in key for key in content):
+        return None
     filled = [value for value in values if value.size] + [run.rows for run in runs]
-    names = [*content, *(key for run in runs for key in run.keys)]
     counts = [value.size // 5 for value in values] + [count for run in runs for count in run.counts]
-    if {(rows.dtype, rows.shape[1]) for rows in filled} != {(np.dtype("f8"), 5)} or len(set(names)) < len(names):
+    if {(rows.dtype, rows.shape[1]) for rows in filled} != {(np.dtype("f8"), 5)} or sum(counts) > _MOST_BOXES:
         return None
     try:
-        return _table(path, names, counts, np.concatenate(filled), clock) if sum(counts) <= _MOST_BOXES else None
-    except InputError:
+        lines = b"".join([*(f"{key}\n".encode() for key in content), *(run.keys for run in runs)])
+        keyframes = _plain_keyframes(lines, clock)
+        if keyframes is None:
+            names = lines.decode().split("\n")[:-1]
+            keyframes = _keyframes(path, names, clock) if len(set(names)) == len(names) else None
+        if keyframes is None:
+            return None
+        rows = _table(counts, np.concatenate(filled), keyframes)
+        refuse_faulty(rows, path, str)
+        return rows
+    except (InputError, UnicodeEncodeError):
         return None
 
 
-def _table(path: Path, names: list[Any], counts: list[int], values: np.ndarray, clock: Clock) -> pd.DataFrame:
-    keys = [key.rpartition(",") for key in map(str, names)]
+def _plain_keyframes(lines: bytes, clock: Clock) -> _Keyframes | None:
+    """Read keys, a line each, as a csv; None where they are not as plain as in a release, or one is there twice."""
+    plain = parse_plain_rows(lines, 2)
+    if plain is None:
+        return None
+    ticks, on = clock.ticks(plain.numbers[0])
+    if not on.all():
+        return None
+    ordered = np.sort(keyframe_keys(plain.codes, ticks))
+    return None if (ordered[1:] == ordered[:-1]).any() else _Keyframes(plain.codes, plain.names, ticks)
+
+
+def _keyframes(path: Path, names: list[str], clock: Clock) -> _Keyframes:
+    keys = [key.rpartition(",") for key in names]
     ticks = _dense_ticks(path, keys, clock)
     number: dict[str, int] = {}
     videos = np.array([number.setdefault(name, len(number)) for name, _, _ in keys], dtype=np.int64)
-    ids = pd.Categorical.from_codes(np.repeat(videos, counts), categories=pd.Index(list(number), dtype=object))
+    return _Keyframes(videos, list(number), ticks)
+
+
+def _table(counts: list[int], values: np.ndarray, keyframes: _Keyframes) -> pd.DataFrame:
+    videos, video_ids, ticks = keyframes
+    ids = pd.Categorical.from_codes(np.repeat(videos, counts), categories=pd.Index(video_ids, dtype=object))
     columns = {name: values[:, index] for index, name in enumerate([*BOX_COLUMNS, "score"])}
-    rows = pd.DataFrame({"video_id": ids, "timestamp": np.repeat(ticks, counts), **columns})
-    ends = np.cumsum(counts)
-    refuse_faulty(
-        rows, path, lambda place: f"key {reprlib.repr(names[int(np.searchsorted(ends, place, side='right'))])}"
-    )
-    return rows
+    return pd.DataFrame({"video_id": ids, "timestamp": np.repeat(ticks, counts), **columns}, copy=False)
 
 
 def _float64_arrays(path: Path, values: list[Any]) -> list[np.ndarray]:

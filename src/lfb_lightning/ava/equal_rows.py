@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Int64, Integer, UInt64
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads bits
+_STEP = 1 << 14  # rows, which a processor's cache holds
 
 
 def narrowed(numbers: Integer[np.ndarray, " N"]) -> Integer[np.ndarray, " N"]:
@@ -24,17 +25,27 @@ def number_equal_rows(columns: list[np.ndarray]) -> tuple[Int64[np.ndarray, " N"
     Returns:
         The number of each row, and the first row of each number.
     """
-    mixed: UInt64[np.ndarray, " N"] = np.zeros(len(columns[0]), dtype=np.uint64)
-    for column in columns:
-        bits = (column + 0.0 if column.dtype.kind == "f" else column.astype(np.int64)).view(np.uint64)  # + 0.0: no -0.0
-        mixed ^= bits
-        mixed *= _ODD
-        mixed ^= mixed >> np.uint64(29)
+    mixed = np.zeros(len(columns[0]), dtype=np.uint64)
+    for start in range(0, len(mixed), _STEP):
+        _mix(mixed[start : start + _STEP], [column[start : start + _STEP] for column in columns])
+    ordered = np.sort(mixed)
+    if not (ordered[1:] == ordered[:-1]).any():  # no two are equal
+        everything = np.arange(len(mixed), dtype=np.int64)
+        return everything, everything
     numbers, first = _first_rows(pd.factorize(mixed)[0])
     if all(bool((column == column[first][numbers]).all()) for column in columns):
         return numbers, first
     table = pd.DataFrame(dict(enumerate(columns)))
     return _first_rows(table.groupby(list(table.columns), sort=False).ngroup().to_numpy())
+
+
+def _mix(mixed: UInt64[np.ndarray, " N"], columns: list[np.ndarray]) -> None:
+    """Hash rows into `mixed`, zeros at first."""
+    for column in columns:
+        bits = (column + 0.0 if column.dtype.kind == "f" else column.astype(np.int64)).view(np.uint64)  # + 0.0: no -0.0
+        mixed ^= bits
+        mixed *= _ODD
+        mixed ^= mixed >> np.uint64(29)
 
 
 def _first_rows(numbers: np.ndarray) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " P"]]:

@@ -1,15 +1,16 @@
 """Parses the plainest form of AVA's csv files, and that only: an id, then decimal numbers of a few digits, nothing quoted.
 
-Every file of a release is of this form, and the rows of one width are numbers after a few operations on all of them. A block
+Every file of a release is of this form, and rows whose columns are as long as each other's are numbers after a few operations
+on all of them: they are laid out as a table of characters, some thousands at a time, which a processor's cache holds. A block
 of rows that holds anything else, such as an exponent, a blank or an empty field, is left to pandas.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float64, Int64, UInt8
 
 _COMMA, _LINE, _POINT, _MINUS, _ZERO = b",\n.-0"
@@ -20,6 +21,8 @@ _MOST_COLUMNS, _MOST_LAYOUTS = 11, 64
 _MOST_RUNS = 1 << 16  # rows whose id is not that of the row before: names are made one by one
 _ODD_BYTES = (b"\r", b'"', b"\0")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # no part of the first id
+_STEP = 1 << 14  # rows; their characters are some hundred kilobytes
+_SEARCHED = 1 << 17  # bytes
 
 
 class PlainRows(NamedTuple):
@@ -28,6 +31,10 @@ class PlainRows(NamedTuple):
     codes: Int64[np.ndarray, " N"]
     names: list[str]
     numbers: list[Float64[np.ndarray, " N"]]
+
+
+class _NotPlain(Exception):
+    """Raised for a row that is not plain."""
 
 
 def parse_plain_rows(block: bytes, num_columns: int) -> PlainRows | None:
@@ -42,85 +49,96 @@ def parse_plain_rows(block: bytes, num_columns: int) -> PlainRows | None:
     """
     if not block.endswith(b"\n"):
         block += b"\n"
-    if num_columns > _MOST_COLUMNS or block.startswith(_BYTE_ORDER_MARK) or any(odd in block for odd in _ODD_BYTES):
+    if num_columns > _MOST_COLUMNS or block.startswith(_BYTE_ORDER_MARK):
         return None
     text = np.frombuffer(block, dtype=np.uint8)
-    marks = np.flatnonzero((text == _COMMA) | (text == _LINE))
-    if len(marks) != num_columns * block.count(b"\n"):
+    bounds = _line_bounds(text)
+    lengths = np.diff(bounds)  # with the line feed
+    if lengths.min() < 2 * num_columns or lengths.max() > _LONGEST_ID + 1 + (num_columns - 1) * (_MOST_DIGITS + 2):
         return None
-    ends = np.ascontiguousarray(marks.reshape(-1, num_columns).T)
-    if (text[ends[-1]] != _LINE).any():  # then all others are commas
-        return None
-    starts = np.append(0, ends[-1, :-1] + 1)
-    lengths = np.diff(ends, axis=0, prepend=starts[None] - 1) - 1
-    if lengths.min() < 1 or lengths[0].max() > _LONGEST_ID or lengths[1:].max(initial=1) > _MOST_DIGITS + 1:
-        return None
-    return _of_layouts(text, starts, lengths)
-
-
-def _of_layouts(
-    text: UInt8[np.ndarray, " S"], starts: Int64[np.ndarray, " N"], lengths: Int64[np.ndarray, "C N"]
-) -> PlainRows | None:
-    """Parse rows whose columns are as long as each other's together, as a table of characters."""
-    layout = lengths[0].copy()
-    for length in lengths[1:]:
-        layout = layout * 32 + length
-    numbers = np.empty((len(lengths) - 1, len(starts)))
-    kinds, distinct = pd.factorize(layout)
-    if len(distinct) > _MOST_LAYOUTS:
-        return None
-    for kind in range(len(distinct)):
-        rows = np.flatnonzero(kinds == kind)
-        widths = lengths[:, rows[0]].tolist()
-        whole = np.lib.stride_tricks.sliding_window_view(text, sum(widths) + len(widths))
-        characters = np.ascontiguousarray(whole[starts[rows]].T)
-        place = widths[0] + 1
-        for column, width in enumerate(widths[1:]):
-            parsed = _decimals(characters[place : place + width])
-            if parsed is None:
-                return None
-            numbers[column, rows] = parsed
-            place += width + 1
-    ids = _ids(text, starts, lengths[0])
-    return None if ids is None else PlainRows(*ids, list(numbers))
-
-
-def _ids(
-    text: UInt8[np.ndarray, " S"], starts: Int64[np.ndarray, " N"], lengths: Int64[np.ndarray, " N"]
-) -> tuple[Int64[np.ndarray, " N"], list[str]] | None:
-    """Number the ids, each once for the rows of equal ones that follow each other."""
-    is_new = np.append(True, lengths[1:] != lengths[:-1])
-    for length in np.flatnonzero(np.bincount(lengths)).tolist():
-        rows = np.flatnonzero(
-            lengths == length
-        )  # where another length lies between two of them, it says that an id is new
-        fields = np.lib.stride_tricks.sliding_window_view(text, length)[starts[rows]]
-        is_new[rows[1:]] |= (fields[1:] != fields[:-1]).any(axis=1)
-    first = np.flatnonzero(is_new)
-    if len(first) > _MOST_RUNS:
-        return None
-    numbers: dict[bytes, int] = {}
-    spans = zip(starts[first].tolist(), lengths[first].tolist(), strict=True)
-    names = [text[start : start + length].tobytes() for start, length in spans]
-    of_runs = np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+    columns = _Columns(len(lengths), num_columns)
     try:
-        return np.repeat(of_runs, np.diff(first, append=len(starts))), [name.decode() for name in numbers]
-    except UnicodeDecodeError:
+        for length in np.flatnonzero(np.bincount(lengths)).tolist():
+            lines = np.ndarray(len(text) - length + 1, f"V{length}", block, strides=(1,))  # one begins at every byte
+            rows = np.flatnonzero(lengths == length)
+            for start in range(0, len(rows), _STEP):
+                some = rows[start : start + _STEP]
+                columns.fill(some, np.ascontiguousarray(lines[bounds[some]].view(np.uint8).reshape(-1, length).T))
+        return PlainRows(columns.codes, columns.names(), list(columns.numbers))
+    except (_NotPlain, UnicodeDecodeError):
         return None
 
 
-def _decimals(characters: UInt8[np.ndarray, "width N"]) -> Float64[np.ndarray, " N"] | None:
+def _line_bounds(text: UInt8[np.ndarray, " S"]) -> Int64[np.ndarray, " M"]:
+    """Find where each line begins, and the end."""
+    parts = [np.zeros(1, np.int64)]
+    for start in range(0, len(text), _SEARCHED):
+        parts.append(np.flatnonzero(text[start : start + _SEARCHED] == _LINE) + (start + 1))
+    return np.concatenate(parts)
+
+
+class _Columns:
+    """Columns that are filled by rows of one length."""
+
+    def __init__(self, num_rows: int, num_columns: int) -> None:
+        self.codes = np.empty(num_rows, dtype=np.int64)
+        self.numbers = np.empty((num_columns - 1, num_rows))
+        self._codes_of: dict[bytes, int] = {}
+        self._num_runs = 0
+
+    def names(self) -> list[str]:
+        """Give the ids that the codes number."""
+        if any(odd in name for name in self._codes_of for odd in _ODD_BYTES):
+            raise _NotPlain
+        return [name.decode() for name in self._codes_of]
+
+    def fill(self, rows: Int64[np.ndarray, " N"], characters: UInt8[np.ndarray, "length N"]) -> None:
+        """Parse rows of one length, those that have their commas at the same places together."""
+        for _ in range(_MOST_LAYOUTS):
+            commas = np.flatnonzero(characters[:, 0] == _COMMA).tolist()
+            if len(commas) != len(self.numbers):
+                break
+            fit = (characters[commas] == _COMMA).all(axis=0)
+            if fit.all():
+                return self._parse(rows, characters, commas)
+            self._parse(rows[fit], characters[:, fit], commas)
+            rows, characters = rows[~fit], characters[:, ~fit]
+        raise _NotPlain
+
+    def _parse(
+        self, rows: Int64[np.ndarray, " N"], characters: UInt8[np.ndarray, "length N"], commas: list[int]
+    ) -> None:
+        if not 1 <= commas[0] <= _LONGEST_ID:
+            raise _NotPlain
+        self.codes[rows] = self._coded(characters[: commas[0]])
+        for column, (start, stop) in zip(self.numbers, pairwise([*commas, len(characters) - 1]), strict=True):
+            column[rows] = _decimals(characters[start + 1 : stop])
+
+    def _coded(self, characters: UInt8[np.ndarray, "length N"]) -> Int64[np.ndarray, " N"]:
+        """Number the ids, each once for the rows of equal ones that follow each other."""
+        changes = np.flatnonzero((characters[:, 1:] != characters[:, :-1]).any(axis=0)) + 1
+        first = np.append(0, changes)
+        self._num_runs += len(first)
+        if self._num_runs > _MOST_RUNS or (characters == _COMMA).any():
+            raise _NotPlain
+        codes = [self._codes_of.setdefault(characters[:, row].tobytes(), len(self._codes_of)) for row in first.tolist()]
+        return np.repeat(codes, np.diff(first, append=characters.shape[1]))
+
+
+def _decimals(characters: UInt8[np.ndarray, "width N"]) -> Float64[np.ndarray, " N"]:
     """Make numbers of fields that have their sign and their point, if any, at the same places."""
+    if not 1 <= len(characters) <= _MOST_DIGITS + 1:
+        raise _NotPlain
     is_negative, points = characters[0, 0] == _MINUS, np.flatnonzero(characters[:, 0] == _POINT)
     digits = [place for place in range(int(is_negative), len(characters)) if place not in points[:1]]
     signs = [*([(0, _MINUS)] if is_negative else []), *((place, _POINT) for place in points[:1].tolist())]
     if not 1 <= len(digits) <= _MOST_DIGITS or any((characters[place] != sign).any() for place, sign in signs):
-        return None
+        raise _NotPlain
     whole = np.zeros(characters.shape[1], dtype=np.uint32 if len(digits) <= _DIGITS_OF_32_BITS else np.uint64)
     for place in digits:
         digit = characters[place] - np.uint8(_ZERO)
         if (digit > 9).any():  # what is less than 0 has become more than 9
-            return None
+            raise _NotPlain
         whole *= 10
         whole += digit
     decimals = len(characters) - 1 - int(points[0]) if len(points) else 0
