@@ -217,7 +217,7 @@ def test_a_video_may_be_stored_whole(files, tmp_path):
 def test_a_prediction_whose_video_is_gone_has_boxes_in_its_pixels(tmp_path):
     entities, said = export(None, tmp_path / "a.rrd", predictions=[write_prediction(tmp_path / "p")])
     np.testing.assert_allclose(entities["/v/picture/predictions"][0]["centers"], [[40, 48], [112, 48]])
-    assert "v has no pictures: it is not known where the videos are; say videos=FOLDER" in said
+    assert "v has no pictures: it is not known where the videos are; say videos=FOLDER." in said
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from lfb_lightning.metrics.frame_ap import Protocol
 from lfb_lightning.reporting import write_report
 from lfb_lightning.reporting.viewers import export_for_viewer
 
-_FILES = ("truth", "labels", "excluded", "videos")
+_FILES = ("truth", "labels", "excluded")
 _PLACES = {"html": "report.html", "rerun": "report.rrd", "fiftyone": "fiftyone"}
 _MARK, _HEAD = b'<meta name="generator" content="lfb-report">', 2000  # bytes at the beginning of each report
 
@@ -71,7 +71,7 @@ def _export(cfg: DictConfig, out: Path, runs: Sequence[str], results: Sequence[s
 
 def _sources(cfg: DictConfig) -> dict[str, Any]:
     typed = {name: None if cfg[name] is None else Path(cfg[name]) for name in _FILES}
-    return {**typed, "origin_second": cfg.origin_second, "fps": cfg.fps}
+    return {**typed, "videos": cfg.videos, "origin_second": cfg.origin_second, "fps": cfg.fps}
 
 
 def _say(text: str) -> None:

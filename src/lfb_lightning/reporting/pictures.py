@@ -7,11 +7,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from lfb_lightning.errors import InputError
 from lfb_lightning.reporting.sources import Sources
 
 _SIDE, _QUALITY = 448, 72
-NO_FOLDER = "it is not known where the videos are; say videos=FOLDER"
 
 
 def picture(sources: Sources, video_id: str, second: float) -> tuple[bytes, int, int]:
@@ -26,12 +24,9 @@ def picture(sources: Sources, video_id: str, second: float) -> tuple[bytes, int,
         A JPEG of at most 448 pixels on the longer side, and the width and height of the frame.
 
     Raises:
-        InputError: The video is not there or cannot be read.
+        InputError: The video is not there or cannot be read, or it is not known where it is.
     """
-    library = sources.library(video_id)
-    if library is None:
-        raise InputError(f"{NO_FOLDER}.")
-    frame = library.open(video_id).clip(np.array([max(0.0, second - sources.origin_second)]))[0]
+    frame = sources.library(video_id).open(video_id).clip(np.array([max(0.0, second - sources.origin_second)]))[0]
     image = Image.fromarray(frame)
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     file = io.BytesIO()

@@ -142,10 +142,7 @@ def open_pictures(
         The video, its file, and its width and height; or three times None, and why it is not there.
     """
     try:
-        library = sources.library(video_id)
-        if library is None:
-            return None, None, None, "it is not known where the videos are; say videos=FOLDER"
-        video = library.open(video_id)
+        video = sources.library(video_id).open(video_id)
         properties = video.properties()
     except InputError as error:
         return None, None, None, str(error)
