@@ -125,6 +125,18 @@ def test_halved_precision_and_objects_are_those_of_one_process(pipeline, two_nod
 
 
 @pytest.mark.thorough
+def test_two_parts_and_a_packed_bank_are_those_of_one_process(pipeline, two_nodes, here, tmp_path):
+    for part in ("1/2", "2/2"):
+        here("extract", *command(pipeline, pipeline.mini_dir, tmp_path / "parts", two_nodes, f"shard={part}"))
+    assert content(tmp_path / "parts" / "train") == content(pipeline.bank_dir / "train")
+    packed = tmp_path / "packed"
+    here("extract", *command(pipeline, pipeline.mini_dir, packed, two_nodes, "bank.pack=true"))
+    assert list((packed / "train").glob("index-*"))
+    here("bank", "unpack", f"folder={packed / 'train'}", f"to={tmp_path / 'unpacked'}")
+    assert content(tmp_path / "unpacked") == content(pipeline.bank_dir / "train")
+
+
+@pytest.mark.thorough
 def test_ctrl_c_ends_it_and_its_own_cluster(pipeline, tmp_path):
     given = [
         one

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -11,11 +10,9 @@ from typing import cast
 from omegaconf import DictConfig
 from torch import nn
 
-from lfb_lightning.bank import BankConfig, BankWriter, FeatureBank, Manifest, Provenance
-from lfb_lightning.bank.layout import MANIFEST, SUFFIX
-from lfb_lightning.bank.packed.packing import is_packed, pack
+from lfb_lightning.bank import BankConfig, BankWriter, Provenance
+from lfb_lightning.bank.packed.packing import is_packed
 from lfb_lightning.bank.shard import Shard
-from lfb_lightning.bank.video_table import VIDEOS
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
     adopt_checkpoint,
@@ -24,6 +21,7 @@ from lfb_lightning.cli.building import (
     required_checkpoint,
     settle_process,
 )
+from lfb_lightning.cli.extract_end import finish, next_command
 from lfb_lightning.cli.extract_engines import Extraction, extract_by_lightning, extract_by_ray
 from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.sections import Sections
@@ -33,8 +31,6 @@ from lfb_lightning.clusters import RayEngine
 from lfb_lightning.datasets import ActionSplit, BankSplit, ObjectSplit
 from lfb_lightning.datasets.bank_plan import BankPlan
 from lfb_lightning.datasets.bank_split import entries_of, spacing_of
-from lfb_lightning.files.durable import write_json
-from lfb_lightning.files.objects.url import Url
 from lfb_lightning.models import ActionDetector, RegionModel, load_detector, state_digest
 from lfb_lightning.persons import ObjectSource
 from lfb_lightning.version import __version__
@@ -82,42 +78,10 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     except SystemExit:
         _log.info("asked to stop: %s keeps its finished videos; the same command does the rest", work)
         raise
-    return _finish(work, manifest, failed, run_dir, packed=folder if bank.pack else None)
-
-
-def _finish(
-    folder: Path, manifest: Manifest | None, failed: Mapping[str, str], run_dir: Path, *, packed: Path | Url | None
-) -> int:
-    """Pack the bank, if a place for that is given, and say what it holds; returns the exit status."""
-    for video_id, reason in failed.items():
-        _log.error("not in the bank: %s: %s", video_id, reason)
-    status = 1 if failed else 0
-    if manifest is None:  # another rank than the first, or another run has not finished yet
-        return status
-    if packed is not None:
-        pack(FeatureBank.open(folder), packed)
-        if isinstance(packed, Url):
-            _log.info("uploaded to %s; %s", packed, _end_of_work(folder, manifest))
-    place = packed or folder
-    summary = {"bank": str(place), "videos": manifest.num_videos, "rows": manifest.num_rows}
-    write_json(run_dir / "metrics.json", summary | {"failed": manifest.failed})
-    _log.info(
-        "bank %s: %d features of %d videos, %d failed",
-        place,
-        manifest.num_rows,
-        manifest.num_videos,
-        len(manifest.failed),
-    )
+    status = finish(bank, cfg.split, manifest, failed, run_dir)
+    if status == 0 and manifest is not None and objects is None and (following := next_command(bank, cfg.split)):
+        _log.info("next: %s", following)
     return status
-
-
-def _end_of_work(folder: Path, manifest: Manifest) -> str:
-    """Remove the files of a bank that is uploaded whole; returns what became of them."""
-    if manifest.failed:
-        return f"{folder} stays, so that the same command does the failed videos alone"
-    for path in [folder / MANIFEST, folder / VIDEOS, *folder.glob(f"*{SUFFIX}")]:
-        path.unlink(missing_ok=True)
-    return f"the files in {folder} are removed"
 
 
 def _described(
