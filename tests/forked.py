@@ -28,9 +28,10 @@ class ForkedCommand:
         folder: The working directory.
         stdin: An open file that it reads; None: nothing.
         separate: Whether its messages come by `stderr`; if not, both come by `stdout`.
+        environment: Variables that it has besides those of the test.
     """
 
-    def __init__(self, command, arguments, folder, *, stdin=None, separate=False):
+    def __init__(self, command, arguments, folder, *, stdin=None, separate=False, environment=None):
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([_LOADED])
         self.args = [f"lfb-{command}", *map(str, arguments)]
@@ -38,7 +39,7 @@ class ForkedCommand:
         self.stderr, err = _pipe() if separate else (None, out)
         with open(os.devnull) as nothing:  # noqa: PTH123
             streams = [stream.fileno() for stream in (stdin or nothing, out, err)]
-            told = _Told(self.args, str(folder), {**os.environ, "OMP_NUM_THREADS": "1"}, streams)
+            told = _Told(self.args, str(folder), {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}, streams)
             self._process = context.Process(target=_run, args=(told,))
             self._process.start()
         self.pid = self._process.pid

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.forked import ForkedCommand
 
 
@@ -15,7 +16,10 @@ def start():
     started = []
 
     def begin(command, arguments, folder, stdin=None):
-        process = ForkedCommand(command, arguments, folder, stdin=stdin)
+        found = os.pathsep.join(
+            filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+        )  # tests.cli.pausing, by its ranks too
+        process = ForkedCommand(command, arguments, folder, stdin=stdin, environment={"PYTHONPATH": found})
         started.append(process)
         return process
 
