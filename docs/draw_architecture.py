@@ -70,7 +70,7 @@ FLOORS = [
         [
             ("files/", "durable writing, safe reading", 3.5),
             (
-                "structures  bank_window  movable  boxes  errors  clock  ranges  processes",
+                "structures  bank_window  movable  boxes  errors  clock  collector  ranges  processes",
                 "the nouns that all floors share",
                 6.9,
             ),

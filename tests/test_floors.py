@@ -15,6 +15,7 @@ FLOOR = {
     "boxes": 0,
     "errors": 0,
     "clock": 0,
+    "collector": 0,
     "ranges": 0,
     "files": 0,
     "processes": 0,

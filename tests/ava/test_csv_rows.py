@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lfb_lightning.ava.annotations import Annotations, read_annotations
 from lfb_lightning.ava.csv_rows import parse_whole_rows, read_number_rows
 from lfb_lightning.ava.label_map import LabelMap
+from lfb_lightning.ava.person_rows import person_rows
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe
 
@@ -73,7 +74,7 @@ def test_persons_are_those_of_a_naive_grouping(rows):
         [(video, second, x, 0.0, 0.5, 0.5, action, person) for video, second, x, action, person in rows],
         columns=["video_id", "timestamp", "x1", "y1", "x2", "y2", "action_id", "person_id"],
     ).astype({"timestamp": int, "x1": float, "action_id": int, "person_id": int})
-    annotations = Annotations(table, LabelMap({1: "one", 2: "two", 3: "three"}))
+    annotations = Annotations(person_rows(table), LabelMap({1: "one", 2: "two", 3: "three"}))
     expected = {}
     for video, second, x, action, person in rows:
         expected.setdefault(Keyframe(video, second), {}).setdefault((x + 0.0, person), set()).add(action)

@@ -58,7 +58,7 @@ def test_a_file_in_blocks_is_that_of_its_rows(tmp_path, monkeypatch, rows):
     monkeypatch.setattr(csv_rows, "BLOCK_BYTES", 64)
     text = "".join(f"{video},{second:04d},{x},0.0,0.5,0.5,{action},{one}\n" for video, second, x, action, one in rows)
     (tmp_path / "a.csv").write_text(text)
-    read, expected = read_annotations(tmp_path / "a.csv", LABELS), Annotations(table(rows), LABELS)
+    read, expected = read_annotations(tmp_path / "a.csv", LABELS), Annotations(person_rows(table(rows)), LABELS)
     assert list(read.keyframes) == list(expected.keyframes)
     assert read.boxes.tobytes() == expected.boxes.tobytes()
     assert read.rows.equals(expected.rows)

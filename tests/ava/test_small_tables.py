@@ -12,6 +12,7 @@ from lfb_lightning.ava.annotations import COLUMNS, Annotations, read_annotations
 from lfb_lightning.ava.csv_blocks import parse_any, parse_block
 from lfb_lightning.ava.keyframe_rows import ItemList
 from lfb_lightning.ava.label_map import LabelMap
+from lfb_lightning.ava.person_rows import person_rows
 from lfb_lightning.ava.plain_rows import parse_plain_rows
 from lfb_lightning.ava.proposals import read_proposals
 from lfb_lightning.clips import ClipSettings
@@ -64,8 +65,8 @@ def equals_loops(annotations, rows):
 def test_rows_persons_and_labels_are_those_of_loops(seed):
     rows = random_rows(seed)
     empty = pd.DataFrame({"video_id": ["b", "new"], "timestamp": [40, 3]})
-    equals_loops(Annotations(rows, LABELS), rows)
-    annotations = Annotations(rows, LABELS, empty)
+    equals_loops(Annotations(person_rows(rows), LABELS), rows)
+    annotations = Annotations(person_rows(rows), LABELS, empty)
     assert annotations.keyframes == sorted({*by_loops(rows, LABELS), Keyframe("b", 40), Keyframe("new", 3)})
     pd.testing.assert_frame_equal(
         annotations.rows, rows.astype({"video_id": object}), check_dtype=False, check_categorical=False
@@ -74,18 +75,18 @@ def test_rows_persons_and_labels_are_those_of_loops(seed):
     excluded = frozenset({*list(annotations.keyframes)[::3], Keyframe("new", 3), Keyframe("nowhere", 1)})
     kept = [(row.video_id, row.timestamp) not in excluded for row in rows.itertuples()]
     without, expected = annotations.without(excluded), rows[kept].reset_index(drop=True)
-    equals_loops(Annotations(rows, LABELS).without(excluded), expected)
+    equals_loops(Annotations(person_rows(rows), LABELS).without(excluded), expected)
     pd.testing.assert_frame_equal(
         without.rows, expected.astype({"video_id": object}), check_dtype=False, check_categorical=False
     )
     assert [tuple(row) for row in without.empty.itertuples(index=False)] == [("b", 40)][
         : Keyframe("b", 40) not in excluded
     ]
-    assert Annotations(rows[:0], LABELS).rows.shape == (0, 8)
+    assert Annotations(person_rows(rows[:0]), LABELS).rows.shape == (0, 8)
 
 
 def test_lists_of_keyframes_and_items_are_lists():
-    keyframes = Annotations(random_rows(0), LABELS).keyframes
+    keyframes = Annotations(person_rows(random_rows(0)), LABELS).keyframes
     plain = list(keyframes)
     assert keyframes == plain
     assert keyframes[3:9:2] == plain[3:9:2]

@@ -16,9 +16,8 @@ def start():
     started = []
 
     def begin(command, arguments, folder, stdin=None):
-        found = os.pathsep.join(
-            filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
-        )  # tests.cli.pausing, by its ranks too
+        # Where its ranks, too, find tests.cli.pausing.
+        found = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         process = ForkedCommand(command, arguments, folder, stdin=stdin, environment={"PYTHONPATH": found})
         started.append(process)
         return process

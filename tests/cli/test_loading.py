@@ -3,16 +3,15 @@
 import subprocess
 import sys
 
-import pytest
-
 CODE = """
 import gc, sys, weakref
 from lfb_lightning.cli.loading import load_to_stay
 
 try:
-    print(load_to_stay({name!r}).__name__, sys.modules[{name!r}].__name__)
+    load_to_stay("not_there")
 except ModuleNotFoundError as error:
-    print(error)
+    print(error, gc.isenabled())
+print(load_to_stay("colorsys").__name__, sys.modules["colorsys"].__name__)
 before = gc.get_freeze_count()
 load_to_stay("calendar")
 print(gc.isenabled(), before > 1000, gc.get_freeze_count() <= before)
@@ -28,11 +27,11 @@ print(gone())
 """
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [("colorsys", "colorsys colorsys"), ("not_there", "No module named 'not_there'")]
-)
-def test_modules_stay_and_the_rest_is_collected(name, said):
-    done = subprocess.run(
-        [sys.executable, "-c", CODE.format(name=name)], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout.splitlines() == [said, "True True True", "None"]
+def test_modules_stay_and_the_rest_is_collected():
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == [
+        "No module named 'not_there' True",
+        "colorsys colorsys",
+        "True True True",
+        "None",
+    ]

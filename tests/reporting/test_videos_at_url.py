@@ -6,6 +6,7 @@ from obstore.store import from_url
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.reporting import write_report
+from lfb_lightning.reporting.sources import sources_of_run
 from tests.reporting import example
 
 
@@ -45,7 +46,7 @@ def test_a_stored_url_makes_no_connection(files, server, monkeypatch, source, ke
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     run = example.write_test_run(files / "run", files, example.FIRST, **{"source": source, key: "s3://bucket/clips"})
     shown = pictures(run, files / "page.html")
-    said = "the run had its videos at 's3://bucket/clips', where this looks only if you say so: videos=URL."
+    said = "the run had its videos at 's3://bucket/clips'; a report looks there only if you say videos=URL."
     assert {one["why"] for one in shown.values()} == {said}
     assert server.begins == []
 
@@ -56,3 +57,9 @@ def test_another_url_is_refused_in_a_line(files, url):
     with pytest.raises(InputError, match=r"^video (http|s3)://\.\.\.: ") as refused:
         write_report(files / "page.html", runs=[run], sources={"videos": url})
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("typed", "source"), [("s3://bucket/frames", "cache"), ("s3://bucket/videos", "video")])
+def test_a_cache_is_read_as_one_only_where_the_run_had_it(typed, source):
+    stored = sources_of_run({"data": {"source": "cache", "cache_dir": "s3://bucket/frames"}})
+    assert stored.overlaid({"videos": typed}).library("v").source == source

@@ -45,16 +45,14 @@ class Annotations:
     its person's.
     """
 
-    def __init__(self, rows: pd.DataFrame | PersonRows, label_map: LabelMap, empty: pd.DataFrame | None = None) -> None:
+    def __init__(self, rows: PersonRows, label_map: LabelMap, empty: pd.DataFrame | None = None) -> None:
         """Take the rows of a file in any order.
 
         Args:
-            rows: Numbers in the columns above, or what `person_rows` makes of them; timestamps in ticks of the data set's
-                clock.
+            rows: What `person_rows` makes of numbers in the columns above; timestamps in ticks of the data set's clock.
             label_map: The actions.
             empty: The keyframes without a person, `video_id` and `timestamp`.
         """
-        rows = rows if isinstance(rows, PersonRows) else person_rows(rows)
         self.label_map = label_map
         persons = rows.persons
         moments = persons[COLUMNS[:2]]
@@ -212,7 +210,7 @@ def no_annotations(label_map: LabelMap) -> Annotations:
     rows = pd.DataFrame(
         {"video_id": pd.Series(dtype="category")} | {name: pd.Series(dtype=float) for name in COLUMNS[1:]}
     )
-    return Annotations(rows.astype(dict.fromkeys(_INTEGERS, np.int64)), label_map)
+    return Annotations(person_rows(rows.astype(dict.fromkeys(_INTEGERS, np.int64))), label_map)
 
 
 def _unusual_rows(path: str | Path, clock: Clock) -> tuple[pd.DataFrame, pd.DataFrame]:

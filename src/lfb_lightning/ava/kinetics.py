@@ -21,6 +21,7 @@ from jaxtyping import Bool
 from lfb_lightning.ava.annotations import COLUMNS, Annotations
 from lfb_lightning.ava.box_rules import BOX_COLUMNS, box_fault
 from lfb_lightning.ava.csv_rows import join_blocks, name_row, numbers, read_csv_blocks
+from lfb_lightning.ava.person_rows import person_rows
 from lfb_lightning.clock import SECOND_LIMIT
 from lfb_lightning.errors import InputError
 
@@ -139,7 +140,7 @@ def without_clips(annotations: Annotations) -> Annotations:
     """Leave the Kinetics rows out of annotations that hold AVA's and Kinetics', as mmaction2's csv does."""
     rows, empty = annotations.rows, annotations.empty
     rows = rows[~_are_clips(rows["video_id"])].reset_index(drop=True)
-    return Annotations(rows, annotations.label_map, empty[~_are_clips(empty["video_id"])])
+    return Annotations(person_rows(rows), annotations.label_map, empty[~_are_clips(empty["video_id"])])
 
 
 def _are_clips(video_ids: pd.Series) -> Bool[np.ndarray, " N"]:

@@ -16,6 +16,7 @@ from lfb_lightning.ava.annotations import Annotations
 from lfb_lightning.ava.box_rules import BOX_COLUMNS
 from lfb_lightning.ava.kinetics import ClipTable, KineticsRows, clip_of_name, is_clip_name
 from lfb_lightning.ava.label_map import LabelMap
+from lfb_lightning.ava.person_rows import person_rows
 from lfb_lightning.ava.proposals import ProposalTable
 from lfb_lightning.clock import Clock
 
@@ -71,7 +72,8 @@ def annotations_of(placed: PlacedRows, label_map: LabelMap) -> Annotations:
     """Make the annotations of placed rows."""
     columns = {"video_id": placed.rows["clip"].astype("category"), "timestamp": placed.rows["tick"]}
     columns |= {name: placed.rows[name] for name in [*BOX_COLUMNS, "action_id"]}
-    return Annotations(pd.DataFrame(columns).assign(person_id=-1), label_map)  # nobody has said who is who
+    rows = pd.DataFrame(columns).assign(person_id=-1)  # nobody has said who is who
+    return Annotations(person_rows(rows), label_map)
 
 
 def proposals_of(placed: PlacedRows, rows: pd.DataFrame, clock: Clock) -> ProposalTable:

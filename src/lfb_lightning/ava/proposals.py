@@ -13,10 +13,10 @@ import pandas as pd
 from jaxtyping import Float64, Int64
 
 from lfb_lightning.ava.box_rules import BOX_COLUMNS
-from lfb_lightning.ava.collector import paused_collector
 from lfb_lightning.ava.keyframe_rows import KeyframeList, KeyframeRows, keyframe_keys, number_videos
 from lfb_lightning.ava.proposal_files import rows_of_csv, rows_of_json, rows_of_pickle
 from lfb_lightning.clock import SECONDS, Clock
+from lfb_lightning.collector import paused_collector
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Keyframe, Proposals
 

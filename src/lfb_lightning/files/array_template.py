@@ -14,11 +14,8 @@ from jaxtyping import Bool, Int64, UInt8
 
 _WINDOW = 1 << 20  # bytes that are cut up at a time
 _MARGIN = 1 << 14  # the last of these, where an array may be cut off
-_KEY, _SHORT, _LONG = (
-    0x8C,
-    ord("C"),
-    ord("B"),
-)  # the opcodes of a key, and of contents of less than 256 bytes and of more
+_KEY = 0x8C  # its opcode
+_SHORT, _LONG = b"CB"  # those of contents of less than 256 bytes, and of more
 
 
 class Template(NamedTuple):

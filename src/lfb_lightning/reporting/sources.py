@@ -57,7 +57,7 @@ class Sources:
         given = {name: value for name, value in typed.items() if value is not None}
         if "videos" in given:
             given["videos"] = place_of(given["videos"], "video")
-            given["frames"] = self.frames if self.frames == "cache" and self.stored_url is not None else None
+            given["frames"] = self.frames if str(given["videos"]) == self.stored_url else None  # as the run read it
         return replace(self, **given)
 
     def library(self, video_id: str) -> VideoLibrary:
@@ -70,7 +70,7 @@ class Sources:
             if self.stored_url is None:
                 raise InputError("it is not known where the videos are; say videos=FOLDER.")
             url = reprlib.repr(self.stored_url)
-            raise InputError(f"the run had its videos at {url}, where this looks only if you say so: videos=URL.")
+            raise InputError(f"the run had its videos at {url}; a report looks there only if you say videos=URL.")
         is_folder = isinstance(self.videos, Path) and (self.videos / video_id).is_dir()
         frames = self.frames or ("frames" if is_folder else "video")
         return VideoLibrary(

@@ -1,7 +1,7 @@
 """Pauses Python's cyclic garbage collector while hundreds of thousands of small objects are made.
 
-It would walk over all of them again and again, in search of cycles that arrays and tuples of numbers cannot form; that
-doubles the time in which AVA's tables are read.
+It would walk over all of them again and again, in search of cycles that arrays and tuples of numbers cannot form, and that
+modules form but keep; that doubles the time in which AVA's tables are read, and is a sixth of a command's start.
 """
 
 from __future__ import annotations
