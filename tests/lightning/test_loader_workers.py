@@ -55,9 +55,9 @@ def test_usable_cores_are_those_of_affinity_and_quota(monkeypatch, quota, expect
     assert usable_cores() == expected
 
 
-def test_free_bytes_are_those_of_the_mount(monkeypatch):
+def test_free_bytes_are_those_of_the_mount(monkeypatch, tmp_path):
     assert free_bytes() > 0
-    monkeypatch.setattr("lfb_lightning.lightning.datamodules.loader_workers._MOUNT", "/nowhere")
+    monkeypatch.setattr("lfb_lightning.lightning.datamodules.loader_workers._MOUNT", str(tmp_path / "no_mount"))
     assert free_bytes() > 1e18
 
 
