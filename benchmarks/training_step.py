@@ -275,7 +275,8 @@ def switches() -> None:
         for precision in ("fp32", "bf16"):
             for layout in ("false", "true"):
                 for compiled in (False, True):
-                    cfg = composed(Path(name), "backbone=slowonly_r50", f"backbone.channels_last={layout}", "fbo=none")
+                    overrides = ["backbone=slowonly_r50", f"backbone.channels_last={layout}", "fbo=none"]
+                    cfg = composed(Path(name), *overrides, "model.num_classes=15")
                     detector = build(cfg.model).to(device)
                     if compiled:
                         compile_detector(detector)

@@ -1,7 +1,11 @@
-"""moto's S3 server on loopback, a process of its own, and a line to it that breaks where a test says."""
+"""moto's S3 server on loopback, a process of its own, and a line to it that breaks where a test says.
+
+Google's storage answers requests in S3's own form, so the same server takes the place of Google's: `google_environment`.
+"""
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -11,7 +15,18 @@ from contextlib import contextmanager, suppress
 
 _SERVE = """
 import sys
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
+
+KEY = "AWS4-HMAC-SHA256 Credential=key/20200101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+answer = DomainDispatcherApplication.__call__
+
+def answer_without_key(self, environ, start):
+    if environ.get("HTTP_AUTHORIZATION", "Bearer").strip() == "Bearer":  # a Google account without OAuth has no other
+        environ["HTTP_AUTHORIZATION"] = KEY
+    return answer(self, environ, start)
+
+DomainDispatcherApplication.__call__ = answer_without_key
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
@@ -41,6 +56,13 @@ class Moto:
             "AWS_SECRET_ACCESS_KEY": "secret-of-the-test",
             "AWS_REGION": "us-east-1",
         }
+
+    def google_environment(self, folder):
+        """The environment of a Google client that takes this server for Google's; its account is written into a folder."""
+        account = {"client_email": "", "private_key": "", "private_key_id": "", "disable_oauth": True}
+        path = folder / "account.json"
+        path.write_text(json.dumps({**account, "gcs_base_url": self.address}))
+        return {"GOOGLE_SERVICE_ACCOUNT": str(path), "GOOGLE_ALLOW_HTTP": "true"}
 
     def _ask(self, path, method, data=None):
         request = urllib.request.Request(

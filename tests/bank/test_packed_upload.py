@@ -1,4 +1,4 @@
-"""A packed bank is written to S3 (moto) and read from there, and a broken upload is never a bank."""
+"""A packed bank is written to S3 and to Google's storage (moto) and read from there, and a broken upload is never a bank."""
 
 from datetime import timedelta
 
@@ -32,6 +32,13 @@ def set_address(moto, tmp_path, monkeypatch):
     return use
 
 
+@pytest.fixture
+def set_google(set_address, moto, tmp_path, monkeypatch):
+    """The environment in which gs:// is the same server."""
+    for name, value in moto.google_environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+
+
 def objects(url):
     opened = from_url(url, client_options={"allow_http": True})
     names = [entry["path"] for part in obstore.list(opened) for entry in part]
@@ -45,8 +52,9 @@ def refused(act, place, why):
     assert "secret-of-the-test" not in str(error.value)
 
 
-def test_a_bank_packed_to_a_url_is_the_one_packed_to_a_folder(set_address, tmp_path):
-    bank, url = random_bank(tmp_path / "folder", failed={"lost": "no such file"}), "s3://bucket/new/val"
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_a_bank_packed_to_a_url_is_the_one_packed_to_a_folder(set_google, tmp_path, scheme):
+    bank, url = random_bank(tmp_path / "folder", failed={"lost": "no such file"}), f"{scheme}://bucket/new_{scheme}/val"
     pack(bank, tmp_path / "packed", shard_mb=TINY)
     pack(bank, place_of(url), shard_mb=TINY)
     assert objects(url) == files(tmp_path / "packed")
@@ -57,10 +65,10 @@ def test_a_bank_packed_to_a_url_is_the_one_packed_to_a_folder(set_address, tmp_p
     assert files(tmp_path / "again") == files(tmp_path / "folder")
 
 
-@pytest.mark.parametrize("scheme", ["s3", "file"])
-def test_packing_again_replaces_the_bank_and_leaves_others_alone(set_address, tmp_path, scheme):
+@pytest.mark.parametrize("scheme", ["s3", "gs", "file"])
+def test_packing_again_replaces_the_bank_and_leaves_others_alone(set_google, tmp_path, scheme):
     bank = random_bank(tmp_path / "folder")
-    above = f"s3://bucket/{scheme}" if scheme == "s3" else (tmp_path / "there").as_uri()
+    above = (tmp_path / "there").as_uri() if scheme == "file" else f"{scheme}://bucket/again_{scheme}"
     url = place_of(above)
     pack(bank, url / "deeper", shard_mb=TINY)
     pack(bank, url, shard_mb=TINY)

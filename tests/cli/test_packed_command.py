@@ -35,14 +35,15 @@ def test_extraction_packs_what_training_reads_and_unpack_gives_back(pipeline, he
     assert 0 < json.loads((tmp_path / "run" / "metrics.json").read_text())["best_mAP"] < 1
 
 
-def test_extraction_uploads_its_bank_and_unpacking_fetches_it(pipeline, here, tmp_path, monkeypatch):
-    url, work = "s3://bucket/banks", tmp_path / "work"
+@pytest.mark.parametrize("scheme", ["s3", pytest.param("gs", marks=pytest.mark.thorough)])
+def test_extraction_uploads_its_bank_and_unpacking_fetches_it(pipeline, here, tmp_path, monkeypatch, scheme):
+    url, work = f"{scheme}://bucket/banks", tmp_path / "work"
     monkeypatch.setenv("LFB_CACHE_DIR", str(tmp_path / "cache"))
     extract = [*pipeline.overrides[:2], *pipeline.overrides[3:], "split=val", f"ckpt_path={pipeline.checkpoint}"]
     extract += [f"bank.dir={url}", f"bank.work_dir={work}", f"hydra.run.dir={tmp_path / 'run'}"]
     with moto_server.serving() as server:
         server.make_bucket("bucket")
-        for name, value in server.environment().items():
+        for name, value in {**server.environment(), **server.google_environment(tmp_path)}.items():
             monkeypatch.setenv(name, value)
         refused = here("extract", *extract, fails=True)
         assert "an object store takes packed banks; set bank.pack=true" in refused.stderr

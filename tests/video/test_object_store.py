@@ -80,6 +80,15 @@ def test_frames_are_those_of_the_file(put, tmp_path, name):
     same(put(name, (tmp_path / name).read_bytes()), tmp_path / name)
 
 
+def test_frames_of_a_google_url_are_those_of_the_file(put, moto, tmp_path, monkeypatch):
+    for name, value in moto.google_environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    name = next(iter(FILES))
+    write_video(tmp_path / name, **FILES[name])
+    put(name, (tmp_path / name).read_bytes())
+    same(f"gs{URL.removeprefix('s3')}/{name}", tmp_path / name)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("number", range(len(CELLS)))
 def test_frames_of_every_codec_are_those_of_the_file(put, tmp_path, number):
