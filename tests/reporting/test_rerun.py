@@ -13,6 +13,7 @@ from rerun.chunk import RrdReader
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.reporting.viewers import export_for_viewer
+from tests.cli.test_extraction import can_mount
 from tests.reporting.example import FIRST, HOSTILE, SECOND, write_files, write_test_run, write_videos
 from tests.reporting.viewing import component, read_recording, write_prediction
 
@@ -258,16 +259,30 @@ def test_nothing_is_left_of_an_interrupted_export(files, tmp_path, monkeypatch):
     assert (tmp_path / "a.rrd").read_bytes() == before
 
 
-def test_a_full_disk_is_said(files, tmp_path):
-    code = (
-        "import resource, sys; from lfb_lightning.reporting.viewers import export_for_viewer; "
-        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); "
-        f"export_for_viewer({str(tmp_path / 'a.rrd')!r}, viewer='rerun', runs=[{str(files / 'run')!r}])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
-    assert "cannot be written" in done.stderr
+EXPORT = """
+import resource, signal, sys
+from lfb_lightning.reporting.viewers import export_for_viewer
+out, run, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if limit:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+export_for_viewer(out, viewer="rerun", runs=[run])
+"""
+
+
+def test_a_file_that_may_grow_no_further_is_said(files, tmp_path):
+    command = [sys.executable, "-c", EXPORT, str(tmp_path / "a.rrd"), str(files / "run"), "3000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert f"{tmp_path / 'a.rrd'}: cannot be written (File too large)." in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+def test_a_full_disk_is_said_and_nothing_waits_for_it(files, tmp_path):
+    command = [sys.executable, "-c", EXPORT, str(tmp_path / "a.rrd"), str(files / "run"), "0"]
+    mounted = ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=4k none {tmp_path} && "$@"', "sh", *command]
+    done = subprocess.run(mounted, capture_output=True, text=True, timeout=120)
+    assert f"{tmp_path / 'a.rrd'}: cannot be written (No space left on device)." in done.stderr
 
 
 def test_only_recordings_of_ours_are_replaced(files, tmp_path):

@@ -26,6 +26,7 @@ from lfb_lightning.reporting.viewers.places import APPLICATION
 from lfb_lightning.reporting.viewers.rerun_attention import log_attention
 from lfb_lightning.reporting.viewers.rerun_boxes import boxes_of
 from lfb_lightning.reporting.viewers.rerun_layout import ABOUT, KEY_FRAME, TIME, VideoParts, blueprint
+from lfb_lightning.reporting.viewers.rerun_pipe import pipe_into
 from lfb_lightning.reporting.viewers.rerun_scores import Scores
 from lfb_lightning.reporting.viewers.rerun_video import log_video
 from lfb_lightning.reporting.viewers.scenes import UNKNOWN_SIZE, Moment, Scene, Scenes
@@ -67,20 +68,23 @@ def write_rerun(out: Path, scenes: Scenes, pictures: Pictures, *, whole_videos: 
 
     written, parts = 0, list[VideoParts]()
     with durable_file(out) as file:
-        recording = rr.RecordingStream(APPLICATION, recording_id=uuid.uuid4(), send_properties=False)
-        recording.set_log_time_enabled(False)
-        recording.set_log_tick_enabled(False)
-        recording.save(file.name)
-        try:
-            recording.send_recording_name(scenes.title)
-            about = [f"* **{layer}**: {source}" for layer, source in scenes.layers.items()]
-            recording.log(ABOUT, rr.TextDocument("\n".join(about), media_type="text/markdown"), static=True)
-            for scene in scenes.scenes:
-                parts.append(_Writer(recording, scene).write(pictures, whole=whole_videos))
-                written += len(scene.moments)
-            recording.send_blueprint(blueprint(parts))
-        finally:
-            recording.disconnect()
+        with pipe_into(file) as pipe:
+            recording = rr.RecordingStream(APPLICATION, recording_id=uuid.uuid4(), send_properties=False)
+            recording.set_log_time_enabled(False)
+            recording.set_log_tick_enabled(False)
+            recording.save(pipe.path)
+            try:
+                recording.send_recording_name(scenes.title)
+                about = [f"* **{layer}**: {source}" for layer, source in scenes.layers.items()]
+                recording.log(ABOUT, rr.TextDocument("\n".join(about), media_type="text/markdown"), static=True)
+                for scene in scenes.scenes:
+                    parts.append(_Writer(recording, scene).write(pictures, whole=whole_videos))
+                    written += len(scene.moments)
+                    pipe.refuse_failure()
+                recording.send_blueprint(blueprint(parts))
+            finally:
+                recording.disconnect()
+        file.flush()
         _refuse_incomplete(Path(file.name), out)
     return written
 
@@ -159,8 +163,8 @@ def _line(moment: Moment) -> str:
 
 
 def _refuse_incomplete(path: Path, out: Path) -> None:
-    """Raise InputError unless Rerun has closed the file: it writes in a thread of its own, which does not raise."""
+    """Raise InputError unless Rerun has written to the end: it does so in a thread of its own, which does not raise."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL))
         if _END not in file.read():
-            raise InputError(f"{out}: cannot be written (is the disk full, or RERUN=off set?).")
+            raise InputError(f"{out}: cannot be written (is RERUN=off set?).")
