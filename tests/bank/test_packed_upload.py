@@ -1,5 +1,8 @@
 """A packed bank is written to S3 and to Google's storage (moto) and read from there, and a broken upload is never a bank."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import obstore
@@ -130,3 +133,35 @@ def test_each_failure_of_a_store_is_one_line(set_address, moto, tmp_path):
         refused(act, here, r"no whole answer came from http://127.0.0.1:9\); check the connection")
         set_address()
     refused(FeatureBank.open, "file:///not/there", r"cannot be opened \(there is no such folder\); correct the path")
+
+
+def test_a_video_that_is_gone_while_it_is_packed_is_named_and_nothing_arrives(tmp_path):
+    bank, there = random_bank(tmp_path / "folder"), tmp_path / "there"
+    (tmp_path / "folder" / "z.safetensors").unlink()
+    refused(lambda place: pack(bank, place, shard_mb=TINY), place_of(there.as_uri()), r"z\.safetensors")
+    assert not (there / "manifest.json").exists()
+
+
+LIMITED = """
+import resource, signal, sys
+from lfb_lightning.bank import FeatureBank
+from lfb_lightning.bank.packed.packing import pack
+from lfb_lightning.files.objects.url import place_of
+bank = FeatureBank.open(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+pack(bank, place_of(sys.argv[2]))
+"""
+
+
+def test_a_full_temporary_folder_is_named(tmp_path):
+    random_bank(tmp_path / "folder")
+    (tmp_path / "temporary").mkdir()
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "folder"), (tmp_path / "there").as_uri()]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("lfb_lightning.errors.InputError")]
+    assert f": {tmp_path / 'temporary'}" in line
+    assert line.endswith("cannot be written (File too large); set TMPDIR.")
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert not (tmp_path / "there" / "manifest.json").exists()
