@@ -5,4 +5,5 @@
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 bash "$root/scripts/install.sh"
+unset PYTHONDONTWRITEBYTECODE # or each of its commands would compile all that it loads, for six seconds
 exec "$root/.venv/bin/python" "$root/scripts/quickstart.py" "$@"

@@ -3,8 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/install.sh "[dev]"
-# What is imported is kept compiled: the suite starts hundreds of processes, of which each would compile it anew, for six seconds.
-unset PYTHONDONTWRITEBYTECODE
+unset PYTHONDONTWRITEBYTECODE # or each of the suite's processes would compile all that it loads, for six seconds
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
