@@ -33,7 +33,7 @@ def main() -> int:
         addresses, folder = list(ANNOTATION_FILES), given.data_dir
     else:
         addresses = video_addresses(given.split, base=given.base, names=given.names)
-        folder = given.data_dir / "videos"
+        folder = given.data_dir / "movies"
     if given.list:
         print("\n".join(addresses))
         return 0

@@ -17,12 +17,16 @@ CONTENT = bytes(range(256)) * 10
 def test_downloads_go_on_where_they_broke_off(server, tmp_path):
     (tmp_path / "site" / "trainval" / "a.mp4").write_bytes(CONTENT)
     (tmp_path / "names.txt").write_text("a.mp4\n")
-    (tmp_path / "data" / "videos").mkdir(parents=True)
-    (tmp_path / "data" / "videos" / ".a.mp4.part").write_bytes(CONTENT[:1024])
+    (tmp_path / "data" / "movies").mkdir(parents=True)
+    (tmp_path / "data" / "movies" / ".a.mp4.part").write_bytes(CONTENT[:1024])
     arguments = ["download", "what=videos", "names=names.txt", f"base={server.address}", "to=data"]
     done = run("data", *arguments, folder=tmp_path)
     assert (done.status, done.stderr) == (0, "")
-    assert (tmp_path / "data" / "videos" / "a.mp4").read_bytes() == CONTENT
+    assert done.stdout.splitlines()[-2:] == [
+        "next: lfb-data cut movies=data/movies to=data/videos",
+        "or, to read the whole movies: data.video_dir=data/movies data.origin_second=0 in every command",
+    ]
+    assert (tmp_path / "data" / "movies" / "a.mp4").read_bytes() == CONTENT
     assert run("data", *arguments, folder=tmp_path).status == 0
     assert server.begins == [1024]  # the second run asked for nothing
 
@@ -50,11 +54,11 @@ def test_a_file_that_breaks_off_or_is_missing_gets_no_name_and_fails_the_command
     assert "[1/2] a.mp4: " in done.stdout
     assert "run again to go on" in done.stdout
     assert "[2/2] missing.mp4: HTTP Error 404" in done.stdout
-    assert not list((tmp_path / "data" / "videos").glob("[!.]*"))
+    assert not list((tmp_path / "data" / "movies").glob("[!.]*"))
     server.stop = None
     (tmp_path / "site" / "trainval" / "missing.mp4").write_bytes(b"there")
     assert run("data", *arguments, folder=tmp_path).status == 0
-    assert (tmp_path / "data" / "videos" / "a.mp4").read_bytes() == CONTENT
+    assert (tmp_path / "data" / "movies" / "a.mp4").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..", "a/b.mp4", ".hidden", "a b.mp4?x=1"])

@@ -94,7 +94,11 @@ REFUSED = [
     ("data.classes=[99]", "data.classes: [99] found"),
     ("data.video_dir=2024", """text is written 'data.video_dir="2024"'"""),
     ("data.video_dir=${nowhere}", "data.video_dir: Interpolation key 'nowhere' not found"),
-    ("+data.foo=1", "data.foo: AvaDataset has no 'foo'"),
+    ("+data.foo=1", "data.foo: AvaDataset has no 'foo'; `--cfg job` prints the keys that there are."),
+    (
+        "fbo=xattn reproduce=none",
+        "FBOCrossAttention has no 'mask_padding'; a preset or a file sets it; leave it out with '~fbo.mask_padding'.",
+    ),
     ("+data.batchsize=1", "did you mean batch_size"),
     ("~data.label_map", "data.label_map is missing"),
     ("~task", "task is not in the configuration"),

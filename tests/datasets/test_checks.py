@@ -192,6 +192,21 @@ def test_keyframes_outside_of_a_video_are_counted_at_both_ends(mini_dir, videos)
     assert report.figures["keyframes_after_the_end"] == {"mini-val-001": 9}
 
 
+def test_videos_that_may_be_whole_movies_are_said(mini_dir, videos, tmp_path):
+    last = {"mini-val-000": 8, "mini-val-001": 12, "mini-val-002": 12}
+    rows = [f"{video_id},{second},0.1,0.1,0.9,0.9" for video_id, second in last.items()]
+    (tmp_path / "val.csv").write_text("".join(f"{row},1,0\n" for row in rows))
+    (tmp_path / "persons.csv").write_text("".join(f"{row},,0.9\n" for row in rows))
+    write_video(videos / "mini-val-000.mp4", constant(FPS, 9))
+    write_video(videos / "mini-val-001.mp4", constant(FPS, 11))  # it ends before second 12; the third one lasts 20
+    own = {"annotations": str(tmp_path / "val.csv"), "proposals": str(tmp_path / "persons.csv")}
+    own |= {"first_second": 6, "last_second": 12}
+    report = looked_at(mini_dir, videos, **own, origin_second=6.0)
+    assert list(report.figures["may_be_uncut"]) == ["mini-val-000", "mini-val-002"]
+    assert any("2 of 3 videos are long enough to be whole movies" in text for text in messages(report, "warning"))
+    assert looked_at(mini_dir, videos, **own, origin_second=0.0).figures["may_be_uncut"] == {}
+
+
 def test_the_probes_notice_a_decoder_that_gives_other_frames_under_skipping(mini_dir, videos, monkeypatch):
     with av.open(str(videos / "mini-val-000.mp4")) as source, av.open(str(videos / "a.mkv"), "w") as container:
         stream = container.add_stream("libsvtav1", rate=10, options={"preset": "10", "g": "40"})

@@ -1,6 +1,7 @@
 """Recordings for Rerun, read back with its own library and compared with values computed by hand."""
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -283,6 +284,13 @@ def test_a_full_disk_is_said_and_nothing_waits_for_it(files, tmp_path):
     mounted = ["unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=4k none {tmp_path} && "$@"', "sh", *command]
     done = subprocess.run(mounted, capture_output=True, text=True, timeout=120)
     assert f"{tmp_path / 'a.rrd'}: cannot be written (No space left on device)." in done.stderr
+
+
+def test_without_named_pipes_the_recording_has_the_same(files, run, tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "mkfifo")
+    entities, _ = export(files, tmp_path / "a.rrd")
+    assert {name: len(rows) for name, rows in entities.items()} == {name: len(rows) for name, rows in run[0].items()}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.rrd"]
 
 
 def test_only_recordings_of_ours_are_replaced(files, tmp_path):

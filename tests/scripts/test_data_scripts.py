@@ -45,7 +45,7 @@ def test_what_the_server_lists_is_fetched_by_python_alone(server, tmp_path):
     ]
     done = subprocess.run([*command, "--base", server.address], capture_output=True, text=True, check=True)
     assert "[2/2] b.mkv: ok" in done.stdout
-    assert {path.name: path.read_bytes() for path in (tmp_path / "data" / "videos").iterdir()} == {
+    assert {path.name: path.read_bytes() for path in (tmp_path / "data" / "movies").iterdir()} == {
         "a.mp4": b"a.mp4",
         "b.mkv": b"b.mkv",
     }

@@ -31,6 +31,7 @@ def task(tmp_path):
                 "OMP_NUM_THREADS": "1",
                 "PATH": f"{tmp_path}:{os.environ['PATH']}",
                 **{f"SLURM_ARRAY_{name}": value for name, value in variables.items()},
+                "SLURM_CPUS_PER_TASK": "8",
             },
             capture_output=True,
             text=True,
@@ -64,6 +65,10 @@ def test_a_task_that_was_asked_to_stop_is_requeued_and_one_that_failed_is_not(ta
     assert (tmp_path / "requeued").read_text() == "requeue 77_2\n"
     assert task("exit 1", 2).returncode == 1
     assert (tmp_path / "requeued").read_text() == "requeue 77_2\n"
+
+
+def test_srun_is_told_of_the_cores(task):
+    assert task('echo "cores: $SRUN_CPUS_PER_TASK"', 1).stdout == "cores: 8\n"
 
 
 @pytest.mark.parametrize("tasks", ["3-3", "0-3", "2-5"])

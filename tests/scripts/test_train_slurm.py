@@ -107,6 +107,12 @@ def test_signal_saves_on_all_ranks_requeues_and_goes_on_to_the_same_end(pipeline
             assert torch.equal(found[part][name], value), (part, name)
 
 
+def test_srun_is_told_of_the_cores(cluster, tmp_path):
+    (tmp_path / "lfb-train").write_text('#!/usr/bin/env bash\necho "cores: $SRUN_CPUS_PER_TASK"\n')
+    said = submit([], {**cluster, "SLURM_CPUS_PER_TASK": "6"}, tmp_path).communicate(timeout=_PATIENCE)[0]
+    assert said.splitlines() == ["cores: 6"] * 2
+
+
 def test_script_asks_sbatch_for_what_lightning_needs():
     lines = (ROOT / "scripts" / "train.slurm").read_text().splitlines()
     options = dict(line.removeprefix("#SBATCH --").partition("=")[::2] for line in lines if line.startswith("#SBATCH"))

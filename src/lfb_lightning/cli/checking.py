@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
+import re
 import shlex
 from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object
 from omegaconf import MISSING, DictConfig, OmegaConf
 
@@ -117,7 +119,15 @@ def check_arguments(key: str, arguments: Mapping[str, Any], target: Any, *, more
         elif not takes_any:
             near = difflib.get_close_matches(name, [*parameters, *more], n=3)
             known = f"did you mean {' or '.join(near)}?" if near else "`--cfg job` prints the keys that there are."
+            if not near and not _is_typed(f"{key}.{name}"):
+                known = f"a preset or a file sets it; leave it out with '~{key}.{name}'."
             raise InputError(f"{key}.{name}: {getattr(target, '__name__', target)} has no '{name}'; {known}")
+
+
+def _is_typed(key: str) -> bool:
+    """Whether the command line names the key."""
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    return any(re.split("[=@]", override.lstrip("+~"), maxsplit=1)[0] == key for override in typed)
 
 
 def _check_complete(key: str, arguments: Mapping[str, Any], target: Any) -> None:

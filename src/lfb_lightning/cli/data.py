@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,12 +26,16 @@ def download_ava(cfg: DictConfig, run_dir: Path) -> int:
     else:
         names = None if cfg.names is None else Path(cfg.names)
         addresses = video_addresses(cfg.split, base=VIDEOS if cfg.base is None else cfg.base, names=names)
-        folder = Path(cfg.to) / "videos"
+        folder = Path(cfg.to) / "movies"
     if cfg.list:
         print("\n".join(addresses))
         return 0
     failed = _said(download(addresses, folder, jobs=cfg.jobs), len(addresses))
     print(f"{folder}: {len(addresses) - failed} files, {failed} failed; check them with lfb-check")
+    if cfg.what == "videos":
+        cut = ["lfb-data", "cut", f"movies={folder}", f"to={folder.with_name('videos')}"]
+        print(f"next: {shlex.join(cut)}")
+        print(f"or, to read the whole movies: data.video_dir={folder} data.origin_second=0 in every command")
     return 1 if failed else 0
 
 

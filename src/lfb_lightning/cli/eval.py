@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -23,10 +23,9 @@ from lfb_lightning.files.durable import write_json
 from lfb_lightning.metrics.comparison import compare
 from lfb_lightning.metrics.csv_evaluation import evaluate_csv, number_frames, refuse_incomparable
 from lfb_lightning.metrics.description import describe_result
-from lfb_lightning.metrics.frame_ap import FrameAP, Protocol
+from lfb_lightning.metrics.frame_ap import PROTOCOLS, FrameAP
 from lfb_lightning.metrics.ranking import RankedClass, rank
 
-_OF_AVA = {"ava": "official", **{name: name for name in get_args(Protocol)}}
 _OF_VIDEOS, _OF_SEGMENTS = ("charades", "charades_localize"), ("epic100", "epic55")
 _KEYS_OF_AVA = ("excluded", "curves", "compare")
 _KEYS_OF_SEGMENTS = ("nouns", "tail_verbs", "tail_nouns", "unseen", "training", "submission")
@@ -34,11 +33,11 @@ _KEYS_OF_SEGMENTS = ("nouns", "tail_verbs", "tail_nouns", "unseen", "training", 
 
 def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
     """Evaluate the configured files, print the table and write what was asked for; returns the exit status 0."""
-    allowed = [*_OF_AVA, *_OF_VIDEOS, *_OF_SEGMENTS]
+    allowed = [*PROTOCOLS, *_OF_VIDEOS, *_OF_SEGMENTS]
     if cfg.protocol not in allowed:
         raise InputError(f"protocol is {cfg.protocol!r}, expected one of {', '.join(allowed)}.")
     _check_keys(cfg)
-    if cfg.protocol in _OF_AVA:
+    if cfg.protocol in PROTOCOLS:
         content = _evaluate_boxes(cfg)
     elif cfg.protocol in _OF_VIDEOS:
         content = evaluate_videos(cfg, of_moments=cfg.protocol == "charades_localize")
@@ -53,7 +52,7 @@ def evaluate_files(cfg: DictConfig, run_dir: Path) -> int:
 
 def _check_keys(cfg: DictConfig) -> None:
     """Refuse a key that is missing, or that another protocol has: it would be left unread."""
-    needs_map = cfg.protocol in _OF_AVA
+    needs_map = cfg.protocol in PROTOCOLS
     for key in ("detections", "annotations", *(["label_map"] if needs_map else [])):
         if cfg[key] is None:
             raise InputError(
@@ -63,9 +62,9 @@ def _check_keys(cfg: DictConfig) -> None:
                 else f"{key} is not set: lfb-eval protocol={cfg.protocol} detections=<scores> annotations=<csv>."
             )
     for keys, protocols in (
-        (_KEYS_OF_AVA, [*_OF_AVA]),
+        (_KEYS_OF_AVA, [*PROTOCOLS]),
         (_KEYS_OF_SEGMENTS, [*_OF_SEGMENTS]),
-        (("label_map",), [*_OF_AVA, *_OF_VIDEOS]),
+        (("label_map",), [*PROTOCOLS, *_OF_VIDEOS]),
     ):
         for key in keys:
             if cfg[key] is not None and cfg.protocol not in protocols:
@@ -73,7 +72,7 @@ def _check_keys(cfg: DictConfig) -> None:
 
 
 def _evaluate_boxes(cfg: DictConfig) -> dict[str, Any]:
-    protocol = cast(Protocol, _OF_AVA[cfg.protocol])
+    protocol = PROTOCOLS[cfg.protocol]
     label_map = read_label_map(cfg.label_map)
     annotations = read_evaluation_csv(cfg.annotations)
     detections = _read_detections(cfg.detections, annotations, cfg.annotations)
@@ -111,7 +110,7 @@ def _rank(
     videos: dict[str, int],
 ) -> list[RankedClass]:
     rows = number_frames(detections, annotations, cfg.excluded, videos)
-    return list(rank(rows, label_map.ids, protocol=cast(Protocol, _OF_AVA[cfg.protocol])))
+    return list(rank(rows, label_map.ids, protocol=PROTOCOLS[cfg.protocol]))
 
 
 def _compare(

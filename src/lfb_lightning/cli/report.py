@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from omegaconf import DictConfig
 
 from lfb_lightning.cli.app import launch
 from lfb_lightning.errors import InputError, one_line
-from lfb_lightning.metrics.frame_ap import Protocol
+from lfb_lightning.metrics.frame_ap import PROTOCOLS
 from lfb_lightning.reporting import write_report
 from lfb_lightning.reporting.viewers import export_for_viewer
 
@@ -21,8 +21,8 @@ _MARK, _HEAD = b'<meta name="generator" content="lfb-report">', 2000  # bytes at
 
 def report(cfg: DictConfig, run_dir: Path) -> int:
     """Write the report that is configured; returns the exit status 0."""
-    if cfg.protocol not in get_args(Protocol):
-        raise InputError(f"protocol is {cfg.protocol!r}, expected one of {', '.join(get_args(Protocol))}.")
+    if cfg.protocol not in PROTOCOLS:
+        raise InputError(f"protocol is {cfg.protocol!r}, expected one of {', '.join(PROTOCOLS)}.")
     if cfg.predictions is not None and cfg.format == "html":
         raise InputError("predictions= is for format=rerun and format=fiftyone; lfb-predict writes a page itself.")
     runs, results, predictions = (_listed(cfg, key) for key in ("run", "results", "predictions"))
@@ -44,7 +44,7 @@ def _page(cfg: DictConfig, out: Path, runs: Sequence[str], results: Sequence[str
         runs=runs,
         results=results,
         sources=_sources(cfg),
-        protocol=cfg.protocol,
+        protocol=PROTOCOLS[cfg.protocol],
         pictures=cfg.pictures,
         resamples=cfg.resamples,
         seed=cfg.seed,
@@ -60,7 +60,7 @@ def _export(cfg: DictConfig, out: Path, runs: Sequence[str], results: Sequence[s
         results=results,
         predictions=_listed(cfg, "predictions"),
         sources=_sources(cfg),
-        protocol=cfg.protocol,
+        protocol=PROTOCOLS[cfg.protocol],
         threshold=cfg.threshold,
         megabytes=cfg.megabytes if cfg.pictures else 0,
         whole_videos=cfg.whole_videos,

@@ -17,7 +17,7 @@ from lfb_lightning.processes import STOP_SIGNALS, cgroup_cores, own_cgroups, wor
 
 _GIB = 2**30
 _LITTLE_MEMORY = 4 * _GIB
-_SHARED_FAILS, _SHARED_LITTLE = _GIB // 4, 2 * _GIB  # four batches of 2 clips of 32 x 256 x 256 are 0.2 GiB
+_SHARED_LITTLE = 2 * _GIB  # four batches of 2 clips of 32 x 256 x 256 are 0.2 GiB, of each rank
 _FILES_FAIL, _FILES_FEW = 256, 1024
 
 
@@ -115,9 +115,8 @@ def shared_memory_line(total: int, free: int) -> Line:
     """Say whether /dev/shm, through which loader workers hand over their batches, is large enough; in bytes."""
     said = f"shared memory (/dev/shm): {total / _GIB:.2f} GiB, {free / _GIB:.2f} free"
     remedy = "start the container with `docker run --shm-size=8g` (or --ipc=host), or set data.num_workers=0"
-    if free < _SHARED_FAILS:
-        return problem(f"{said}: loader workers will die with a bus error", remedy)
-    return note(said, f"if loader workers die with a bus error: {remedy}") if free < _SHARED_LITTLE else ok(said)
+    slower = "batches that it has no room for go through a pipe, which is slower"
+    return note(f"{said}: {slower}", remedy) if free < _SHARED_LITTLE else ok(said)
 
 
 def open_files_line(soft: int, hard: int, *, unlimited: int = -1) -> Line:

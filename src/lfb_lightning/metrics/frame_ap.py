@@ -12,6 +12,7 @@ value here is the lowest that it can print, and it is the same everywhere.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,6 +24,12 @@ from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.frame_cap import keep_best
 
 Protocol = Literal["official", "official_2019", "official_2018"]
+PROTOCOLS: Mapping[str, Protocol] = {  # by what a user calls them
+    "ava": "official",
+    "official": "official",
+    "official_2019": "official_2019",
+    "official_2018": "official_2018",
+}
 Curve = tuple[Float64[np.ndarray, " K"], Float64[np.ndarray, " K"]]
 IOU_THRESHOLD = 0.5
 _CAP = {"official": 50, "official_2019": 50, "official_2018": None}

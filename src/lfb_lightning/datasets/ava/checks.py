@@ -91,7 +91,7 @@ def _check_annotations(split: AvaTables, report: SplitReport) -> None:
 
 def _check_proposals(split: AvaTables, report: SplitReport) -> None:
     table = split.proposals
-    path = split.path(split.data.proposals)
+    path = split.proposals_path
     thresholds = {
         "training": split.data.train_threshold,
         "bank": split.data.bank_threshold,

@@ -19,7 +19,7 @@ class AvaSettings:
     """Describes a data set whose annotations, proposals and label map are in AVA's formats.
 
     Every field is a key of the `data` section, documented in `conf/data/ava_custom.yaml`; `{split}` in a path becomes
-    train, val or test.
+    train, val or test. Of several `proposals` the first that is there is read.
 
     Raises:
         InputError: A value is out of its range; the message names the key.
@@ -28,7 +28,7 @@ class AvaSettings:
     video_dir: str
     label_map: str
     annotations: str
-    proposals: str
+    proposals: str | Sequence[str]
     excluded: str | None = None
     classes: Sequence[int] | None = None
     proposal_images: str | None = None

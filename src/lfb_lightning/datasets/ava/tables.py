@@ -115,13 +115,20 @@ class AvaTables:
         return self.readers.annotations(path, self.label_map, clock=self.data.clock)
 
     @cached_property
+    def proposals_path(self) -> Path:
+        """The file of detected persons; of several, the first that is there."""
+        named = self.data.proposals
+        paths = [self.path(one) for one in ([named] if isinstance(named, str) else named)]
+        return next((path for path in paths if path.is_file()), paths[0])
+
+    @cached_property
     def proposals(self) -> ProposalTable:
         """Detected persons.
 
         Raises:
             InputError: None of them is on an annotated keyframe.
         """
-        path = self.path(self.data.proposals)
+        path = self.proposals_path
         images = None if self.data.proposal_images is None else self.path(self.data.proposal_images)
         annotated = self.annotations.persons if self.has_annotations else None  # read before the proposals
         table = self.readers.proposals(path, images=images, clock=self.data.clock)

@@ -17,7 +17,8 @@ _LONG_GAP_SECONDS = 0.5  # phones and screen recorders leave out a frame here an
 class VideoFacts:
     """A video as found; `problem` says why it cannot be used, `early_keyframes` and `late_keyframes` how many lie outside.
 
-    `properties` is None where it could not even be opened, `survey` also for what is no video file.
+    `properties` is None where it could not even be opened, `survey` also for what is no video file. `may_be_uncut`: a video
+    that is said to begin later than second 0 has its keyframes in it as well if it begins there.
     """
 
     video_id: str
@@ -25,6 +26,7 @@ class VideoFacts:
     survey: Survey | None = None
     early_keyframes: int = 0
     late_keyframes: int = 0
+    may_be_uncut: bool = False
     problem: str | None = None
 
 
@@ -47,6 +49,10 @@ def _long_gaps(facts: VideoFacts) -> tuple[Gap, ...]:
 
 def _of_survey(name: str) -> Callable[[VideoFacts], Any]:
     return lambda facts: getattr(facts.survey, name) if facts.survey is not None else None
+
+
+def _minutes_of_uncut(facts: VideoFacts) -> float:
+    return facts.properties.seconds / 60 if facts.properties is not None and facts.may_be_uncut else 0.0
 
 
 def _describe_changes(changes: tuple[SizeChange, ...]) -> str:
@@ -113,5 +119,13 @@ ODDITIES = (
         "end before their last keyframes",
         str,
         "those clips repeat the last frame; see data.origin_second (15-minute cuts: 900, whole movies: 0), or cut again",
+    ),
+    Oddity(
+        "may_be_uncut",
+        _minutes_of_uncut,
+        "warning",
+        "are long enough to be whole movies",
+        lambda minutes: f"{minutes:.0f} minutes",
+        "set data.origin_second=0 if they are: as it is, their first frame is taken for that second, and clips show others",
     ),
 )

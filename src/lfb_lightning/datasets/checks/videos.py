@@ -57,6 +57,7 @@ def _look(facts: VideoFacts, split: ActionSplit, sampling: ClipSampling, timesta
     begin = video.begin if isinstance(video, FrameFolder) else 0.0
     facts.early_keyframes = int((seconds < begin).sum())
     facts.late_keyframes = int((seconds > facts.properties.seconds).sum())
+    facts.may_be_uncut = split.clock.origin > 0 and facts.properties.seconds >= split.clock.seconds(timestamps[-1])
     for times in clip_times[[0, -1]]:
         video.clip(times)
     if probe:

@@ -20,7 +20,8 @@ from lfb_lightning.files.objects.failures import ChangedError, errors_of, failur
 T = TypeVar("T")
 TRIES = 3  # of a request whose answer breaks off; obstore itself repeats those that get none
 RETRIES: dict[str, Any] = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
-_TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s"}
+# However long a slow line takes for a whole answer; a part of an upload has a minute, as has each further piece of an answer.
+_TIMEOUTS = {"timeout": "3600s", "connect_timeout": "5s", "read_timeout": "60s"}
 _ALLOW_HTTP = {"s3": "AWS_ALLOW_HTTP", "gs": "GOOGLE_ALLOW_HTTP", "az": "AZURE_ALLOW_HTTP"}
 _MOST_LISTED = 1_000_000
 _LEAST_PART, _MOST_PARTS = 8 << 20, 9_000  # of an object that is written in parts; stores take 10,000
@@ -209,7 +210,7 @@ class ObjectStore:
         size = content.stat().st_size if isinstance(content, Path) else len(content)
         part = max(_LEAST_PART, -(-size // _MOST_PARTS))
         try:
-            obstore.put(self._objects, name, content, chunk_size=part, max_concurrency=4)
+            obstore.put(self._objects, name, content, chunk_size=part, max_concurrency=2)
         except errors_of(obstore) as error:
             raise failure(what, error, done="written") from error
         stated = self.stated(name, what=what)

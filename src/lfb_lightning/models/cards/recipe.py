@@ -37,7 +37,7 @@ def training_of(config: Mapping[str, Any]) -> dict[str, Any] | None:
     optimizer = _mapping(optim.get("optimizer"))
     made: dict[str, Any] = {
         "data_set": _class_name(data),
-        "files": {name: file_name(data[name]) for name in _FILES if isinstance(data.get(name), str)},
+        "files": {name: " or ".join(map(file_name, paths)) for name in _FILES if (paths := _texts(data.get(name)))},
         "data": {name: data[name] for name in _DATA if data.get(name) is not None},
         "optimizer": {"name": _class_name(optimizer), **_own(optimizer)},
         "schedule": {name: optim[name] for name in _OPTIMIZATION if optim.get(name) is not None},
@@ -52,6 +52,11 @@ def training_of(config: Mapping[str, Any]) -> dict[str, Any] | None:
     made = {name: value for name, value in made.items() if value}
     reduced: dict[str, Any] = plain(made, depth=3)
     return reduced
+
+
+def _texts(value: Any) -> list[str]:
+    """A text, or several of which the first that was there was read."""
+    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
 
 
 def _first_files(config: Mapping[str, Any]) -> list[str]:

@@ -22,10 +22,10 @@ class RerunPipe:
 
     Args:
         path: Where Rerun saves to.
-        file: Where it goes; None: the path is the file itself.
+        file: Where it goes.
     """
 
-    def __init__(self, path: Path, file: BinaryIO | None) -> None:
+    def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
         self._file = file
         self._failure: OSError | None = None
@@ -38,17 +38,25 @@ class RerunPipe:
     def copy(self, reader: int) -> None:
         """Copy until every writer has closed the pipe; what comes after a failure is read and forgotten."""
         while content := os.read(reader, _AT_ONCE):
-            if self._file is None or self._failure is not None:
-                continue
-            try:
-                self._file.write(content)
-            except OSError as error:
-                self._failure = error
+            if self._failure is None:
+                self._write(content)
+
+    def take(self) -> None:
+        """Copy what lies at the path."""
+        with self.path.open("rb") as written:
+            while self._failure is None and (content := written.read(_AT_ONCE)):
+                self._write(content)
+
+    def _write(self, content: bytes) -> None:
+        try:
+            self._file.write(content)
+        except OSError as error:
+            self._failure = error
 
 
 @contextmanager
 def pipe_into(file: BinaryIO) -> Iterator[RerunPipe]:
-    """Open a pipe into a file; Windows, which has none with a path, gets the file's own.
+    """Open a pipe into a file; Windows, which has none with a path, gets a file beside it, which is copied at the end.
 
     Args:
         file: Open for writing.
@@ -60,7 +68,12 @@ def pipe_into(file: BinaryIO) -> Iterator[RerunPipe]:
         OSError: The file has not taken everything.
     """
     if not hasattr(os, "mkfifo"):
-        yield RerunPipe(Path(file.name), None)
+        with tempfile.TemporaryDirectory(dir=Path(file.name).parent) as folder:
+            pipe = RerunPipe(Path(folder) / "recording", file)
+            yield pipe
+            if pipe.path.exists():
+                pipe.take()
+        pipe.refuse_failure()
         return
     with tempfile.TemporaryDirectory() as folder:
         pipe = RerunPipe(Path(folder) / "recording", file)
