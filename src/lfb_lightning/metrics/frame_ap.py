@@ -12,9 +12,8 @@ value here is the lowest that it can print, and it is the same everywhere.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int, Int64
@@ -24,12 +23,7 @@ from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.frame_cap import keep_best
 
 Protocol = Literal["official", "official_2019", "official_2018"]
-PROTOCOLS: Mapping[str, Protocol] = {  # by what a user calls them
-    "ava": "official",
-    "official": "official",
-    "official_2019": "official_2019",
-    "official_2018": "official_2018",
-}
+PROTOCOLS: dict[str, Protocol] = {"ava": "official", **{name: name for name in get_args(Protocol)}}  # as users call them
 Curve = tuple[Float64[np.ndarray, " K"], Float64[np.ndarray, " K"]]
 IOU_THRESHOLD = 0.5
 _CAP = {"official": 50, "official_2019": 50, "official_2018": None}
