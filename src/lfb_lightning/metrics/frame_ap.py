@@ -5,8 +5,7 @@ most (the first of equals). It is a true positive if that overlap is at least 0.
 box, otherwise a false positive. A class with ground truth and no detection has AP 0; a class without ground truth has
 none and is left out of the mean.
 
-Detections of equal score share one threshold. The official tool sorts them in an order that depends on the processor; the
-value here is the lowest that it can print, and it is the same everywhere.
+Detections of equal score share one threshold: the lowest value that the official tool, whose order varies, can print.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from lfb_lightning.metrics.box_rows import BoxRows
 from lfb_lightning.metrics.frame_cap import keep_best
 
 Protocol = Literal["official", "official_2019", "official_2018"]
-PROTOCOLS: dict[str, Protocol] = {"ava": "official", **{name: name for name in get_args(Protocol)}}  # as users call them
+PROTOCOLS: dict[str, Protocol] = {"ava": "official", **{name: name for name in get_args(Protocol)}}
 Curve = tuple[Float64[np.ndarray, " K"], Float64[np.ndarray, " K"]]
 IOU_THRESHOLD = 0.5
 _CAP = {"official": 50, "official_2019": 50, "official_2018": None}
