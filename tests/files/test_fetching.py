@@ -12,6 +12,7 @@ pytest.importorskip("obstore", reason="lfb-lightning[cloud] is not installed")
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.objects.fetching import local_copy, version_of
 from lfb_lightning.files.objects.url import place_of
+from tests.conftest import ROOT
 
 _OTHER = """
 import sys
@@ -21,6 +22,22 @@ from lfb_lightning.files.objects.url import place_of
 with local_copy(place_of(sys.argv[1]), "video") as path:
     print(path.read_text(), flush=True)
     sys.stdin.read()
+"""
+
+_NESTED = """
+import sys
+import obstore, obstore.store
+from tests.no_posix import take_away
+
+take_away(sys.argv[1])
+from lfb_lightning.files.file_lock import KIND
+from lfb_lightning.files.objects.fetching import local_copy
+from lfb_lightning.files.objects.url import place_of
+
+with local_copy(place_of(sys.argv[2]), "video") as path:
+    with local_copy(place_of(sys.argv[2]), "video"):
+        pass
+    print(KIND, path.read_text())
 """
 
 
@@ -135,3 +152,12 @@ def test_no_object_name_leaves_the_folder_of_copies(fetched, tmp_path):
             assert path.suffix == ".mp4"
             assert path.read_text() == name
     assert sorted(path for path in tmp_path.rglob("*") if not path.is_relative_to(fetched.parent)) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["msvcrt", "none"])
+def test_it_is_so_with_windows_locks_and_a_used_copy_stays_without_any(url, fetched, kind):
+    command = [sys.executable, "-c", _NESTED, kind, str(url)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == f"{kind} the video\n", done.stderr
+    assert left(fetched) == []
