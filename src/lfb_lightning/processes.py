@@ -66,7 +66,7 @@ def own_cgroups(table: Path = Path("/proc/self/cgroup"), root: Path = _CGROUPS) 
     if not table.is_file():
         return []
     found = []
-    for line in table.read_text().splitlines():
+    for line in table.read_text(encoding="utf-8").splitlines():
         controllers, path = line.split(":", 2)[1:]
         top = root / controllers if controllers else root
         own = top / path.lstrip("/")
@@ -93,7 +93,7 @@ def cgroup_cores(folders: list[Path]) -> float | None:
 
 def words(path: Path) -> list[str]:
     """Return the words of a small file; none of one that is not there."""
-    return path.read_text().split() if path.is_file() else []
+    return path.read_text(encoding="utf-8").split() if path.is_file() else []
 
 
 def environment_of_job() -> dict[str, str]:

@@ -246,7 +246,7 @@ def test_a_process_that_was_started_anew_reads_and_a_forked_one_says_how(put, tm
 
 
 def test_commands_list_and_fetch_the_videos_of_a_url(put, tmp_path, monkeypatch):
-    for name in ("b.mp4", "a.MKV", "note.txt", "class/c.mp4"):
+    for name in ("b.mp4", "a.MKV", "note.txt", "class/c.mp4", "._b.mp4", "...mp4", ".hidden.mkv"):
         put(f"listed/{name}", name.encode())
     url = f"{URL}/listed"
     assert list(map(str, find_videos(url))) == [f"{url}/a.MKV", f"{url}/b.mp4"]

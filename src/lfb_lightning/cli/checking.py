@@ -21,8 +21,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from lfb_lightning.cli.arguments import quoted
 from lfb_lightning.cli.hints import describe, fits, shown, values_hint
-from lfb_lightning.cli.keys import BESIDE, KEYS, NARROWER, RENAMED, SECTIONS
+from lfb_lightning.cli.keys import BESIDE, KEYS, NARROWER, RENAMED, SECTIONS, WRITTEN
 from lfb_lightning.errors import InputError
+from lfb_lightning.files.objects.url import refuse_url
 
 _BUILT_WITHOUT_TARGET = {"bank": "lfb_lightning.bank.BankConfig"}
 _FOLDERS_OF_SECTIONS = ("callbacks", "logger")  # each holds sections by name; null leaves one out
@@ -44,6 +45,8 @@ def check_config(cfg: DictConfig, command: str) -> None:
     for name, hint in KEYS[command].items():
         if name in content:
             _check_value(name, content[name], hint)
+    for name in WRITTEN.get(command, ()):
+        refuse_url(name, content.get(name))
     for name in SECTIONS.get(command, ()):
         if name not in content:
             raise InputError(

@@ -205,6 +205,13 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "detect": ("data", "persons"),
 }
 
+# Keys that name what is written on this machine; `lfb-bank` says itself what its `to` may be.
+WRITTEN: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("check", "detect", "report", "predict", "new", "import", "export", "bank"), ("out",)),
+    "eval": ("out", "curves", "submission"),
+    "data": ("to", "frames"),
+}
+
 # Lightning also offers half and double precision for everything; here, sums over a batch and metrics need 32 bits.
 NARROWER: Mapping[str, Any] = {
     "trainer.precision": Literal["32", "bf16-mixed", "16-mixed", "32-true", "bf16", "16", 32, 16],

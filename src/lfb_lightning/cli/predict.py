@@ -26,7 +26,7 @@ from lfb_lightning.cli.predict_live import predict_live, refuse_with_source
 from lfb_lightning.cli.predict_one import VideoJob, make_job, make_predictor
 from lfb_lightning.cli.predict_videos import find_videos, result_folders, video_id
 from lfb_lightning.errors import InputError, one_line
-from lfb_lightning.files.objects.url import Place
+from lfb_lightning.files.objects.url import Place, refuse_url
 
 Outcome = tuple[Place, str, InputError | None]  # a video, what is there of it now, and why it failed
 
@@ -46,6 +46,7 @@ def predict(cfg: DictConfig, run_dir: Path) -> int:
     if cfg.source is not None:
         refuse_with_source(cfg)
         return predict_live(cfg, make_predictor(cfg, persons_chosen=_persons_are_chosen()))
+    refuse_url("bank.dir", cfg.bank.dir)  # before models are loaded
     videos = find_videos(cfg.video)
     job = make_job(cfg, persons_chosen=_persons_are_chosen())
     for note in job.predictor.notes:

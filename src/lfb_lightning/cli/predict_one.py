@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from lfb_lightning.cli.predict_videos import typed_path, video_id
 from lfb_lightning.cli.sections import plain
 from lfb_lightning.cli.trust import trusted_packages
 from lfb_lightning.errors import InputError
-from lfb_lightning.files.objects.fetching import local_copy
-from lfb_lightning.files.objects.url import Place
+from lfb_lightning.files.objects.fetching import local_copy, version_of
+from lfb_lightning.files.objects.store import Stated
+from lfb_lightning.files.objects.url import Place, Url
 from lfb_lightning.files.run_lock import RunLock
 from lfb_lightning.prediction import LFBPredictor, Prediction
 from lfb_lightning.prediction.causal import causal
+from lfb_lightning.prediction.journal import Journal
 from lfb_lightning.prediction.keeping import bank_writer, keep_video
-from lfb_lightning.prediction.outputs import Outputs
+from lfb_lightning.prediction.outputs import Outputs, full_name
 from lfb_lightning.prediction.trained import Trained, load_trained, refuse_other_banks
 
 _JOURNAL = ".unfinished"
@@ -57,7 +60,7 @@ class VideoJob:
         """Predict a video; one whose results are complete is left as it is.
 
         Args:
-            video: The video; one in an object store is fetched for as long as it takes.
+            video: The video; one in an object store is fetched for as long as it takes, unless its results are complete.
             folder: The folder of its results.
             seen: Called with the number of moments that are seen, and of all.
             drawn: Called with the seconds that are drawn, and with all.
@@ -68,38 +71,56 @@ class VideoJob:
         Raises:
             InputError: The video cannot be read, or the results cannot be written.
         """
-        with local_copy(video, "video") as local:
-            return self._predict(video, local, folder, seen, drawn)
-
-    def _predict(
-        self,
-        typed: Place,
-        video: Path,
-        folder: Path,
-        seen: Callable[[int, int], None],
-        drawn: Callable[[float, float], None],
-    ) -> str:
         name = video_id(video, folder)
+        version = version_of(video, "video") if isinstance(video, Url) else None
         self.outputs.refuse_folder(folder, video)
         lock = RunLock(folder, key="out")
         try:
-            journal = self.predictor.journal(video, folder / _JOURNAL)
+            journal = self.predictor.journal(str(video), folder / _JOURNAL, version=version)
             made_by = {**journal.made_by, **self.predictor.describe()}
             if self.outputs.is_complete(folder, made_by) and (self.keeper is None or self.keeper.is_finished(name)):
                 return f"{folder}: was there"
-            prediction = self.predictor(video, video_id=name, journal=journal, progress=seen)
-            seconds = max(1.0, prediction.properties.seconds)
-            drawn(0.0, seconds)
-            files, problems = self.outputs.write(prediction, folder, progress=lambda second: drawn(second, seconds))
-            drawn(seconds, seconds)
-            if self.keeper is not None:
-                look, threshold = self.predictor.bank_look, self.predictor.bank_threshold
-                keep_video(self.keeper, name, journal.stored(), look=look, bank_threshold=threshold)
-            self.outputs.finish(folder, made_by, _summary(prediction))
-            journal.remove()
-            return _told(typed, prediction, files, problems)
+            with _named_as_typed(video, version) as file:
+                prediction = self.predictor(file, video_id=name, journal=journal, progress=seen)
+                prediction = replace(prediction, url=str(video) if isinstance(video, Url) else None)
+                return self._write(video, prediction, folder, journal, made_by, drawn)
         finally:
             lock.release()
+
+    def _write(
+        self,
+        video: Place,
+        prediction: Prediction,
+        folder: Path,
+        journal: Journal,
+        made_by: dict[str, Any],
+        drawn: Callable[[float, float], None],
+    ) -> str:
+        seconds = max(1.0, prediction.properties.seconds)
+        drawn(0.0, seconds)
+        files, problems = self.outputs.write(prediction, folder, progress=lambda second: drawn(second, seconds))
+        drawn(seconds, seconds)
+        if self.keeper is not None:
+            look, threshold = self.predictor.bank_look, self.predictor.bank_threshold
+            keep_video(self.keeper, prediction.video_id, journal.stored(), look=look, bank_threshold=threshold)
+        summary = _summary(video, prediction)
+        self.outputs.finish(folder, made_by, summary)
+        journal.remove()
+        problems = [line.replace(str(prediction.video), str(video)) for line in problems]
+        return _told(video, summary, prediction.whole_clips, files, problems)
+
+
+@contextmanager
+def _named_as_typed(video: Place, version: Stated | None) -> Iterator[Path]:
+    """Give the video's file, for as long as it takes; what is wrong with a copy of an object is said of its URL."""
+    file: Path | None = None
+    try:
+        with local_copy(video, "video", version) as file:
+            yield file
+    except InputError as error:
+        if file is None:
+            raise
+        raise InputError(str(error).replace(str(file), str(video))) from error
 
 
 def make_job(cfg: DictConfig, *, persons_chosen: bool) -> VideoJob:
@@ -173,9 +194,9 @@ def _bank_threshold(cfg: DictConfig) -> float:
     return float(value)
 
 
-def _summary(prediction: Prediction) -> dict[str, Any]:
+def _summary(video: Place, prediction: Prediction) -> dict[str, Any]:
     return {
-        "video": str(prediction.video.resolve()),
+        "video": full_name(video),
         "moments": len(prediction.ticks),
         "persons": len(prediction.moment),
         "tracks": len(set(prediction.tracks.tolist())),
@@ -183,11 +204,10 @@ def _summary(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _told(video: Place, prediction: Prediction, files: list[Path], problems: list[str]) -> str:
-    summary = _summary(prediction)
+def _told(video: Place, summary: dict[str, Any], whole_clips: bool, files: list[Path], problems: list[str]) -> str:
     found = f"{summary['persons']} persons in {summary['tracks']} tracks"
     lines = [
-        f"{video}: {summary['moments']} moments, {'whole clips' if prediction.whole_clips else found}",
+        f"{video}: {summary['moments']} moments, {'whole clips' if whole_clips else found}",
         *([f"  {_NOBODY}"] if summary["persons"] == 0 else []),
         *(f"  missing: {problem}" for problem in problems),
         *(f"  {path}" for path in files),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.objects.store import ObjectStore
-from lfb_lightning.files.objects.url import Place, Url, is_url, place_of
+from lfb_lightning.files.objects.url import Place, Url, is_url, place_of, refuse_url
 from lfb_lightning.video.library import ENDINGS
 
 
@@ -43,12 +43,13 @@ def find_videos(text: str | None) -> list[Place]:
 
 
 def _at_url(url: Place) -> list[Place]:
-    """Give the video of a URL, or those right below it."""
+    """Give the video of a URL, or those right below it; hidden objects, as a Mac leaves them, are left out."""
     assert isinstance(url, Url)
     if url.suffix.lower() in ENDINGS:
         return [url]
-    names = sorted(name for name in ObjectStore(url.text, what="video").names() if "/" not in name)
-    found: list[Place] = [url / name for name in names if Path(name).suffix.lower() in ENDINGS]
+    names = sorted(ObjectStore(url.text, what="video").names())
+    found: list[Place] = [url / name for name in names if "/" not in name and not name.startswith(".")]
+    found = [video for video in found if video.suffix.lower() in ENDINGS]
     if not found:
         raise InputError(f"video {url}: no object there has one of the endings {', '.join(ENDINGS)}.")
     return found
@@ -82,14 +83,22 @@ def video_id(video: Place, folder: Path) -> str:
         folder: The folder of its results.
 
     Raises:
-        InputError: Its name is no text.
+        InputError: Its name is no text, or would lead out of the folder that results are written into.
     """
+    _refuse_name(video)
     try:
         str(video).encode()
     except UnicodeEncodeError as error:
         shown = str(video).encode(errors="replace").decode()
         raise InputError(f"video {shown}: its name is not UTF-8; rename it.") from error
     return folder.name if folder.name == video.name else video.stem
+
+
+def _refuse_name(video: Place) -> None:
+    """Raise InputError for a name that is no name of one folder; what an object is called here, it is called on Windows."""
+    stem = video.stem
+    if stem == ".." or (isinstance(video, Url) and PureWindowsPath(stem).parts != (stem,)):
+        raise InputError(f"video {video}: its name, {video.name}, cannot be that of a folder of results; rename it.")
 
 
 def typed_path(text: str, key: str) -> Path:
@@ -100,8 +109,9 @@ def typed_path(text: str, key: str) -> Path:
         key: Its key, for the message.
 
     Raises:
-        InputError: There is no such home directory.
+        InputError: There is no such home directory, or it is a URL.
     """
+    refuse_url(key, text)
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import remove_abandoned
+from lfb_lightning.files.objects.url import refuse_url
 from lfb_lightning.files.run_lock import RunLock
 from lfb_lightning.processes import is_first_rank
 
@@ -55,6 +56,7 @@ class OneWriter(Callback):
         HydraConfig.instance().set_config(config)  # Hydra does this later; the folder's name may refer to it
         folder = Path(str(OmegaConf.select(config, key)))
         try:
+            refuse_url(key, OmegaConf.select(config, key))
             self._lock = RunLock(folder, key=key)
         except InputError as error:
             print(f"lfb-{config.hydra.job.name}: {error}", file=sys.stderr)

@@ -117,7 +117,7 @@ def triton_line(is_there: bool, capability: tuple[int, int]) -> Line:
 
 def nvidia_driver(version: Path = Path("/proc/driver/nvidia/version")) -> str | None:
     """Return the version of the NVIDIA driver; None if there is none."""
-    if version.is_file() and (found := re.search(r"\b(\d+\.\d+(?:\.\d+)?)\b", version.read_text())):
+    if version.is_file() and (found := re.search(r"\b(\d+\.\d+(?:\.\d+)?)\b", version.read_text(encoding="utf-8"))):
         return found[1]
     tool = shutil.which("nvidia-smi")
     if tool is None:
@@ -143,5 +143,6 @@ def _cuda_lines(torch: Any, number: int) -> Iterator[Line]:
 
 
 def _cpu_flags(cpuinfo: Path) -> set[str]:
-    found = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.is_file() else None
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
     return set(found[1].split()) if found else set()

@@ -91,7 +91,7 @@ def cores_line(cores: int, affinity: int | None, quota: float | None) -> Line:
 def memory(meminfo: Path) -> tuple[int | None, int | None]:
     """Return the machine's memory and how much of it is available, in bytes; None where the system does not say."""
     if meminfo.is_file():
-        found = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+        found = dict(line.split(":", 1) for line in meminfo.read_text(encoding="utf-8").splitlines() if ":" in line)
         return int(found["MemTotal"].split()[0]) * 1024, int(found["MemAvailable"].split()[0]) * 1024
     if not hasattr(os, "sysconf"):  # Windows
         return None, None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from lfb_lightning.bank.layout import file_name
 from lfb_lightning.clock import Clock, exact
@@ -134,8 +134,7 @@ def moments_of_folder(place: Place, rate: str | int | float, origin: int | float
     if per_second <= 0:
         raise InputError(f"detection_rate is {rate}, expected moments per second, more than 0.")
     root = folder_of(place)
-    names = [name for name in _names_below(place, root) if name.suffix.lower() in ENDINGS]
-    ids = {str(name.with_suffix("")) for name in names if not any(part.startswith(".") for part in name.parts)}
+    ids = ids_of(_names_below(place, root))
     refused = {one_line(name): reason for name in ids if (reason := _why_no_id(name))}
     ids = {name for name in ids if not _why_no_id(name)}
     if not ids:
@@ -149,12 +148,23 @@ def moments_of_folder(place: Place, rate: str | int | float, origin: int | float
     return Moments(VideoLibrary(root).open, clock, videos, step=per_second.denominator, refused=refused)
 
 
-def _names_below(place: Place, root: Place) -> list[PurePath]:
+def ids_of(names: Iterable[PurePath]) -> set[str]:
+    """Give the ids of the videos among files, the same on every system; what is hidden is left out.
+
+    Args:
+        names: The files' paths in their folder.
+    """
+    videos = [name for name in names if name.suffix.lower() in ENDINGS]
+    shown = [name for name in videos if not any(part.startswith(".") for part in name.parts)]
+    return {name.with_suffix("").as_posix() for name in shown}
+
+
+def _names_below(place: Place, root: Place) -> Sequence[PurePath]:
     """List the files of a place, or the one that it is."""
     if isinstance(place, Url):
         if place != root:
-            return [PurePath(place.name)]
-        return [PurePath(name) for name in ObjectStore(place.text, what="videos").names()]
+            return [PurePosixPath(place.name)]
+        return [PurePosixPath(name) for name in ObjectStore(place.text, what="videos").names()]
     assert isinstance(root, Path)
     if not root.is_dir():
         raise InputError(f"videos {place}: no such folder or file.")

@@ -102,7 +102,7 @@ class PartFiles:
     def failures(self, video_ids: Sequence[str]) -> dict[str, str]:
         """Return the reasons why videos could not be made, of those for which that was noted."""
         noted = {name: self._failure(name) for name in video_ids}
-        return {name: path.read_text() for name, path in noted.items() if path.is_file()}
+        return {name: path.read_text(encoding="utf-8") for name, path in noted.items() if path.is_file()}
 
     def merge(self, video_ids: Sequence[str]) -> int:
         """Write the csv of all finished videos durably, and return its number of rows.

@@ -54,7 +54,7 @@ def _head(prediction: Prediction) -> dict[str, Any]:
         "version": VERSION,
         "package_version": __version__,
         "video": {
-            "file": prediction.video.name,
+            "file": prediction.shown_name,
             "id": prediction.video_id,
             "seconds": round(video.seconds, 6),
             "fps": round(video.fps, 6),

@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from lfb_lightning.errors import InputError, one_line
 from lfb_lightning.files.durable import write_json
 from lfb_lightning.files.json_file import read_json_object
+from lfb_lightning.files.objects.url import Place, Url
 from lfb_lightning.prediction import pictures
 from lfb_lightning.prediction.prediction import Prediction
 from lfb_lightning.viz.overlay_video import refuse_source
@@ -79,11 +82,12 @@ class Outputs:
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}, expected 0 to 1.")
 
-    def refuse_folder(self, folder: Path, video: Path) -> None:
+    def refuse_folder(self, folder: Path, video: Place) -> None:
         """Raise InputError where results would be written over a video, or over those of another one."""
-        refuse_source(video, *(folder / name for name in self.names()))
+        if (source := _file_of(video)) is not None:
+            refuse_source(source, *(folder / name for name in self.names()))
         other = self._record(folder).get("video")
-        if other is not None and other != str(video.resolve()):
+        if other is not None and other != full_name(video):
             raise InputError(f"{folder} holds the results of {one_line(str(other))}: choose another out for {video}.")
 
     def is_complete(self, folder: Path, made_by: Mapping[str, Any]) -> bool:
@@ -112,3 +116,16 @@ class Outputs:
     def _digest(self, made_by: Mapping[str, Any]) -> str:
         content = json.dumps([made_by, asdict(self)], sort_keys=True, default=str)
         return hashlib.sha256(content.encode()).hexdigest()
+
+
+def full_name(video: Place) -> str:
+    """Name a video as its record does: in full, wherever the command is repeated; that of a URL is the URL."""
+    return str(video) if isinstance(video, Url) else str(video.resolve())
+
+
+def _file_of(video: Place) -> Path | None:
+    """Give the file that a video is on this machine; None where it is elsewhere."""
+    if not isinstance(video, Url):
+        return video
+    folder, name = video.object()
+    return Path(url2pathname(urlsplit(folder).path)) / name if folder.startswith("file:") else None

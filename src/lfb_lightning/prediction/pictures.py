@@ -87,7 +87,7 @@ def page_of(prediction: Prediction, *, threshold: float) -> Page:
     """Make the page's content of a prediction."""
     video = prediction.properties
     return Page(
-        title=prediction.video.name,
+        title=prediction.shown_name,
         video=PAGE_VIDEO,
         seconds=video.seconds,
         width=video.width,

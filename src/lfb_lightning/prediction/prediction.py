@@ -62,6 +62,7 @@ class Prediction:
         attention: What the decisions looked at, where that was asked for.
         thumbnails: Second and JPEG of moments spread over the video.
         glimpses: Persons between the moments, where they were looked for more often.
+        url: What the file is a copy of; None: of nothing.
     """
 
     video: Path
@@ -82,6 +83,12 @@ class Prediction:
     attention: Attention | None
     thumbnails: Sequence[tuple[float, bytes]]
     glimpses: Glimpses
+    url: str | None = None
+
+    @property
+    def shown_name(self) -> str:
+        """How whoever sees the results knows the video: the file's name, or the URL that it was fetched from."""
+        return self.video.name if self.url is None else self.url
 
     @property
     def seconds(self) -> list[float]:

@@ -156,27 +156,31 @@ class LFBPredictor:
             compared=None if self.compare is None else self.compare.name,
         )
 
-    def journal(self, video: str | Path, folder: str | Path) -> Journal:
+    def journal(self, video: str | Path, folder: str | Path, *, version: tuple[object, ...] | None = None) -> Journal:
         """Make the journal of a video in which its persons are looked for.
 
         Args:
-            video: A video file.
+            video: A video file, or the URL that the file is a copy of.
             folder: Where it is kept until the caller removes it.
+            version: Of a URL: what changes when the object does. The object is not read.
 
         Raises:
             InputError: The video cannot be read, or the persons' detector cannot be loaded.
         """
-        path = Path(video)
-        properties = VideoFile(path).properties()
-        ticks, status = self.moments.ticks(properties.seconds), path.stat()
+        known_as, count = ((str(video), *version), None) if version is not None else self._file(Path(video))
         made_by = {
-            "video": [str(path.resolve()), status.st_size, status.st_mtime_ns],
+            "video": known_as,
             "looks": self._looks.digests,
             "persons": self.person_source().describe(),
-            "moments": [len(ticks), self._stretch, str(self.moments)],
+            "moments": [count, self._stretch, str(self.moments)],
             "tracks": self.tracking.describe(),
         }
         return Journal(Path(folder), made_by)
+
+    def _file(self, path: Path) -> tuple[tuple[object, ...], int]:
+        """Give what changes when a file does, and the number of its moments."""
+        count, status = len(self.moments.ticks(VideoFile(path).properties().seconds)), path.stat()
+        return (str(path.resolve()), status.st_size, status.st_mtime_ns), count
 
     def describe(self) -> dict[str, Any]:
         """State what decides scores beside what a journal says: heads, windows, the bank's threshold."""

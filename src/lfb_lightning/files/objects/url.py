@@ -97,3 +97,18 @@ def place_of(text: str | Path | Url, what: str = "bank") -> Path | Url:
 def is_url(text: object) -> bool:
     """Say whether what a user typed is meant as a URL."""
     return isinstance(text, Url) or (isinstance(text, str) and "://" in text)
+
+
+def refuse_url(key: str, value: object) -> None:
+    """Raise InputError for a URL where a path is needed, which would make a folder called `s3:`.
+
+    Args:
+        key: The configuration key, for the message.
+        value: What the user typed; it may hold a secret and is not shown.
+    """
+    if is_url(value):
+        scheme = str(value).partition("://")[0]
+        raise InputError(
+            f"{key} is {scheme[:20]}://...: that is no folder or file on this machine; give a path here, and upload what is "
+            "written there with the tool of your store."
+        )

@@ -19,4 +19,4 @@ class LoggedConfig(Callback):
         if trainer.is_global_zero and path.is_file():
             for logger in trainer.loggers:
                 with going_on(f"{path.name} in {type(logger).__name__}"):
-                    log_config(logger, path, read_plain_mapping(path.read_text(), source=str(path)))
+                    log_config(logger, path, read_plain_mapping(path.read_text(encoding="utf-8"), source=str(path)))

@@ -53,7 +53,8 @@ def _(logger: TensorBoardLogger, name: str, path: Path, step: int) -> None:
 
 @log_config.register(TensorBoardLogger)
 def _(logger: TensorBoardLogger, path: Path, content: Mapping[str, Any]) -> None:
-    logger.experiment.add_text(path.name, f"```yaml\n{path.read_text()}\n```")
+    text = path.read_text(encoding="utf-8")
+    logger.experiment.add_text(path.name, f"```yaml\n{text}\n```")
 
 
 @log_picture.register(WandbLogger)
