@@ -181,6 +181,21 @@ def test_the_index_is_read_whole_once_for_all_videos_that_are_not_there(tmp_path
     assert max(counts[1:]) < size / 4  # some entries, and what /proc itself says
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_persons_of_videos_are_read_without_their_features(tmp_path, precision):
+    bank = random_bank(tmp_path / "folder", precision=precision, channels=4000)
+    pack(bank, tmp_path / "packed", shard_mb=1)
+    source = FeatureBank.open(tmp_path / "packed").source
+    found = []
+    read = bytes_read_by(lambda: found.extend(source.persons(IDS))) if IO.exists() else 0
+    assert read < 4000 * bank.manifest.num_rows / 8
+    for video_id, (timestamps, boxes, scores) in zip(IDS, found or source.persons(IDS), strict=True):
+        stored = bank.read_video(video_id)
+        assert np.array_equal(timestamps, stored.timestamps.numpy())
+        assert np.array_equal(boxes, stored.boxes.numpy())
+        assert np.array_equal(scores, stored.scores.numpy())
+
+
 def test_an_empty_bank_is_packed(tmp_path):
     bank = random_bank(tmp_path / "folder", ids=[])
     pack(bank, tmp_path / "packed")
