@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,16 @@ SPECS = [
     WindowSpec(before=5, after=5, slots=20, per_tick=2, layout="packed"),
 ]
 TINY = 0.004  # MB: some videos in each shard
+IO = Path("/proc/self/io")
+
+
+def bytes_read_by(act):
+    """How many bytes this process reads from files meanwhile, as the system counts them."""
+    counts = []
+    for doing in (lambda: None, act):
+        doing()
+        counts.append(int(IO.read_text().split()[1]))
+    return counts[1] - counts[0]
 
 
 def same_windows(one, other):
@@ -158,6 +169,31 @@ def test_packed_banks_are_sources_of_other_banks(tmp_path):
     assert files(tmp_path / "int8") == files(tmp_path / "int8_too")
     merge([packed, random_bank(tmp_path / "more", precision="fp32", ids=["another"])], tmp_path / "merged")
     assert len(FeatureBank.open(tmp_path / "merged").videos) == len(IDS) + 1
+
+
+@pytest.mark.skipif(not IO.exists(), reason="needs Linux, which counts what a process reads")
+def test_the_index_is_read_whole_once_for_all_videos_that_are_not_there(tmp_path):
+    pack(random_bank(tmp_path / "folder", ids=[f"{number:04d}" for number in range(300)]), tmp_path / "packed")
+    bank = FeatureBank.open(tmp_path / "packed")
+    size = bank.manifest.packed.size
+    counts = [bytes_read_by(lambda: "none" in bank) for _ in range(3)]
+    assert counts[0] > size
+    assert max(counts[1:]) < size / 4  # some entries, and what /proc itself says
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_persons_of_videos_are_read_without_their_features(tmp_path, precision):
+    bank = random_bank(tmp_path / "folder", precision=precision, channels=4000)
+    pack(bank, tmp_path / "packed", shard_mb=1)
+    source = FeatureBank.open(tmp_path / "packed").source
+    found = []
+    read = bytes_read_by(lambda: found.extend(source.persons(IDS))) if IO.exists() else 0
+    assert read < 4000 * bank.manifest.num_rows / 8
+    for video_id, (timestamps, boxes, scores) in zip(IDS, found or source.persons(IDS), strict=True):
+        stored = bank.read_video(video_id)
+        assert np.array_equal(timestamps, stored.timestamps.numpy())
+        assert np.array_equal(boxes, stored.boxes.numpy())
+        assert np.array_equal(scores, stored.scores.numpy())
 
 
 def test_an_empty_bank_is_packed(tmp_path):

@@ -118,6 +118,22 @@ def test_a_spoilt_or_full_cache_changes_no_window(served, cache, monkeypatch):
     same_windows(bank, FeatureBank.open(url))
 
 
+@pytest.mark.parametrize("spoil", [lambda text: text[:-1] + bytes([text[-1] ^ 1]), lambda text: text[:-3]])
+def test_a_damaged_index_in_the_cache_is_fetched_again(served, cache, spoil):
+    bank, objects, url = served
+    same_windows(bank, FeatureBank.open(url))
+    (index,) = cache.rglob("*.idx")
+    whole = index.read_bytes()
+    index.write_bytes(spoil(whole))
+    objects.requests.clear()
+    there = FeatureBank.open(url)
+    assert index.read_bytes() == whole
+    assert there.videos == bank.videos
+    assert "not there" not in there
+    FeatureBank.open(url)
+    assert [name for name, _ in objects.requests if name.endswith(".idx")] == [f"banks/val/{index.name}"]
+
+
 def test_what_is_no_packed_bank_is_refused(served, cache):
     _, objects, _ = served
     with pytest.raises(InputError, match=r"s3://bucket/else: has no manifest\.json"):

@@ -1,4 +1,4 @@
-"""Claims on videos, by which several runs, on any machines, share the videos of one bank folder.
+"""Claims on videos, by which several runs, on any machines, share the videos of one bank folder, and on the folder's end.
 
 A lock costs 0.1 ms per video. It lets runs of unequal speed share a split until the last video, and a run that takes
 over from a killed one starts at once, without anybody saying how many runs there are.
@@ -7,10 +7,11 @@ over from a killed one starts at once, without anybody saying how many runs ther
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
@@ -18,7 +19,9 @@ from lfb_lightning.bank.layout import file_name
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.file_lock import lock_open_file, remove_locked
 
+_log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2
+_ENDING = ".ending.claim.tmp"
 
 
 @runtime_checkable
@@ -93,28 +96,62 @@ class VideoClaims:
             self.give_back(name)
 
     def _claim(self, video_id: str) -> bool:
-        path = self._path(video_id)
-        while True:
-            try:
-                file = path.open("ab")
-            except OSError as error:
-                raise InputError(f"{self._writer.path(video_id)}: cannot be written ({error.strerror}).") from error
-            try:
-                lock_open_file(file)
-            except BlockingIOError:
-                file.close()
-                return False
-            except OSError:
-                pass  # no locks here
-            if os.fstat(file.fileno()).st_nlink:
-                self._held[video_id] = file
-                return True
-            file.close()  # given back between opening and locking: it is another file now
+        try:
+            file = _open_locked(self._path(video_id))
+        except OSError as error:
+            raise InputError(f"{self._writer.path(video_id)}: cannot be written ({error.strerror}).") from error
+        if file is not None:
+            self._held[video_id] = file
+        return file is not None
 
     def _path(self, video_id: str) -> Path:
         # A hash, since an id may be as long as a name can be; removed with other dead writers' files.
         name = hashlib.blake2b(file_name(video_id).encode(), digest_size=16).hexdigest()
         return self._writer.folder / f".{name}.claim.tmp"
+
+
+@contextmanager
+def ending(folder: Path) -> Iterator[None]:
+    """Hold the claim on a folder's end: its manifest is written, and it is packed, by one run at a time; others wait.
+
+    As a claim on a video it is a hidden file that goes with its holder; on a file system without locks nobody waits.
+
+    Args:
+        folder: The bank's.
+
+    Raises:
+        InputError: The folder takes no files.
+    """
+    path = folder / _ENDING
+    try:
+        file = _open_locked(path)
+        if file is None:
+            _log.info("%s: waits for another run that is finishing or packing this bank", folder)
+            file = _open_locked(path, wait=True)
+    except OSError as error:
+        raise InputError(f"bank {folder}: cannot be written ({error.strerror}); choose another folder.") from error
+    try:
+        yield
+    finally:
+        if file is not None:
+            with suppress(PermissionError):  # as in `give_back`
+                remove_locked(file, path)
+
+
+def _open_locked(path: Path, *, wait: bool = False) -> BinaryIO | None:
+    """Open and lock a file that whoever holds it removes; None where another one has the lock and is not waited for."""
+    while True:
+        file = path.open("ab")
+        try:
+            lock_open_file(file, wait=wait)
+        except BlockingIOError:
+            file.close()
+            return None
+        except OSError:
+            pass  # no locks here
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # given back between opening and locking: it is another file now
 
 
 def left_by_others(

@@ -15,8 +15,9 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from lfb_lightning.bank.claims import left_by_others
+from lfb_lightning.bank.claims import ending, left_by_others
 from lfb_lightning.bank.manifest import Manifest, finish_bank
+from lfb_lightning.bank.packed.place import PackedPlace
 from lfb_lightning.bank.shard import Shard
 from lfb_lightning.bank.writer import BankWriter
 from lfb_lightning.errors import InputError
@@ -159,17 +160,35 @@ class BankCollecting:
         )
 
 
-def finish(plan: Plan, failed: Mapping[str, str]) -> tuple[Manifest | None, dict[str, str]]:
+def finish(
+    plan: Plan, failed: Mapping[str, str], place: PackedPlace | None = None
+) -> tuple[Manifest | None, dict[str, str]]:
     """Write a bank's manifest if nobody is at any of its videos any more.
 
     Args:
         plan: What there was to do.
         failed: Why this run's videos are not in the bank, those of all its processes.
+        place: Where the bank is packed to; None: its folder.
 
     Returns:
         The manifest, or None where another run is still at some of the videos; and why videos are missing, as far as it is
         known here.
+
+    Raises:
+        InputError: Another run has made another bank of the folder meanwhile.
     """
+    writer = plan.writer
+    place = place or PackedPlace(writer.folder, writer.provenance)
+    with ending(writer.folder):
+        packed = place.holding(plan.video_ids)
+        if packed is not None:
+            _log.info("%s: another run has packed this bank meanwhile", place.place)
+            return packed, dict(failed)
+        writer.refuse_other_bank()
+        return _finish(plan, failed)
+
+
+def _finish(plan: Plan, failed: Mapping[str, str]) -> tuple[Manifest | None, dict[str, str]]:
     writer = plan.writer
     unfinished = [name for name in plan.video_ids if name not in failed and not writer.is_finished(name)]
     own = set(plan.own_video_ids)

@@ -50,18 +50,24 @@ class BankWriter:
         except OSError as error:
             raise InputError(f"bank {self.folder}: cannot be written ({error.strerror}); set bank.dir.") from error
         remove_abandoned(self.folder)
-        self._refuse_other_bank()
+        self._manifest: tuple[tuple[int, int], Manifest] | None = None  # as last read, and which file that was
+        self.refuse_other_bank()
 
     def path(self, video_id: str) -> Path:
         """Give the file of a video; it exists when the video is finished."""
         return self.folder / file_name(video_id)
 
     def is_finished(self, video_id: str) -> bool:
-        """Say whether the video's file is there, whole, and made by this provenance."""
+        """Say whether the video's file is there, whole, and made by this provenance; or was, and is packed now."""
         path = self.path(video_id)
         if not path.is_file():
-            return False
-        metadata, _ = read_header(path)
+            return self._is_packed(video_id)
+        try:
+            metadata, _ = read_header(path)
+        except InputError:
+            if path.is_file():
+                raise
+            return self._is_packed(video_id)  # removed just now
         if metadata.provenance != self._digest:
             raise InputError(
                 f"bank file {path} was made by another checkpoint or configuration; choose another bank.dir or delete "
@@ -77,10 +83,12 @@ class BankWriter:
         boxes: Float64[np.ndarray, "N 4"],
         scores: Float64[np.ndarray, " N"],
     ) -> bool:
-        """Say whether a finished video's rows are of these persons, in this order."""
+        """Say whether a finished video's rows are of these persons, in this order; one that is packed now is not read."""
         wanted = {"timestamps": timestamps.astype(np.int32), "boxes": boxes.astype(np.float32)}
         wanted["scores"] = scores.astype(np.float32)
         path = self.path(video_id)
+        if not path.is_file() and self._is_packed(video_id):
+            return True
         _, spans = read_header(path)
         return all(np.array_equal(read_tensor(path, spans[name]), value) for name, value in wanted.items())
 
@@ -128,7 +136,19 @@ class BankWriter:
         write_durably(path, save(tensors, metadata.to_entry()))
         return path
 
-    def _refuse_other_bank(self) -> None:
+    def _is_packed(self, video_id: str) -> bool:
+        """Say whether another run has packed the folder since this one began, with this video in it."""
+        path = self.folder / MANIFEST
+        if not path.is_file():
+            return False
+        found = path.stat()
+        if self._manifest is None or self._manifest[0] != (found.st_ino, found.st_mtime_ns):
+            self._manifest = (found.st_ino, found.st_mtime_ns), Manifest.read(self.folder)
+        manifest = self._manifest[1]
+        return manifest.packed is not None and video_id not in manifest.failed
+
+    def refuse_other_bank(self) -> None:
+        """Raise InputError where the folder holds a packed bank, or one of another provenance."""
         if not (self.folder / MANIFEST).is_file():
             return
         manifest = Manifest.read(self.folder)

@@ -131,7 +131,11 @@ def split_bank(cfg: DictConfig, run_dir: Path) -> int:
 def pack_bank(cfg: DictConfig, run_dir: Path) -> int:
     """Write a bank as a packed one; returns the exit status."""
     bank, to = FeatureBank.open(cfg.folder), place_of(cfg.to)
-    return _wrote(cfg.to, pack(bank, to, shard_mb=cfg.shard_mb, track=_track))
+    manifest = pack(bank, to, shard_mb=cfg.shard_mb, track=_track)
+    if bank.manifest.packed is not None:
+        print(f"{cfg.to}: was packed before; nothing is left of the files that it was made of")
+        return 0
+    return _wrote(cfg.to, manifest)
 
 
 def unpack_bank(cfg: DictConfig, run_dir: Path) -> int:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from lfb_lightning.bank import BankConfig, BankWriter, Provenance
-from lfb_lightning.bank.packed.packing import is_packed
+from lfb_lightning.bank.packed.place import PackedPlace
 from lfb_lightning.bank.shard import Shard
 from lfb_lightning.cli.app import launch, write_config
 from lfb_lightning.cli.building import (
@@ -21,7 +21,7 @@ from lfb_lightning.cli.building import (
     required_checkpoint,
     settle_process,
 )
-from lfb_lightning.cli.extract_end import finish, next_command
+from lfb_lightning.cli.extract_end import finish, is_done, next_command
 from lfb_lightning.cli.extract_engines import Extraction, extract_by_lightning, extract_by_ray
 from lfb_lightning.cli.first_data import provide_data
 from lfb_lightning.cli.sections import Sections
@@ -55,13 +55,15 @@ def extract(cfg: DictConfig, run_dir: Path) -> int:
     split, clips, model = _described(objects, detector, whole, data.clips)
     made, folder = provenance(model, split, clips, bank, cfg), bank.folder(cfg.split)
     work = bank.folder_to_write(cfg.split)
-    if bank.pack and is_packed(folder, made):
+    place, shard = PackedPlace(folder, made), Shard.parse(str(cfg.shard))
+    if bank.pack and is_done(bank, split, place, shard):
         _log.info("bank %s: is extracted and packed already", folder)
         return 0
-    plan = BankPlan(split, bank, BankWriter(work, made), Shard.parse(str(cfg.shard)))
+    plan = BankPlan(split, bank, BankWriter(work, made), shard)
     what = Extraction(
         plan=plan,
         bank=bank,
+        place=place,
         clips=clips,
         loading=data.loading,
         model=model,

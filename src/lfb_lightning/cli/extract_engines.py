@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from lfb_lightning.bank import BankConfig, Manifest
 from lfb_lightning.bank.collecting import BankCollecting, finish
+from lfb_lightning.bank.packed.place import PackedPlace
 from lfb_lightning.cli.extract_progress import RayProgress
 from lfb_lightning.cli.sections import Sections
 from lfb_lightning.cli.trainer import build_callbacks, build_trainer, telling_misconfiguration
@@ -44,6 +45,7 @@ class Extraction:
     Args:
         plan: Which videos, and where they are written.
         bank: The bank's settings.
+        place: Where it is when it is whole.
         clips: How clips are cut and shown.
         loading: How they become batches.
         model: What makes the features.
@@ -54,6 +56,7 @@ class Extraction:
 
     plan: BankPlan
     bank: BankConfig
+    place: PackedPlace
     clips: ClipSettings
     loading: Loading
     model: RegionModel
@@ -72,7 +75,7 @@ def extract_by_lightning(cfg: DictConfig, run_dir: Path, sections: Sections, wha
         what: What is extracted.
     """
     datamodule = ExtractionDataModule(what.plan, clips=what.clips, loading=what.loading, bank=what.bank)
-    writing = BankWriting(what.plan, on_error=what.bank.on_error)
+    writing = BankWriting(what.plan, on_error=what.bank.on_error, place=what.place)
     prints = FrameFingerprint([what.whole], what.dataset_clips.sampling)
     callbacks = [*build_callbacks(cfg, data=what.plan), prints, writing, StopAtOnce()]
     trainer = build_trainer(cfg, run_dir, callbacks, logging_on=False)
@@ -108,7 +111,7 @@ def extract_by_ray(cfg: DictConfig, run_dir: Path, engine: RayEngine, what: Extr
     finally:
         collecting.end()
     collecting.say_speed("")
-    return finish(what.plan, collecting.failed)
+    return finish(what.plan, collecting.failed, what.place)
 
 
 def _compute(cfg: DictConfig, engine: RayEngine, what: Extraction, collecting: BankCollecting) -> None:

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
-
 from lfb_lightning.bank import BankConfig, BankWriter
 from lfb_lightning.bank.shard import Shard
+from lfb_lightning.datasets.bank_persons import OTHER_PERSONS, persons_asked_for
 from lfb_lightning.datasets.bank_split import BankSplit
 from lfb_lightning.errors import InputError
 from lfb_lightning.structures import Item, Keyframe, Proposals
@@ -82,22 +81,10 @@ class BankPlan:
 
     def _refuse_other_persons(self, video_ids: set[str]) -> None:
         """Raise InputError for a finished video whose persons or seconds are not those that are asked for now."""
-        finished: dict[str, list[Keyframe]] = {}
-        for keyframe in sorted(self.keyframes):
-            if keyframe.video_id in video_ids:
-                finished.setdefault(keyframe.video_id, []).append(keyframe)
-        for video_id, keyframes in finished.items():
-            persons = [self.split.bank_regions(keyframe, self.choice) for keyframe in keyframes]
-            if not self.writer.is_of(
-                video_id,
-                timestamps=np.repeat([keyframe.timestamp for keyframe in keyframes], [len(one) for one in persons]),
-                boxes=np.concatenate([one.boxes for one in persons]),
-                scores=np.concatenate([one.scores for one in persons]),
-            ):
+        for video_id, persons in persons_asked_for(self.split, self.choice, self.keyframes, video_ids):
+            if not self.writer.is_of(video_id, **persons._asdict()):
                 raise InputError(
-                    f"bank file {self.writer.path(video_id)}: holds other persons or seconds than are asked for now "
-                    "(data.proposals, data.excluded, data.first_second, data.last_second, data.key_step); choose another "
-                    f"bank.dir, or delete {self.writer.folder}."
+                    f"bank file {self.writer.path(video_id)}: {OTHER_PERSONS}, or delete {self.writer.folder}."
                 )
 
 

@@ -18,14 +18,14 @@ INDEX_PATTERN, SHARD_SUFFIX = "index-", ".shard"
 
 
 def check_shards(store: Store, index: IndexFile) -> Iterator[tuple[str, str]]:
-    """Name the shards that are not as the index says, and files that belong to no bank or to another one.
+    """Name the shards that are not as the index says.
 
     Args:
         store: Where the shards are.
         index: Of the bank.
 
     Yields:
-        A file's name and what is wrong with it.
+        A shard's name and what is wrong with it.
     """
     sizes = store.names()
     held = {shard: list(videos) for shard, videos in groupby(index.all(), key=lambda video: video.shard)}
@@ -37,6 +37,11 @@ def check_shards(store: Store, index: IndexFile) -> Iterator[tuple[str, str]]:
             yield name, f"it is {sizes[name]} bytes long, the index says {size}"
         elif (problem := _problem(store, name, number, size, index, held.get(name, []))) is not None:
             yield name, problem
+
+
+def check_others(store: Store, index: IndexFile) -> Iterator[tuple[str, str]]:
+    """Name the files that belong to no bank or to another one, as `check_shards` does with shards."""
+    sizes = store.names()
     known = {MANIFEST, index.path.name, *index.names}
     for name in sorted(sizes.keys() - known):
         if name.endswith((SUFFIX, SHARD_SUFFIX)) or name.startswith(INDEX_PATTERN):

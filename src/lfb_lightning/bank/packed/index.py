@@ -108,7 +108,8 @@ class IndexFile:
                 if found == wanted:
                     return self._located(entry, found)
                 low, high = (middle + 1, high) if found < wanted else (low, middle)
-        self.check()
+        if not self._checked:
+            self.check()
         return None
 
     def all(self) -> Iterator[Located]:
@@ -124,11 +125,9 @@ class IndexFile:
             yield self._located(entry, text)
 
     def check(self) -> bytes:
-        """Read the whole file, unless that has been done without need of its bytes; raises InputError if it has changed."""
-        if self._checked:
-            return self.path.read_bytes()
+        """Read the whole file; raises InputError if it has changed when it is first read so."""
         content = self.path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != self._expected.sha256:
+        if not self._checked and hashlib.sha256(content).hexdigest() != self._expected.sha256:
             self._refuse("it is not the one that manifest.json was written with")
         self._checked = True
         return content

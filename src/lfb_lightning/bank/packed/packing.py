@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lfb_lightning.bank.layout import MANIFEST, file_name, read_header
-from lfb_lightning.bank.manifest import Manifest, Provenance
+from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.packed.form import (
     ENTRY,
     SHARD_HEAD,
@@ -25,7 +25,8 @@ from lfb_lightning.bank.packed.form import (
     shard_name,
 )
 from lfb_lightning.bank.packed.store import REMEDY
-from lfb_lightning.bank.packed.targets import FolderTarget, Target, UrlTarget
+from lfb_lightning.bank.packed.targets import FolderTarget, Target, is_same, target_of
+from lfb_lightning.bank.packed.videos import PackedVideos
 from lfb_lightning.bank.packed.writing import join_footers, write_shard
 from lfb_lightning.bank.reader import FeatureBank
 from lfb_lightning.bank.rewriting import Tracker, refuse_other_videos
@@ -58,20 +59,29 @@ def pack(bank: FeatureBank, to: Path | Url, *, shard_mb: int | float = 512, trac
 
     Args:
         bank: A bank of one file per video.
-        to: The folder of the packed one, or its URL. The bank's own folder: its files are removed when all is written.
+        to: The folder of the packed one, or its URL. The bank's own folder: its files are removed when all is written, and
+            where that was interrupted, or another process has packed it meanwhile, what is left of them.
         shard_mb: Bytes of a shard in millions, at most; a video is never divided.
         track: Shows progress over the video ids.
 
     Raises:
         InputError: The bank is packed already or a file of it is damaged, another bank is there, or it cannot be written.
     """
-    if bank.manifest.packed is not None:
+    is_own = is_same(to, bank.folder)
+    if bank.manifest.packed is not None and not is_own:
         raise InputError(
             f"bank {bank.folder}: is packed already; give a bank of one file per video, or unpack it first."
         )
     if not LEAST_MB <= shard_mb <= MOST_MB:
         raise InputError(f"shard_mb is {shard_mb}, expected {LEAST_MB} to {MOST_MB:.0f}.")
-    target: Target = UrlTarget(to) if isinstance(to, Url) else FolderTarget(to)
+    target = target_of(to)
+    with target.locked():
+        if is_own:
+            bank = FeatureBank.open(bank.folder)  # as it is now that nobody else is at it
+        return _end(bank, target) if bank.manifest.packed is not None else _pack(bank, target, shard_mb, track)
+
+
+def _pack(bank: FeatureBank, target: Target, shard_mb: int | float, track: Tracker) -> Manifest:
     target.prepare(bank)
     plan = list(_plan(bank, int(shard_mb * _MB)))
     content = _write_shards(bank, target, plan, track)
@@ -83,18 +93,17 @@ def pack(bank: FeatureBank, to: Path | Url, *, shard_mb: int | float = 512, trac
     return manifest
 
 
-def is_packed(folder: Path | Url, made: Provenance) -> bool:
-    """Say whether a folder holds a whole packed bank, of which no video failed, that was made so.
-
-    Args:
-        folder: `<bank_dir>/<split>`, or a URL.
-        made: What decides the bank's content.
-    """
-    target: Target = UrlTarget(folder) if isinstance(folder, Url) else FolderTarget(folder)
-    manifest = target.manifest()
-    if manifest is None:
-        return False
-    return manifest.packed is not None and not manifest.failed and not manifest.provenance.differences(made)
+def _end(bank: FeatureBank, target: Target) -> Manifest:
+    """Remove what is left of the bank that a packed one was made of, in whose folder it lies; first look at the shards."""
+    source = bank.source
+    assert isinstance(source, PackedVideos)
+    assert isinstance(target, FolderTarget)
+    kept = {*source.index.names, source.index.path.name}
+    if target.others(kept, bank.videos):
+        for name, problem in source.damaged_shards():
+            raise InputError(f"bank shard {bank.folder / name}: {problem}; {REMEDY}.")
+        target.remove_others(kept, bank.videos)
+    return bank.manifest
 
 
 def unpack(bank: FeatureBank, to: Path, *, track: Tracker = iter) -> Manifest:

@@ -7,14 +7,17 @@ Nothing in a bank names a place.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
+from lfb_lightning.bank.packed.form import index_name
 from lfb_lightning.bank.packed.store import ByteRange
 from lfb_lightning.errors import InputError
 from lfb_lightning.files.durable import write_durably
@@ -25,6 +28,8 @@ from lfb_lightning.files.objects.url import Url
 
 _AT_ONCE = 32  # requests under way
 MOST_MANIFEST = 1 << 30  # bytes: a line for each video that failed
+_AT_A_TIME = 1 << 20  # bytes of an index that are in memory while it is checked
+_FETCHED = 0  # time of change of an index that nobody has written to since it was fetched
 
 
 class RemoteStore:
@@ -57,17 +62,19 @@ class RemoteStore:
         yield from self._threads.map(self._one, ranges)
 
     def index(self, name: str, size: int) -> Path:
-        """See `Store`; it is fetched once per machine."""
+        """See `Store`; it is fetched once per machine, and again where the file has changed since."""
         path = self._index_folder / name
-        if not path.is_file():
+        if not _is_whole(path, size):
             content = self.object(name, size)
-            if not hashlib.sha256(content).hexdigest().startswith(name.split("-")[-1].split(".")[0]):
+            if name != index_name(hashlib.sha256(content).hexdigest()):
                 raise InputError(f"bank index {self.folder / name}: has changed since it was written; upload it again.")
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise InputError(f"{path.parent}: cannot be made ({error.strerror}); set LFB_CACHE_DIR.") from error
             write_durably(path, content)
+        with suppress(OSError):  # another user's, who shares the cache: each process hashes it
+            os.utime(path, ns=(_FETCHED, _FETCHED))
         return path
 
     def names(self) -> dict[str, int]:
@@ -100,3 +107,18 @@ class RemoteStore:
         """Request bytes; fewer than up to `end` come only where the object ends."""
         what = f"bank shard {self.folder / wanted.name}, video {wanted.video_id}"
         return self._objects.range(wanted.name, begin, end, least=wanted.end - begin, what=what)
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    """Say whether an index lies in the cache as it was fetched; its bytes are read only if it was written to since."""
+    try:
+        found = path.stat()
+        if found.st_size != size or found.st_mtime_ns == _FETCHED:
+            return found.st_size == size
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while part := file.read(_AT_A_TIME):
+                digest.update(part)
+    except OSError:  # not there, or not readable: it is fetched, and writing it says what is wrong
+        return False
+    return path.name == index_name(digest.hexdigest())

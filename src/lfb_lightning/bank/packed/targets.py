@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
+from lfb_lightning.bank.claims import ending
 from lfb_lightning.bank.layout import MANIFEST, SUFFIX, file_name
 from lfb_lightning.bank.manifest import Manifest
 from lfb_lightning.bank.packed.checking import INDEX_PATTERN, SHARD_SUFFIX
@@ -25,6 +26,9 @@ from lfb_lightning.files.objects.url import Url
 @runtime_checkable
 class Target(Protocol):
     """A place that takes one packed bank."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Make the place, and keep others from packing into it meanwhile; raises InputError where it takes no files."""
 
     def prepare(self, bank: FeatureBank) -> None:
         """Make the place ready for a bank; raises InputError where another one is."""
@@ -49,20 +53,28 @@ class FolderTarget:
     """A folder; the bank's own too.
 
     Args:
-        folder: The folder, made when the bank is prepared.
+        folder: The folder, made when it is locked.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """See `Target`."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"bank {self._folder}: cannot be written ({error.strerror}); choose another folder."
+            ) from error
+        with ending(self._folder):
+            yield
+
     def prepare(self, bank: FeatureBank) -> None:
         """See `Target`."""
         to = self._folder
-        if not (to.exists() and to.samefile(str(bank.folder))):
-            try:
-                to.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InputError(f"bank {to}: cannot be written ({error.strerror}); choose another folder.") from error
+        if not is_same(to, bank.folder):
             found = self.manifest()
             if found is None and any(to.glob(f"*{SUFFIX}")):
                 raise InputError(f"bank {to}: holds files of an unfinished bank; choose another folder.")
@@ -88,10 +100,13 @@ class FolderTarget:
 
     def remove_others(self, kept: Collection[str], video_ids: Collection[str]) -> None:
         """See `Target`."""
+        for path in self.others(kept, video_ids):
+            path.unlink(missing_ok=True)
+
+    def others(self, kept: Collection[str], video_ids: Collection[str]) -> list[Path]:
+        """List what `remove_others` removes."""
         unpacked = {VIDEOS, *(file_name(video_id) for video_id in video_ids)}
-        for path in self._folder.iterdir():
-            if path.name in unpacked or _is_other(path.name, kept):
-                path.unlink()
+        return [path for path in self._folder.iterdir() if path.name in unpacked or _is_other(path.name, kept)]
 
 
 class UrlTarget:
@@ -104,6 +119,10 @@ class UrlTarget:
     def __init__(self, url: Url) -> None:
         self._url = url
         self._objects = ObjectStore(url.text, makes=True)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """See `Target`; an object store has no locks."""
+        return nullcontext()
 
     def prepare(self, bank: FeatureBank) -> None:
         """See `Target`."""
@@ -153,6 +172,18 @@ class UrlTarget:
         """See `Target`; an object store holds packed videos only. What lies deeper may be another bank's."""
         names = self._objects.names()
         self._objects.delete(name for name in names if "/" not in name and _is_other(name, kept))
+
+
+def target_of(place: Path | Url) -> Target:
+    """Give what writes to a place."""
+    return UrlTarget(place) if isinstance(place, Url) else FolderTarget(place)
+
+
+def is_same(one: Path | Url, other: Path | Url) -> bool:
+    """Say whether two places are one folder that is there."""
+    if isinstance(one, Url) or isinstance(other, Url):
+        return False
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _is_other(name: str, kept: Collection[str]) -> bool:

@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int32, UInt8
 
 from lfb_lightning.bank.layout import VideoMetadata
 from lfb_lightning.bank.manifest import Manifest
-from lfb_lightning.bank.packed.checking import check_shards
+from lfb_lightning.bank.packed.checking import check_others, check_shards
 from lfb_lightning.bank.packed.form import VideoForm, index_name
 from lfb_lightning.bank.packed.index import IndexFile, Located
 from lfb_lightning.bank.packed.store import REMEDY, ByteRange, Store
@@ -23,6 +23,8 @@ from lfb_lightning.errors import InputError
 from lfb_lightning.files.objects.url import Url
 
 _KEPT_VIDEOS = 1024
+_AT_ONCE = 256  # videos whose persons are asked for together
+Persons = tuple[Int32[np.ndarray, " N"], Float32[np.ndarray, "N 4"], Float32[np.ndarray, " N"]]  # ticks, boxes, scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,22 @@ class PackedVideos:
         if missing:
             self._load(missing)
 
+    def persons(self, video_ids: Sequence[str]) -> Iterator[Persons]:
+        """Read what is stored of videos but their features, some hundred videos at once.
+
+        Raises:
+            InputError: The bank does not have one of them, or its times and scores have changed.
+        """
+        for begin in range(0, len(video_ids), _AT_ONCE):
+            part = [self._located(video_id) for video_id in video_ids[begin : begin + _AT_ONCE]]
+            rows = self._load([video.video_id for video in part])
+            boxes = self._store.read(
+                [ByteRange(video.shard, *video.spans["boxes"][2:], video.video_id) for video in part]
+            )
+            for video, found in zip(part, boxes, strict=True):
+                columns = rows[video.video_id]
+                yield columns.timestamps, _own(found).view(np.float32).reshape(-1, 4), columns.scores
+
     def blocks(self, ranges: Sequence[RowRange]) -> Iterable[UInt8[np.ndarray, "n bytes"]]:
         """See `Videos`: one range of bytes each, all of which the store is told at once."""
         places = []
@@ -121,6 +139,11 @@ class PackedVideos:
 
     def strays(self) -> Iterator[tuple[str, str]]:
         """See `Videos`."""
+        yield from self.damaged_shards()
+        yield from check_others(self._store, self.index)
+
+    def damaged_shards(self) -> Iterator[tuple[str, str]]:
+        """Name the shards that are missing, or are not as the index says, each with the reason."""
         yield from check_shards(self._store, self.index)
 
     def _load(self, video_ids: Sequence[str]) -> dict[str, PackedRows]:

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lfb_lightning.bank import Manifest
 from lfb_lightning.bank.collecting import BankCollecting, Plan, finish
+from lfb_lightning.bank.packed.place import PackedPlace
 from lfb_lightning.structures import PersonFeatures, VideoFailure
 
 
@@ -18,6 +19,7 @@ class BankWriting(Callback):
     Args:
         plan: What there is to do for the bank.
         on_error: What happens where a video cannot be written: see `BankConfig`.
+        place: Where the bank is packed to; None: its folder.
 
     Attributes:
         manifest: The finished bank's, after the run; None where another run is still at some of the videos, and on
@@ -25,10 +27,11 @@ class BankWriting(Callback):
         failed: On the first rank, why a video is not in the bank.
     """
 
-    def __init__(self, plan: Plan, *, on_error: str) -> None:
+    def __init__(self, plan: Plan, *, on_error: str, place: PackedPlace | None = None) -> None:
         self.manifest: Manifest | None = None
         self.failed: dict[str, str] = {}
         self._plan = plan
+        self._place = place
         self._collecting = BankCollecting(plan, on_error=on_error)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -59,7 +62,7 @@ class BankWriting(Callback):
         for part in _gather(self._collecting.failed):
             failed |= part
         if trainer.is_global_zero:
-            self.manifest, self.failed = finish(self._plan, failed)
+            self.manifest, self.failed = finish(self._plan, failed, self._place)
             self._collecting.say_speed(" on this rank")
         trainer.strategy.barrier("manifest written")
 
