@@ -157,8 +157,10 @@ def switches(linker, step, seconds, found, named):
 
 def main():
     warnings.simplefilter("ignore")
-    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    path, weights = options.get("video", VTEST), options["weights"]
+    options = dict(argument.partition("=")[::2] for argument in sys.argv[1:])
+    path, weights = options.get("video", VTEST), options.get("weights", "")
+    if not (Path(path).is_file() and Path(weights).is_file()):
+        sys.exit(f"benchmarks.persons: weights={weights}, video={path}: one is no file.\n\n{__doc__}")
     seconds, found, milliseconds, size = detected(path, weights)
     worst, number = by_hand(path, weights, seconds, found, size)
     print(f"{path}, {len(seconds)} frames, {Path(weights).name}\n\n| detector | |\n|---|---|")
