@@ -57,6 +57,15 @@ def test_a_good_data_set_has_no_findings(mini_dir):
     assert report.figures["proposal_recall_at_0.5"] > 0.9
 
 
+def test_of_several_proposals_the_first_that_is_there_is_read(mini_dir, tmp_path):
+    (tmp_path / "val_found.csv").write_text("mini-val-000,902,0.1,0.2,0.3,0.4,,0.95\n")
+    named = [str(tmp_path / "{split}_gone.pkl"), str(tmp_path / "{split}_found.csv")]
+    split = described(mini_dir, proposals=[*named, str(mini_dir / "mini_ava_{split}_proposals.pkl")])
+    assert [str(keyframe) for keyframe in split.tables.proposals.keyframes] == ["mini-val-000,0902"]
+    with pytest.raises(InputError, match=r"val_gone\.pkl: no such file"):
+        _ = described(mini_dir, proposals=named[:1]).tables.proposals
+
+
 def test_counts_that_differ_are_errors(mini_dir):
     report = described(mini_dir, expected_counts={"val": {"videos": 4, "annotation_rows": 1, "moons": 2}}).check()
     assert messages(report)[0] == "videos: 3, expected 4"
