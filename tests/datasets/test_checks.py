@@ -64,6 +64,8 @@ def test_of_several_proposals_the_first_that_is_there_is_read(mini_dir, tmp_path
     assert [str(keyframe) for keyframe in split.tables.proposals.keyframes] == ["mini-val-000,0902"]
     with pytest.raises(InputError, match=r"val_gone\.pkl: no such file"):
         _ = described(mini_dir, proposals=named[:1]).tables.proposals
+    with pytest.raises(InputError, match=r"data\.proposals is an empty list"):
+        described(mini_dir, proposals=[])
 
 
 def test_counts_that_differ_are_errors(mini_dir):

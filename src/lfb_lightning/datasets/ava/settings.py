@@ -56,6 +56,10 @@ class AvaSettings:
         refuse_unknown("data", self, choices | {"assign": ("best_overlap", "mmaction2")})
         if self.source == "cache" and self.cache_dir is None:
             raise InputError("data.source=cache needs data.cache_dir, the folder that lfb-cache wrote.")
+        if not isinstance(self.proposals, str) and not self.proposals:
+            raise InputError(
+                "data.proposals is an empty list, expected a file or several, of which the first there is read."
+            )
         if self.key_step < 1:
             raise InputError(f"data.key_step is {self.key_step}, expected at least 1 (ticks between keyframes).")
         _ = self.clock  # raises InputError for what is no rate
